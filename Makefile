@@ -1,0 +1,85 @@
+# Every command a person needs, by name. Each does its own set-up; nothing needs to be typed before it.
+#
+#   make run        the whole exchange on this machine, with demo traffic, until Ctrl-C
+#   make test       lint and tests
+#   make test-deep  the long runs
+#   make bench      the benchmarks
+#   make lint       format, types, import layers and house rules only
+#   make lock       renew the locks after a change of pyproject.toml or package.json
+#   make clean      remove what set-up made (not the state in .bizzan)
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PYTHON ?= $(shell scripts/setup/find_python.sh)
+NPM ?= npm
+UV := .tools/bin/uv
+BIN := .venv/bin
+TESTS ?= tests
+PYTEST_WORKERS ?= 2
+CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
+
+export UV_PYTHON_DOWNLOADS := never
+export UV_NO_CONFIG := 1
+export UV_LINK_MODE := copy
+
+.PHONY: help setup run test test-deep bench lint format lock clean
+
+help:
+	@sed -n '3,9s/^# *//p' Makefile
+
+setup: .stamps/python .stamps/node
+
+.stamps/tools: scripts/setup/check_tools.sh scripts/setup/find_python.sh
+	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
+	@mkdir -p .stamps && touch $@
+
+$(UV): | .stamps/tools
+	@echo "setup: uv"
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --upgrade --target .tools uv
+
+.stamps/python: requirements.lock pyproject.toml .stamps/tools | $(UV)
+	@echo "setup: Python packages"
+	@$(UV) venv --quiet --no-project --allow-existing --python "$(PYTHON)" .venv
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@mkdir -p .stamps && touch $@
+
+.stamps/node: package-lock.json .stamps/tools
+	@echo "setup: chain node"
+	@$(NPM) ci --silent --ignore-scripts --no-fund --no-audit
+	@mkdir -p .stamps && touch $@
+
+run: setup
+	@exec $(BIN)/bizzan up
+
+test: setup lint
+	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile
+
+test-deep: setup
+	@$(BIN)/pytest $(TESTS) -m deep -n $(PYTEST_WORKERS) --dist loadfile
+
+bench: setup
+	@$(BIN)/bizzan bench all
+
+lint: setup
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/mypy $(CODE)
+	@$(BIN)/lint-imports --no-logo
+	@set -e; for rule in scripts/check_*.py; do [ ! -e "$$rule" ] || $(BIN)/python "$$rule"; done
+
+format: setup
+	@$(BIN)/ruff check --fix --quiet . || true
+	@$(BIN)/ruff format .
+
+lock: $(UV)
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) pyproject.toml --group dev -o requirements.lock
+	@$(NPM) install --package-lock-only --ignore-scripts --no-fund --no-audit --silent
+	@$(PYTHON) scripts/setup/complete_npm_lock.py package-lock.json
+
+clean:
+	@rm -rf .venv .tools .stamps node_modules build reports dist .mypy_cache .ruff_cache .pytest_cache

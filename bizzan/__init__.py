@@ -1,0 +1,1 @@
+"""The top layer of Bizzan: command line, supervisor, client, audit and demo."""

@@ -1,0 +1,1 @@
+"""What the exchange is: domain, engine, journal, sequencer, database and chain."""

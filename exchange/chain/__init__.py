@@ -1,0 +1,1 @@
+"""All RPC: log decoding, block follower, transaction submitter."""

@@ -1,0 +1,1 @@
+"""All SQL: migrations and one query module per aggregate."""

@@ -1,0 +1,1 @@
+"""The matching engine: a deterministic state machine of integers."""

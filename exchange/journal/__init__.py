@@ -1,0 +1,1 @@
+"""Durability: append, group commit, snapshot, recovery."""

@@ -1,0 +1,1 @@
+"""The engine process: frames in, events out, inbox and projector."""

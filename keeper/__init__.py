@@ -1,0 +1,1 @@
+"""The duties that move things on chain: settlement first."""
