@@ -1,1 +1,1 @@
-"""The matching engine: a deterministic state machine of integers."""
+"""The matching engine: one deterministic state machine, `(state, command) -> events`."""

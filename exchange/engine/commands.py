@@ -1,0 +1,257 @@
+"""Commands: everything that can change the engine's state, and nothing else can.
+
+A command is journaled with the sequence number and the time (milliseconds since 1970) at which it
+was accepted. Accounts are named by address (20 bytes) in commands; the engine binds them to integer
+account ids in order of appearance. Amounts are ledger units of the asset named.
+
+Commands with an `inbox_id` come from the chain side (indexer, keeper, operator) through the
+append-only inbox, in order, each once: an engine refuses an inbox id that is not above the last.
+"""
+
+from dataclasses import dataclass
+
+from exchange.domain.instrument import Asset, Market
+from exchange.domain.order import Order
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceOrder:
+    """A signed order whose signature has been checked. `signer` is the account or its delegate."""
+
+    order: Order
+    order_hash: bytes
+    scheme: int
+    signature: bytes
+    signer: bytes
+    client_order_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """Cancel the open order on `nonce`; signed by the account or its delegate (EIP-712 `Cancel`)."""
+
+    account: bytes
+    nonce: int
+    signature: bytes
+    signer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll:
+    """Cancel every open order whose sequence is below `min_nonce`, and refuse such nonces for ever."""
+
+    account: bytes
+    min_nonce: int
+    signature: bytes
+    signer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class HoldWithdrawal:
+    """Reserve `amount` for a signed fast withdrawal (or transfer to funding), until consumed or released.
+
+    `withdrawal_hash` is the EIP-712 digest; `message` is its JSON text, kept so that the keeper can
+    submit it; `deadline` is in unix seconds.
+    """
+
+    account: bytes
+    asset: int
+    amount: int
+    withdrawal_hash: bytes
+    nonce: int
+    deadline: int
+    message: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """Time passes: expired orders leave the book."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListAsset:
+    """A new asset."""
+
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class ListMarket:
+    """A new market; fees are collected for `fee_account`."""
+
+    market: Market
+    fee_account: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetMarketStatus:
+    """Open, halt or delist a market (a `MarketStatus` value)."""
+
+    inbox_id: int
+    market: int
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetMarketFees:
+    """New maker and taker rates for orders accepted from now on."""
+
+    inbox_id: int
+    market: int
+    maker_fee_bps: int
+    taker_fee_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """Money arrived on chain: a deposit, or funding moved to trading. `cause` names the log."""
+
+    inbox_id: int
+    account: bytes
+    asset: int
+    amount: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Uncredit:
+    """A reorg removed a credited deposit: take it back, at the price of orders, trades, then a deficit."""
+
+    inbox_id: int
+    account: bytes
+    asset: int
+    amount: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReserveForced:
+    """A forced withdrawal was requested on chain (`request` names it): reserve what can be reserved."""
+
+    inbox_id: int
+    account: bytes
+    asset: int
+    amount: int
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseForced:
+    """A forced withdrawal was cancelled, lapsed or removed by a reorg: its reserve is available again."""
+
+    inbox_id: int
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class Debit:
+    """Money left on chain for ever: consumes the reserve `request` if named, then whatever there is.
+
+    Used for claimed forced withdrawals and claimed exits.
+    """
+
+    inbox_id: int
+    account: bytes
+    asset: int
+    amount: int
+    request: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsumeWithdrawal:
+    """A fast withdrawal is final on chain: its hold is gone."""
+
+    inbox_id: int
+    withdrawal_hash: bytes
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReleaseWithdrawal:
+    """A fast withdrawal can never be mined any more (deadline past, final): its hold is available again."""
+
+    inbox_id: int
+    withdrawal_hash: bytes
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ObeyCancel:
+    """A cancel was posted on chain: obey at once. `min_nonce` 0 cancels the single `nonce`."""
+
+    inbox_id: int
+    account: bytes
+    nonce: int
+    min_nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class ObeyRevocation:
+    """A delegate was revoked on chain: cancel the orders it signed."""
+
+    inbox_id: int
+    account: bytes
+    delegate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetExiting:
+    """An exit was requested on chain (or a reorg removed the request): stop, or resume, the account."""
+
+    inbox_id: int
+    account: bytes
+    exiting: bool
+
+
+@dataclass(frozen=True, slots=True)
+class CutBatch:
+    """Bind the trades in sequences (last cut, `to_seq`] to batch `batch`, the one after the last."""
+
+    inbox_id: int
+    batch: int
+    to_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class FinalizeBatch:
+    """Batch `batch` is final on chain: its trades can never be reversed and its proceeds be withdrawn."""
+
+    inbox_id: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class ReverseTrades:
+    """Trades that can no longer settle, and the on-chain state that makes it so (`cause`)."""
+
+    inbox_id: int
+    trade_ids: tuple[int, ...]
+    cause: str
+
+
+Command = (
+    PlaceOrder
+    | CancelOrder
+    | CancelAll
+    | HoldWithdrawal
+    | Tick
+    | ListAsset
+    | ListMarket
+    | SetMarketStatus
+    | SetMarketFees
+    | Credit
+    | Uncredit
+    | ReserveForced
+    | ReleaseForced
+    | Debit
+    | ConsumeWithdrawal
+    | ReleaseWithdrawal
+    | ObeyCancel
+    | ObeyRevocation
+    | SetExiting
+    | CutBatch
+    | FinalizeBatch
+    | ReverseTrades
+)

@@ -1,0 +1,250 @@
+"""Events: what a command did. They carry everything that a mirror needs, as absolute values.
+
+Accounts are integer account ids here (`AccountOpened` binds them to addresses). `order_id` is the
+journal sequence of the `PlaceOrder`. Prices, quantities and amounts are as in `exchange.domain`.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from exchange.domain.instrument import Asset, Market
+
+
+class CloseReason(StrEnum):
+    """Why an order left the book or never entered it."""
+
+    filled = "filled"
+    cancelled = "cancelled"
+    cancelled_on_chain = "cancelled_on_chain"
+    expired = "expired"
+    unfilled = "unfilled"
+    fok_unfilled = "fok_unfilled"
+    post_only_would_take = "post_only_would_take"
+    self_trade = "self_trade"
+    too_many_fills = "too_many_fills"
+    price_out_of_band = "price_out_of_band"
+    market_delisted = "market_delisted"
+    delegate_revoked = "delegate_revoked"
+    account_exiting = "account_exiting"
+    debited = "debited"
+    trade_reversed = "trade_reversed"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetListed:
+    asset: Asset
+
+
+@dataclass(frozen=True, slots=True)
+class MarketListed:
+    market: Market
+    fee_account: int
+
+
+@dataclass(frozen=True, slots=True)
+class MarketChanged:
+    """Status or fees of a market, after the change."""
+
+    market: int
+    status: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class AccountOpened:
+    account: int
+    address: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChanged:
+    """Account status: `active`, `exiting` or `blocked` (it has a deficit)."""
+
+    account: int
+    status: str
+    min_nonce: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """The order is in the sequence. `remaining` equals `quantity`; rates are fixed for its life."""
+
+    order_id: int
+    account: int
+    market: int
+    side: int
+    price: int
+    quantity: int
+    nonce: int
+    expiry: int
+    max_fee_bps: int
+    terms: int
+    order_hash: bytes
+    client_order_id: str
+    scheme: int
+    signature: bytes
+    signer: bytes
+    maker_fee_bps: int
+    taker_fee_bps: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeMatched:
+    """One fill: maker and taker, at the maker's price. Fees are in quote ledger units."""
+
+    trade_id: int
+    market: int
+    price: int
+    quantity: int
+    quote: int
+    taker_side: int
+    maker_order: int
+    taker_order: int
+    maker_account: int
+    taker_account: int
+    maker_fee: int
+    taker_fee: int
+    maker_remaining: int
+    taker_remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderClosed:
+    """The order works no more; `remaining` lots were not filled."""
+
+    order_id: int
+    account: int
+    market: int
+    reason: CloseReason
+    remaining: int
+
+
+@dataclass(frozen=True, slots=True)
+class LevelChanged:
+    """A price level's total open quantity in lots, after the change (0: gone). `side` is 0 bids, 1 asks."""
+
+    market: int
+    side: int
+    price: int
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceChanged:
+    """An account's balance in one asset, after the change.
+
+    `available` can be traded; `held` backs open orders; `reserved` backs withdrawals; `unsettled`
+    is what came in from trades that are not final yet (it can be traded, not withdrawn);
+    `deficit` is owed after a reorg.
+    """
+
+    account: int
+    asset: int
+    available: int
+    held: int
+    reserved: int
+    unsettled: int
+    deficit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Credited:
+    """Money that came in on chain; `cause` names the log."""
+
+    account: int
+    asset: int
+    amount: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class Debited:
+    """Money that went out on chain or was never there; `amount` was covered, `short` became deficit."""
+
+    account: int
+    asset: int
+    amount: int
+    short: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalHeld:
+    account: int
+    asset: int
+    amount: int
+    withdrawal_hash: bytes
+    nonce: int
+    deadline: int
+    message: str
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalEnded:
+    """`outcome` is `consumed` or `released`."""
+
+    withdrawal_hash: bytes
+    outcome: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForcedReserved:
+    account: int
+    asset: int
+    requested: int
+    reserved: int
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForcedReleased:
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class BatchCut:
+    """Batch `batch` holds the trades in (from_seq, to_seq]; heads are the journal's at these sequences."""
+
+    batch: int
+    from_seq: int
+    to_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class BatchFinalized:
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class TradeReversed:
+    """The trade never happened, for both sides. `because_of` is the trade whose reversal pulled it, or 0."""
+
+    trade_id: int
+    cause: str
+    because_of: int
+
+
+Event = (
+    AssetListed
+    | MarketListed
+    | MarketChanged
+    | AccountOpened
+    | AccountChanged
+    | OrderAccepted
+    | TradeMatched
+    | OrderClosed
+    | LevelChanged
+    | BalanceChanged
+    | Credited
+    | Debited
+    | WithdrawalHeld
+    | WithdrawalEnded
+    | ForcedReserved
+    | ForcedReleased
+    | BatchCut
+    | BatchFinalized
+    | TradeReversed
+)
