@@ -1,0 +1,252 @@
+"""The custody contract and its tokens, as a user calls them.
+
+Amounts are token units, as in the wallet of the user; `to_token_units` makes them from ledger units. Each method
+that sends a transaction waits until it is mined and returns its `Receipt`, or raises TransactionFailed with the
+contract's reason. Transactions of one `CustodyClient` are sent one after another, so that their nonces are in order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self, cast
+
+import aiohttp
+from eth_abi.abi import decode, encode
+from eth_account import Account
+from eth_typing import ChecksumAddress, HexStr
+from eth_utils.abi import function_signature_to_4byte_selector
+from web3 import AsyncHTTPProvider, AsyncWeb3
+from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
+from web3.types import TxParams, Wei
+
+from bizzan.client.errors import TransactionFailed, Unreachable
+from bizzan.client.wallet import Wallet, checksum_address
+from exchange.domain.instrument import Token
+
+ETH = "0x0000000000000000000000000000000000000000"
+ALL_MARKETS = 2**256 - 1
+MAX_APPROVAL = 2**256 - 1
+GAS_MARGIN_PERCENT = 25
+POLL_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A mined transaction."""
+
+    tx_hash: str
+    block_number: int
+    gas_used: int
+
+
+def to_token_units(amount: int, token: Token) -> int:
+    """Ledger units of an asset as units of the token that carries it."""
+    return amount * token.unit
+
+
+class CustodyClient:
+    """One wallet's access to a custody contract over JSON-RPC. Use it as an async context manager."""
+
+    def __init__(self, rpc_url: str, custody: str, wallet: Wallet, *, timeout_seconds: float = 120) -> None:
+        self.wallet = wallet
+        self.custody = checksum_address(bytes.fromhex(custody.removeprefix("0x")))
+        self._provider = AsyncHTTPProvider(rpc_url)
+        self._web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3(self._provider)
+        self._timeout_seconds = timeout_seconds
+        self._sending = asyncio.Lock()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._provider.disconnect()
+
+    # deposits and withdrawals
+
+    async def approve(self, token: str, amount: int = MAX_APPROVAL) -> Receipt:
+        """Let the contract take up to `amount` of a token from this wallet."""
+        return await self.send(token, "approve(address,uint256)", self.custody, amount)
+
+    async def deposit(
+        self, token: str, amount: int, *, account: str | None = None, to_funding: bool = False
+    ) -> Receipt:
+        """Deposit an approved token for `account` (this wallet) into its trading or funding balance."""
+        return await self._call("deposit(address,uint256,address,bool)", token, amount, self._me(account), to_funding)
+
+    async def deposit_eth(self, amount: int, *, account: str | None = None, to_funding: bool = False) -> Receipt:
+        """Deposit `amount` wei."""
+        return await self.send(self.custody, "deposit_eth(address,bool)", self._me(account), to_funding, value=amount)
+
+    async def deposit_token(self, token: Token, amount: int) -> Receipt:
+        """Deposit `amount` *ledger units* of a token, or ETH, into the trading balance; approves when needed."""
+        units = to_token_units(amount, token)
+        if token.address == ETH:
+            return await self.deposit_eth(units)
+        if await self.allowance(token.address) < units:
+            await self.approve(token.address)
+        return await self.deposit(token.address, units)
+
+    async def move_to_trading(self, token: str, amount: int) -> Receipt:
+        """Funding to trading, at once."""
+        return await self._call("move_to_trading(address,uint256)", token, amount)
+
+    async def withdraw_funding(self, token: str, amount: int, recipient: str | None = None) -> Receipt:
+        """Out of the funding balance, at once."""
+        return await self._call("withdraw_funding(address,uint256,address)", token, amount, self._me(recipient))
+
+    async def request_withdraw(self, token: str, amount: int, recipient: str | None = None) -> Receipt:
+        """Ask for a withdrawal that needs nobody's signature; claimable after the contract's delay."""
+        return await self._call("request_withdraw(address,uint256,address)", token, amount, self._me(recipient))
+
+    async def cancel_withdraw_request(self, token: str) -> Receipt:
+        """Take the request back."""
+        return await self._call("cancel_withdraw_request(address)", token)
+
+    async def claim_withdraw(self, token: str, account: str | None = None) -> Receipt:
+        """Pay a request out, inside its claim window; anyone may."""
+        return await self._call("claim_withdraw(address,address)", self._me(account), token)
+
+    async def request_exit(self) -> Receipt:
+        """Stop settlement for this account after the delay; everything can be claimed then."""
+        return await self._call("request_exit()")
+
+    async def cancel_exit(self) -> Receipt:
+        """Take the exit back before it takes effect."""
+        return await self._call("cancel_exit()")
+
+    async def claim_exit(self, token: str, account: str | None = None) -> Receipt:
+        """Pay the trading and funding balance of a token to the account, after its exit took effect."""
+        return await self._call("claim_exit(address,address)", self._me(account), token)
+
+    async def claim_eth(self, recipient: str | None = None) -> Receipt:
+        """Fetch ETH that this address once refused to receive."""
+        return await self._call("claim_eth(address)", self._me(recipient))
+
+    # cancels and delegates
+
+    async def cancel(self, nonce: int) -> Receipt:
+        """Cancel the order on `nonce` on chain; binds settlement after the delay, the engine at once."""
+        return await self._call("cancel(address,uint64,bytes)", self.wallet.text_address, nonce, b"")
+
+    async def cancel_all(self, min_nonce: int) -> Receipt:
+        """Cancel all orders below `min_nonce` on chain."""
+        return await self._call("cancel_all(address,uint64,bytes)", self.wallet.text_address, min_nonce, b"")
+
+    async def add_delegate(self, delegate: str, expiry: int, markets: int = ALL_MARKETS) -> Receipt:
+        """Let another key trade (never withdraw) for this account, on a bit set of markets until `expiry`."""
+        return await self._call("add_delegate(address,uint256,uint64)", delegate, markets, expiry)
+
+    async def revoke_delegate(self, delegate: str) -> Receipt:
+        """Take the right back; binds settlement after the delay, the engine at once."""
+        return await self._call("revoke_delegate(address)", delegate)
+
+    # views
+
+    async def trading_balance(self, token_id: int, account: str | None = None) -> int:
+        """Settled trading balance, in ledger units."""
+        return await self._number("trading_balance(address,uint256)", self._me(account), token_id)
+
+    async def funding_balance(self, token_id: int, account: str | None = None) -> int:
+        """Funding balance, in ledger units."""
+        return await self._number("funding_balance(address,uint256)", self._me(account), token_id)
+
+    async def token_balance(self, token: str, owner: str | None = None) -> int:
+        """What an address holds of a token, or of ETH, outside the exchange; in token units."""
+        holder = cast(ChecksumAddress, self._me(owner))
+        if token == ETH:
+            return int(await self._rpc(self._web3.eth.get_balance(holder)))
+        return await self._number("balanceOf(address)", holder, contract=token)
+
+    async def allowance(self, token: str) -> int:
+        """What the contract may still take of a token from this wallet."""
+        owner = self.wallet.text_address
+        return await self._number("allowance(address,address)", owner, self.custody, contract=token)
+
+    async def chain_time(self) -> int:
+        """The timestamp of the newest block, unix seconds."""
+        return int((await self._rpc(self._web3.eth.get_block("latest")))["timestamp"])
+
+    # the wire
+
+    async def send(self, contract: str, signature: str, *arguments: Any, value: int = 0) -> Receipt:
+        """Send a transaction that calls `signature` (like `approve(address,uint256)`) and wait for it."""
+        return await self.transact(contract, _calldata(signature, arguments), value=value)
+
+    async def transact(self, to: str, data: bytes = b"", *, value: int = 0) -> Receipt:
+        """Sign and send a transaction and wait until it is mined. Raises TransactionFailed, Unreachable."""
+        async with self._sending:
+            transaction = await self._rpc(self._prepare(to, data, value))
+            signed = Account.sign_transaction(dict(transaction), self.wallet.key)
+            digest = await self._rpc(self._web3.eth.send_raw_transaction(signed.raw_transaction))
+        receipt: Receipt = await self._rpc(self._wait(HexStr("0x" + bytes(digest).hex())))
+        return receipt
+
+    async def _call(self, signature: str, *arguments: Any) -> Receipt:
+        return await self.send(self.custody, signature, *arguments)
+
+    async def _prepare(self, to: str, data: bytes, value: int) -> TxParams:
+        sender = cast(ChecksumAddress, self.wallet.text_address)
+        eth = self._web3.eth
+        head = await eth.get_block("latest")
+        tip = await eth.max_priority_fee
+        transaction: TxParams = {
+            "type": 2,
+            "chainId": await eth.chain_id,
+            "from": sender,
+            "to": cast(ChecksumAddress, checksum_address(bytes.fromhex(to.removeprefix("0x")))),
+            "data": data,
+            "value": Wei(value),
+            "nonce": await eth.get_transaction_count(sender, "pending"),
+            "maxPriorityFeePerGas": tip,
+            "maxFeePerGas": Wei(2 * head["baseFeePerGas"] + tip),
+        }
+        transaction["gas"] = await eth.estimate_gas(transaction) * (100 + GAS_MARGIN_PERCENT) // 100
+        return transaction
+
+    async def _wait(self, tx_hash: HexStr) -> Receipt:
+        deadline = asyncio.get_running_loop().time() + self._timeout_seconds
+        while asyncio.get_running_loop().time() < deadline:
+            try:
+                found = await self._web3.eth.get_transaction_receipt(tx_hash)
+            except TransactionNotFound:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            if not found["status"]:
+                raise TransactionFailed("the transaction reverted when it was mined", tx_hash)
+            return Receipt(tx_hash, found["blockNumber"], found["gasUsed"])
+        raise TransactionFailed(f"not mined within {self._timeout_seconds:g} s; it may still be", tx_hash)
+
+    async def _number(self, signature: str, *arguments: Any, contract: str | None = None) -> int:
+        to = cast(ChecksumAddress, checksum_address(bytes.fromhex((contract or self.custody).removeprefix("0x"))))
+        answer = await self._rpc(
+            self._web3.eth.call({"to": to, "data": HexStr("0x" + _calldata(signature, arguments).hex())})
+        )
+        return cast(int, decode(["uint256"], bytes(answer))[0])
+
+    async def _rpc(self, call: Any) -> Any:
+        """Await a call of web3, with its errors turned into this package's."""
+        try:
+            return await call
+        except ContractLogicError as error:
+            raise TransactionFailed(str(error.message or error)) from error
+        except Web3RPCError as error:
+            raise TransactionFailed(error.user_message or str(error)) from error
+        except (Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
+            raise Unreachable(f"the chain's node at {self._provider.endpoint_uri} does not answer: {error}") from error
+
+    def _me(self, address: str | None) -> str:
+        return address or self.wallet.text_address
+
+
+def _calldata(signature: str, arguments: tuple[Any, ...]) -> bytes:
+    """Selector and encoded arguments of a function without tuples among its parameters."""
+    kinds = signature[signature.index("(") + 1 : -1]
+    return function_signature_to_4byte_selector(signature) + encode(kinds.split(",") if kinds else [], arguments)

@@ -1,0 +1,47 @@
+"""What can go wrong for a client, as one tree.
+
+ClientError
+├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
+├── Unreachable          no answer, or not one that can be read; the request may have been carried out
+└── TransactionFailed    the chain refused a transaction, or it reverted
+"""
+
+from collections.abc import Mapping
+
+
+class ClientError(Exception):
+    """Base of everything the client raises on purpose."""
+
+
+class ApiError(ClientError):
+    """A refusal of the exchange; `code` is stable, `field` names what is wrong in the request."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        field: str | None = None,
+        params: Mapping[str, str | int] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        where = f" [{field}]" if field else ""
+        super().__init__(f"{code}{where}: {message}")
+        self.status = status
+        self.code = code
+        self.message = message
+        self.field = field
+        self.params: dict[str, str | int] = dict(params or {})
+        self.retry_after = retry_after
+
+
+class Unreachable(ClientError):  # noqa: N818 - it is a state of the other side, as its name says
+    """The other side gave no readable answer. Sending the same signed message again is safe."""
+
+
+class TransactionFailed(ClientError):  # noqa: N818
+    """The chain refused the transaction, or mined it as reverted; the message is the contract's reason."""
+
+    def __init__(self, message: str, tx_hash: str | None = None) -> None:
+        super().__init__(message if tx_hash is None else f"{message} (transaction {tx_hash})")
+        self.tx_hash = tx_hash

@@ -1,0 +1,97 @@
+"""Keys: an account, what it signs, and a key that trades for another account.
+
+A signature is 65 bytes `r || s || v` with v 27 or 28 and a low s. Everything a wallet signs for the exchange
+is EIP-712 under the deployment's domain; `sign_text` (EIP-191) is used for sign-in only.
+
+Signing takes about 20 microseconds; the hash of an order about 2.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from coincurve import PrivateKey
+
+from exchange.domain.eip712 import Domain, Scheme, Value, keccak
+from exchange.domain.order import Order
+
+
+def checksum_address(address: bytes) -> str:
+    """The 20 bytes of an address as EIP-55 writes them."""
+    digits = address.hex()
+    mask = keccak(digits.encode()).hex()
+    return "0x" + "".join(d.upper() if int(m, 16) >= 8 else d for d, m in zip(digits, mask, strict=False))
+
+
+def parse_address(text: str) -> bytes:
+    """The 20 bytes of an address in hexadecimal, any case; ValueError for anything else."""
+    digits = text.removeprefix("0x")
+    if len(digits) != 40:
+        raise ValueError(f"an address has 40 hexadecimal digits: {text}")
+    return bytes.fromhex(digits)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedOrder:
+    """An order with its identity and the signature that covers it."""
+
+    order: Order
+    order_hash: bytes
+    scheme: Scheme
+    signature: bytes
+
+
+class Wallet:
+    """A private key and its address. The key is never printed."""
+
+    def __init__(self, key: bytes) -> None:
+        if len(key) != 32:
+            raise ValueError(f"a private key has 32 bytes, not {len(key)}")
+        self._key = PrivateKey(key)
+        self.address = keccak(self._key.public_key.format(compressed=False)[1:])[12:]
+        self.text_address = checksum_address(self.address)
+
+    def __repr__(self) -> str:
+        return f"Wallet({self.text_address})"
+
+    @classmethod
+    def create(cls) -> Wallet:
+        """A new wallet from the operating system's randomness."""
+        return cls(secrets.token_bytes(32))
+
+    @classmethod
+    def from_hex(cls, text: str) -> Wallet:
+        """The wallet of a key in hexadecimal; ValueError when it is not 32 bytes."""
+        return cls(bytes.fromhex(text.removeprefix("0x")))
+
+    @classmethod
+    def from_seed(cls, seed: str, index: int) -> Wallet:
+        """Wallet `index` of a published seed: for test traffic, where the same wallets must come back."""
+        return cls(keccak(f"bizzan:{seed}:{index}".encode()))
+
+    @property
+    def key(self) -> bytes:
+        """The private key, 32 bytes: for signing transactions."""
+        return self._key.secret
+
+    def sign_digest(self, digest: bytes) -> bytes:
+        """The 65-byte signature of a 32-byte digest."""
+        signature = self._key.sign_recoverable(digest, hasher=None)
+        return signature[:64] + bytes((27 + signature[64],))
+
+    def sign(self, domain: Domain, name: str, values: Mapping[str, Value]) -> bytes:
+        """Sign the EIP-712 message `name` (a key of `eip712.TYPES`)."""
+        return self.sign_digest(domain.hash(name, values))
+
+    def sign_order(self, domain: Domain, order: Order) -> SignedOrder:
+        """Sign an order: as its account, or as a delegate when the account is somebody else's."""
+        digest = domain.order_hash(order)
+        scheme = Scheme.account if order.account == self.address else Scheme.delegate
+        return SignedOrder(order, digest, scheme, self.sign_digest(digest))
+
+    def sign_text(self, text: str) -> bytes:
+        """Sign a text as EIP-191 says (`personal_sign`)."""
+        data = text.encode()
+        return self.sign_digest(keccak(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data))
