@@ -1,0 +1,95 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Test token
+@license Apache-2.0
+@notice A plain ERC-20 for development chains, which anyone may mint, a bounded amount per call. It has no value and no
+        owner, and must never be listed where tokens have one.
+@custom:kill Nothing to stop: nobody depends on it.
+"""
+
+
+event Transfer:
+    sender: indexed(address)
+    receiver: indexed(address)
+    amount: uint256
+
+
+event Approval:
+    owner: indexed(address)
+    spender: indexed(address)
+    amount: uint256
+
+
+# Whole tokens that one call of the faucet mints at most.
+FAUCET_TOKENS: constant(uint256) = 1_000_000_000
+
+name: public(String[32])
+symbol: public(String[8])
+decimals: public(immutable(uint8))
+faucet_limit: public(immutable(uint256))
+
+totalSupply: public(uint256)
+balanceOf: public(HashMap[address, uint256])
+allowance: public(HashMap[address, HashMap[address, uint256]])
+
+
+@deploy
+def __init__(name: String[32], symbol: String[8], token_decimals: uint8):
+    self.name = name
+    self.symbol = symbol
+    decimals = token_decimals
+    faucet_limit = FAUCET_TOKENS * 10 ** convert(token_decimals, uint256)
+
+
+@external
+def faucet(amount: uint256):
+    """
+    @notice Mint `amount` token units to the caller.
+    @param amount At most `faucet_limit()`.
+    """
+    assert amount <= faucet_limit, "faucet: over the limit"
+    self.totalSupply += amount
+    self.balanceOf[msg.sender] += amount
+    log Transfer(sender=empty(address), receiver=msg.sender, amount=amount)
+
+
+@external
+def transfer(receiver: address, amount: uint256) -> bool:
+    """
+    @notice Move token units from the caller to `receiver`.
+    """
+    self._transfer(msg.sender, receiver, amount)
+    return True
+
+
+@external
+def transferFrom(sender: address, receiver: address, amount: uint256) -> bool:
+    """
+    @notice Move token units that `sender` allowed the caller to move.
+    """
+    allowed: uint256 = self.allowance[sender][msg.sender]
+    assert allowed >= amount, "transfer: not allowed"
+    if allowed != max_value(uint256):
+        self.allowance[sender][msg.sender] = allowed - amount
+    self._transfer(sender, receiver, amount)
+    return True
+
+
+@external
+def approve(spender: address, amount: uint256) -> bool:
+    """
+    @notice Let `spender` move up to `amount` token units of the caller; the largest value is never used up.
+    """
+    self.allowance[msg.sender][spender] = amount
+    log Approval(owner=msg.sender, spender=spender, amount=amount)
+    return True
+
+
+@internal
+def _transfer(sender: address, receiver: address, amount: uint256):
+    balance: uint256 = self.balanceOf[sender]
+    assert balance >= amount, "transfer: too little balance"
+    self.balanceOf[sender] = balance - amount
+    self.balanceOf[receiver] += amount
+    log Transfer(sender=sender, receiver=receiver, amount=amount)
