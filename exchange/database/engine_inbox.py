@@ -1,0 +1,81 @@
+"""The engine's inbox: commands from the chain side, in one order, each once.
+
+Ids are given under an advisory lock that lasts until the poster's transaction ends, so the order of
+ids is the order of commits: a reader that has seen id n will never see a smaller one appear.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, text, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from exchange.database.tables import engine_inbox
+
+INBOX_LOCK = 0x696E626F
+CHANNEL = "engine_inbox"
+
+
+@dataclass(frozen=True, slots=True)
+class InboxRow:
+    """One command. `kind` is the command's class name in snake_case, `payload` its fields without `inbox_id`."""
+
+    id: int
+    kind: str
+    payload: dict[str, Any]
+
+
+async def post(conn: AsyncConnection, kind: str, payload: Mapping[str, object], dedup_key: str) -> int:
+    """Append a command and return its id; a `dedup_key` that was posted before returns the id it had.
+
+    Bytes in `payload` become 0x hex. Amounts are integers. Takes part in the caller's transaction.
+    """
+    await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": INBOX_LOCK})
+    known = await conn.scalar(select(engine_inbox.c.id).where(engine_inbox.c.dedup_key == dedup_key))
+    if known is not None:
+        return int(known)
+    last = await conn.scalar(select(func.coalesce(func.max(engine_inbox.c.id), 0)))
+    inbox_id = int(last or 0) + 1
+    row = {"id": inbox_id, "kind": kind, "payload": encode(payload), "dedup_key": dedup_key}
+    await conn.execute(engine_inbox.insert().values(row))
+    await conn.execute(text("select pg_notify(:channel, '')"), {"channel": CHANNEL})
+    return inbox_id
+
+
+async def pending(conn: AsyncConnection, after: int, limit: int = 1_000) -> Sequence[InboxRow]:
+    """Commands with an id above `after` that are neither applied nor refused, in order."""
+    query = (
+        select(engine_inbox.c.id, engine_inbox.c.kind, engine_inbox.c.payload)
+        .where(
+            engine_inbox.c.id > after,
+            engine_inbox.c.applied_seq.is_(None),
+            engine_inbox.c.refusal.is_(None),
+        )
+        .order_by(engine_inbox.c.id)
+        .limit(limit)
+    )
+    return [InboxRow(row.id, row.kind, row.payload) for row in await conn.execute(query)]
+
+
+async def mark_applied(conn: AsyncConnection, inbox_id: int, seq: int) -> None:
+    """Record the journal sequence at which command `inbox_id` was applied."""
+    await conn.execute(update(engine_inbox).where(engine_inbox.c.id == inbox_id).values(applied_seq=seq))
+
+
+async def mark_refused(conn: AsyncConnection, inbox_id: int, refusal: Mapping[str, object]) -> None:
+    """Record that the engine refused command `inbox_id`, and why (`Refusal.as_dict()`)."""
+    await conn.execute(update(engine_inbox).where(engine_inbox.c.id == inbox_id).values(refusal=dict(refusal)))
+
+
+def encode(payload: Mapping[str, object]) -> dict[str, object]:
+    """The payload as JSON holds it: bytes as 0x hex, tuples as lists."""
+    return {name: _encode(value) for name, value in payload.items()}
+
+
+def _encode(value: object) -> object:
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, (list, tuple)):
+        return [_encode(item) for item in value]
+    return value

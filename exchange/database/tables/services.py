@@ -1,0 +1,95 @@
+"""What the services keep for themselves: the engine's inbox, the keepers' jobs, sign-ins."""
+
+from sqlalchemy import Column, ForeignKeyConstraint, Index, Table
+from sqlalchemy.dialects.postgresql import JSONB
+
+from exchange.database.tables.columns import NOW_MS, blob, chain_id, integer, metadata, string, token_amount
+
+engine_inbox = Table(
+    "engine_inbox",
+    metadata,
+    integer("id", "order of the commands, without holes in what is committed", primary_key=True, autoincrement=False),
+    string("kind", "command in snake_case"),
+    Column("payload", JSONB, nullable=False, comment="its fields without inbox_id, bytes as 0x hex"),
+    string("dedup_key", "the same key is the same command", unique=True),
+    integer("created_at", "when it was posted, in milliseconds since 1970", server_default=NOW_MS),
+    integer("applied_seq", "journal sequence of the command, null until applied", nullable=True),
+    Column("refusal", JSONB, nullable=True, comment="the engine's refusal, null unless it refused"),
+    Index("ix_engine_inbox_open", "id", postgresql_where="applied_seq is null and refusal is null"),
+    comment="Commands from the chain side to the engine, append-only.",
+)
+
+job = Table(
+    "job",
+    metadata,
+    integer("job_id", "id of the job", primary_key=True, autoincrement=True),
+    chain_id(),
+    string("key", "what must happen exactly once", unique=True),
+    string("duty", "the duty that owns it"),
+    string("state", "pending, submitted, mined, final or failed"),
+    Column("payload", JSONB, nullable=False, comment="what the duty needs to build the transaction again"),
+    integer("nonce", "account nonce it is bound to, null until submitted", nullable=True),
+    integer("attempts", "number of attempts so far", server_default="0"),
+    string("error", "why it failed, null otherwise", nullable=True),
+    blob("tx_hash", "the attempt that was mined, null until then", nullable=True),
+    integer("block_number", "height at which it was mined, null until then", nullable=True),
+    blob("block_hash", "block in which it was mined, null until then", nullable=True),
+    integer("created_at", "when it was made, in milliseconds since 1970", server_default=NOW_MS),
+    integer("updated_at", "when it last changed, in milliseconds since 1970", server_default=NOW_MS),
+    Index("ix_job_live", "duty", "job_id", postgresql_where="state not in ('final', 'failed')"),
+    comment="What the keepers have to get mined.",
+)
+
+attempt = Table(
+    "attempt",
+    metadata,
+    blob("tx_hash", "hash of the signed transaction", primary_key=True),
+    integer("job_id", "the job it is for; null for a cancelling transfer of a nonce without one", nullable=True),
+    chain_id(),
+    blob("sender", "address that signed"),
+    string("kind", "call, or cancel for the transfer to self"),
+    integer("nonce", "account nonce"),
+    integer("max_fee", "wei per gas at most", kind=token_amount()),
+    integer("priority_fee", "wei per gas for the proposer at most", kind=token_amount()),
+    integer("gas_limit", "gas limit"),
+    blob("raw", "the signed bytes, written before they are broadcast"),
+    integer("sent_at", "when it was first broadcast, null until then", nullable=True),
+    string("outcome", "live, mined, reverted, replaced or final"),
+    integer("block_number", "height at which it was mined, null until then", nullable=True),
+    blob("block_hash", "block in which it was mined, null until then", nullable=True),
+    integer("fencing_token", "token of the leader that signed it"),
+    integer("created_at", "when it was signed, in milliseconds since 1970", server_default=NOW_MS),
+    Index(None, "sender", "nonce"),
+    Index(None, "job_id"),
+    ForeignKeyConstraint(["job_id"], ["job.job_id"]),
+    comment="Every transaction a keeper ever signed.",
+)
+leader = Table(
+    "leader",
+    metadata,
+    string("duty", "which duty is led", primary_key=True),
+    integer("fencing_token", "rises with every new leader"),
+    string("holder", "who leads, for people"),
+    integer("acquired_at", "since when, in milliseconds since 1970", server_default=NOW_MS),
+    comment="Leaders of duties; a write with an older token is refused.",
+)
+
+session = Table(
+    "session",
+    metadata,
+    blob("token_hash", "SHA-256 of the bearer token", primary_key=True),
+    blob("address", "the wallet that signed in"),
+    integer("created_at", "when, in milliseconds since 1970", server_default=NOW_MS),
+    integer("expires_at", "until when, in milliseconds since 1970"),
+    Index(None, "expires_at"),
+    comment="Sign-ins.",
+)
+
+siwe_nonce = Table(
+    "siwe_nonce",
+    metadata,
+    string("nonce", "the challenge", primary_key=True),
+    integer("expires_at", "until when it can be used, in milliseconds since 1970"),
+    Index(None, "expires_at"),
+    comment="Sign-in challenges that are still unused.",
+)
