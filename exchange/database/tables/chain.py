@@ -257,7 +257,7 @@ chain_balance = Table(
     integer("token_id", "id of the token in the contract", kind=Integer, primary_key=True, autoincrement=False),
     integer("trading", "trading balance in ledger units", kind=Amount),
     integer("funding", "funding balance in ledger units", kind=Amount),
-    comment="Balances in the contract at the indexed block: the sum of what the logs say. All-zero rows are absent.",
+    comment="Balances in the contract at the indexed block, the sum of its logs; all-zero rows are absent.",
 )
 
 chain_effect = Table(

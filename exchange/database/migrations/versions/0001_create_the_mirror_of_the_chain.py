@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("trading", sa.BigInteger(), nullable=False, comment="trading balance in ledger units"),
         sa.Column("funding", sa.BigInteger(), nullable=False, comment="funding balance in ledger units"),
         sa.PrimaryKeyConstraint("chain_id", "account", "token_id", name=op.f("pk_chain_balance")),
-        comment="Balances in the contract at the indexed block: the sum of what the logs say. All-zero rows are absent.",
+        comment="Balances in the contract at the indexed block, the sum of its logs; all-zero rows are absent.",
     )
     op.create_table(
         "chain_effect",
