@@ -35,11 +35,11 @@ class ApiError(ClientError):
         self.retry_after = retry_after
 
 
-class Unreachable(ClientError):  # noqa: N818 - it is a state of the other side, as its name says
+class Unreachable(ClientError):
     """The other side gave no readable answer. Sending the same signed message again is safe."""
 
 
-class TransactionFailed(ClientError):  # noqa: N818
+class TransactionFailed(ClientError):
     """The chain refused the transaction, or mined it as reverted; the message is the contract's reason."""
 
     def __init__(self, message: str, tx_hash: str | None = None) -> None:
