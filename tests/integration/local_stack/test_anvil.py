@@ -1,0 +1,101 @@
+"""The chain node comes back with its blocks, and after a kill at its last saved block."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+from bizzan.supervisor.anvil import Anvil
+from bizzan.supervisor.errors import PortTaken
+from bizzan.supervisor.ports import free_port
+from tests.utils.waiting import wait_for
+
+MakeAnvil = Callable[..., Anvil]
+Receipt = dict[str, Any]
+
+
+def send(node: Anvil, value: int) -> Receipt:
+    """Send ETH between two funded accounts; returns the receipt."""
+    sender, receiver = node.rpc("eth_accounts")[:2]
+    tx_hash = node.rpc("eth_sendTransaction", {"from": sender, "to": receiver, "value": hex(value)})
+    return wait_for(lambda: cast(Receipt | None, node.rpc("eth_getTransactionReceipt", tx_hash)), "the receipt")
+
+
+def test_clean_stop_keeps_blocks_receipts_and_balances(make_anvil: MakeAnvil, tmp_path: Path) -> None:
+    node = make_anvil(state_file=tmp_path / "state.gz")
+    receipt = send(node, 5)
+    block = node.rpc("eth_getBlockByNumber", "latest", False)
+    balance = node.rpc("eth_getBalance", receipt["to"], "latest")
+
+    node.stop()
+    node.start()
+    node.wait_ready()
+
+    assert node.rpc("eth_getBlockByNumber", "latest", False)["hash"] == block["hash"]
+    assert node.rpc("eth_getTransactionReceipt", receipt["transactionHash"]) == receipt
+    assert node.rpc("eth_getBalance", receipt["to"], "latest") == balance
+
+
+def test_killed_node_comes_back_at_its_last_saved_block(make_anvil: MakeAnvil, tmp_path: Path) -> None:
+    node = make_anvil(state_file=tmp_path / "state.gz")
+    saved = send(node, 1)
+    node.save()
+    lost = send(node, 2)
+
+    node.kill()
+    node.start()
+    node.wait_ready()
+
+    assert node.rpc("eth_blockNumber") == saved["blockNumber"]
+    assert node.rpc("eth_getTransactionReceipt", saved["transactionHash"]) == saved
+    assert node.rpc("eth_getTransactionReceipt", lost["transactionHash"]) is None
+
+
+def test_state_is_saved_while_the_node_runs(tmp_path: Path) -> None:
+    state_file = tmp_path / "state.gz"
+    node = Anvil(free_port(), log_file=tmp_path / "anvil.log", state_file=state_file, save_seconds=1)
+    node.start()
+    node.wait_ready()
+    try:
+        wait_for(state_file.exists, "a saved state")
+        assert "blocks" in json.loads(gzip.decompress(state_file.read_bytes()))
+    finally:
+        node.kill()
+
+
+def test_kill_while_saving_leaves_the_earlier_state(make_anvil: MakeAnvil, tmp_path: Path) -> None:
+    state_file = tmp_path / "state.gz"
+    node = make_anvil(state_file=state_file)
+    receipt = send(node, 1)
+    node.save()
+    node.kill()
+    state_file.with_suffix(".part").write_bytes(b"half of a state")
+
+    node.start()
+    node.wait_ready()
+
+    assert node.rpc("eth_getTransactionReceipt", receipt["transactionHash"]) == receipt
+
+
+def test_blocks_are_mined_at_the_interval_without_transactions(make_anvil: MakeAnvil) -> None:
+    node = make_anvil(block_seconds=1)
+    wait_for(lambda: int(node.rpc("eth_blockNumber"), 16) >= 2, "two blocks")
+    first, second = (node.rpc("eth_getBlockByNumber", hex(number), False) for number in (1, 2))
+
+    assert int(second["timestamp"], 16) - int(first["timestamp"], 16) >= 1
+
+
+def test_taken_port_is_refused_with_the_name_of_the_setting(anvil: Anvil, tmp_path: Path) -> None:
+    second = Anvil(anvil.port, log_file=tmp_path / "log", port_setting="BIZZAN_LOCAL__CHAIN_PORT")
+
+    with pytest.raises(PortTaken, match=f"port {anvil.port} is taken.*BIZZAN_LOCAL__CHAIN_PORT"):
+        second.start()
+
+
+def test_chain_id_is_the_one_asked_for(make_anvil: MakeAnvil) -> None:
+    assert int(make_anvil(chain_id=5_777).rpc("eth_chainId"), 16) == 5_777
