@@ -85,6 +85,19 @@ class ListMarket:
 
 
 @dataclass(frozen=True, slots=True)
+class SetLimits:
+    """Limits that every later command obeys; journaled, because a replay must meet the same ones.
+
+    `max_unsettled_ms`: the oldest unsettled trade may have this age before taking orders are refused
+    (0: any); `max_open_orders` per account; `max_fills` of one order when it is placed.
+    """
+
+    max_unsettled_ms: int
+    max_open_orders: int
+    max_fills: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetMarketStatus:
     """Open, halt or delist a market (a `MarketStatus` value)."""
 
@@ -189,7 +202,16 @@ class ObeyCancel:
 
 @dataclass(frozen=True, slots=True)
 class ObeyRevocation:
-    """A delegate was revoked on chain: cancel the orders it signed."""
+    """A delegate was revoked on chain: cancel the orders it signed, and refuse more until it is allowed again."""
+
+    inbox_id: int
+    account: bytes
+    delegate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class AllowDelegate:
+    """A delegate was added on chain (or a reorg removed its revocation): its orders are taken again."""
 
     inbox_id: int
     account: bytes
@@ -239,6 +261,7 @@ Command = (
     | Tick
     | ListAsset
     | ListMarket
+    | SetLimits
     | SetMarketStatus
     | SetMarketFees
     | Credit
@@ -250,6 +273,7 @@ Command = (
     | ReleaseWithdrawal
     | ObeyCancel
     | ObeyRevocation
+    | AllowDelegate
     | SetExiting
     | CutBatch
     | FinalizeBatch
