@@ -14,6 +14,7 @@ import pytest
 from bizzan.supervisor.anvil import Anvil
 from bizzan.supervisor.ports import free_port
 from bizzan.supervisor.postgres import Postgres
+from exchange.database.engine import migrate
 from tests.utils.local_stack import make_postgres, open_folder
 
 _database_numbers = itertools.count(1)
@@ -38,6 +39,21 @@ def empty_database_url(postgres: Postgres) -> Iterator[str]:
     """The address of a fresh database without tables."""
     name = f"empty_{next(_database_numbers)}"
     yield postgres.create_database(name)
+    postgres.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def template_database(postgres: Postgres) -> str:
+    """The name of a database with all tables, empty, from which others are copied."""
+    migrate(postgres.create_database("migrated"))
+    return "migrated"
+
+
+@pytest.fixture
+def database_url(postgres: Postgres, template_database: str) -> Iterator[str]:
+    """The address of a fresh database with all tables, empty."""
+    name = f"fresh_{next(_database_numbers)}"
+    yield postgres.create_database(name, template=template_database)
     postgres.drop_database(name)
 
 
