@@ -22,10 +22,10 @@ from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Excepti
 from web3.types import TxParams, Wei
 
 from bizzan.client.errors import TransactionFailed, Unreachable
-from bizzan.client.wallet import Wallet, checksum_address
+from bizzan.client.wallet import Wallet
+from exchange.domain.deployment import ETH, address_bytes, checksum
 from exchange.domain.instrument import Token
 
-ETH = "0x0000000000000000000000000000000000000000"
 ALL_MARKETS = 2**256 - 1
 MAX_APPROVAL = 2**256 - 1
 GAS_MARGIN_PERCENT = 25
@@ -51,7 +51,7 @@ class CustodyClient:
 
     def __init__(self, rpc_url: str, custody: str, wallet: Wallet, *, timeout_seconds: float = 120) -> None:
         self.wallet = wallet
-        self.custody = checksum_address(bytes.fromhex(custody.removeprefix("0x")))
+        self.custody = checksum(address_bytes(custody))
         self._provider = AsyncHTTPProvider(rpc_url)
         self._web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3(self._provider)
         self._timeout_seconds = timeout_seconds
@@ -134,15 +134,15 @@ class CustodyClient:
 
     async def cancel(self, nonce: int) -> Receipt:
         """Cancel the order on `nonce` on chain; binds settlement after the delay, the engine at once."""
-        return await self._call("cancel(address,uint64,bytes)", self.wallet.text_address, nonce, b"")
+        return await self._call("cancel(address,uint256,bytes)", self.wallet.text_address, nonce, b"")
 
     async def cancel_all(self, min_nonce: int) -> Receipt:
         """Cancel all orders below `min_nonce` on chain."""
-        return await self._call("cancel_all(address,uint64,bytes)", self.wallet.text_address, min_nonce, b"")
+        return await self._call("cancel_all(address,uint256,bytes)", self.wallet.text_address, min_nonce, b"")
 
     async def add_delegate(self, delegate: str, expiry: int, markets: int = ALL_MARKETS) -> Receipt:
         """Let another key trade (never withdraw) for this account, on a bit set of markets until `expiry`."""
-        return await self._call("add_delegate(address,uint256,uint64)", delegate, markets, expiry)
+        return await self._call("add_delegate(address,uint256,uint256)", delegate, markets, expiry)
 
     async def revoke_delegate(self, delegate: str) -> Receipt:
         """Take the right back; binds settlement after the delay, the engine at once."""
@@ -201,7 +201,7 @@ class CustodyClient:
             "type": 2,
             "chainId": await eth.chain_id,
             "from": sender,
-            "to": cast(ChecksumAddress, checksum_address(bytes.fromhex(to.removeprefix("0x")))),
+            "to": cast(ChecksumAddress, checksum(address_bytes(to))),
             "data": data,
             "value": Wei(value),
             "nonce": await eth.get_transaction_count(sender, "pending"),
@@ -225,7 +225,7 @@ class CustodyClient:
         raise TransactionFailed(f"not mined within {self._timeout_seconds:g} s; it may still be", tx_hash)
 
     async def _number(self, signature: str, *arguments: Any, contract: str | None = None) -> int:
-        to = cast(ChecksumAddress, checksum_address(bytes.fromhex((contract or self.custody).removeprefix("0x"))))
+        to = cast(ChecksumAddress, checksum(address_bytes(contract or self.custody)))
         answer = await self._rpc(
             self._web3.eth.call({"to": to, "data": HexStr("0x" + _calldata(signature, arguments).hex())})
         )

@@ -14,23 +14,9 @@ from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
+from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import Domain, Scheme, Value, keccak
 from exchange.domain.order import Order
-
-
-def checksum_address(address: bytes) -> str:
-    """The 20 bytes of an address as EIP-55 writes them."""
-    digits = address.hex()
-    mask = keccak(digits.encode()).hex()
-    return "0x" + "".join(d.upper() if int(m, 16) >= 8 else d for d, m in zip(digits, mask, strict=False))
-
-
-def parse_address(text: str) -> bytes:
-    """The 20 bytes of an address in hexadecimal, any case; ValueError for anything else."""
-    digits = text.removeprefix("0x")
-    if len(digits) != 40:
-        raise ValueError(f"an address has 40 hexadecimal digits: {text}")
-    return bytes.fromhex(digits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +37,7 @@ class Wallet:
             raise ValueError(f"a private key has 32 bytes, not {len(key)}")
         self._key = PrivateKey(key)
         self.address = keccak(self._key.public_key.format(compressed=False)[1:])[12:]
-        self.text_address = checksum_address(self.address)
+        self.text_address = checksum(self.address)
 
     def __repr__(self) -> str:
         return f"Wallet({self.text_address})"

@@ -5,7 +5,7 @@ from coincurve import PublicKey
 from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 
-from bizzan.client.wallet import Wallet, checksum_address, parse_address
+from bizzan.client.wallet import Wallet
 from exchange.domain.eip712 import Domain, Scheme
 from exchange.domain.order import Order
 
@@ -59,14 +59,3 @@ def test_key_is_never_printed() -> None:
 def test_key_of_wrong_length_is_refused() -> None:
     with pytest.raises(ValueError, match="32 bytes, not 3"):
         Wallet(b"abc")
-
-
-@pytest.mark.parametrize("text", ["0x12", "0x" + "zz" * 20, ""])
-def test_malformed_address_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"hexadecimal"):
-        parse_address(text)
-
-
-def test_checksum_follows_eip_55() -> None:
-    address = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
-    assert checksum_address(parse_address(address.lower())) == address

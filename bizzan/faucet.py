@@ -1,0 +1,70 @@
+"""Play money on the local chain: coins for gas and test tokens for any address.
+
+The tokens of the local chain mint for whoever calls their `faucet`; the coins come from a funded development
+account. Anywhere but on the local chain there is nothing to hand out, and the command says so.
+
+    FaucetRefused   not the local chain, or not an address
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bizzan.client.custody import CustodyClient
+from bizzan.client.wallet import Wallet
+from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
+from exchange.settings import LOCAL_CHAIN_ID
+
+WHOLE_COINS: Mapping[str, int] = {"ETH": 10, "USDC": 100_000, "BTC": 10}
+OTHER_WHOLE_COINS = 1_000
+"""What one call hands out, in whole coins."""
+
+
+class FaucetRefused(Exception):
+    """There is no faucet for this chain or address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gift:
+    """What was sent of one token, in token units, and the transaction that brought it."""
+
+    symbol: str
+    amount: int
+    decimals: int
+    tx_hash: str
+
+
+async def fund(rpc_url: str, deployment: Deployment, faucet_key: str, recipient: str, *, times: int = 1) -> list[Gift]:
+    """Send ETH and each test token to `recipient`, `times` the usual amount; the wallet may be anyone's.
+
+    Raises FaucetRefused, TransactionFailed, Unreachable.
+    """
+    address = _checked(deployment.chain_id, recipient)
+    async with CustodyClient(rpc_url, deployment.custody, Wallet.from_hex(faucet_key)) as faucet:
+        gifts = []
+        for token in deployment.tokens:
+            symbol = deployment.asset(token.asset_id).symbol
+            amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * times * 10**token.decimals
+            if token.address == ETH:
+                receipt = await faucet.transact(address, value=amount)
+            else:
+                await faucet.send(token.address, "faucet(uint256)", amount)
+                receipt = await faucet.send(token.address, "transfer(address,uint256)", address, amount)
+            gifts.append(Gift(symbol, amount, token.decimals, receipt.tx_hash))
+        return gifts
+
+
+def fund_now(rpc_url: str, deployment: Deployment, faucet_key: str, recipient: str) -> list[Gift]:
+    """`fund` for callers without an event loop."""
+    return asyncio.run(fund(rpc_url, deployment, faucet_key, recipient))
+
+
+def _checked(chain_id: int, recipient: str) -> str:
+    if chain_id != LOCAL_CHAIN_ID:
+        raise FaucetRefused(
+            f"chain {chain_id} has no faucet: only the local chain {LOCAL_CHAIN_ID} has one"
+        )
+    try:
+        return checksum(address_bytes(recipient))
+    except ValueError as error:
+        raise FaucetRefused(f"address: {error}") from None
