@@ -1,1 +1,1 @@
-"""Durability: append, group commit, snapshot, recovery."""
+"""Durability: the hash-chained journal of accepted commands, its snapshots, and recovery by replay."""

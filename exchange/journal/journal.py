@@ -1,0 +1,227 @@
+"""The writer of a journal: one process, records appended in groups and synced before anybody is told.
+
+    reserve   make sure that a group will fit (the only step that can find the disk full)
+    append    write the group's records
+    sync      fdatasync, then move the durable marker
+
+Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost.
+Opening a journal cuts off what a crash left half written after the last synced record; any other flaw is
+`CorruptJournal`. All synced records of a journal are kept for ever: replay from the first must always work.
+"""
+
+import fcntl
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from exchange.engine.commands import Command
+from exchange.journal.codec import encode_command
+from exchange.journal.errors import CorruptJournal, JournalFull, JournalLocked
+from exchange.journal.files import NO_ROOM, sync_folder, write_all, write_atomically
+from exchange.journal.marker import MARKER_NAME, Marker, MarkerFile, read_marker
+from exchange.journal.record import (
+    GENESIS_HEAD,
+    SEGMENT_HEADER_SIZE,
+    BadRecord,
+    encode_record,
+    encode_segment_header,
+    list_segments,
+    open_segment,
+    record_size,
+    scan,
+    segment_path,
+)
+
+LOCK_NAME = "lock"
+SEGMENT_BYTES = 64 << 20
+_ROOM_STEP = 4 << 20
+
+
+class Journal:
+    """A journal open for writing. `seq`, `head` and `at_ms` are those of the last appended record."""
+
+    def __init__(self, folder: Path, lock_fd: int, segment_bytes: int) -> None:
+        self.folder = folder
+        self.seq = 0
+        self.head = GENESIS_HEAD
+        self.at_ms = 0
+        self.cut_bytes = 0
+        """Bytes of an unfinished write that opening has cut off."""
+        self._lock_fd = lock_fd
+        self._segment_bytes = segment_bytes
+        self._fd = -1
+        self._end = 0
+        self._room_end = 0
+        self._marker = MarkerFile(folder, create=not list_segments(folder))
+
+    @classmethod
+    def open(cls, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> Self:
+        """Open (or start) the journal in `folder` as its only writer.
+
+        Raises JournalLocked when another process has it, CorruptJournal when a synced record is missing or wrong.
+        """
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock_fd = _lock(folder)
+        try:
+            journal = cls(folder, lock_fd, segment_bytes)
+            journal._recover()
+        except BaseException:
+            os.close(lock_fd)
+            raise
+        return journal
+
+    def reserve(self, payload_bytes: int, records: int) -> None:
+        """Make room for `records` with `payload_bytes` in all; JournalFull if there is none.
+
+        Starts the next segment where the present one is full.
+        """
+        size = payload_bytes + records * record_size(0)
+        try:
+            if self._end + size > self._segment_bytes and self._end > SEGMENT_HEADER_SIZE:
+                self._rotate()
+            if self._end + size > self._room_end:
+                room_end = max(self._end + size, self._room_end + _ROOM_STEP)
+                os.posix_fallocate(self._fd, self._room_end, room_end - self._room_end)
+                self._room_end = room_end
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise JournalFull(f"no room for {size} more bytes in {self.folder}: {error.strerror}") from None
+
+    def append(self, group: Sequence[tuple[int, Command]]) -> list[tuple[int, bytes]]:
+        """Write the commands, each with its time in milliseconds, and give each its sequence and head.
+
+        Nothing is durable before `sync`. JournalFull (only without a `reserve` before) writes nothing.
+        """
+        return self.append_payloads([(at_ms, encode_command(command)) for at_ms, command in group])
+
+    def append_payloads(self, group: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+        """As `append`, for commands that are encoded already."""
+        self.reserve(sum(len(payload) for _, payload in group), len(group))
+        seq, head, at_ms = self.seq, self.head, self.at_ms
+        records: list[bytes] = []
+        placed: list[tuple[int, bytes]] = []
+        for at_ms, payload in group:
+            seq += 1
+            record, head = encode_record(head, seq, at_ms, payload)
+            records.append(record)
+            placed.append((seq, head))
+        data = b"".join(records)
+        write_all(self._fd, data, self._end)
+        self._end += len(data)
+        self.seq, self.head, self.at_ms = seq, head, at_ms
+        return placed
+
+    def sync(self) -> None:
+        """Make everything appended durable and let readers see it. An OSError here is fatal: stop the process."""
+        marker = Marker(self.seq, self.head)
+        os.fdatasync(self._fd)
+        self._marker.store(marker)
+
+    def close(self) -> None:
+        """Sync, give back the reserved room and release the lock."""
+        self.sync()
+        self._close_segment()
+        self._marker.sync()
+        self._marker.close()
+        os.close(self._lock_fd)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        self.close()
+
+    def _recover(self) -> None:
+        """Find the end of the journal and cut off what lies behind it."""
+        for leftover in self.folder.glob("*.part"):
+            leftover.unlink()
+        paths = list_segments(self.folder)
+        marker = read_marker(self.folder)
+        if not paths:
+            if marker.seq:
+                raise CorruptJournal(
+                    self.folder, 0, marker.seq, "there are no segments but a marker of durable records"
+                )
+            self._start_segment()
+            return
+        segment = open_segment(paths[-1])
+        end, seq, head = SEGMENT_HEADER_SIZE, segment.first_seq - 1, segment.prev_head
+        if seq == marker.seq and head != marker.head:
+            raise CorruptJournal(
+                segment.path, 0, seq, f"the segment's first head differs from the one in {MARKER_NAME}"
+            )
+        for record in scan(segment.path, end, segment.first_seq, segment.prev_head):
+            if isinstance(record, BadRecord):
+                if record.seq <= marker.seq:
+                    raise CorruptJournal(segment.path, record.offset, record.seq, record.reason)
+                break
+            end, seq, head, self.at_ms = record.end, record.seq, record.head, record.at_ms
+            if seq == marker.seq and head != marker.head:
+                reason = f"the record's head differs from the one in {MARKER_NAME}"
+                raise CorruptJournal(segment.path, record.offset, seq, reason)
+        if seq == segment.first_seq - 1 and seq:
+            self.at_ms = _last_time(paths[-2])
+        self.seq, self.head, self._end = seq, head, end
+        self._cut(segment.path)
+
+    def _cut(self, path: Path) -> None:
+        """Open the last segment at its end, without whatever stands behind it."""
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.cut_bytes = _count_data(path, self._end)
+        os.ftruncate(self._fd, self._end)
+        os.fsync(self._fd)
+        self._room_end = self._end
+        self._marker.store(Marker(self.seq, self.head))
+
+    def _rotate(self) -> None:
+        """Close the present segment for good and start the next."""
+        self.sync()
+        self._marker.sync()
+        old_fd, old_end = self._fd, self._end
+        self._start_segment()
+        os.ftruncate(old_fd, old_end)
+        os.close(old_fd)
+
+    def _start_segment(self) -> None:
+        path = segment_path(self.folder, self.seq + 1)
+        write_atomically(path, encode_segment_header(self.seq + 1, self.head))
+        self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self._end = self._room_end = SEGMENT_HEADER_SIZE
+
+    def _close_segment(self) -> None:
+        os.ftruncate(self._fd, self._end)
+        os.fsync(self._fd)
+        os.close(self._fd)
+        self._fd = -1
+
+
+def _lock(folder: Path) -> int:
+    """Take the writer's lock; the operating system releases it when the process ends, however it ends."""
+    fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        raise JournalLocked(f"another process writes the journal in {folder}; stop it first") from None
+    sync_folder(folder)
+    return fd
+
+
+def _last_time(path: Path) -> int:
+    """The time of the last record in a closed segment."""
+    segment = open_segment(path)
+    at_ms = 0
+    for record in scan(path, SEGMENT_HEADER_SIZE, segment.first_seq, segment.prev_head):
+        if not isinstance(record, BadRecord):
+            at_ms = record.at_ms
+    return at_ms
+
+
+def _count_data(path: Path, offset: int) -> int:
+    """Bytes behind `offset` up to the last that is not zero."""
+    with path.open("rb") as file:
+        file.seek(offset)
+        return len(file.read().rstrip(b"\0"))

@@ -1,0 +1,70 @@
+"""Every command survives the codec, and nothing else is accepted as one."""
+
+from typing import get_args
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.engine import commands as c
+from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
+from tests.unit.exchange.journal.samples import ACCOUNT, EVERY_COMMAND, HASH, ORDER, SIGNATURE, SIGNER
+
+
+def test_every_command_has_one_kind() -> None:
+    assert set(COMMAND_KINDS.values()) == set(get_args(c.Command))
+    assert {type(command) for command in EVERY_COMMAND} == set(get_args(c.Command))
+
+
+@pytest.mark.parametrize("command", EVERY_COMMAND, ids=lambda command: type(command).__name__)
+def test_command_survives_encoding(command: c.Command) -> None:
+    assert decode_command(encode_command(command)) == command
+
+
+def test_bytes_of_a_command_are_fixed() -> None:
+    assert encode_command(c.Tick()).hex() == "0005000190"
+    assert encode_command(c.FinalizeBatch(14, 1)).hex() == "00150001920e01"
+
+
+def test_place_order_is_compact() -> None:
+    command = c.PlaceOrder(ORDER, HASH, 0, SIGNATURE, SIGNER)
+    assert len(encode_command(command)) == 4 + 1 + 82 + 34 + 1 + 67 + 22 + 1
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"", "shorter than its prefix"),
+        (b"\x00\x05\x00", "shorter than its prefix"),
+        (b"\x7f\xff\x00\x01\x90", "unknown kind 32767 version 1"),
+        (b"\x00\x05\x00\x02\x90", "unknown kind 5 version 2"),
+        (b"\x00\x05\x00\x01", "truncated"),
+        (b"\x00\x05\x00\x01\x90\x90", "trailing"),
+        (b"\x00\x15\x00\x01\x91\x0e", "length"),
+        (b"\x00\x15\x00\x01\x92\x0e\xff", ">= 0"),
+        (b"\x00\x15\x00\x01\x92\x0e\xa1x", "int"),
+    ],
+)
+def test_bytes_that_are_no_command_are_refused(data: bytes, reason: str) -> None:
+    with pytest.raises(CodecError, match=reason):
+        decode_command(data)
+
+
+def test_address_of_wrong_length_is_refused() -> None:
+    data = encode_command(c.CancelAll(ACCOUNT[:19], 1, SIGNATURE, SIGNER))
+    with pytest.raises(CodecError, match="length"):
+        decode_command(data)
+
+
+@given(st.integers(0, 2**63 - 1), st.text(max_size=40), st.binary(min_size=20, max_size=20))
+def test_any_credit_survives_encoding(amount: int, cause: str, account: bytes) -> None:
+    command = c.Credit(1, account, 0, amount, cause)
+    assert decode_command(encode_command(command)) == command
+
+
+@given(st.binary(max_size=64))
+def test_random_bytes_are_a_command_or_a_codec_error(data: bytes) -> None:
+    try:
+        decode_command(data)
+    except CodecError:
+        return
