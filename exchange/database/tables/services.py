@@ -1,6 +1,6 @@
 """What the services keep for themselves: the engine's inbox, the keepers' jobs, sign-ins."""
 
-from sqlalchemy import Column, ForeignKeyConstraint, Index, Table
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from exchange.database.tables.columns import NOW_MS, blob, chain_id, integer, metadata, string, token_amount
@@ -24,19 +24,24 @@ job = Table(
     metadata,
     integer("job_id", "id of the job", primary_key=True, autoincrement=True),
     chain_id(),
+    blob("sender", "address that signs for it"),
     string("key", "what must happen exactly once", unique=True),
     string("duty", "the duty that owns it"),
-    string("state", "pending, submitted, mined, final or failed"),
-    Column("payload", JSONB, nullable=False, comment="what the duty needs to build the transaction again"),
-    integer("nonce", "account nonce it is bound to, null until submitted", nullable=True),
+    string("state", "queued, sent, mined, final, reverted or cancelled"),
+    Column("payload", JSONB, nullable=False, comment="the call: to and data as 0x hex, gas, value as a string"),
+    integer("nonce", "account nonce it is bound to, null until sent", nullable=True),
+    Column(
+        "cancel_requested", Boolean, nullable=False, server_default="false", comment="its nonce shall be taken back"
+    ),
     integer("attempts", "number of attempts so far", server_default="0"),
-    string("error", "why it failed, null otherwise", nullable=True),
+    Column("succeeded", Boolean, nullable=True, comment="whether the mined attempt did anything, null until mined"),
     blob("tx_hash", "the attempt that was mined, null until then", nullable=True),
     integer("block_number", "height at which it was mined, null until then", nullable=True),
     blob("block_hash", "block in which it was mined, null until then", nullable=True),
     integer("created_at", "when it was made, in milliseconds since 1970", server_default=NOW_MS),
     integer("updated_at", "when it last changed, in milliseconds since 1970", server_default=NOW_MS),
-    Index("ix_job_live", "duty", "job_id", postgresql_where="state not in ('final', 'failed')"),
+    Index("ix_job_live", "sender", "job_id", postgresql_where="state in ('queued', 'sent', 'mined')"),
+    Index("ix_job_nonce", "chain_id", "sender", "nonce", unique=True, postgresql_where="state in ('sent', 'mined')"),
     comment="What the keepers have to get mined.",
 )
 
@@ -44,7 +49,7 @@ attempt = Table(
     "attempt",
     metadata,
     blob("tx_hash", "hash of the signed transaction", primary_key=True),
-    integer("job_id", "the job it is for; null for a cancelling transfer of a nonce without one", nullable=True),
+    integer("job_id", "the job it is for"),
     chain_id(),
     blob("sender", "address that signed"),
     string("kind", "call, or cancel for the transfer to self"),
@@ -53,8 +58,9 @@ attempt = Table(
     integer("priority_fee", "wei per gas for the proposer at most", kind=token_amount()),
     integer("gas_limit", "gas limit"),
     blob("raw", "the signed bytes, written before they are broadcast"),
-    integer("sent_at", "when it was first broadcast, null until then", nullable=True),
-    string("outcome", "live, mined, reverted, replaced or final"),
+    integer("sent_at", "when it was signed and about to be sent, in milliseconds since 1970"),
+    string("outcome", "live, mined, final, reverted, replaced, cancelled or superseded"),
+    integer("cost", "wei paid for its gas, null until mined", nullable=True, kind=token_amount()),
     integer("block_number", "height at which it was mined, null until then", nullable=True),
     blob("block_hash", "block in which it was mined, null until then", nullable=True),
     integer("fencing_token", "token of the leader that signed it"),

@@ -59,20 +59,31 @@ def upgrade() -> None:
         "job",
         sa.Column("job_id", sa.BigInteger(), autoincrement=True, nullable=False, comment="id of the job"),
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
+        sa.Column("sender", sa.LargeBinary(), nullable=False, comment="address that signs for it"),
         sa.Column("key", sa.Text(), nullable=False, comment="what must happen exactly once"),
         sa.Column("duty", sa.Text(), nullable=False, comment="the duty that owns it"),
-        sa.Column("state", sa.Text(), nullable=False, comment="pending, submitted, mined, final or failed"),
+        sa.Column("state", sa.Text(), nullable=False, comment="queued, sent, mined, final, reverted or cancelled"),
         sa.Column(
             "payload",
             postgresql.JSONB(astext_type=sa.Text()),
             nullable=False,
-            comment="what the duty needs to build the transaction again",
+            comment="the call: to and data as 0x hex, gas, value as a string",
         ),
+        sa.Column("nonce", sa.BigInteger(), nullable=True, comment="account nonce it is bound to, null until sent"),
         sa.Column(
-            "nonce", sa.BigInteger(), nullable=True, comment="account nonce it is bound to, null until submitted"
+            "cancel_requested",
+            sa.Boolean(),
+            server_default="false",
+            nullable=False,
+            comment="its nonce shall be taken back",
         ),
         sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False, comment="number of attempts so far"),
-        sa.Column("error", sa.Text(), nullable=True, comment="why it failed, null otherwise"),
+        sa.Column(
+            "succeeded",
+            sa.Boolean(),
+            nullable=True,
+            comment="whether the mined attempt did anything, null until mined",
+        ),
         sa.Column("tx_hash", sa.LargeBinary(), nullable=True, comment="the attempt that was mined, null until then"),
         sa.Column(
             "block_number", sa.BigInteger(), nullable=True, comment="height at which it was mined, null until then"
@@ -99,7 +110,18 @@ def upgrade() -> None:
         comment="What the keepers have to get mined.",
     )
     op.create_index(
-        "ix_job_live", "job", ["duty", "job_id"], unique=False, postgresql_where="state not in ('final', 'failed')"
+        "ix_job_live",
+        "job",
+        ["sender", "job_id"],
+        unique=False,
+        postgresql_where="state in ('queued', 'sent', 'mined')",
+    )
+    op.create_index(
+        "ix_job_nonce",
+        "job",
+        ["chain_id", "sender", "nonce"],
+        unique=True,
+        postgresql_where="state in ('sent', 'mined')",
     )
     op.create_table(
         "leader",
@@ -148,12 +170,7 @@ def upgrade() -> None:
     op.create_table(
         "attempt",
         sa.Column("tx_hash", sa.LargeBinary(), nullable=False, comment="hash of the signed transaction"),
-        sa.Column(
-            "job_id",
-            sa.BigInteger(),
-            nullable=True,
-            comment="the job it is for; null for a cancelling transfer of a nonce without one",
-        ),
+        sa.Column("job_id", sa.BigInteger(), nullable=False, comment="the job it is for"),
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
         sa.Column("sender", sa.LargeBinary(), nullable=False, comment="address that signed"),
         sa.Column("kind", sa.Text(), nullable=False, comment="call, or cancel for the transfer to self"),
@@ -164,8 +181,19 @@ def upgrade() -> None:
         sa.Column(
             "raw", sa.LargeBinary(), nullable=False, comment="the signed bytes, written before they are broadcast"
         ),
-        sa.Column("sent_at", sa.BigInteger(), nullable=True, comment="when it was first broadcast, null until then"),
-        sa.Column("outcome", sa.Text(), nullable=False, comment="live, mined, reverted, replaced or final"),
+        sa.Column(
+            "sent_at",
+            sa.BigInteger(),
+            nullable=False,
+            comment="when it was signed and about to be sent, in milliseconds since 1970",
+        ),
+        sa.Column(
+            "outcome",
+            sa.Text(),
+            nullable=False,
+            comment="live, mined, final, reverted, replaced, cancelled or superseded",
+        ),
+        sa.Column("cost", sa.Numeric(78, 0), nullable=True, comment="wei paid for its gas, null until mined"),
         sa.Column(
             "block_number", sa.BigInteger(), nullable=True, comment="height at which it was mined, null until then"
         ),
@@ -197,7 +225,8 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_session_expires_at"), table_name="session")
     op.drop_table("session")
     op.drop_table("leader")
-    op.drop_index("ix_job_live", table_name="job", postgresql_where="state not in ('final', 'failed')")
+    op.drop_index("ix_job_nonce", table_name="job", postgresql_where="state in ('sent', 'mined')")
+    op.drop_index("ix_job_live", table_name="job", postgresql_where="state in ('queued', 'sent', 'mined')")
     op.drop_table("job")
     op.drop_index(
         "ix_engine_inbox_open", table_name="engine_inbox", postgresql_where="applied_seq is null and refusal is null"
