@@ -1,0 +1,278 @@
+"""What passes through the engine's socket.
+
+A frame is a length (4 bytes, big-endian, of what follows) and one msgpack message of at most `MAX_FRAME` bytes.
+
+    client → engine   Submit     commands, answered by one Outcomes in the same order
+                      Ask        a question about the present, answered by one Answer
+                      Subscribe  from now on this connection receives every committed command
+    engine → client   Outcomes   an Ack or a Refused for each command
+                      Answer     the answer; its type follows from the question
+                      Group      the commands of one group commit, durable, with their events
+
+An answer shows durable state only: what it tells can never be taken back by a crash.
+"""
+
+import asyncio
+from enum import StrEnum
+from typing import Any, NamedTuple, TypeVar
+
+import msgspec
+
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.engine import events as e
+from exchange.journal.codec import TableCodec
+
+MAX_FRAME = 4 << 20
+LENGTH_SIZE = 4
+
+T = TypeVar("T")
+
+
+class ProtocolError(Exception):
+    """The other side of the socket does not speak this protocol."""
+
+
+class Submit(msgspec.Struct, tag=1, array_like=True, frozen=True):
+    """Commands as `exchange.journal.codec` writes them."""
+
+    id: int
+    commands: list[bytes]
+
+
+class Question(StrEnum):
+    """What can be asked."""
+
+    books = "books"
+    status = "status"
+    state_hash = "state_hash"
+    account = "account"
+    open_orders = "open_orders"
+
+
+class Ask(msgspec.Struct, tag=2, array_like=True, frozen=True):
+    """A question; `address` (20 bytes) where it is about an account."""
+
+    id: int
+    question: Question
+    address: bytes = b""
+
+
+class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):
+    """Answered by `Books`, then by every Group after its sequence, without a gap."""
+
+    id: int
+
+
+class Ack(msgspec.Struct, tag=1, array_like=True, frozen=True):
+    """The command is durable at `seq`. `order_id` of a placed order; `duplicate`: it had been placed before."""
+
+    seq: int
+    at_ms: int
+    order_id: int | None = None
+    duplicate: bool = False
+
+
+class Refused(msgspec.Struct, tag=2, array_like=True, frozen=True):
+    """The command changed nothing: the four parts of a `Refusal`."""
+
+    code: str
+    message: str
+    field: str | None
+    params: dict[str, str | int]
+
+    @classmethod
+    def of(cls, refusal: Refusal) -> "Refused":
+        """The refusal as it travels."""
+        return cls(refusal.code.value, refusal.message, refusal.field, refusal.params)
+
+    def refusal(self) -> Refusal:
+        """The refusal as it was raised."""
+        return Refusal(ErrorCode(self.code), self.message, self.field, self.params)
+
+
+class Outcomes(msgspec.Struct, tag=1, array_like=True, frozen=True):
+    """The outcomes of a Submit, in its order."""
+
+    id: int
+    outcomes: list[Ack | Refused]
+
+
+class Answer(msgspec.Struct, tag=2, array_like=True, frozen=True):
+    """The answer to an Ask or a Subscribe, or why there is none."""
+
+    id: int
+    body: msgspec.Raw
+    refused: Refused | None = None
+
+
+class WireRecord(msgspec.Struct, array_like=True, frozen=True):
+    """One committed command; `events` as `EVENTS` writes them."""
+
+    seq: int
+    at_ms: int
+    head: bytes
+    events: list[bytes]
+
+
+class Group(msgspec.Struct, tag=3, array_like=True, frozen=True):
+    """The commands of one group commit."""
+
+    records: list[WireRecord]
+
+
+class Committed(NamedTuple):
+    """A durable command as subscribers see it: what it did, and the journal's head after it."""
+
+    seq: int
+    at_ms: int
+    head: bytes
+    events: list[e.Event]
+
+
+class MarketBook(msgspec.Struct, array_like=True, frozen=True):
+    """One market's levels, best first: (price, lots). `last_price` is the last trade's, or the reference."""
+
+    market: int
+    last_price: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class Books(msgspec.Struct, array_like=True, frozen=True):
+    """All books after the command at `seq`."""
+
+    seq: int
+    at_ms: int
+    head: bytes
+    markets: list[MarketBook]
+
+
+class EngineStatus(msgspec.Struct, array_like=True, frozen=True):
+    """Where the engine stands. `last_inbox_id` is the last inbox command applied, `pending` the queue's length."""
+
+    seq: int
+    at_ms: int
+    head: bytes
+    last_inbox_id: int
+    accounts: int
+    open_orders: int
+    pending: int
+    journal_full: bool
+
+
+class BalanceView(msgspec.Struct, array_like=True, frozen=True):
+    """A balance in one asset, as in `BalanceChanged`; `withdrawable` is what a fast withdrawal may take."""
+
+    asset: int
+    available: int
+    held: int
+    reserved: int
+    unsettled: int
+    deficit: int
+    withdrawable: int
+
+
+class AccountView(msgspec.Struct, array_like=True, frozen=True):
+    """An account after the command at `seq`."""
+
+    seq: int
+    account: int
+    address: bytes
+    status: str
+    min_nonce: int
+    balances: list[BalanceView]
+
+
+class OpenOrderView(msgspec.Struct, array_like=True, frozen=True):
+    """An order that works. `packed` is the signed order (`Order.unpack`)."""
+
+    order_id: int
+    packed: bytes
+    order_hash: bytes
+    client_order_id: str
+    remaining: int
+
+
+EVENTS: TableCodec[e.Event] = TableCodec(
+    {
+        1: e.AssetListed,
+        2: e.MarketListed,
+        3: e.MarketChanged,
+        4: e.AccountOpened,
+        5: e.AccountChanged,
+        6: e.OrderAccepted,
+        7: e.TradeMatched,
+        8: e.OrderClosed,
+        9: e.LevelChanged,
+        10: e.BalanceChanged,
+        11: e.Credited,
+        12: e.Debited,
+        13: e.WithdrawalHeld,
+        14: e.WithdrawalEnded,
+        15: e.ForcedReserved,
+        16: e.ForcedReleased,
+        17: e.BatchCut,
+        18: e.BatchFinalized,
+        19: e.TradeReversed,
+        20: e.LimitsChanged,
+    }
+)
+
+FromClient = Submit | Ask | Subscribe
+FromEngine = Outcomes | Answer | Group
+
+_ENCODER = msgspec.msgpack.Encoder()
+_FROM_CLIENT: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)
+_FROM_ENGINE: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(FromEngine)
+
+
+def encode_frame(message: FromClient | FromEngine) -> bytes:
+    """The message with its length before it. ProtocolError when it is too large."""
+    body = _ENCODER.encode(message)
+    if len(body) > MAX_FRAME:
+        raise ProtocolError(f"a frame of {len(body)} bytes; at most {MAX_FRAME} are allowed")
+    return len(body).to_bytes(LENGTH_SIZE) + body
+
+
+def encode_body(value: Any) -> msgspec.Raw:
+    """An answer's body."""
+    return msgspec.Raw(_ENCODER.encode(value))
+
+
+def decode_body(body: msgspec.Raw, kind: type[T]) -> T:
+    """The answer in a body."""
+    return msgspec.msgpack.decode(body, type=kind)
+
+
+def decode_from_client(body: bytes) -> FromClient:
+    """A client's message; ProtocolError when it is none."""
+    try:
+        return _FROM_CLIENT.decode(body)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from None
+
+
+def decode_from_engine(body: bytes) -> FromEngine:
+    """The engine's message; ProtocolError when it is none."""
+    try:
+        return _FROM_ENGINE.decode(body)
+    except msgspec.DecodeError as error:
+        raise ProtocolError(str(error)) from None
+
+
+def committed(record: WireRecord) -> Committed:
+    """A record with its events decoded."""
+    return Committed(record.seq, record.at_ms, record.head, [EVENTS.decode(data) for data in record.events])
+
+
+async def read_frame(reader: asyncio.StreamReader) -> bytes:
+    """The next frame's body. IncompleteReadError at the end of the stream, ProtocolError when it is too large."""
+    size = int.from_bytes(await reader.readexactly(LENGTH_SIZE))
+    if size > MAX_FRAME:
+        raise ProtocolError(f"a frame of {size} bytes; at most {MAX_FRAME} are allowed")
+    return await reader.readexactly(size)
+
+
+def unavailable(message: str, retry_after_ms: int, **params: str | int) -> Refusal:
+    """The refusal for everything that may work later."""
+    return Refusal(ErrorCode.unavailable, message, params={"retry_after_ms": retry_after_ms, **params})
