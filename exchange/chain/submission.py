@@ -117,12 +117,8 @@ class Head:
     base_fee: int
 
 
-class ChainUnavailable(Exception):
-    """The node did not answer, or could not: nothing is known, try again."""
-
-
 class Chain(Protocol):
-    """What submission needs of a node. Every method may raise ChainUnavailable."""
+    """What submission needs of a node. Every method may raise ChainError."""
 
     async def head(self) -> Head:
         """The latest block."""

@@ -16,13 +16,13 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from exchange.chain.rpc import ChainError
 from exchange.chain.signing import Key, Transaction
 from exchange.chain.submission import (
     ENDED,
     Attempt,
     Call,
     Chain,
-    ChainUnavailable,
     Clock,
     Fees,
     Guard,
@@ -122,7 +122,7 @@ class Submitter:
         return self._key.address
 
     async def step(self) -> None:
-        """One look and everything that follows from it. Raises ChainUnavailable, Fenced and the store's errors."""
+        """One look and everything that follows from it. Raises ChainError, Fenced and the store's errors."""
         head = await self._chain.head()
         view = _View(head, await self._chain.transaction_count(self.sender))
         jobs = await self._store.unresolved(view.mined_nonce)
@@ -192,7 +192,7 @@ class Submitter:
         try:
             if depth < 0 or await self._chain.transaction_count(self.sender, depth) <= nonce:
                 return
-        except ChainUnavailable as error:  # a node that was restarted may lack the state of older blocks for a while
+        except ChainError as error:  # a node that was restarted may lack the state of older blocks for a while
             log.info("state_missing", block_number=depth, reason=str(error))
             return
         log.error("nonce_superseded", job=job.key, nonce=nonce, remedy="no other program may use this key")
@@ -278,7 +278,7 @@ class Submitter:
         self._broadcast_at[attempt.tx_hash] = self._clock.now_ms()
         try:
             answer = await self._chain.send(attempt.raw)
-        except ChainUnavailable as error:
+        except ChainError as error:
             answer = str(error)
         if answer is not None:
             log.debug("broadcast_refused", tx_hash=attempt.tx_hash.hex(), answer=answer)
