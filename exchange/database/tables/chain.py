@@ -19,10 +19,10 @@ block = Table(
     chain_id(),
     integer("number", "height of the block"),
     blob("hash", "hash of the block", primary_key=True),
-    blob("parent_hash", "hash of the block before it"),
+    blob("parent_hash", "hash of the block before it; null where old history was read without headers", nullable=True),
     integer("timestamp", "time of the block, in seconds since 1970"),
     Index(None, "chain_id", "number", unique=True),
-    comment="Headers of the blocks that hold logs of the contract, and of all recent ones.",
+    comment="Headers of the indexed blocks.",
 )
 
 log = Table(
@@ -49,11 +49,14 @@ cursor = Table(
     blob("hash", "hash of the last block indexed"),
     integer("confirmed_number", "deposits up to this height have been credited"),
     integer("finalized_number", "blocks up to this height are final"),
+    string("status", "catching_up, or live once it has reached the node's head"),
     comment="How far each index is; moves in the transaction that writes the rows.",
 )
 
 
-def _derived(name: str, comment: str, columns: Sequence[Any]) -> Table:
+def _derived(name: str, comment: str, columns: Sequence[Any], by_block: bool = True) -> Table:
+    """One row per log. `by_block`: an index for whoever asks what a range of blocks changed."""
+    indexes = [Index(None, "block_number")] if by_block else []
     return Table(
         name,
         metadata,
@@ -62,6 +65,7 @@ def _derived(name: str, comment: str, columns: Sequence[Any]) -> Table:
         integer("log_index", "position of the log in its block", kind=Integer),
         integer("block_number", "height of the block"),
         *columns,
+        *indexes,
         PrimaryKeyConstraint("block_hash", "log_index"),
         comment=comment,
     )
@@ -92,7 +96,6 @@ deposit = _derived(
         Column("to_funding", Boolean, nullable=False, comment="whether it went to funding, which is not credited"),
         integer("credit_inbox_id", "the inbox command that credited it, null until then", nullable=True),
         Index(None, "account", "block_number"),
-        Index(None, "block_number"),
     ],
 )
 
@@ -113,7 +116,6 @@ withdrawal_event = _derived(
         blob("submitter", "who sent the transaction of a signed withdrawal", nullable=True),
         Index(None, "account", "block_number"),
         Index(None, "withdrawal_hash"),
-        Index(None, "block_number"),
     ],
 )
 
@@ -184,7 +186,6 @@ batch_settled = _derived(
         blob("new_head", "journal head that the batch settles"),
         integer("executions", "number of orders executed", kind=Integer),
         Index(None, "seq"),
-        Index(None, "block_number"),
     ],
 )
 
@@ -192,7 +193,6 @@ order_executed = _derived(
     "order_executed",
     "One row per order and batch: what the contract executed.",
     [
-        integer("batch", "number of the batch"),
         _account(),
         blob("order_hash", "EIP-712 digest of the order"),
         integer("market_id", "market of the order", kind=Integer),
@@ -200,7 +200,9 @@ order_executed = _derived(
         integer("lots", "lots executed"),
         integer("quote", "quote ledger units paid or received, without the fee", kind=Amount),
         integer("fee", "quote ledger units of fee", kind=Amount),
+        integer("batch", "number of the batch"),
     ],
+    by_block=False,
 )
 
 fees_collected = _derived(
@@ -271,6 +273,7 @@ chain_effect = Table(
     integer("do_inbox_id", "the inbox command that did it"),
     integer("undo_inbox_id", "the inbox command that undid it, null while it stands", nullable=True),
     Index(None, "chain_id", "block_hash"),
+    Index("ix_chain_effect_standing", "chain_id", "key", unique=True, postgresql_where="undo_inbox_id is null"),
     comment="What the engine was told because of the chain, so that a reorg can take it back exactly once.",
 )
 

@@ -32,10 +32,15 @@ def upgrade() -> None:
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
         sa.Column("number", sa.BigInteger(), nullable=False, comment="height of the block"),
         sa.Column("hash", sa.LargeBinary(), nullable=False, comment="hash of the block"),
-        sa.Column("parent_hash", sa.LargeBinary(), nullable=False, comment="hash of the block before it"),
+        sa.Column(
+            "parent_hash",
+            sa.LargeBinary(),
+            nullable=True,
+            comment="hash of the block before it; null where old history was read without headers",
+        ),
         sa.Column("timestamp", sa.BigInteger(), nullable=False, comment="time of the block, in seconds since 1970"),
         sa.PrimaryKeyConstraint("hash", name=op.f("pk_block")),
-        comment="Headers of the blocks that hold logs of the contract, and of all recent ones.",
+        comment="Headers of the indexed blocks.",
     )
     op.create_index(op.f("ix_block_chain_id_number"), "block", ["chain_id", "number"], unique=True)
     op.create_table(
@@ -72,6 +77,13 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_chain_effect_chain_id_block_hash"), "chain_effect", ["chain_id", "block_hash"], unique=False
     )
+    op.create_index(
+        "ix_chain_effect_standing",
+        "chain_effect",
+        ["chain_id", "key"],
+        unique=True,
+        postgresql_where="undo_inbox_id is null",
+    )
     op.create_table(
         "chain_status",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
@@ -89,6 +101,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_chain_status")),
         comment="Every other event of the contract: roles, pauses, freezes, listing status, schedules.",
     )
+    op.create_index(op.f("ix_chain_status_block_number"), "chain_status", ["block_number"], unique=False)
     op.create_index(op.f("ix_chain_status_kind_block_number"), "chain_status", ["kind", "block_number"], unique=False)
     op.create_table(
         "cursor",
@@ -100,6 +113,9 @@ def upgrade() -> None:
             "confirmed_number", sa.BigInteger(), nullable=False, comment="deposits up to this height have been credited"
         ),
         sa.Column("finalized_number", sa.BigInteger(), nullable=False, comment="blocks up to this height are final"),
+        sa.Column(
+            "status", sa.Text(), nullable=False, comment="catching_up, or live once it has reached the node's head"
+        ),
         sa.PrimaryKeyConstraint("chain_id", "name", name=op.f("pk_cursor")),
         comment="How far each index is; moves in the transaction that writes the rows.",
     )
@@ -138,6 +154,7 @@ def upgrade() -> None:
         ["account", "delegate", "block_number"],
         unique=False,
     )
+    op.create_index(op.f("ix_delegate_block_number"), "delegate", ["block_number"], unique=False)
     op.create_table(
         "deposit",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
@@ -187,6 +204,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_exit_request_account_block_number"), "exit_request", ["account", "block_number"], unique=False
     )
+    op.create_index(op.f("ix_exit_request_block_number"), "exit_request", ["block_number"], unique=False)
     op.create_table(
         "fees_collected",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
@@ -200,6 +218,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_fees_collected")),
         comment="Fees that a batch credited to the fee account, per market.",
     )
+    op.create_index(op.f("ix_fees_collected_block_number"), "fees_collected", ["block_number"], unique=False)
     op.create_table(
         "log",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
@@ -231,6 +250,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_market_listed")),
         comment="Markets the contract settles.",
     )
+    op.create_index(op.f("ix_market_listed_block_number"), "market_listed", ["block_number"], unique=False)
     op.create_index(op.f("ix_market_listed_market_id"), "market_listed", ["market_id"], unique=False)
     op.create_table(
         "order_executed",
@@ -238,7 +258,6 @@ def upgrade() -> None:
         sa.Column("block_hash", sa.LargeBinary(), nullable=False, comment="hash of the block"),
         sa.Column("log_index", sa.Integer(), nullable=False, comment="position of the log in its block"),
         sa.Column("block_number", sa.BigInteger(), nullable=False, comment="height of the block"),
-        sa.Column("batch", sa.BigInteger(), nullable=False, comment="number of the batch"),
         sa.Column("account", sa.LargeBinary(), nullable=False, comment="address of the user"),
         sa.Column("order_hash", sa.LargeBinary(), nullable=False, comment="EIP-712 digest of the order"),
         sa.Column("market_id", sa.Integer(), nullable=False, comment="market of the order"),
@@ -248,6 +267,7 @@ def upgrade() -> None:
             "quote", sa.BigInteger(), nullable=False, comment="quote ledger units paid or received, without the fee"
         ),
         sa.Column("fee", sa.BigInteger(), nullable=False, comment="quote ledger units of fee"),
+        sa.Column("batch", sa.BigInteger(), nullable=False, comment="number of the batch"),
         sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_order_executed")),
         comment="One row per order and batch: what the contract executed.",
     )
@@ -280,6 +300,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_posted_cancel_account_block_number"), "posted_cancel", ["account", "block_number"], unique=False
     )
+    op.create_index(op.f("ix_posted_cancel_block_number"), "posted_cancel", ["block_number"], unique=False)
     op.create_table(
         "token_listed",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
@@ -293,6 +314,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_token_listed")),
         comment="Tokens the contract takes.",
     )
+    op.create_index(op.f("ix_token_listed_block_number"), "token_listed", ["block_number"], unique=False)
     op.create_index(op.f("ix_token_listed_token_id"), "token_listed", ["token_id"], unique=False)
     op.create_table(
         "withdrawal_event",
@@ -366,9 +388,11 @@ def upgrade() -> None:
         ["account", "token_id", "block_number"],
         unique=False,
     )
+    op.create_index(op.f("ix_withdrawal_request_block_number"), "withdrawal_request", ["block_number"], unique=False)
 
 
 def downgrade() -> None:
+    op.drop_index(op.f("ix_withdrawal_request_block_number"), table_name="withdrawal_request")
     op.drop_index(op.f("ix_withdrawal_request_account_token_id_block_number"), table_name="withdrawal_request")
     op.drop_table("withdrawal_request")
     op.drop_index(op.f("ix_withdrawal_event_withdrawal_hash"), table_name="withdrawal_event")
@@ -376,24 +400,32 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_withdrawal_event_account_block_number"), table_name="withdrawal_event")
     op.drop_table("withdrawal_event")
     op.drop_index(op.f("ix_token_listed_token_id"), table_name="token_listed")
+    op.drop_index(op.f("ix_token_listed_block_number"), table_name="token_listed")
     op.drop_table("token_listed")
+    op.drop_index(op.f("ix_posted_cancel_block_number"), table_name="posted_cancel")
     op.drop_index(op.f("ix_posted_cancel_account_block_number"), table_name="posted_cancel")
     op.drop_table("posted_cancel")
     op.drop_table("order_executed")
     op.drop_index(op.f("ix_market_listed_market_id"), table_name="market_listed")
+    op.drop_index(op.f("ix_market_listed_block_number"), table_name="market_listed")
     op.drop_table("market_listed")
     op.drop_table("log")
+    op.drop_index(op.f("ix_fees_collected_block_number"), table_name="fees_collected")
     op.drop_table("fees_collected")
+    op.drop_index(op.f("ix_exit_request_block_number"), table_name="exit_request")
     op.drop_index(op.f("ix_exit_request_account_block_number"), table_name="exit_request")
     op.drop_table("exit_request")
     op.drop_index(op.f("ix_deposit_block_number"), table_name="deposit")
     op.drop_index(op.f("ix_deposit_account_block_number"), table_name="deposit")
     op.drop_table("deposit")
+    op.drop_index(op.f("ix_delegate_block_number"), table_name="delegate")
     op.drop_index(op.f("ix_delegate_account_delegate_block_number"), table_name="delegate")
     op.drop_table("delegate")
     op.drop_table("cursor")
     op.drop_index(op.f("ix_chain_status_kind_block_number"), table_name="chain_status")
+    op.drop_index(op.f("ix_chain_status_block_number"), table_name="chain_status")
     op.drop_table("chain_status")
+    op.drop_index("ix_chain_effect_standing", table_name="chain_effect", postgresql_where="undo_inbox_id is null")
     op.drop_index(op.f("ix_chain_effect_chain_id_block_hash"), table_name="chain_effect")
     op.drop_table("chain_effect")
     op.drop_table("chain_balance")

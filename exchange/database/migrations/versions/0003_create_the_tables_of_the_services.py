@@ -79,10 +79,7 @@ def upgrade() -> None:
         ),
         sa.Column("attempts", sa.BigInteger(), server_default="0", nullable=False, comment="number of attempts so far"),
         sa.Column(
-            "succeeded",
-            sa.Boolean(),
-            nullable=True,
-            comment="whether the mined attempt did anything, null until mined",
+            "succeeded", sa.Boolean(), nullable=True, comment="whether the mined attempt did anything, null until mined"
         ),
         sa.Column("tx_hash", sa.LargeBinary(), nullable=True, comment="the attempt that was mined, null until then"),
         sa.Column(
