@@ -64,6 +64,7 @@ class Anvil:
         port_setting: str = "the port argument",
     ) -> None:
         """`block_seconds` None mines each transaction at once; `save_seconds` None saves on `stop` and `save` only."""
+        self.name = "anvil"
         self.port = port
         self._state_file = state_file
         self._loaded_file = log_file.with_name(f"{log_file.stem}.loaded.json")
@@ -73,7 +74,7 @@ class Anvil:
         self._chain_id = chain_id
         self._saving = threading.Lock()
         self._stopping = threading.Event()
-        self._process = Process("anvil", self._command(), log_file=log_file, pid_file=pid_file)
+        self._process = Process(self.name, self._command(), log_file=log_file, pid_file=pid_file)
 
     @property
     def url(self) -> str:

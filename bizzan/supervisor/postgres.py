@@ -65,6 +65,7 @@ class Postgres:
         port_setting: str = "the port argument",
     ) -> None:
         """`options` are server settings that replace or extend the ones above."""
+        self.name = "postgres"
         self.port = port
         self._run_as = _unprivileged_user()
         self._binaries = installed_binaries()
@@ -77,7 +78,7 @@ class Postgres:
         self._port_setting = port_setting
         settings = _OPTIONS | {"port": str(port)} | dict(options or {})
         self._process = Process(
-            "postgres",
+            self.name,
             [self._binaries / "bin" / "postgres", "-D", self._data, *(f"--{k}={v}" for k, v in settings.items())],
             log_file=log_file,
             pid_file=pid_file,
@@ -238,7 +239,16 @@ class Postgres:
                 pid_file.unlink()
 
     def _answers(self) -> bool:
-        command: list[str | Path] = [self._binaries / "bin" / "pg_isready", "-q", "-h", HOST, "-p", str(self.port), "-t", "1"]
+        command: list[str | Path] = [
+            self._binaries / "bin" / "pg_isready",
+            "-q",
+            "-h",
+            HOST,
+            "-p",
+            str(self.port),
+            "-t",
+            "1",
+        ]
         return subprocess.run(command, check=False).returncode == 0
 
 

@@ -41,11 +41,11 @@ def _death_with_parent(death_signal: signal.Signals) -> Callable[[], None] | Non
     """What the child runs before its program so that it gets `death_signal` when this process ends."""
     if not _ON_LINUX:
         return None
-    libc = ctypes.CDLL(None)
+    prctl = ctypes.CDLL(None).prctl  # looked up here: the child of a threaded process should do as little as it can
     parent = os.getpid()
 
     def arm() -> None:
-        libc.prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
+        prctl(_PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
         if os.getppid() != parent:  # it ended before the call above
             os._exit(1)
 

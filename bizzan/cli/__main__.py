@@ -1,0 +1,5 @@
+"""`python -m bizzan.cli`: the same as the program `bizzan`."""
+
+from bizzan.cli.app import main
+
+main()

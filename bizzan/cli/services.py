@@ -1,0 +1,36 @@
+"""Commands that run one process of the exchange in the foreground."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import cast
+
+import typer
+
+from exchange.settings import Settings, load_settings
+
+# name -> (module with `run(settings)`, help)
+SERVICES = {
+    "engine": ("exchange.sequencer.main", "Run the matching engine: the only writer of the journal."),
+    "projector": ("exchange.sequencer.projector_main", "Run the projector: the journal folded into PostgreSQL."),
+    "api": ("backend.main", "Run the HTTP and WebSocket API."),
+    "indexer": ("indexer.main", "Run the indexer: the chain mirrored in PostgreSQL."),
+    "keeper": ("keeper.main", "Run the keeper: settlement and its follow-up on chain."),
+    "demo": ("bizzan.demo.main", "Run the demo traffic: wallets that trade around a real price series."),
+}
+
+
+def register(app: typer.Typer) -> None:
+    """Add one command per service."""
+    for name, (module, help_text) in SERVICES.items():
+        app.command(name, help=help_text)(_command(module))
+
+
+def _command(module: str) -> Callable[[], None]:
+    def run() -> None:
+        settings = load_settings()
+        service = cast(Callable[[Settings], None], importlib.import_module(module).run)
+        service(settings)
+
+    return run

@@ -1,0 +1,74 @@
+"""Commands that do one thing and end: deploy, faucet, audit, bench."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from bizzan.cli.console import console
+from bizzan.supervisor.errors import SupervisorError
+from exchange.settings import SettingsError, load_settings
+
+_BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    for command in (deploy, faucet, audit, bench):
+        app.command()(command)
+
+
+def deploy() -> None:
+    """Deploy the contracts to the configured chain and write the deployment file."""
+    from bizzan.deploy import ensure_deployed
+
+    settings = load_settings()
+    done = ensure_deployed(settings, anywhere=True)
+    console.print(f"{'deployed' if done else 'already there'}: {settings.deployment_file}", soft_wrap=True)
+
+
+def faucet(address: Annotated[str, typer.Argument(help="Who gets the play money, as a 0x address.")]) -> None:
+    """Send coins for gas and test tokens to an address; on the local chain only."""
+    from bizzan.client.errors import ClientError
+    from bizzan.faucet import FaucetRefused, fund_now
+    from exchange.domain.deployment import Deployment
+
+    settings = load_settings()
+    try:
+        deployment = Deployment.parse(json.loads(settings.deployment_file.read_text()))
+    except FileNotFoundError:
+        raise SettingsError(f"no contracts yet ({settings.deployment_file} is missing): run 'bizzan up'") from None
+    try:
+        gifts = fund_now(settings.rpc_url, deployment, settings.key("faucet"), address)
+    except (FaucetRefused, ClientError) as error:
+        raise SupervisorError(str(error)) from None
+    for gift in gifts:
+        whole, rest = divmod(gift.amount, 10**gift.decimals)
+        amount = f"{whole}.{rest:0{gift.decimals}}".rstrip("0").rstrip(".")
+        console.print(f"{amount:>12} {gift.symbol:<5} {gift.tx_hash}", soft_wrap=True)
+
+
+def audit(as_json: AsJson = False) -> None:
+    """Compare contract, mirror, engine and journal; name the first difference and exit 1."""
+    settings = load_settings()
+    clean = importlib.import_module("bizzan.audit.main").run(settings, as_json)
+    raise typer.Exit(0 if clean else 1)
+
+
+def bench(
+    name: Annotated[str, typer.Argument(help="A benchmark, or 'all'.")],
+    as_json: AsJson = False,
+) -> None:
+    """Measure one part of the exchange on this machine."""
+    known = sorted(path.stem for path in _BENCHMARKS.glob("[a-z]*.py"))
+    if name not in ("all", *known):
+        raise SupervisorError(f"unknown benchmark {name!r}: choose all or one of {', '.join(known) or '(none)'}")
+    for chosen in known if name == "all" else [name]:
+        figures = importlib.import_module(f"benchmarks.{chosen}").run(as_json)
+        print(json.dumps(figures) if as_json else f"{chosen}: {json.dumps(figures)}")  # noqa: T201 - for programs

@@ -1,0 +1,122 @@
+"""What the local stack consists of, in the order in which it starts.
+
+    chain node, database  ->  migrate  ->  deploy  ->  engine  ->  projector, indexer  ->  api, keeper  ->  demo
+
+The chain node and the database are left out when the settings name others.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+
+from bizzan.deploy import ensure_deployed
+from bizzan.supervisor.anvil import Anvil
+from bizzan.supervisor.lock import MARKER_NAME
+from bizzan.supervisor.postgres import Postgres
+from bizzan.supervisor.service import ListeningPort, Service
+from bizzan.supervisor.stack import Part, Stage, Task
+from exchange.database.engine import migrate
+from exchange.settings import Settings, SettingsError, runtime_dir, setting_name
+
+
+def build_stages(settings: Settings, demo: bool) -> list[Stage]:
+    """The stages of the stack for these settings."""
+    servers: list[Part] = []
+    chain = build_anvil(settings)
+    database = build_postgres(settings)
+    servers += [part for part in (chain, database) if part is not None]
+
+    def prepare_database() -> None:
+        if database is not None:
+            database.create_database("bizzan")
+        migrate(settings.database_url())
+
+    def deploy() -> None:
+        # Saved at once: a chain killed before its next regular save would come back without the contracts.
+        if ensure_deployed(settings) and chain is not None:
+            chain.save()
+
+    stages: list[Stage] = [
+        servers,
+        Task("migrate", prepare_database),
+        Task("deploy", deploy),
+        [_service(settings, "engine", metrics=settings.metrics.engine)],
+        [
+            _service(settings, "projector", metrics=settings.metrics.projector),
+            _service(settings, "indexer", metrics=settings.metrics.indexer),
+        ],
+        [_api(settings), _service(settings, "keeper", metrics=settings.metrics.keeper)],
+    ]
+    if demo:
+        stages.append([_service(settings, "demo", ready=lambda: True)])
+    return stages
+
+
+def build_anvil(settings: Settings) -> Anvil | None:
+    """The local chain node; None when the settings name another one."""
+    if settings.chain.rpc_url is not None:
+        return None
+    folder = settings.state_dir / "anvil"
+    folder.mkdir(parents=True, exist_ok=True)
+    return Anvil(
+        settings.local.chain_port,
+        log_file=settings.log_dir / "anvil.log",
+        state_file=folder / "state.json.gz",
+        pid_file=settings.state_dir / "run" / "anvil.pid",
+        block_seconds=settings.local.chain_block_seconds,
+        save_seconds=settings.local.chain_state_seconds,
+        chain_id=settings.chain.chain_id,
+        port_setting=setting_name("local", "chain_port"),
+    )
+
+
+def build_postgres(settings: Settings) -> Postgres | None:
+    """The local database server; None when the settings name another one."""
+    if settings.database.url is not None:
+        return None
+    return Postgres(
+        settings.state_dir / "postgres",
+        settings.local.database_port,
+        password_file=settings.database_password_file,
+        log_file=settings.log_dir / "postgres.log",
+        pid_file=settings.state_dir / "run" / "postgres.pid",
+        port_setting=setting_name("local", "database_port"),
+    )
+
+
+def remove_state(settings: Settings) -> None:
+    """Delete the state folder and what belongs to it elsewhere. The stack must not be running.
+
+    Raises SettingsError when the folder was not made by `bizzan up`.
+    """
+    if not (settings.state_dir / MARKER_NAME).exists():
+        raise SettingsError(f"{settings.state_dir} was not made by 'bizzan up': nothing is deleted")
+    database = build_postgres(settings)
+    if database is not None:
+        database.remove()
+    shutil.rmtree(runtime_dir(settings.state_dir))
+    shutil.rmtree(settings.state_dir)
+
+
+def _service(
+    settings: Settings, name: str, *, metrics: int | None = None, ready: Callable[[], bool] | None = None
+) -> Service:
+    ports = [] if metrics is None else [ListeningPort(metrics, setting_name("metrics", name), settings.metrics.host)]
+    return Service(
+        name,
+        log_dir=settings.log_dir,
+        run_dir=settings.state_dir / "run",
+        ports=ports,
+        socket_path=settings.engine_socket() if name == "engine" else None,
+        ready=ready,
+    )
+
+
+def _api(settings: Settings) -> Service:
+    return Service(
+        "api",
+        log_dir=settings.log_dir,
+        run_dir=settings.state_dir / "run",
+        ports=[ListeningPort(settings.api.port, setting_name("api", "port"), settings.api.host)],
+    )

@@ -1,0 +1,69 @@
+"""The lock on a state folder: one supervisor at a time.
+
+The system releases the lock when its holder ends, however it ends; so the pid in the file is the holder's
+for as long as the lock is held.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bizzan.supervisor.errors import AlreadyRunning
+
+LOCK_NAME = "up.lock"
+MARKER_NAME = "bizzan-state"  # a folder with this file in it is one that `bizzan reset` may delete
+
+
+class StateLock:
+    """The exclusive right to run the stack of a state folder, held inside a `with` block."""
+
+    def __init__(self, state_dir: Path, mark: bool = True) -> None:
+        """`mark` declares the folder one that `bizzan reset` may delete."""
+        self._state_dir = state_dir
+        self._mark = mark
+        self._descriptor = -1
+
+    def __enter__(self) -> Self:
+        """Take the lock, making the folder when missing. Raises AlreadyRunning when another process has it."""
+        self._state_dir.mkdir(parents=True, exist_ok=True)
+        if self._mark:
+            (self._state_dir / MARKER_NAME).touch()
+        descriptor = os.open(self._state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            raise AlreadyRunning(
+                f"the stack of {self._state_dir} is already running (pid {holder(self._state_dir)}): "
+                "stop it with 'bizzan down', or name another folder with BIZZAN_PATHS__STATE_DIR"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()}\n".encode())
+        self._descriptor = descriptor
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Release the lock."""
+        os.close(self._descriptor)
+
+
+def holder(state_dir: Path) -> int | None:
+    """The pid of the process that holds the lock of the folder; None when nobody does."""
+    try:
+        descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        text = os.read(descriptor, 32).decode().strip()
+        return int(text) if text.isdigit() else None
+    finally:
+        os.close(descriptor)
+    return None
