@@ -91,9 +91,7 @@ def type_string(name: str) -> str:
 
 TYPE_HASHES: Mapping[str, bytes] = {name: keccak(type_string(name).encode()) for name in TYPES}
 _ORDER_HASH = TYPE_HASHES["Order"]
-_DOMAIN_HASH = keccak(
-    b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-)
+_DOMAIN_HASH = keccak(b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
 def struct_hash(name: str, values: Mapping[str, Value]) -> bytes:
@@ -177,8 +175,7 @@ class Domain:
                 "verifyingContract": "0x" + self.contract.hex(),
             },
             "message": {
-                key: "0x" + value.hex() if isinstance(value, bytes) else str(value)
-                for key, value in values.items()
+                key: "0x" + value.hex() if isinstance(value, bytes) else str(value) for key, value in values.items()
             },
         }
 

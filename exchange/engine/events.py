@@ -219,7 +219,10 @@ class ForcedReserved:
 
 @_event
 class ForcedReleased:
+    """A forced withdrawal has ended; `outcome` is `released` or `claimed`."""
+
     request: str
+    outcome: str
 
 
 @_event

@@ -1,0 +1,81 @@
+"""From fills to calldata: one execution per order and batch, in the six words that the contract reads.
+
+    head   word 0 of the packed order
+    body   word 1 of the packed order
+    fill   terms 128 | lots 64 | quote 64
+    tail   scheme 8 | zero 184 | fee 64
+    r, vs  the signature, compact (EIP-2098: the top bit of `vs` is the parity)
+
+Two rows of one trade, the buyer's and the seller's, are two fills. `lots`, `quote` and `fee` of an execution
+are sums over the order's fills in the batch; the contract checks the sums.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from exchange.domain.order import Order
+
+SIGNATURE_SIZE = 65
+
+Words = tuple[int, int, int, int, bytes, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One side of one trade. `order_id` names the order; `quote` excludes the `fee`, both in quote ledger units."""
+
+    order_id: int
+    order: Order
+    scheme: int
+    signature: bytes
+    lots: int
+    quote: int
+    fee: int
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """What one order did in one batch."""
+
+    order: Order
+    scheme: int
+    signature: bytes
+    lots: int
+    quote: int
+    fee: int
+
+    def words(self) -> Words:
+        """The struct as the contract's ABI takes it.
+
+        OverflowError if a sum exceeds 64 bits, ValueError if the signature is not r, s, v (27 or 28).
+        """
+        if (self.lots | self.quote | self.fee) >> 64:
+            raise OverflowError("the fills of one order exceed 64 bits: split the batch")
+        head, body = self.order.words()
+        r, vs = compact_signature(self.signature)
+        fill = self.order.terms << 128 | self.lots << 64 | self.quote
+        return head, body, fill, self.scheme << 248 | self.fee, r, vs
+
+
+def compact_signature(signature: bytes) -> tuple[bytes, bytes]:
+    """`r` and `vs` of a 65-byte signature r, s, v with a low s. ValueError for anything else."""
+    if len(signature) != SIGNATURE_SIZE:
+        raise ValueError(f"a signature has {SIGNATURE_SIZE} bytes, not {len(signature)}")
+    s, v = int.from_bytes(signature[32:64]), signature[64]
+    if v not in (27, 28) or s >> 255:
+        raise ValueError("a signature ends in 27 or 28 and has a low s")
+    return signature[:32], ((v - 27) << 255 | s).to_bytes(32)
+
+
+def aggregate(fills: Iterable[Fill]) -> list[Execution]:
+    """One execution per order, by market, then by the order's id. ValueError if a fill is empty."""
+    sums: dict[int, tuple[Fill, int, int, int]] = {}
+    for fill in fills:
+        if fill.lots <= 0 or fill.quote <= 0 or fill.fee < 0:
+            raise ValueError(f"a fill of order {fill.order_id} is empty or negative")
+        first, lots, quote, fee = sums.get(fill.order_id, (fill, 0, 0, 0))
+        sums[fill.order_id] = (first, lots + fill.lots, quote + fill.quote, fee + fill.fee)
+    ordered = sorted(sums.values(), key=lambda item: (item[0].order.market, item[0].order_id))
+    return [
+        Execution(first.order, first.scheme, first.signature, lots, quote, fee) for first, lots, quote, fee in ordered
+    ]

@@ -1,0 +1,164 @@
+"""Everything that is not an order, money or settlement: cancels, what the chain says of accounts, listings."""
+
+from dataclasses import replace
+
+from exchange.domain.amount import BPS
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import MarketStatus
+from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.accounts import Account
+from exchange.engine.book import Book
+from exchange.engine.events import CloseReason
+from exchange.engine.state import State
+
+
+def cancel_order(state: State, command: c.CancelOrder) -> None:
+    """Cancel one open order by its nonce."""
+    account = state.account(command.account)
+    _check_signer(account, command.signer)
+    order = account.orders.get(command.nonce)
+    if order is not None:
+        return state.close(order, CloseReason.cancelled)
+    if command.nonce in account.used_nonces:
+        raise Refusal(ErrorCode.order_closed, "the order on this nonce is closed already", "nonce")
+    raise Refusal(ErrorCode.unknown_order, "there is no order on this nonce", "nonce")
+
+
+def cancel_all(state: State, command: c.CancelAll) -> None:
+    """Raise the minimum nonce and cancel the open orders below it."""
+    account = state.account(command.account)
+    _check_signer(account, command.signer)
+    if command.min_nonce > NONCE_LIMIT:
+        raise Refusal(ErrorCode.nonce_out_of_range, "min_nonce must be at most 2**48", "min_nonce")
+    if command.min_nonce <= account.min_nonce:
+        minimum = account.min_nonce
+        raise Refusal(
+            ErrorCode.nonce_too_low,
+            f"min_nonce must be above {minimum}, the one in force",
+            "min_nonce",
+            {"min_nonce": str(minimum)},
+        )
+    _raise_min_nonce(state, account, command.min_nonce, CloseReason.cancelled)
+
+
+def obey_cancel(state: State, command: c.ObeyCancel) -> None:
+    """Obey a cancel that was posted on chain; what it cancels may be closed, or not be here yet."""
+    account = state.open_account(command.account)
+    if command.min_nonce:
+        if command.min_nonce > account.min_nonce:
+            _raise_min_nonce(state, account, command.min_nonce, CloseReason.cancelled_on_chain)
+        return
+    account.used_nonces.add(command.nonce)
+    order = account.orders.get(command.nonce)
+    if order is not None:
+        state.close(order, CloseReason.cancelled_on_chain)
+
+
+def obey_revocation(state: State, command: c.ObeyRevocation) -> None:
+    """Cancel the delegate's orders, and take no more of them."""
+    account = state.open_account(command.account)
+    account.revoked.add(command.delegate)
+    for order in list(account.orders.values()):
+        if order.placed.signer == command.delegate:
+            state.close(order, CloseReason.delegate_revoked)
+
+
+def allow_delegate(state: State, command: c.AllowDelegate) -> None:
+    """Take the delegate's orders again."""
+    account = state.by_address.get(command.account)
+    if account is not None:
+        account.revoked.discard(command.delegate)
+
+
+def set_exiting(state: State, command: c.SetExiting) -> None:
+    """Stop the account, its orders included, or let it go on."""
+    account = state.open_account(command.account)
+    account.exiting = command.exiting
+    state.touched_accounts[account] = None
+    if command.exiting:
+        state.close_all(account, CloseReason.account_exiting)
+
+
+def list_asset(state: State, command: c.ListAsset) -> None:
+    """A new asset, of which there is nothing yet."""
+    asset = command.asset
+    if asset.asset_id in state.assets:
+        raise Refusal(ErrorCode.asset_exists, f"asset {asset.asset_id} is listed already", "asset")
+    state.assets[asset.asset_id] = asset
+    state.issued[asset.asset_id] = 0
+    state.events.append(e.AssetListed(asset))
+
+
+def list_market(state: State, command: c.ListMarket) -> None:
+    """A new market between two listed assets."""
+    market = command.market
+    if market.market_id in state.books:
+        raise Refusal(ErrorCode.market_exists, f"market {market.market_id} is listed already", "market")
+    if market.base_asset == market.quote_asset or not {market.base_asset, market.quote_asset} <= state.assets.keys():
+        raise Refusal(ErrorCode.unknown_asset, "base and quote must be two listed assets", "market")
+    if market.lot_size <= 0 or market.tick_size <= 0 or min(market.min_notional, market.reference_price) < 0:
+        raise Refusal(ErrorCode.amount_out_of_range, "lot_size and tick_size must be positive", "market")
+    _check_fees(market.maker_fee_bps, market.taker_fee_bps)
+    fee_account = state.open_account(command.fee_account)
+    state.books[market.market_id] = Book(market, fee_account)
+    state.events.append(e.MarketListed(market, fee_account.account_id))
+
+
+def set_market_status(state: State, command: c.SetMarketStatus) -> None:
+    """Open, halt or delist a market; delisting is for ever and closes its orders."""
+    book = state.book(command.market)
+    try:
+        status = MarketStatus(command.status)
+    except ValueError:
+        choices = ", ".join(MarketStatus)
+        raise Refusal(ErrorCode.malformed, f"status must be one of {choices}", "status") from None
+    if book.market.status is MarketStatus.delisted:
+        raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
+    book.market = replace(book.market, status=status)
+    _tell_market(state, book)
+    if status is MarketStatus.delisted:
+        for order in [order for half in (book.bids, book.asks) for level in half for order in level]:
+            state.close(order, CloseReason.market_delisted)
+
+
+def set_market_fees(state: State, command: c.SetMarketFees) -> None:
+    """New rates for the orders to come; open orders keep theirs."""
+    book = state.book(command.market)
+    _check_fees(command.maker_fee_bps, command.taker_fee_bps)
+    book.market = replace(book.market, maker_fee_bps=command.maker_fee_bps, taker_fee_bps=command.taker_fee_bps)
+    _tell_market(state, book)
+
+
+def set_limits(state: State, command: c.SetLimits) -> None:
+    """New limits for the commands to come."""
+    if command.max_unsettled_ms < 0 or command.max_open_orders < 1 or command.max_fills < 1:
+        raise Refusal(ErrorCode.amount_out_of_range, "max_unsettled_ms must be 0 or more, the other limits 1 or more")
+    state.limits = e.LimitsChanged(command.max_unsettled_ms, command.max_open_orders, command.max_fills)
+    state.events.append(state.limits)
+
+
+def _check_signer(account: Account, signer: bytes) -> None:
+    if account.revoked and signer in account.revoked:
+        raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
+
+
+def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: CloseReason) -> None:
+    account.min_nonce = min_nonce
+    state.touched_accounts[account] = None
+    for nonce, order in list(account.orders.items()):
+        if nonce & ~SINGLE_FILL < min_nonce:
+            state.close(order, reason)
+
+
+def _check_fees(maker_fee_bps: int, taker_fee_bps: int) -> None:
+    if not (0 <= maker_fee_bps < BPS and 0 <= taker_fee_bps < BPS):
+        raise Refusal(ErrorCode.fee_cap_out_of_range, f"a fee rate must be 0 to {BPS - 1} bps", "market")
+
+
+def _tell_market(state: State, book: Book) -> None:
+    market = book.market
+    state.events.append(
+        e.MarketChanged(market.market_id, market.status.value, market.maker_fee_bps, market.taker_fee_bps)
+    )

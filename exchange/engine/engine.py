@@ -1,0 +1,180 @@
+"""The engine: one deterministic state machine, `(state, command) -> events`.
+
+    engine = Engine()
+    events = engine.apply(seq, at_ms, command)     # or Refusal, and nothing has changed
+
+No clock, no randomness, no I/O: the same commands give the same events and the same `state_hash()`. This is
+the reference implementation: it says what is right, and needs no compiler.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import Market
+from exchange.engine import commands as c
+from exchange.engine import control, custody, settling, snapshot
+from exchange.engine.accounts import Account
+from exchange.engine.book import Half
+from exchange.engine.events import Event
+from exchange.engine.matcher import place
+from exchange.engine.orders import OpenOrder
+from exchange.engine.reversal import reverse_trades
+from exchange.engine.state import State
+
+Handler = Callable[[State, int, int, Any], None]
+
+HANDLERS: dict[type, Handler] = {
+    c.PlaceOrder: place,
+    c.CancelOrder: lambda state, seq, at_ms, command: control.cancel_order(state, command),
+    c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, command),
+    c.HoldWithdrawal: lambda state, seq, at_ms, command: custody.hold_withdrawal(state, at_ms, command),
+    c.Tick: lambda state, seq, at_ms, command: state.expire(at_ms),
+    c.ListAsset: lambda state, seq, at_ms, command: control.list_asset(state, command),
+    c.ListMarket: lambda state, seq, at_ms, command: control.list_market(state, command),
+    c.SetLimits: lambda state, seq, at_ms, command: control.set_limits(state, command),
+}
+
+INBOX_HANDLERS: dict[type, Handler] = {
+    c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
+    c.SetMarketFees: lambda state, seq, at_ms, command: control.set_market_fees(state, command),
+    c.Credit: lambda state, seq, at_ms, command: custody.credit(state, command),
+    c.Uncredit: lambda state, seq, at_ms, command: custody.uncredit(state, command),
+    c.ReserveForced: lambda state, seq, at_ms, command: custody.reserve_forced(state, command),
+    c.ReleaseForced: lambda state, seq, at_ms, command: custody.release_forced(state, command),
+    c.Debit: lambda state, seq, at_ms, command: custody.debit(state, command),
+    c.ConsumeWithdrawal: lambda state, seq, at_ms, command: custody.consume_withdrawal(state, command),
+    c.ReleaseWithdrawal: lambda state, seq, at_ms, command: custody.release_withdrawal(state, command),
+    c.ObeyCancel: lambda state, seq, at_ms, command: control.obey_cancel(state, command),
+    c.ObeyRevocation: lambda state, seq, at_ms, command: control.obey_revocation(state, command),
+    c.AllowDelegate: lambda state, seq, at_ms, command: control.allow_delegate(state, command),
+    c.SetExiting: lambda state, seq, at_ms, command: control.set_exiting(state, command),
+    c.CutBatch: lambda state, seq, at_ms, command: settling.cut_batch(state, seq, command),
+    c.FinalizeBatch: lambda state, seq, at_ms, command: settling.finalize_batch(state, command),
+    c.ReverseTrades: lambda state, seq, at_ms, command: reverse_trades(state, command.trade_ids, command.cause),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BookLevels:
+    """One market's book in aggregate: `(price, quantity in lots)`, best first."""
+
+    market: Market
+    last_price: int
+    bids: list[tuple[int, int]]
+    asks: list[tuple[int, int]]
+
+
+class Engine:
+    """The state machine and the questions it answers. Not safe for threads."""
+
+    def __init__(self, state: State | None = None) -> None:
+        self.state = state or State()
+
+    def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
+        """What `command` does, as journal record `seq` at `at_ms` (milliseconds since 1970).
+
+        Refusal if it is refused: then nothing has changed, and `seq` is free for another command.
+        ValueError if `seq` or `at_ms` go back, TypeError for what is no command.
+        """
+        state = self.state
+        if seq <= state.seq or at_ms < state.at_ms:
+            raise ValueError(f"record {seq} at {at_ms} comes after {state.seq} at {state.at_ms}")
+        handler = HANDLERS.get(command.__class__)
+        if handler is not None:
+            handler(state, seq, at_ms, command)
+        else:
+            self._apply_inbox(seq, at_ms, command)
+        state.seq = seq
+        state.at_ms = at_ms
+        return state.flush()
+
+    def _apply_inbox(self, seq: int, at_ms: int, command: Any) -> None:
+        handler = INBOX_HANDLERS.get(command.__class__)
+        if handler is None:
+            raise TypeError(f"{type(command).__name__} is no command")
+        last = self.state.inbox_id
+        if command.inbox_id <= last:
+            raise Refusal(
+                ErrorCode.inbox_out_of_order, f"inbox id must be above {last}", "inbox_id", {"last": str(last)}
+            )
+        handler(self.state, seq, at_ms, command)
+        self.state.inbox_id = command.inbox_id
+
+    def find_duplicate(self, command: c.PlaceOrder) -> int | None:
+        """The order id under which this very order was taken before, or None.
+
+        Ask before `apply`, and acknowledge again instead of applying: an order sent twice is one order. At
+        least the last 1,000 orders of an account are known; an older one is refused with `nonce_used`.
+        """
+        account = self.state.by_address.get(command.order.account)
+        return account.order_hashes.get(command.order_hash) if account is not None else None
+
+    # questions
+
+    @property
+    def seq(self) -> int:
+        """The last record applied."""
+        return self.state.seq
+
+    @property
+    def at_ms(self) -> int:
+        """The time of the last record applied."""
+        return self.state.at_ms
+
+    @property
+    def inbox_id(self) -> int:
+        """The last inbox id applied."""
+        return self.state.inbox_id
+
+    @property
+    def next_expiry(self) -> int | None:
+        """When the next open order expires, in unix seconds: then a `Tick` does something."""
+        return self.state.next_expiry()
+
+    @property
+    def oldest_unsettled_at(self) -> int | None:
+        """When the oldest trade that is not final was matched, in milliseconds."""
+        return self.state.oldest_unsettled_at
+
+    def books(self) -> list[BookLevels]:
+        """Every market's levels, by market id."""
+        return [
+            BookLevels(book.market, book.last_price, _levels(book.bids), _levels(book.asks))
+            for _, book in sorted(self.state.books.items())
+        ]
+
+    def account(self, address: bytes) -> Account | None:
+        """The account of `address`, with its balances; not to be changed."""
+        return self.state.by_address.get(address)
+
+    def open_orders(self, address: bytes) -> list[OpenOrder]:
+        """The open orders of `address`, oldest first."""
+        account = self.state.by_address.get(address)
+        return list(account.orders.values()) if account is not None else []
+
+    def withdrawable(self, address: bytes, asset: int) -> int:
+        """What `address` may withdraw of `asset` now, in ledger units."""
+        account = self.state.by_address.get(address)
+        balance = account.balances.get(asset) if account is not None and account.status == "active" else None
+        return balance.withdrawable if balance is not None else 0
+
+    # snapshots
+
+    def state_hash(self) -> bytes:
+        """SHA-256 of the canonical state, 32 bytes; takes time in proportion to the state."""
+        return snapshot.state_hash(self.state)
+
+    def dump(self) -> bytes:
+        """The state as canonical bytes (msgpack)."""
+        return snapshot.dump(self.state)
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The engine that `dump` wrote; SnapshotError for other bytes."""
+        return cls(snapshot.load(data))
+
+
+def _levels(half: Half) -> list[tuple[int, int]]:
+    return [(level.price, level.quantity) for level in half]

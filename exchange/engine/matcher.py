@@ -1,0 +1,200 @@
+"""Placing an order: accept, match by price, then time, and rest or close what remains.
+
+A trade is at the maker's price. The buyer pays quote and fee, the seller receives quote less fee; both fees
+go to the market's fee account. What comes in can be traded at once and counts as unsettled until it is final.
+"""
+
+from exchange.domain.amount import BPS
+from exchange.engine import events as e
+from exchange.engine.book import Book, Half, Level
+from exchange.engine.commands import PlaceOrder
+from exchange.engine.events import CloseReason
+from exchange.engine.orders import BUY, OpenOrder
+from exchange.engine.risk import Candidate, check
+from exchange.engine.state import State, Trade
+
+
+def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
+    """Accept and match an order, whose id is `seq`; Refusal if a rule is against it."""
+    candidate = check(state, at_ms, placed)
+    if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
+        state.expire(at_ms)
+    taker = _accept(state, seq, candidate)
+    reason = _work(state, seq, at_ms, taker, candidate)
+    if reason is None:
+        state.rest(taker)
+    else:
+        state.events.append(
+            e.OrderClosed(seq, taker.account.account_id, taker.book.market.market_id, reason, taker.remaining)
+        )
+    state.compact_expiries()
+
+
+def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
+    """Record the order as taken: its nonce, its hash and its client's id are used from now on."""
+    placed, order, account, book = candidate.placed, candidate.order, candidate.account, candidate.book
+    taker = OpenOrder(seq, placed, account, book, candidate.rates)
+    account.used_nonces.add(order.nonce)
+    account.order_hashes.put(placed.order_hash, seq)
+    if placed.client_order_id:
+        account.client_order_ids.put(placed.client_order_id, placed.order_hash)
+    state.events.append(
+        e.OrderAccepted(
+            seq,
+            account.account_id,
+            order.market,
+            order.side,
+            order.price,
+            order.quantity,
+            order.nonce,
+            order.expiry,
+            order.max_fee_bps,
+            order.terms,
+            placed.order_hash,
+            placed.client_order_id,
+            placed.scheme,
+            placed.signature,
+            placed.signer,
+            taker.maker_bps,
+            taker.taker_bps,
+        )
+    )
+    return taker
+
+
+def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candidate) -> CloseReason | None:
+    """Match the order as its terms say. Returns why it ends now, or None when it rests."""
+    half = taker.book.opposite(taker.side)
+    if half.crosses(taker.price):
+        if candidate.kind.post_only:
+            return CloseReason.post_only_would_take
+        if candidate.kind.all_or_none:
+            obstacle = _obstacle(half, taker, state.limits.max_fills)
+            if obstacle is not None:
+                return obstacle
+        reason = _match(state, seq, at_ms, taker, half)
+        if reason is not None:
+            return reason
+    if candidate.kind.rests:
+        return None
+    return CloseReason.fok_unfilled if candidate.kind.all_or_none else CloseReason.unfilled
+
+
+def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | None:
+    """What keeps an all-or-none order from being filled at once; None if nothing does."""
+    missing, fills = taker.remaining, 0
+    limit = half.sign * taker.price
+    for level in half:
+        if level.key < limit:
+            break
+        for maker in level:
+            if maker.account is taker.account:
+                return CloseReason.self_trade
+            fills += 1
+            if fills > max_fills:
+                return CloseReason.too_many_fills
+            missing -= maker.remaining
+            if missing <= 0:
+                return None
+    return CloseReason.fok_unfilled
+
+
+def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> CloseReason | None:
+    """Fill `taker` from the best levels on; None when it remains open and meets nobody any more."""
+    limit = half.sign * taker.price
+    keys, levels, account = half.keys, half.levels, taker.account
+    fills_left = state.limits.max_fills
+    while keys and keys[-1] >= limit:
+        level = levels[keys[-1]]
+        maker = level.head
+        while maker is not None:
+            if maker.account is account:
+                return CloseReason.self_trade
+            if not fills_left:
+                return CloseReason.too_many_fills
+            fills_left -= 1
+            _fill(state, seq, at_ms, taker, maker, level)
+            if not taker.remaining:
+                return CloseReason.filled
+            maker = level.head
+    return None
+
+
+def _fill(state: State, seq: int, at_ms: int, taker: OpenOrder, maker: OpenOrder, level: Level) -> None:
+    """One trade: as many lots as both have, at the maker's price."""
+    book = taker.book
+    price = maker.price
+    lots = min(taker.remaining, maker.remaining)
+    quote = price * lots
+    maker_fee = quote * maker.maker_bps // BPS
+    taker_fee = quote * taker.taker_bps // BPS
+    taker.remaining -= lots
+    maker.remaining -= lots
+    level.quantity -= lots
+    state.touched_levels[level] = None
+    book.last_price = price
+    _pay(state, book, taker, maker, lots, quote, maker_fee, taker_fee)
+
+    state.last_trade = trade_id = state.last_trade + 1
+    match = e.TradeMatched(
+        trade_id,
+        book.market.market_id,
+        price,
+        lots,
+        quote,
+        taker.side,
+        maker.order_id,
+        taker.order_id,
+        maker.account.account_id,
+        taker.account.account_id,
+        maker_fee,
+        taker_fee,
+        maker.remaining,
+        taker.remaining,
+    )
+    state.events.append(match)
+    state.trades[trade_id] = Trade(seq, at_ms, match)
+    if state.oldest_unsettled_at is None:
+        state.oldest_unsettled_at = at_ms
+    if not maker.remaining:
+        state.close(maker, CloseReason.filled)
+
+
+def _pay(
+    state: State,
+    book: Book,
+    taker: OpenOrder,
+    maker: OpenOrder,
+    lots: int,
+    quote: int,
+    maker_fee: int,
+    taker_fee: int,
+) -> None:
+    """Move the money of one trade; the sums of base and of quote stay what they were."""
+    base = lots * book.lot_size
+    pays = maker.pays
+    if taker.side == BUY:
+        taker.pays.available -= quote + taker_fee
+        taker_gets, maker_gets = base, quote - maker_fee
+        maker.held -= base
+        pays.held -= base
+    else:
+        taker.pays.available -= base
+        taker_gets, maker_gets = quote - taker_fee, base
+        notional = maker.price * maker.remaining
+        held = notional + notional * maker.hold_bps // BPS
+        released = maker.held - held
+        maker.held = held
+        pays.held -= released
+        rounding = released - quote - maker_fee
+        if rounding:
+            state.give(pays, rounding)
+    touched = state.touched_balances
+    touched[taker.pays] = touched[pays] = None
+    for balance, amount in ((taker.gets, taker_gets), (maker.gets, maker_gets), (book.fees, maker_fee + taker_fee)):
+        balance.unsettled += amount
+        if balance.deficit or balance.owed:
+            state.give(balance, amount)
+        else:
+            balance.available += amount
+            touched[balance] = None

@@ -1,0 +1,79 @@
+"""Orders that work: one record from acceptance to the close, in the book or not yet."""
+
+from typing import TYPE_CHECKING
+
+from exchange.domain.amount import BPS
+from exchange.domain.order import Side
+from exchange.engine.accounts import Account, Balance
+from exchange.engine.commands import PlaceOrder
+
+if TYPE_CHECKING:
+    from exchange.engine.book import Book, Level
+
+BUY = int(Side.buy)
+SELL = int(Side.sell)
+
+
+class OpenOrder:
+    """An accepted order. `held` of `pays` backs its `remaining` lots; fills bring money into `gets`.
+
+    `hold_bps` is the highest fee rate the order can meet; with the other two rates it is fixed for life.
+    """
+
+    __slots__ = (
+        "account",
+        "book",
+        "gets",
+        "held",
+        "hold_bps",
+        "level",
+        "maker_bps",
+        "next",
+        "order_id",
+        "pays",
+        "placed",
+        "prev",
+        "price",
+        "remaining",
+        "side",
+        "taker_bps",
+    )
+
+    def __init__(
+        self,
+        order_id: int,
+        placed: PlaceOrder,
+        account: Account,
+        book: "Book",
+        rates: tuple[int, int, int],
+    ) -> None:
+        order = placed.order
+        self.order_id = order_id
+        self.placed = placed
+        self.account = account
+        self.book = book
+        self.side = order.side
+        self.price = order.price
+        self.remaining = order.quantity
+        self.maker_bps, self.taker_bps, self.hold_bps = rates
+        self.held = 0
+        self.level: Level | None = None
+        self.prev: OpenOrder | None = None
+        self.next: OpenOrder | None = None
+        if order.side == BUY:
+            self.pays: Balance = account.balance(book.quote_asset)
+            self.gets: Balance = account.balance(book.base_asset)
+        else:
+            self.pays = account.balance(book.base_asset)
+            self.gets = account.balance(book.quote_asset)
+
+
+def hold_for(side: int, price: int, lots: int, lot_size: int, fee_bps: int) -> int:
+    """What backs `lots`: the notional and the fee on it (buy), or the base itself (sell).
+
+    Fees round down per fill, so the parts released over all fills never add up to less than is paid.
+    """
+    if side != BUY:
+        return lots * lot_size
+    notional = price * lots
+    return notional + notional * fee_bps // BPS

@@ -1,0 +1,268 @@
+"""What an order must satisfy before it is accepted: a list of rules, each of which refuses or is silent.
+
+Nothing here changes anything, so a refused order leaves no trace. Signatures and the scope of delegates are
+checked before an order reaches the engine.
+"""
+
+from collections.abc import Callable
+from typing import NoReturn
+
+from exchange.domain.amount import BPS, MAX_AMOUNT
+from exchange.domain.eip712 import Scheme
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import MarketStatus
+from exchange.domain.order import (
+    MAX_DELEGATED_SECONDS,
+    MAX_ORDER_SECONDS,
+    NONCE_LIMIT,
+    SINGLE_FILL,
+    SelfTrade,
+    Terms,
+    TimeInForce,
+    TriggerType,
+)
+from exchange.engine.accounts import Account
+from exchange.engine.book import Book
+from exchange.engine.commands import PlaceOrder
+from exchange.engine.orders import BUY, SELL, hold_for
+from exchange.engine.state import State
+
+
+class Kind:
+    """What the terms of a supported order say, in the form that matching asks for."""
+
+    __slots__ = ("all_or_none", "post_only", "rests")
+
+    def __init__(self, rests: bool, all_or_none: bool, post_only: bool) -> None:
+        self.rests = rests
+        self.all_or_none = all_or_none
+        self.post_only = post_only
+
+
+KINDS = {
+    Terms(tif, post_only).pack(): Kind(tif in (TimeInForce.gtc, TimeInForce.gtd), tif == TimeInForce.fok, post_only)
+    for tif in TimeInForce
+    for post_only in (False, True)
+    if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
+}
+"""The terms that this engine supports, packed."""
+
+
+class Candidate:
+    """An order on its way in, with what the rules look at."""
+
+    __slots__ = ("account", "at_ms", "book", "kind", "order", "placed", "rates", "state")
+
+    def __init__(self, state: State, at_ms: int, placed: PlaceOrder) -> None:
+        order = placed.order
+        self.state = state
+        self.at_ms = at_ms
+        self.placed = placed
+        self.order = order
+        self.book: Book = state.book(order.market)
+        self.account: Account = state.account(order.account)
+        kind = KINDS.get(order.terms)
+        if kind is None:
+            refuse_terms(order.terms)
+        self.kind: Kind = kind
+        self.rates = rates_for(self.book, kind)
+
+
+def rates_for(book: Book, kind: Kind) -> tuple[int, int, int]:
+    """Maker and taker fee rates of the market, and the higher of those that an order of `kind` can meet."""
+    maker, taker = book.market.maker_fee_bps, book.market.taker_fee_bps
+    if kind.post_only:
+        return maker, taker, maker
+    return maker, taker, max(maker, taker) if kind.rests else taker
+
+
+def refuse_terms(word: int) -> NoReturn:
+    """Say what is wrong with terms that are not in `KINDS`."""
+    try:
+        terms = Terms.unpack(word)
+    except ValueError as error:
+        raise Refusal(ErrorCode.unsupported_terms, str(error), "terms") from None
+    if terms.post_only and terms.time_in_force in (TimeInForce.ioc, TimeInForce.fok):
+        raise Refusal(ErrorCode.terms_conflict, "post_only does not go with ioc or fok: choose one", "post_only")
+    if terms.self_trade != SelfTrade.cancel_taker:
+        raise Refusal(ErrorCode.unsupported_terms, "only self-trade mode cancel_taker is supported", "self_trade")
+    if terms.trigger_type != TriggerType.none:
+        raise Refusal(ErrorCode.unsupported_terms, "triggers are not supported: use trigger type none", "trigger_type")
+    raise Refusal(
+        ErrorCode.unsupported_terms,
+        "trigger_source, displayed_quantity, trail_bps and group are not supported: leave them 0",
+        "terms",
+    )
+
+
+def check_market(c: Candidate) -> None:
+    """The market takes orders; side and scheme are ones that it can settle."""
+    if c.book.market.status is not MarketStatus.open:
+        status = c.book.market.status.value
+        raise Refusal(ErrorCode.market_halted, f"the market is {status}: it takes cancels only", "market")
+    if c.order.side not in (BUY, SELL):
+        raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy) or 1 (sell)", "side")
+    if c.placed.scheme not in (Scheme.account, Scheme.delegate):
+        raise Refusal(ErrorCode.unknown_scheme, "scheme must be 0 (account) or 1 (delegate)", "scheme")
+    if c.order.trigger_price:
+        raise Refusal(ErrorCode.terms_conflict, "an order without a trigger has trigger_price 0", "trigger_price")
+
+
+def check_account(c: Candidate) -> None:
+    """The account may trade, and the signer may sign for it."""
+    account = c.account
+    if account.deficits:
+        raise Refusal(ErrorCode.account_blocked, "the account has a deficit after a reorg: deposit to repay it")
+    if account.exiting:
+        raise Refusal(ErrorCode.account_exiting, "the account is leaving: cancel the exit to trade again")
+    if account.revoked and c.placed.signer in account.revoked:
+        raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
+    if c.kind.rests and len(account.orders) >= c.state.limits.max_open_orders:
+        limit = c.state.limits.max_open_orders
+        raise Refusal(
+            ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
+        )
+
+
+def check_nonce(c: Candidate) -> None:
+    """The nonce is in range, new and not below the minimum; a single-fill order cannot rest."""
+    nonce, account = c.order.nonce, c.account
+    sequence = nonce & ~SINGLE_FILL
+    if sequence >= NONCE_LIMIT:
+        raise Refusal(ErrorCode.nonce_out_of_range, "the nonce without its top bit must be below 2**48", "nonce")
+    if sequence < account.min_nonce:
+        minimum = account.min_nonce
+        raise Refusal(
+            ErrorCode.nonce_too_low, f"the nonce must be at least {minimum}", "nonce", {"min_nonce": str(minimum)}
+        )
+    if nonce in account.used_nonces:
+        raise Refusal(ErrorCode.nonce_used, "an order with this nonce was taken before: use a new one", "nonce")
+    if nonce & SINGLE_FILL and c.kind.rests:
+        raise Refusal(ErrorCode.terms_conflict, "a single-fill nonce goes with ioc or fok only", "nonce")
+
+
+def check_client_order_id(c: Candidate) -> None:
+    """The client's id does not name another order."""
+    client_order_id = c.placed.client_order_id
+    if client_order_id and c.account.client_order_ids.get(client_order_id) is not None:
+        raise Refusal(
+            ErrorCode.duplicate_client_order_id,
+            "client_order_id names another order: use a new one",
+            "client_order_id",
+        )
+
+
+def check_expiry(c: Candidate) -> None:
+    """The order has not expired, and expires soon enough for the contract."""
+    now, expiry = c.at_ms // 1_000, c.order.expiry
+    if expiry <= now:
+        raise Refusal(ErrorCode.expired, "expiry is past", "expiry", {"now": now})
+    longest = MAX_DELEGATED_SECONDS if c.placed.scheme & Scheme.delegate else MAX_ORDER_SECONDS
+    if expiry - now > longest:
+        raise Refusal(
+            ErrorCode.expiry_too_far, f"expiry must be within {longest} s", "expiry", {"latest": now + longest}
+        )
+
+
+def check_size(c: Candidate) -> None:
+    """Price on tick, quantity and notional in range."""
+    order, market = c.order, c.book.market
+    if order.price <= 0 or order.price % market.tick_size:
+        tick = market.tick_size
+        raise Refusal(
+            ErrorCode.price_off_tick, f"price must be a positive multiple of {tick}", "price", {"tick_size": str(tick)}
+        )
+    if order.quantity <= 0:
+        raise Refusal(ErrorCode.quantity_off_lot, "quantity must be at least one lot", "quantity")
+    notional = order.price * order.quantity
+    if notional < market.min_notional:
+        minimum = str(market.min_notional)
+        raise Refusal(
+            ErrorCode.below_min_notional,
+            f"price x quantity must be at least {minimum} quote units",
+            "quantity",
+            {"min_notional": minimum},
+        )
+    if notional * (BPS + c.rates[2]) > MAX_AMOUNT * BPS or order.quantity * market.lot_size > MAX_AMOUNT:
+        raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
+
+
+def check_band(c: Candidate) -> None:
+    """A buy is not far above the reference price, a sell not far below."""
+    band, reference, price = c.book.market.band_bps, c.book.last_price, c.order.price
+    if not band or not reference:
+        return
+    if c.order.side == BUY:
+        limit = reference * (BPS + band) // BPS
+        beyond = price > limit
+    else:
+        limit = -(reference * (band - BPS) // BPS)
+        beyond = price < limit
+    if beyond:
+        raise Refusal(
+            ErrorCode.price_out_of_band,
+            f"price must not be beyond {limit}, {band} bps from the last price",
+            "price",
+            {"limit": str(limit), "reference": str(reference)},
+        )
+
+
+def check_fee_cap(c: Candidate) -> None:
+    """The user has signed a cap that covers the schedule."""
+    cap, rate = c.order.max_fee_bps, c.rates[2]
+    if cap > BPS:
+        raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee_bps must be at most 10000", "max_fee_bps")
+    if rate > cap:
+        raise Refusal(
+            ErrorCode.fee_cap_too_low, f"max_fee_bps must be at least {rate}", "max_fee_bps", {"fee_bps": rate}
+        )
+
+
+def check_backlog(c: Candidate) -> None:
+    """Matching goes on only while settlement follows."""
+    oldest, limit = c.state.oldest_unsettled_at, c.state.limits.max_unsettled_ms
+    if limit and oldest is not None and c.at_ms - oldest > limit and not c.kind.post_only:
+        raise Refusal(
+            ErrorCode.settlement_backlog,
+            "settlement is behind: only post_only orders and cancels are taken",
+            None,
+            {"oldest_unsettled_ms": c.at_ms - oldest},
+        )
+
+
+def check_funds(c: Candidate) -> None:
+    """What backs the whole order, fee included, is available."""
+    order, book = c.order, c.book
+    needed = hold_for(order.side, order.price, order.quantity, book.lot_size, c.rates[2])
+    asset = book.quote_asset if order.side == BUY else book.base_asset
+    balance = c.account.balances.get(asset)
+    available = balance.available if balance is not None else 0
+    if needed > available:
+        raise Refusal(
+            ErrorCode.insufficient_balance,
+            f"the order needs {needed} of asset {asset}, {available} is available",
+            "quantity",
+            {"asset": asset, "needed": str(needed), "available": str(available)},
+        )
+
+
+RULES: tuple[Callable[[Candidate], None], ...] = (
+    check_market,
+    check_account,
+    check_nonce,
+    check_client_order_id,
+    check_expiry,
+    check_size,
+    check_band,
+    check_fee_cap,
+    check_backlog,
+    check_funds,
+)
+
+
+def check(state: State, at_ms: int, placed: PlaceOrder) -> Candidate:
+    """The order as a candidate that satisfies every rule; otherwise the first rule's refusal."""
+    candidate = Candidate(state, at_ms, placed)
+    for rule in RULES:
+        rule(candidate)
+    return candidate

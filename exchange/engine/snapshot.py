@@ -1,0 +1,202 @@
+"""The state as plain lists, and back; its hash. Two engines with equal hashes answer every command equally.
+
+What has no order of its own is sorted; what is kept in order of arrival (orders, trades, requests) stays so.
+Integers fit 64 bits, so that msgpack carries everything.
+"""
+
+import hashlib
+from dataclasses import astuple
+from typing import Any
+
+import msgspec
+
+from exchange.domain.instrument import Asset, Market, MarketStatus
+from exchange.domain.order import Order
+from exchange.engine import events as e
+from exchange.engine.accounts import Account, Balance, NonceSet, Recent
+from exchange.engine.book import Book
+from exchange.engine.commands import PlaceOrder
+from exchange.engine.orders import OpenOrder
+from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
+
+VERSION = 1
+
+
+class SnapshotError(ValueError):
+    """The bytes are no snapshot, or one of another version."""
+
+
+def dump(state: State) -> bytes:
+    """The whole state, canonical: equal states give equal bytes."""
+    return msgspec.msgpack.encode(
+        [
+            VERSION,
+            [
+                state.seq,
+                state.at_ms,
+                state.inbox_id,
+                state.last_trade,
+                state.last_batch,
+                state.cut_seq,
+                state.cut_trade,
+            ],
+            list(astuple(state.limits)),
+            [[*astuple(state.assets[key]), state.issued[key]] for key in sorted(state.assets)],
+            [_dump_account(account) for account in state.accounts],
+            [_dump_book(state.books[key]) for key in sorted(state.books)],
+            [_dump_order(order) for order in state.orders.values()],
+            [[trade.seq, trade.at_ms, *astuple(trade.match)] for trade in state.trades.values()],
+            [[batch.batch, batch.from_seq, batch.to_seq, batch.last_trade] for batch in state.batches],
+            [_dump_withdrawal(key, state.withdrawals[key]) for key in state.withdrawals],
+            [_dump_forced(forced) for forced in state.forced.values()],
+        ]
+    )
+
+
+def state_hash(state: State) -> bytes:
+    """SHA-256 of the canonical state, 32 bytes."""
+    return hashlib.sha256(dump(state)).digest()
+
+
+def load(data: bytes) -> State:
+    """The state that `dump` wrote; SnapshotError if `data` is something else."""
+    try:
+        return _load(msgspec.msgpack.decode(data))
+    except (msgspec.DecodeError, ValueError, TypeError, LookupError) as error:
+        raise SnapshotError(f"not a snapshot of version {VERSION}: {error}") from error
+
+
+def _load(parts: list[Any]) -> State:
+    if not isinstance(parts, list) or parts[0] != VERSION:
+        raise SnapshotError("unknown version")
+    _, counters, limits, assets, accounts, books, orders, trades, batches, withdrawals, forced = parts
+    state = State()
+    state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
+        counters
+    )
+    state.limits = e.LimitsChanged(*limits)
+    for *fields, issued in assets:
+        asset = Asset(*fields)
+        state.assets[asset.asset_id] = asset
+        state.issued[asset.asset_id] = issued
+    for values in accounts:
+        account = _load_account(len(state.accounts) + 1, values)
+        state.accounts.append(account)
+        state.by_address[account.address] = account
+    for (*rules, status), fee_account, last_price in books:
+        book = Book(Market(*[*rules, MarketStatus(status)]), state.account_by_id(fee_account))
+        book.last_price = last_price
+        state.books[book.market.market_id] = book
+    for values in orders:
+        _load_order(state, values)
+    for seq, at_ms, *fields in trades:
+        match = e.TradeMatched(*fields)
+        state.trades[match.trade_id] = Trade(seq, at_ms, match)
+    state.oldest_unsettled_at = next((trade.at_ms for trade in state.trades.values()), None)
+    state.batches.extend(Batch(*values) for values in batches)
+    for withdrawal_hash, account_id, asset, amount, nonce, deadline in withdrawals:
+        balance = state.account_by_id(account_id).balance(asset)
+        state.withdrawals[withdrawal_hash] = Withdrawal(balance, amount, nonce, deadline)
+    for request, account_id, asset, requested, reserved in forced:
+        entry = ForcedRequest(request, state.account_by_id(account_id).balance(asset), requested)
+        entry.reserved = reserved
+        state.forced[request] = entry
+    state.flush()
+    return state
+
+
+def _dump_account(account: Account) -> list[Any]:
+    return [
+        account.address,
+        account.min_nonce,
+        account.exiting,
+        sorted(account.revoked),
+        sorted(account.used_nonces.words.items()),
+        sorted(account.used_withdrawals.words.items()),
+        [list(account.order_hashes.old.items()), list(account.order_hashes.young.items())],
+        [list(account.client_order_ids.old.items()), list(account.client_order_ids.young.items())],
+        [
+            [key, b.available, b.held, b.reserved, b.unsettled, b.deficit, b.owed]
+            for key, b in sorted(account.balances.items())
+        ],
+    ]
+
+
+def _load_account(account_id: int, values: list[Any]) -> Account:
+    address, min_nonce, exiting, revoked, nonces, withdrawals, hashes, client_ids, balances = values
+    account = Account(account_id, address)
+    account.min_nonce = min_nonce
+    account.exiting = exiting
+    account.revoked = set(revoked)
+    account.used_nonces = _load_nonces(nonces)
+    account.used_withdrawals = _load_nonces(withdrawals)
+    account.order_hashes = _load_recent(hashes)
+    account.client_order_ids = _load_recent(client_ids)
+    for asset, available, held, reserved, unsettled, deficit, owed in balances:
+        balance = Balance(account, asset)
+        balance.available, balance.held, balance.reserved = available, held, reserved
+        balance.unsettled, balance.deficit, balance.owed = unsettled, deficit, owed
+        account.balances[asset] = balance
+        account.deficits += deficit > 0
+    return account
+
+
+def _load_nonces(words: list[tuple[int, int]]) -> NonceSet:
+    nonces = NonceSet()
+    nonces.words = dict(words)
+    return nonces
+
+
+def _load_recent(generations: list[Any]) -> Recent[Any, Any]:
+    recent: Recent[Any, Any] = Recent()
+    recent.old, recent.young = (dict(items) for items in generations)
+    return recent
+
+
+def _dump_book(book: Book) -> list[Any]:
+    return [astuple(book.market), book.fee_account.account_id, book.last_price]
+
+
+def _dump_order(order: OpenOrder) -> list[Any]:
+    placed = order.placed
+    return [
+        order.order_id,
+        placed.order.pack(),
+        placed.order_hash,
+        placed.scheme,
+        placed.signature,
+        placed.signer,
+        placed.client_order_id,
+        order.remaining,
+        order.held,
+        [order.maker_bps, order.taker_bps, order.hold_bps],
+    ]
+
+
+def _load_order(state: State, values: list[Any]) -> None:
+    order_id, packed, order_hash, scheme, signature, signer, client_order_id, remaining, held, rates = values
+    signed = Order.unpack(packed)
+    placed = PlaceOrder(signed, order_hash, scheme, signature, signer, client_order_id)
+    order = OpenOrder(order_id, placed, state.by_address[signed.account], state.books[signed.market], tuple(rates))
+    order.remaining = remaining
+    # the hold is in the balances already: give it back for a moment, then rest as any order does
+    order.pays.available += held
+    order.pays.held -= held
+    state.rest(order)
+
+
+def _dump_withdrawal(withdrawal_hash: bytes, withdrawal: Withdrawal) -> list[Any]:
+    balance = withdrawal.balance
+    return [
+        withdrawal_hash,
+        balance.account.account_id,
+        balance.asset,
+        withdrawal.amount,
+        withdrawal.nonce,
+        withdrawal.deadline,
+    ]
+
+
+def _dump_forced(forced: ForcedRequest) -> list[Any]:
+    balance = forced.balance
+    return [forced.request, balance.account.account_id, balance.asset, forced.requested, forced.reserved]

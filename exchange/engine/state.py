@@ -1,0 +1,258 @@
+"""All that the engine knows, and the few moves from which every command is made.
+
+Money moves only through `give`, `take_available` and the matcher's fill; an order ends only through
+`close`. What a command touched is collected and told once, at the command's end, as absolute values.
+"""
+
+from collections import deque
+from heapq import heapify, heappop, heappush
+
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import Asset
+from exchange.engine import events as e
+from exchange.engine.accounts import Account, Balance
+from exchange.engine.book import Book, Half, Level
+from exchange.engine.orders import OpenOrder, hold_for
+
+DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
+
+
+class Trade:
+    """A matched trade that is not final: the event, and when its taker came (`seq`, `at_ms`)."""
+
+    __slots__ = ("at_ms", "match", "seq")
+
+    def __init__(self, seq: int, at_ms: int, match: e.TradeMatched) -> None:
+        self.seq = seq
+        self.at_ms = at_ms
+        self.match = match
+
+
+class Batch:
+    """A batch that is cut and not final. `last_trade` is the highest trade id up to its end."""
+
+    __slots__ = ("batch", "from_seq", "last_trade", "to_seq")
+
+    def __init__(self, batch: int, from_seq: int, to_seq: int, last_trade: int) -> None:
+        self.batch = batch
+        self.from_seq = from_seq
+        self.to_seq = to_seq
+        self.last_trade = last_trade
+
+
+class Withdrawal:
+    """The hold of a signed fast withdrawal."""
+
+    __slots__ = ("amount", "balance", "deadline", "nonce")
+
+    def __init__(self, balance: Balance, amount: int, nonce: int, deadline: int) -> None:
+        self.balance = balance
+        self.amount = amount
+        self.nonce = nonce
+        self.deadline = deadline
+
+
+class ForcedRequest:
+    """A forced withdrawal: of `requested`, `reserved` is already set aside."""
+
+    __slots__ = ("balance", "request", "requested", "reserved")
+
+    def __init__(self, request: str, balance: Balance, requested: int) -> None:
+        self.request = request
+        self.balance = balance
+        self.requested = requested
+        self.reserved = 0
+
+
+class State:
+    """The engine's memory. Only the modules of this package change it."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.at_ms = 0
+        self.inbox_id = 0
+        self.limits = DEFAULT_LIMITS
+        self.assets: dict[int, Asset] = {}
+        self.issued: dict[int, int] = {}
+        self.books: dict[int, Book] = {}
+        self.accounts: list[Account] = []
+        self.by_address: dict[bytes, Account] = {}
+        self.orders: dict[int, OpenOrder] = {}
+        self.expiries: list[tuple[int, int]] = []
+        self.trades: dict[int, Trade] = {}
+        self.last_trade = 0
+        self.oldest_unsettled_at: int | None = None
+        self.batches: deque[Batch] = deque()
+        self.last_batch = 0
+        self.cut_seq = 0
+        self.cut_trade = 0
+        self.withdrawals: dict[bytes, Withdrawal] = {}
+        self.forced: dict[str, ForcedRequest] = {}
+
+        self.events: list[e.Event] = []
+        self.touched_balances: dict[Balance, None] = {}
+        self.touched_levels: dict[Level, None] = {}
+        self.touched_accounts: dict[Account, None] = {}
+
+    # looking up
+
+    def account(self, address: bytes) -> Account:
+        """The account of `address`, or a refusal."""
+        account = self.by_address.get(address)
+        if account is None:
+            raise Refusal(ErrorCode.unknown_account, "this address never had a balance here; deposit first", "account")
+        return account
+
+    def account_by_id(self, account_id: int) -> Account:
+        """The account with this id, which must exist."""
+        return self.accounts[account_id - 1]
+
+    def book(self, market: int) -> Book:
+        """The book of `market`, or a refusal."""
+        book = self.books.get(market)
+        if book is None:
+            raise Refusal(ErrorCode.unknown_market, f"there is no market {market}", "market", {"market": market})
+        return book
+
+    def open_account(self, address: bytes) -> Account:
+        """The account of `address`, opened now if it is new."""
+        account = self.by_address.get(address)
+        if account is None:
+            account = Account(len(self.accounts) + 1, address)
+            self.accounts.append(account)
+            self.by_address[address] = account
+            self.events.append(e.AccountOpened(account.account_id, address))
+        return account
+
+    # moving money
+
+    def give(self, balance: Balance, amount: int) -> None:
+        """`amount` becomes available, after it has repaid a deficit and filled what forced withdrawals wait for."""
+        self.touched_balances[balance] = None
+        if balance.deficit:
+            repaid = min(balance.deficit, amount)
+            balance.deficit -= repaid
+            amount -= repaid
+            if not balance.deficit:
+                balance.account.deficits -= 1
+                self.touched_accounts[balance.account] = None
+        balance.available += amount
+        if balance.owed and amount:
+            self.reserve_owed(balance)
+
+    def reserve_owed(self, balance: Balance) -> None:
+        """Set available money aside for the forced withdrawals of this balance, oldest request first."""
+        for forced in self.forced.values():
+            if forced.balance is not balance:
+                continue
+            moved = min(balance.available, forced.requested - forced.reserved)
+            if moved:
+                balance.available -= moved
+                balance.reserved += moved
+                balance.owed -= moved
+                forced.reserved += moved
+                self.tell_forced(forced)
+        self.touched_balances[balance] = None
+
+    def tell_forced(self, forced: ForcedRequest) -> None:
+        """Emit how far a forced withdrawal is covered."""
+        account = forced.balance.account.account_id
+        self.events.append(
+            e.ForcedReserved(account, forced.balance.asset, forced.requested, forced.reserved, forced.request)
+        )
+
+    def take_available(self, balance: Balance, amount: int) -> int:
+        """Take up to `amount` of what is available; returns what is still missing."""
+        taken = min(balance.available, amount)
+        balance.available -= taken
+        self.touched_balances[balance] = None
+        return amount - taken
+
+    def owe(self, balance: Balance, amount: int) -> None:
+        """Write `amount` as a deficit, which blocks the account."""
+        if not amount:
+            return
+        if not balance.deficit:
+            balance.account.deficits += 1
+            self.touched_accounts[balance.account] = None
+        balance.deficit += amount
+        self.touched_balances[balance] = None
+
+    # orders
+
+    def rest(self, order: OpenOrder) -> None:
+        """Put what remains of an accepted order into its book, backed by its hold."""
+        book = order.book
+        held = hold_for(order.side, order.price, order.remaining, book.lot_size, order.hold_bps)
+        order.held = held
+        order.pays.available -= held
+        order.pays.held += held
+        self.touched_balances[order.pays] = None
+        self.touched_levels[book.half(order.side).append(order)] = None
+        self.orders[order.order_id] = order
+        order.account.orders[order.placed.order.nonce] = order
+        heappush(self.expiries, (order.placed.order.expiry, order.order_id))
+
+    def close(self, order: OpenOrder, reason: e.CloseReason) -> None:
+        """Take a resting order out of its book and release its hold."""
+        level = order.level
+        if level is not None:
+            self.touched_levels[level] = None
+            level.half.remove(order, level)
+        del self.orders[order.order_id]
+        del order.account.orders[order.placed.order.nonce]
+        self.events.append(
+            e.OrderClosed(
+                order.order_id, order.account.account_id, order.book.market.market_id, reason, order.remaining
+            )
+        )
+        order.pays.held -= order.held
+        held, order.held = order.held, 0
+        self.give(order.pays, held)
+
+    def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:
+        """Close an account's open orders; with `asset`, only those that hold it."""
+        for order in list(account.orders.values()):
+            if asset is None or order.pays.asset == asset:
+                self.close(order, reason)
+
+    def next_expiry(self) -> int | None:
+        """When the next open order expires, in unix seconds."""
+        expiries = self.expiries
+        while expiries and expiries[0][1] not in self.orders:
+            heappop(expiries)
+        return expiries[0][0] if expiries else None
+
+    def expire(self, at_ms: int) -> None:
+        """Close every order whose expiry has come, in order of expiry, then of acceptance."""
+        expiries = self.expiries
+        while expiries and expiries[0][0] * 1_000 <= at_ms:
+            order = self.orders.get(heappop(expiries)[1])
+            if order is not None:
+                self.close(order, e.CloseReason.expired)
+
+    def compact_expiries(self) -> None:
+        """Forget the expiries of orders that are closed, when they are the majority."""
+        if len(self.expiries) > 2 * len(self.orders) + 1_024:
+            self.expiries = [(order.placed.order.expiry, order.order_id) for order in self.orders.values()]
+            heapify(self.expiries)
+
+    # telling
+
+    def flush(self) -> list[e.Event]:
+        """The events of the command that ends, closing with what it changed."""
+        events = self.events
+        for level in self.touched_levels:
+            half: Half = level.half
+            events.append(e.LevelChanged(half.market_id, half.side, level.price, level.quantity))
+        for b in self.touched_balances:
+            events.append(
+                e.BalanceChanged(b.account.account_id, b.asset, b.available, b.held, b.reserved, b.unsettled, b.deficit)
+            )
+        for account in self.touched_accounts:
+            events.append(e.AccountChanged(account.account_id, account.status, account.min_nonce))
+        self.events = []
+        self.touched_levels.clear()
+        self.touched_balances.clear()
+        self.touched_accounts.clear()
+        return events
