@@ -30,27 +30,27 @@ export UV_LINK_MODE := copy
 help:
 	@sed -n '3,9s/^# *//p' Makefile
 
-setup: .stamps/python .stamps/node
+setup: .venv/.stamp node_modules/.stamp
 
-.stamps/tools: scripts/setup/check_tools.sh scripts/setup/find_python.sh
+.tools/.checked: scripts/setup/check_tools.sh scripts/setup/find_python.sh
 	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
-	@mkdir -p .stamps && touch $@
+	@mkdir -p .tools && touch $@
 
-$(UV): | .stamps/tools
+$(UV): | .tools/.checked
 	@echo "setup: uv"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --upgrade --target .tools uv
 
-.stamps/python: requirements.lock pyproject.toml .stamps/tools | $(UV)
+.venv/.stamp: requirements.lock .tools/.checked | $(UV)
 	@echo "setup: Python packages"
 	@$(UV) venv --quiet --no-project --allow-existing --python "$(PYTHON)" .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
-	@mkdir -p .stamps && touch $@
+	@touch $@
 
-.stamps/node: package-lock.json .stamps/tools
+node_modules/.stamp: package-lock.json .tools/.checked
 	@echo "setup: chain node"
 	@$(NPM) ci --silent --ignore-scripts --no-fund --no-audit
-	@mkdir -p .stamps && touch $@
+	@touch $@
 
 run: setup
 	@exec $(BIN)/bizzan up
@@ -69,6 +69,7 @@ lint: setup
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@PATH="$(CURDIR)/$(BIN):$$PATH" natrix lint contracts --disable NTX11
 	@set -e; for rule in scripts/check_*.py; do [ ! -e "$$rule" ] || $(BIN)/python "$$rule"; done
 
 format: setup
@@ -82,4 +83,4 @@ lock: $(UV)
 	@$(PYTHON) scripts/setup/complete_npm_lock.py package-lock.json
 
 clean:
-	@rm -rf .venv .tools .stamps node_modules build reports dist .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .tools node_modules build reports dist .mypy_cache .ruff_cache .pytest_cache
