@@ -40,7 +40,7 @@ $(UV): | .tools/.checked
 	@echo "setup: uv"
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check --no-warn-script-location --upgrade --target .tools uv
 
-.venv/.stamp: requirements.lock .tools/.checked | $(UV)
+.venv/.stamp: requirements.lock pyproject.toml .tools/.checked | $(UV)
 	@echo "setup: Python packages"
 	@$(UV) venv --quiet --no-project --allow-existing --python "$(PYTHON)" .venv
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
