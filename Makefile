@@ -21,6 +21,11 @@ TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
 
+# A user without a home folder, such as nobody, gets one for the caches.
+ifeq ($(shell test -w "$$HOME" && echo yes),)
+export HOME := $(CURDIR)/.tools/home
+endif
+export PIP_ROOT_USER_ACTION := ignore
 export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export UV_LINK_MODE := copy
