@@ -1,0 +1,176 @@
+"""The journal, replayed from its first record by an engine of the audit's own.
+
+Reading checks every link of the hash chain; replaying checks that each command is one that the engine accepts.
+What the engine then says (orders, trades, batches, balances) is kept to be compared with chain and database.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exchange.domain.errors import Refusal
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from exchange.journal.reader import Reader, Record
+
+
+@dataclass(slots=True)
+class ReplayedTrade:
+    """A trade, the sequence that matched it, and what became of it. `batch` 0: not cut yet."""
+
+    seq: int
+    at_ms: int
+    match: e.TradeMatched
+    batch: int = 0
+    reversed_cause: str | None = None
+
+
+@dataclass(slots=True)
+class ReplayedBatch:
+    """A batch as the journal cut it; heads are the journal's at `from_seq` and `to_seq`."""
+
+    batch: int
+    from_seq: int
+    to_seq: int
+    prev_head: bytes
+    new_head: bytes
+    cut_seq: int
+    final: bool = False
+
+
+@dataclass(slots=True)
+class ReplayedOrder:
+    """An accepted order and how it stands. `closed` is the reason, None while it works."""
+
+    placed: c.PlaceOrder
+    accepted: e.OrderAccepted
+    remaining: int
+    closed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A command by which the engine was told of the chain, and where it stands in the journal."""
+
+    seq: int
+    command: c.Command
+
+
+@dataclass(slots=True)
+class Replay:
+    """Everything up to journal sequence `seq`. Balances are by (account id, asset id)."""
+
+    seq: int = 0
+    head: bytes = bytes(32)
+    at_ms: int = 0
+    inbox_id: int = 0
+    heads: list[bytes] = field(default_factory=lambda: [bytes(32)])
+    markets: dict[int, e.MarketListed] = field(default_factory=dict)
+    accounts: dict[int, bytes] = field(default_factory=dict)
+    orders: dict[int, ReplayedOrder] = field(default_factory=dict)
+    trades: dict[int, ReplayedTrade] = field(default_factory=dict)
+    batches: dict[int, ReplayedBatch] = field(default_factory=dict)
+    balances: dict[tuple[int, int], e.BalanceChanged] = field(default_factory=dict)
+    withdrawals: dict[bytes, e.WithdrawalHeld] = field(default_factory=dict)
+    told: list[Told] = field(default_factory=list)
+    refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    engine: Engine = field(default_factory=Engine)
+    _uncut: list[ReplayedTrade] = field(default_factory=list)
+
+    def account_id(self, address: bytes) -> int | None:
+        """The engine's id of an address."""
+        return next((number for number, known in self.accounts.items() if known == address), None)
+
+    def apply(self, record: Record) -> None:
+        """Replay one record."""
+        self.seq, self.at_ms, self.head = record.seq, record.at_ms, record.head
+        self.heads.append(record.head)
+        self.inbox_id = getattr(record.command, "inbox_id", self.inbox_id)
+        try:
+            happened = self.engine.apply(record.seq, record.at_ms, record.command)
+        except Refusal as refusal:
+            self.refused.append((record.seq, refusal))
+            return
+        if hasattr(record.command, "cause"):
+            self.told.append(Told(record.seq, record.command))
+        for event in happened:
+            keep = _KEEP.get(type(event))
+            if keep is not None:
+                keep(self, record, event)
+
+    def _market(self, record: Record, event: e.MarketListed) -> None:
+        self.markets[event.market.market_id] = event
+
+    def _account(self, record: Record, event: e.AccountOpened) -> None:
+        self.accounts[event.account] = event.address
+
+    def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
+        assert isinstance(record.command, c.PlaceOrder)
+        self.orders[event.order_id] = ReplayedOrder(record.command, event, event.quantity)
+
+    def _closed(self, record: Record, event: e.OrderClosed) -> None:
+        order = self.orders[event.order_id]
+        order.remaining, order.closed = event.remaining, event.reason.value
+
+    def _trade(self, record: Record, event: e.TradeMatched) -> None:
+        self.trades[event.trade_id] = trade = ReplayedTrade(record.seq, record.at_ms, event)
+        self._uncut.append(trade)
+        self.orders[event.maker_order].remaining = event.maker_remaining
+        self.orders[event.taker_order].remaining = event.taker_remaining
+
+    def _cut(self, record: Record, event: e.BatchCut) -> None:
+        self.batches[event.batch] = ReplayedBatch(
+            event.batch, event.from_seq, event.to_seq, self.heads[event.from_seq], self.heads[event.to_seq], record.seq
+        )
+        for trade in self._uncut:
+            if trade.seq <= event.to_seq:
+                trade.batch = event.batch
+        self._uncut = [trade for trade in self._uncut if not trade.batch]
+
+    def _final(self, record: Record, event: e.BatchFinalized) -> None:
+        self.batches[event.batch].final = True
+
+    def _reversed(self, record: Record, event: e.TradeReversed) -> None:
+        self.trades[event.trade_id].reversed_cause = event.cause
+
+    def _balance(self, record: Record, event: e.BalanceChanged) -> None:
+        self.balances[event.account, event.asset] = event
+
+    def _held(self, record: Record, event: e.WithdrawalHeld) -> None:
+        self.withdrawals[event.withdrawal_hash] = event
+
+
+_KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
+    e.MarketListed: Replay._market,
+    e.AccountOpened: Replay._account,
+    e.OrderAccepted: Replay._accepted,
+    e.OrderClosed: Replay._closed,
+    e.TradeMatched: Replay._trade,
+    e.BatchCut: Replay._cut,
+    e.BatchFinalized: Replay._final,
+    e.TradeReversed: Replay._reversed,
+    e.BalanceChanged: Replay._balance,
+    e.WithdrawalHeld: Replay._held,
+}
+
+
+def replay(folder: Path, until_seq: int) -> Replay:
+    """Replay the journal in `folder` from genesis up to `until_seq`.
+
+    Raises CorruptJournal, which names file, offset and sequence.
+    """
+    state = Replay()
+    for record in _read(folder, until_seq):
+        state.apply(record)
+    return state
+
+
+def _read(folder: Path, until_seq: int) -> Iterator[Record]:
+    for record in Reader(folder).read():
+        if record.seq > until_seq:
+            return
+        yield record

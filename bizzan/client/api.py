@@ -1,0 +1,296 @@
+"""The exchange as a trader sees it: market data, one account, and the signed messages that move its money.
+
+`BizzanClient` signs with one wallet, for its own account or, as a delegated key, for another one. Prices and
+quantities of `place` are what people read ("8000.5", "0.25"); `place_signed` takes an order as it was signed.
+Amounts in answers are integers in ledger units.
+
+Refusals are `ApiError`; a transport failure is `Unreachable`, after which the same signed message may be sent again:
+an order that had arrived is then acknowledged as `duplicate`.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from bizzan.client import schemas
+from bizzan.client.login import login_message
+from bizzan.client.nonces import Nonces
+from bizzan.client.orders import DEFAULT_ORDER_SECONDS, OrderBuilder
+from bizzan.client.transport import Transport
+from bizzan.client.wallet import SignedOrder, Wallet
+from exchange.domain.deployment import Deployment, address_bytes, checksum
+from exchange.domain.instrument import Token
+from exchange.domain.order import Side, TimeInForce
+
+WITHDRAWAL_SECONDS = 3_600
+
+
+class BizzanClient:
+    """One wallet's access to the exchange. Use it as an async context manager: entering reads the deployment."""
+
+    def __init__(
+        self, base_url: str, wallet: Wallet, *, account: bytes | None = None, nonces: Nonces | None = None
+    ) -> None:
+        self.wallet = wallet
+        self.account = account or wallet.address
+        self.text_account = checksum(self.account)
+        self.base_url = base_url
+        self.transport = Transport(base_url)
+        self.nonces = nonces or Nonces(int(time.time() * 1_000))
+        self._deployment: Deployment | None = None
+        self._builders: dict[str, OrderBuilder] = {}
+
+    async def __aenter__(self) -> Self:
+        await self.connect()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def connect(self) -> None:
+        """Read what the exchange is: contract, assets, markets."""
+        document = await self.transport.get(schemas.Exchange, "/v1/exchange")
+        self._deployment = deployment = document.parse()
+        self._builders = {
+            market.symbol: OrderBuilder(
+                market, deployment.asset(market.base_asset), deployment.asset(market.quote_asset)
+            )
+            for market in deployment.markets
+        }
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self.transport.close()
+
+    @property
+    def deployment(self) -> Deployment:
+        """The contract and what it lists; RuntimeError before `connect`."""
+        if self._deployment is None:
+            raise RuntimeError("connect() first, or use the client as an async context manager")
+        return self._deployment
+
+    def market(self, symbol: str) -> OrderBuilder:
+        """The rules and units of a market such as `BTC/USDC`; KeyError when there is none."""
+        return self._builders[symbol]
+
+    def token(self, symbol: str) -> Token:
+        """The token that carries an asset on this chain; KeyError when there is none."""
+        for asset in self.deployment.assets:
+            if asset.symbol == symbol:
+                return self.deployment.token_of_asset(asset.asset_id)
+        raise KeyError(symbol)
+
+    # orders
+
+    async def place(
+        self,
+        symbol: str,
+        side: Side,
+        price: str | Decimal,
+        quantity: str | Decimal,
+        *,
+        time_in_force: TimeInForce = TimeInForce.gtc,
+        post_only: bool = False,
+        seconds: int = DEFAULT_ORDER_SECONDS,
+        client_order_id: str = "",
+    ) -> schemas.Ack:
+        """Sign and place an order that lives `seconds`. The acknowledgement means that it is durable."""
+        builder = self.market(symbol)
+        signed = self.sign(
+            builder,
+            side,
+            builder.price(price),
+            builder.quantity(quantity),
+            time_in_force=time_in_force,
+            post_only=post_only,
+            seconds=seconds,
+        )
+        return await self.place_signed(signed, client_order_id)
+
+    def sign(
+        self,
+        builder: OrderBuilder,
+        side: Side,
+        price: int,
+        quantity: int,
+        *,
+        time_in_force: TimeInForce = TimeInForce.gtc,
+        post_only: bool = False,
+        seconds: int = DEFAULT_ORDER_SECONDS,
+    ) -> SignedOrder:
+        """A signed order in the market's units, with the next nonce.
+
+        Orders that never rest take a single-fill nonce, whose state on chain is one bit.
+        """
+        immediate = time_in_force in (TimeInForce.ioc, TimeInForce.fok)
+        order = builder.order(
+            self.account,
+            side,
+            price,
+            quantity,
+            self.nonces.next(single_fill=immediate),
+            expiry=int(time.time()) + seconds,
+            time_in_force=time_in_force,
+            post_only=post_only,
+        )
+        return self.wallet.sign_order(self.deployment.domain, order)
+
+    async def place_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
+        """Place an order that was signed before; doing so again is harmless."""
+        return await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
+
+    def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
+        """A signed order as REST and stream take it."""
+        order = signed.order
+        return self._domain_fields() | {
+            "account": checksum(order.account),
+            "market": order.market,
+            "side": Side(order.side).name,
+            "price": str(order.price),
+            "quantity": str(order.quantity),
+            "nonce": str(order.nonce),
+            "expiry": order.expiry,
+            "trigger_price": str(order.trigger_price),
+            "max_fee_bps": order.max_fee_bps,
+            "terms": str(order.terms),
+            "scheme": signed.scheme.name,
+            "signature": "0x" + signed.signature.hex(),
+            "client_order_id": client_order_id,
+        }
+
+    async def cancel(self, nonce: int) -> schemas.Ack:
+        """Cancel the open order on `nonce`."""
+        return await self.transport.post(schemas.Ack, "/v1/orders/cancel", self.cancel_body(nonce))
+
+    def cancel_body(self, nonce: int) -> dict[str, Any]:
+        """A signed cancel as REST and stream take it."""
+        signature = self.wallet.sign(self.deployment.domain, "Cancel", {"account": self.account, "nonce": nonce})
+        return self._domain_fields() | {
+            "account": self.text_account,
+            "nonce": str(nonce),
+            "signature": "0x" + signature.hex(),
+        }
+
+    async def cancel_all(self, min_nonce: int | None = None) -> schemas.Ack:
+        """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""
+        limit = max(self.nonces.next(), min_nonce or 0)
+        values = {"account": self.account, "min_nonce": limit}
+        signature = self.wallet.sign(self.deployment.domain, "CancelAll", values)
+        body = self._domain_fields() | {
+            "account": self.text_account,
+            "min_nonce": str(limit),
+            "signature": "0x" + signature.hex(),
+        }
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/cancel-all", body)
+        self.nonces.raise_to(limit)
+        return ack
+
+    # money
+
+    async def withdraw(
+        self, symbol: str, amount: int, *, recipient: str | None = None, max_fee: int = 0
+    ) -> schemas.WithdrawalAck:
+        """Sign a fast withdrawal of `amount` *ledger units* from trading to `recipient` (the account itself).
+
+        The exchange holds the amount, co-signs and submits it for at most `max_fee` token units.
+        """
+        receiver = recipient or self.text_account
+        fields: dict[str, int | bytes] = {"recipient": address_bytes(receiver, "recipient")}
+        return await self._move("Withdrawal", "/v1/withdrawals", symbol, amount, max_fee, fields)
+
+    async def move_to_funding(self, symbol: str, amount: int, *, max_fee: int = 0) -> schemas.WithdrawalAck:
+        """Sign a transfer of `amount` *ledger units* from the trading to the funding balance."""
+        return await self._move("FundingTransfer", "/v1/funding-transfers", symbol, amount, max_fee, {})
+
+    async def _move(
+        self, name: str, path: str, symbol: str, amount: int, max_fee: int, extra: dict[str, int | bytes]
+    ) -> schemas.WithdrawalAck:
+        token = self.token(symbol)
+        values: dict[str, int | bytes] = {
+            "account": self.account,
+            "token": address_bytes(token.address),
+            "amount": amount * token.unit,
+            "max_fee": max_fee,
+            "nonce": self.nonces.next(),
+            "deadline": int(time.time()) + WITHDRAWAL_SECONDS,
+        } | extra
+        signature = self.wallet.sign(self.deployment.domain, name, values)
+        body = self._domain_fields() | {
+            key: checksum(value) if isinstance(value, bytes) else str(value) for key, value in values.items()
+        }
+        body |= {"deadline": values["deadline"], "signature": "0x" + signature.hex()}
+        return await self.transport.post(schemas.WithdrawalAck, path, body)
+
+    # private reads, after `login`
+
+    async def login(self) -> schemas.Session:
+        """Sign in with the wallet; private reads and the account stream work from then on."""
+        asked = await self.transport.post(schemas.LoginNonce, "/v1/auth/nonce", {})
+        message = login_message(self.base_url, self.wallet.text_address, asked.chain_id, asked.nonce, datetime.now(UTC))
+        signature = "0x" + self.wallet.sign_text(message).hex()
+        body = {"message": message, "signature": signature}
+        session = await self.transport.post(schemas.Session, "/v1/auth/login", body)
+        self.transport.token = session.token
+        return session
+
+    async def balances(self) -> schemas.Account:
+        """The account's status and all its balances."""
+        return await self.transport.get(schemas.Account, "/v1/account")
+
+    async def orders(self, *, status: str | None = None, limit: int | None = None) -> list[schemas.Order]:
+        """The account's orders, latest first; `status` is open, filled, cancelled, expired or rejected."""
+        return (await self.transport.get(schemas.OrderPage, "/v1/orders", status=status, limit=limit)).orders
+
+    async def order(self, name: int | str) -> schemas.Order:
+        """One order, by id, hash, or `client:` and the client's own id."""
+        return (await self.transport.get(schemas.OrderAnswer, f"/v1/orders/{name}")).order
+
+    async def fills(self, *, order_id: int | None = None, limit: int | None = None) -> list[schemas.Fill]:
+        """The account's fills, latest first, each with how far its settlement is."""
+        return (await self.transport.get(schemas.FillPage, "/v1/fills", order_id=order_id, limit=limit)).fills
+
+    async def deposits(self) -> list[schemas.Deposit]:
+        """The account's deposits, latest first."""
+        return (await self.transport.get(schemas.DepositPage, "/v1/deposits")).deposits
+
+    async def withdrawals(self) -> list[schemas.Withdrawal]:
+        """The account's withdrawals, latest first."""
+        return (await self.transport.get(schemas.WithdrawalPage, "/v1/withdrawals")).withdrawals
+
+    # public reads
+
+    async def status(self) -> schemas.Status:
+        """How far each part of the exchange is."""
+        return await self.transport.get(schemas.Status, "/v1/status")
+
+    async def book(self, symbol: str, depth: int = 50) -> schemas.Book:
+        """The live order book."""
+        return await self.transport.get(schemas.Book, f"{_path(symbol)}/book", depth=depth)
+
+    async def trades(self, symbol: str, limit: int = 100) -> list[schemas.Trade]:
+        """The latest trades of everybody."""
+        return (await self.transport.get(schemas.TradePage, f"{_path(symbol)}/trades", limit=limit)).trades
+
+    async def candles(
+        self, symbol: str, interval: str = "1m", start: int | None = None, end: int | None = None
+    ) -> list[schemas.Candle]:
+        """Candles that start in [start, end) milliseconds, oldest first."""
+        query = {"interval": interval, "start": start, "end": end}
+        return (await self.transport.get(schemas.CandlePage, f"{_path(symbol)}/candles", **query)).candles
+
+    async def ticker(self, symbol: str) -> schemas.Ticker:
+        """Best prices and the last trade's."""
+        return await self.transport.get(schemas.Ticker, f"{_path(symbol)}/ticker")
+
+    def _domain_fields(self) -> dict[str, Any]:
+        return {"chain_id": self.deployment.chain_id, "contract": self.deployment.custody}
+
+
+def _path(symbol: str) -> str:
+    return f"/v1/markets/{symbol.replace('/', '-')}"

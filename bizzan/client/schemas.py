@@ -1,0 +1,260 @@
+"""What the API answers, as typed values. Amounts, prices, quantities and nonces are integers; times milliseconds.
+
+Fields that a newer API adds are ignored.
+"""
+
+from typing import Any
+
+import msgspec
+
+from exchange.domain.deployment import Deployment
+
+Level = tuple[int, int]
+"""Price (quote ledger units per lot) and quantity (lots)."""
+
+
+class Exchange(msgspec.Struct, frozen=True):
+    """The deployment: contract, windows, assets, tokens and markets."""
+
+    deployment: dict[str, Any]
+
+    def parse(self) -> Deployment:
+        """The deployment, checked."""
+        return Deployment.parse(self.deployment)
+
+
+class Ack(msgspec.Struct, frozen=True):
+    """A command is durable at `seq`. `order_hash` is None for cancels."""
+
+    seq: int
+    at: int
+    order_id: int | None
+    order_hash: str | None
+    duplicate: bool
+
+
+class Order(msgspec.Struct, frozen=True):
+    """An order and what became of it; `close_reason` is None while it is open."""
+
+    order_id: int
+    order_hash: str
+    client_order_id: str
+    market: int
+    side: str
+    price: int
+    quantity: int
+    filled: int
+    remaining: int
+    nonce: int
+    expiry: int
+    status: str
+    close_reason: str | None
+    created_at: int
+    closed_at: int | None
+
+
+class OrderPage(msgspec.Struct, frozen=True):
+    """Orders, latest first."""
+
+    orders: list[Order]
+    next_before: int | None = None
+
+
+class OrderAnswer(msgspec.Struct, frozen=True):
+    """One order."""
+
+    order: Order
+
+
+class Book(msgspec.Struct, frozen=True):
+    """Levels of both sides, best first."""
+
+    market_id: int
+    symbol: str
+    seq: int
+    bids: list[Level]
+    asks: list[Level]
+
+
+class Trade(msgspec.Struct, frozen=True):
+    """A trade of the public tape."""
+
+    trade_id: int
+    price: int
+    quantity: int
+    quote: int
+    taker_side: str
+    at: int
+    reversed: bool = False
+
+
+class TradePage(msgspec.Struct, frozen=True):
+    """Trades, latest first."""
+
+    trades: list[Trade]
+    next_before: int | None = None
+
+
+class Candle(msgspec.Struct, frozen=True):
+    """One candle; volumes in lots and quote ledger units."""
+
+    start_ms: int
+    open: int
+    high: int
+    low: int
+    close: int
+    base_volume: int
+    quote_volume: int
+    trades: int
+
+
+class CandlePage(msgspec.Struct, frozen=True):
+    """Candles, oldest first."""
+
+    market_id: int
+    interval: str
+    candles: list[Candle]
+
+
+class Ticker(msgspec.Struct, frozen=True):
+    """A market at a glance; prices are None while there is none."""
+
+    market_id: int
+    symbol: str
+    last_price: int | None
+    best_bid: Level | None
+    best_ask: Level | None
+
+
+class Balance(msgspec.Struct, frozen=True):
+    """Money in one asset, in ledger units; see docs/api.md for each part."""
+
+    asset_id: int
+    symbol: str
+    available: int
+    held: int
+    reserved: int
+    unsettled: int
+    withdrawable: int
+    deficit: int
+    uncredited: int
+    trading_on_chain: int
+    funding_on_chain: int
+
+    @property
+    def total(self) -> int:
+        """What the engine holds for the account, less what it owes."""
+        return self.available + self.held + self.reserved - self.deficit
+
+
+class Account(msgspec.Struct, frozen=True):
+    """An account: `active`, `exiting`, `blocked`, or `unknown` when the engine never saw it."""
+
+    account: str
+    status: str
+    min_nonce: int
+    balances: list[Balance]
+    indexed_block: int
+    finalized_block: int
+
+    def balance(self, symbol: str) -> Balance | None:
+        """The balance in one asset, None when there never was one."""
+        return next((balance for balance in self.balances if balance.symbol == symbol), None)
+
+
+class Fill(msgspec.Struct, frozen=True):
+    """One side of a trade, and how far its settlement is: matched, submitted, settled, final or reversed."""
+
+    trade_id: int
+    order_id: int
+    market: int
+    side: str
+    role: str
+    price: int
+    quantity: int
+    quote: int
+    fee: int
+    at: int
+    status: str
+    batch: int | None = None
+    tx_hash: str | None = None
+    block_number: int | None = None
+    reversed_because: str | None = None
+
+
+class FillPage(msgspec.Struct, frozen=True):
+    """Fills, latest first."""
+
+    fills: list[Fill]
+    next_before: int | None = None
+
+
+class Deposit(msgspec.Struct, frozen=True):
+    """Money that came in on chain; `status` is confirming, credited or in_funding."""
+
+    kind: str
+    token_id: int
+    amount: int
+    to_funding: bool
+    tx_hash: str
+    block_number: int
+    status: str
+    confirmations: int
+
+
+class DepositPage(msgspec.Struct, frozen=True):
+    """Deposits, latest first."""
+
+    deposits: list[Deposit]
+    next_before: str | None = None
+
+
+class LoginNonce(msgspec.Struct, frozen=True):
+    """What a sign-in message must say."""
+
+    nonce: str
+    domain: str
+    chain_id: int
+
+
+class Session(msgspec.Struct, frozen=True):
+    """A session for private reads, until `expires_at`."""
+
+    token: str
+    address: str
+    expires_at: int
+
+
+class WithdrawalAck(msgspec.Struct, frozen=True):
+    """The hold of a signed withdrawal is durable at `seq`."""
+
+    seq: int
+    withdrawal_hash: str
+    duplicate: bool = False
+
+
+class Withdrawal(msgspec.Struct, frozen=True):
+    """A signed withdrawal or transfer to funding, and the transaction that paid it once there is one."""
+
+    withdrawal_hash: str
+    asset_id: int
+    amount: int
+    status: str
+    tx_hash: str | None = None
+
+
+class WithdrawalPage(msgspec.Struct, frozen=True):
+    """Withdrawals, latest first."""
+
+    withdrawals: list[Withdrawal]
+
+
+class Status(msgspec.Struct, frozen=True):
+    """How far each part of the exchange is."""
+
+    block: int
+    indexed_block: int
+    finalized_block: int
+    trades_matched: int = 0
+    trades_settled: int = 0
+    mismatches: int = 0
