@@ -23,11 +23,11 @@ def open_folder() -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def make_postgres(folder: Path, options: Mapping[str, str] | None = None) -> Postgres:
-    """A database server with its data, password and log in one folder, on a free port; not started."""
+def make_postgres(folder: Path, options: Mapping[str, str] | None = None, port: int | None = None) -> Postgres:
+    """A database server with its data, password and log in one folder, by default on a free port; not started."""
     return Postgres(
         folder / "postgres",
-        free_port(),
+        port or free_port(),
         password_file=folder / "password",
         log_file=folder / "postgres.log",
         pid_file=folder / "postgres.pid",

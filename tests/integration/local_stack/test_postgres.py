@@ -96,13 +96,7 @@ def test_taken_port_is_refused_with_the_name_of_the_setting(server: Postgres) ->
 
 def test_next_start_ends_a_server_whose_supervisor_was_killed(server: Postgres) -> None:
     first_pid = server.pid
-    successor = Postgres(
-        server._folder,
-        server.port,
-        password_file=server._password_file,
-        log_file=server._process.log_file,
-        pid_file=server._process._pid_file,
-    )
+    successor = make_postgres(server._password_file.parent, port=server.port)
 
     successor.start()
     successor.wait_ready()
@@ -116,14 +110,16 @@ def test_next_start_ends_a_server_whose_supervisor_was_killed(server: Postgres) 
 def test_half_made_data_folder_is_made_anew() -> None:
     with open_folder() as folder:
         server = make_postgres(folder)
-        (folder / "postgres" / "data.part").mkdir(parents=True)
-        (folder / "postgres" / "data.part" / "PG_VERSION").write_text("18\n")
+        part = server._data.with_name("data.part")
+        part.mkdir(parents=True)
+        (part / "PG_VERSION").write_text("18\n")
 
         server.start()
         server.wait_ready()
 
         assert server.query("SELECT 1") == "1"
         server.stop()
+        server.remove()
 
 
 def test_folder_that_others_cannot_reach_works() -> None:
