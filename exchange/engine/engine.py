@@ -18,6 +18,7 @@ from exchange.engine import control, custody, settling, snapshot
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
 from exchange.engine.events import Event
+from exchange.engine.invariants import violations
 from exchange.engine.matcher import place
 from exchange.engine.orders import OpenOrder
 from exchange.engine.reversal import reverse_trades
@@ -159,6 +160,10 @@ class Engine:
         account = self.state.by_address.get(address)
         balance = account.balances.get(asset) if account is not None and account.status == "active" else None
         return balance.withdrawable if balance is not None else 0
+
+    def violations(self) -> list[str]:
+        """Every invariant of `exchange.engine.invariants` that does not hold, in words."""
+        return violations(self.state)
 
     # snapshots
 

@@ -1,0 +1,160 @@
+"""What must hold between any two commands, as a list of checks. Each says what is wrong, or nothing.
+
+ENG-1  conservation      per asset: sum of available + held + reserved - deficit = credits - debits
+ENG-2  no_negative       no part of a balance is negative; who owes has nothing available
+ENG-3  backed_orders     held = what the open orders hold, each exactly what its remaining lots need
+ENG-4  backed_outflows   reserved = fast withdrawals held + what forced withdrawals reserved
+ENG-5  unsettled         unsettled = the proceeds of all trades that are not final
+ENG-6  books             sorted, linked, summed, in order of arrival and never crossed
+ENG-7  stopped_accounts  who is blocked or leaving has no open order; nobody has one below the minimum nonce
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+from exchange.domain.order import SINGLE_FILL
+from exchange.engine.accounts import Balance
+from exchange.engine.book import Book, Half
+from exchange.engine.orders import hold_for
+from exchange.engine.settling import proceeds
+from exchange.engine.state import State
+
+
+def violations(state: State) -> list[str]:
+    """Everything that is wrong with the state; empty when all is well."""
+    return [f"{check.__name__}: {text}" for check in CHECKS for text in check(state)]
+
+
+def conservation(state: State) -> Iterator[str]:
+    """ENG-1."""
+    totals: Counter[int] = Counter()
+    for balance in _balances(state):
+        totals[balance.asset] += balance.total
+    for asset, issued in state.issued.items():
+        if totals[asset] != issued:
+            yield f"asset {asset} sums to {totals[asset]}, credits less debits are {issued}"
+
+
+def no_negative(state: State) -> Iterator[str]:
+    """ENG-2."""
+    for b in _balances(state):
+        if min(b.available, b.held, b.reserved, b.unsettled, b.deficit, b.owed) < 0:
+            yield f"{_name(b)} has a negative part"
+        if b.available and (b.deficit or b.owed):
+            yield f"{_name(b)} has {b.available} available and owes {b.deficit + b.owed}"
+    for account in state.accounts:
+        if account.deficits != sum(b.deficit > 0 for b in account.balances.values()):
+            yield f"account {account.account_id} counts {account.deficits} deficits"
+
+
+def backed_orders(state: State) -> Iterator[str]:
+    """ENG-3."""
+    held: Counter[Balance] = Counter()
+    for order in state.orders.values():
+        held[order.pays] += order.held
+        needed = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_bps)
+        if order.held != needed:
+            yield f"order {order.order_id} holds {order.held} and needs {needed}"
+    for balance in _balances(state):
+        if balance.held != held[balance]:
+            yield f"{_name(balance)} holds {balance.held}, its orders {held[balance]}"
+
+
+def backed_outflows(state: State) -> Iterator[str]:
+    """ENG-4."""
+    reserved: Counter[Balance] = Counter()
+    owed: Counter[Balance] = Counter()
+    for withdrawal in state.withdrawals.values():
+        reserved[withdrawal.balance] += withdrawal.amount
+    for forced in state.forced.values():
+        reserved[forced.balance] += forced.reserved
+        owed[forced.balance] += forced.requested - forced.reserved
+    for balance in _balances(state):
+        if balance.reserved != reserved[balance] or balance.owed != owed[balance]:
+            yield (
+                f"{_name(balance)} reserves {balance.reserved} and owes {balance.owed}, "
+                f"its withdrawals say {reserved[balance]} and {owed[balance]}"
+            )
+
+
+def unsettled(state: State) -> Iterator[str]:
+    """ENG-5."""
+    expected: Counter[Balance] = Counter()
+    for trade in state.trades.values():
+        for balance, amount in proceeds(state, trade):
+            expected[balance] += amount
+    for balance in _balances(state):
+        if balance.unsettled != expected[balance]:
+            yield f"{_name(balance)} has {balance.unsettled} unsettled, its trades {expected[balance]}"
+
+
+def books(state: State) -> Iterator[str]:
+    """ENG-6."""
+    resting = 0
+    for book in state.books.values():
+        yield from _crossed(book)
+        for half in (book.bids, book.asks):
+            yield from _half(state, half)
+            resting += sum(1 for level in half for _ in level)
+    if resting != len(state.orders):
+        yield f"{resting} orders rest, {len(state.orders)} are open"
+
+
+def stopped_accounts(state: State) -> Iterator[str]:
+    """ENG-7."""
+    listed = 0
+    for account in state.accounts:
+        listed += len(account.orders)
+        if account.orders and account.status != "active":
+            yield f"account {account.account_id} is {account.status} and has open orders"
+        for nonce, order in account.orders.items():
+            if order.placed.order.nonce != nonce or state.orders.get(order.order_id) is not order:
+                yield f"order {order.order_id} is listed wrongly"
+            if nonce & ~SINGLE_FILL < account.min_nonce:
+                yield f"order {order.order_id} is below the minimum nonce"
+    if listed != len(state.orders):
+        yield f"accounts list {listed} orders, {len(state.orders)} are open"
+
+
+CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
+    conservation,
+    no_negative,
+    backed_orders,
+    backed_outflows,
+    unsettled,
+    books,
+    stopped_accounts,
+)
+
+
+def _crossed(book: Book) -> Iterator[str]:
+    if book.bids.keys and book.asks.keys and book.bids.keys[-1] >= -book.asks.keys[-1]:
+        yield f"market {book.market.market_id} is crossed: {book.bids.keys[-1]} bid, {-book.asks.keys[-1]} asked"
+
+
+def _half(state: State, half: Half) -> Iterator[str]:
+    name = f"market {half.market_id} side {half.side}"
+    if half.keys != sorted(half.levels):
+        yield f"{name} does not list its prices in order"
+    for level in half:
+        orders = list(level)
+        if not orders or level.tail is not orders[-1]:
+            yield f"{name} level {level.price} is not linked from head to tail"
+        if level.quantity != sum(order.remaining for order in orders):
+            yield f"{name} level {level.price} does not sum to {level.quantity}"
+        if [order.order_id for order in orders] != sorted(order.order_id for order in orders):
+            yield f"{name} level {level.price} is not in order of arrival"
+        for order in orders:
+            if order.level is not level or order.price != level.price or order.remaining <= 0:
+                yield f"order {order.order_id} does not belong at {name} level {level.price}"
+            if state.orders.get(order.order_id) is not order:
+                yield f"order {order.order_id} rests and is not open"
+
+
+def _balances(state: State) -> Iterator[Balance]:
+    for account in state.accounts:
+        yield from account.balances.values()
+
+
+def _name(balance: Balance) -> str:
+    return f"account {balance.account.account_id} asset {balance.asset}"

@@ -1,0 +1,68 @@
+"""A naive order book: lists, sorting and searching. Slow, and so short that it can be read as the rule."""
+
+from dataclasses import dataclass
+
+
+@dataclass
+class Resting:
+    """An order in the naive book."""
+
+    order_id: int
+    account: bytes
+    side: int
+    price: int
+    lots: int
+
+
+class NaiveBook:
+    """Price, then time. Returns what an order trades, and why it ends (None: it rests)."""
+
+    def __init__(self, max_fills: int) -> None:
+        self.max_fills = max_fills
+        self.resting: list[Resting] = []
+
+    def queue(self, side: int, price: int) -> list[Resting]:
+        """The orders that one of `side` at `price` meets, in the order in which it meets them."""
+        meets = [o for o in self.resting if o.side != side and (o.price <= price if side == 0 else o.price >= price)]
+        return sorted(meets, key=lambda o: (o.price if side == 0 else -o.price, o.order_id))
+
+    def place(self, new: Resting, tif: str, post_only: bool) -> tuple[list[tuple[int, int, int]], str | None]:
+        """Trades as (maker order, price, lots), and the reason of the close."""
+        queue = self.queue(new.side, new.price)
+        if post_only and queue:
+            return [], "post_only_would_take"
+        plan: list[tuple[Resting, int]] = []
+        missing, reason = new.lots, None
+        for maker in queue:
+            if not missing:
+                break
+            if maker.account == new.account:
+                reason = "self_trade"
+                break
+            if len(plan) == self.max_fills:
+                reason = "too_many_fills"
+                break
+            plan.append((maker, min(missing, maker.lots)))
+            missing -= plan[-1][1]
+        if tif == "fok" and missing:
+            return [], reason or "fok_unfilled"
+        for maker, lots in plan:
+            maker.lots -= lots
+        new.lots = missing
+        self.resting = [o for o in self.resting if o.lots]
+        trades = [(maker.order_id, maker.price, lots) for maker, lots in plan]
+        if not missing:
+            return trades, "filled"
+        if reason is None and tif != "ioc":
+            self.resting.append(new)
+            return trades, None
+        return trades, reason or "unfilled"
+
+    def levels(self, side: int) -> list[tuple[int, int]]:
+        """(price, lots), best first."""
+        prices = sorted({o.price for o in self.resting if o.side == side}, reverse=side == 0)
+        return [(p, sum(o.lots for o in self.resting if o.side == side and o.price == p)) for p in prices]
+
+    def drop(self, order_ids: set[int]) -> None:
+        """Orders that ended for a reason of their own."""
+        self.resting = [o for o in self.resting if o.order_id not in order_ids]
