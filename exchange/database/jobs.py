@@ -18,6 +18,9 @@ from exchange.database.tables import attempt as attempts
 from exchange.database.tables import job as jobs
 from exchange.database.tables.columns import NOW_MS
 
+MAX_GENERATIONS = 32
+"""Jobs that may be made for the same thing before a person has to look."""
+
 HOLDING = (JobState.sent, JobState.mined)
 LIVE = (JobState.queued, *HOLDING)
 
@@ -56,14 +59,14 @@ class JobStore:
         found = await self._load(jobs.c.key == key)
         return found[0] if found else None
 
-    async def of_duty(self, duty: str, *, live_only: bool = False) -> list[Job]:
-        """The jobs of a duty; with `live_only` those that have not ended."""
-        condition = jobs.c.duty == duty
-        return await self._load(and_(condition, jobs.c.state.in_(LIVE)) if live_only else condition)
+    async def live(self, duty: str) -> list[Job]:
+        """The jobs of a duty that have not ended."""
+        return await self._load(and_(jobs.c.duty == duty, jobs.c.state.in_(LIVE)))
 
-    async def with_prefix(self, prefix: str) -> list[Job]:
-        """The jobs whose key starts with `prefix`, oldest first."""
-        return await self._load(jobs.c.key.startswith(prefix, autoescape=True))
+    async def generations(self, subject: str) -> list[Job]:
+        """The jobs made one after the other for the same thing: `subject`/0, `subject`/1, ..."""
+        keys = [f"{subject}/{number}" for number in range(MAX_GENERATIONS)]
+        return sorted(await self._load(jobs.c.key.in_(keys)), key=lambda job: job.job_id)
 
     async def enqueue(self, key: str, duty: str, call: Call) -> bool:
         """Add a job; False (and no change) if the key exists."""

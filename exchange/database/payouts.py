@@ -1,0 +1,124 @@
+"""What the withdraw duty and the co-signer read: held withdrawals, and what an account still has to pay."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from exchange.database.tables import account, forced_withdrawal, market, trade, withdrawal, withdrawal_event
+
+
+@dataclass(frozen=True, slots=True)
+class HeldWithdrawal:
+    """A signed withdrawal the engine holds `amount` (ledger units) for. `message` as signed, integers as strings."""
+
+    withdrawal_hash: bytes
+    account: bytes
+    asset_id: int
+    amount: int
+    deadline: int
+    message: Mapping[str, Any]
+    signature: bytes
+    seq: int
+
+
+async def held(conn: AsyncConnection, now: int, limit: int) -> list[HeldWithdrawal]:
+    """The oldest held withdrawals whose deadline is after the unix second `now` and that are not mined."""
+    query = (
+        select(withdrawal, account.c.address)
+        .join(account, account.c.account_id == withdrawal.c.account_id)
+        .where(withdrawal.c.status == "held", withdrawal.c.deadline > now, ~_mined())
+        .order_by(withdrawal.c.seq)
+        .limit(limit)
+    )
+    return [_held(row) for row in await conn.execute(query)]
+
+
+async def find_held(conn: AsyncConnection, withdrawal_hash: bytes) -> HeldWithdrawal | None:
+    """The held withdrawal with this digest."""
+    query = (
+        select(withdrawal, account.c.address)
+        .join(account, account.c.account_id == withdrawal.c.account_id)
+        .where(withdrawal.c.status == "held", withdrawal.c.withdrawal_hash == withdrawal_hash)
+    )
+    row = (await conn.execute(query)).first()
+    return None if row is None else _held(row)
+
+
+async def outflow(conn: AsyncConnection, payout: HeldWithdrawal, settled_batch: int) -> int:
+    """Ledger units that leave the account's settled balance besides this withdrawal.
+
+    What its trades after batch `settled_batch` pay, the withdrawals held before this one that are not mined,
+    and what is reserved for forced ones.
+    """
+    owner = await conn.scalar(select(account.c.account_id).where(account.c.address == payout.account))
+    if owner is None:
+        return 0
+    return (
+        await _paid_by_trades(conn, owner, payout.asset_id, settled_batch)
+        + await _sum(
+            conn,
+            withdrawal.c.amount,
+            and_(
+                withdrawal.c.account_id == owner,
+                withdrawal.c.asset_id == payout.asset_id,
+                withdrawal.c.status == "held",
+                withdrawal.c.seq < payout.seq,
+                ~_mined(),
+            ),
+        )
+        + await _sum(
+            conn,
+            forced_withdrawal.c.reserved,
+            and_(
+                forced_withdrawal.c.account_id == owner,
+                forced_withdrawal.c.asset_id == payout.asset_id,
+                forced_withdrawal.c.status == "reserved",
+            ),
+        )
+    )
+
+
+async def _paid_by_trades(conn: AsyncConnection, owner: int, asset_id: int, settled_batch: int) -> int:
+    """What the account's standing trades after `settled_batch` pay in this asset."""
+    total = 0
+    for role, fee, buying in (("maker", trade.c.maker_fee, 1), ("taker", trade.c.taker_fee, 0)):
+        pays = case(
+            (and_(trade.c.taker_side == buying, market.c.quote_asset == asset_id), trade.c.quote + fee),
+            (and_(trade.c.taker_side != buying, market.c.base_asset == asset_id), trade.c.quantity * market.c.lot_size),
+            else_=0,
+        )
+        query = (
+            select(func.coalesce(func.sum(pays), 0))
+            .join(market, market.c.market_id == trade.c.market_id)
+            .where(
+                trade.c[f"{role}_account_id"] == owner,
+                trade.c.reversed_cause.is_(None),
+                or_(trade.c.batch.is_(None), trade.c.batch > settled_batch),
+            )
+        )
+        total += int(await conn.scalar(query) or 0)
+    return total
+
+
+async def _sum(conn: AsyncConnection, column: ColumnElement[int], condition: ColumnElement[bool]) -> int:
+    return int(await conn.scalar(select(func.coalesce(func.sum(column), 0)).where(condition)) or 0)
+
+
+def _mined() -> ColumnElement[bool]:
+    return exists().where(withdrawal_event.c.withdrawal_hash == withdrawal.c.withdrawal_hash)
+
+
+def _held(row: Row[Any]) -> HeldWithdrawal:
+    return HeldWithdrawal(
+        withdrawal_hash=row.withdrawal_hash,
+        account=row.address,
+        asset_id=row.asset_id,
+        amount=row.amount,
+        deadline=row.deadline,
+        message=row.message,
+        signature=row.signature,
+        seq=row.seq,
+    )

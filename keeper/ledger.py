@@ -1,0 +1,57 @@
+"""The database, as the duties see it."""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from exchange.database import batches, engine_inbox, payouts
+from exchange.database.leaders import check_token
+from exchange.database.payouts import HeldWithdrawal
+from keeper.ports import Ledger
+
+COMMANDS = ("cut_batch", "reverse_trades")
+
+
+class DatabaseLedgers:
+    """Reads in one snapshot, posts under the leader's token. Raises the database's errors and Fenced."""
+
+    def __init__(self, engine: AsyncEngine, leader_duty: str, token: int) -> None:
+        self._engine = engine
+        self._leader_duty = leader_duty
+        self._token = token
+
+    async def look(self, batch: int, limit: int) -> Ledger:
+        """Everything about batch `batch` and at most `limit` uncut trades."""
+        async with self._engine.connect() as conn:
+            await conn.execution_options(isolation_level="REPEATABLE READ")
+            found = await batches.find(conn, batch)
+            return Ledger(
+                waiting=await batches.waiting_commands(conn, COMMANDS),
+                last_batch=await batches.last_number(conn),
+                batch=found,
+                trades=await batches.trades_of(conn, batch) if found else [],
+                uncut=[] if found else await batches.uncut_trades(conn, limit),
+            )
+
+    async def cut(self, batch: int, to_seq: int) -> None:
+        """Ask the engine to bind the trades up to `to_seq` to `batch`."""
+        await self._post("cut_batch", {"batch": batch, "to_seq": to_seq}, f"cut_batch/{batch}/{to_seq}")
+
+    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
+        """Tell the engine that these trades can never settle."""
+        key = f"reverse_trades/{trade_ids[0]}/{len(trade_ids)}"
+        await self._post("reverse_trades", {"trade_ids": list(trade_ids), "cause": cause}, key)
+
+    async def held(self, now: int, limit: int) -> Sequence[HeldWithdrawal]:
+        """The oldest held withdrawals that can still be mined at the unix second `now`."""
+        async with self._engine.connect() as conn:
+            return await payouts.held(conn, now, limit)
+
+    async def _post(self, kind: str, payload: Mapping[str, object], key: str) -> None:
+        """Post a command; one that the engine refused before is posted anew."""
+        async with self._engine.begin() as conn:
+            await check_token(conn, self._leader_duty, self._token)
+            await engine_inbox.post(conn, kind, payload, await self._numbered(conn, key))
+
+    async def _numbered(self, conn: AsyncConnection, key: str) -> str:
+        return f"{key}/{await batches.refused_commands(conn, key + '/')}"

@@ -1,0 +1,72 @@
+"""What the duties need of the world, as narrow as they need it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from exchange.chain.submission import Call, Job
+from exchange.database.batches import Batch, MatchedTrade
+from keeper.custody import Block, CustodyState
+
+
+class Jobs(Protocol):
+    """The job table, as a duty uses it. Writes raise Fenced when another process leads."""
+
+    async def enqueue(self, key: str, duty: str, call: Call) -> bool:
+        """Add a job; False (and no change) if the key exists."""
+
+    async def generations(self, subject: str) -> list[Job]:
+        """The jobs made one after the other for the same thing: `subject`/0, `subject`/1, ..."""
+
+    async def live(self, duty: str) -> list[Job]:
+        """The jobs of a duty that have not ended."""
+
+    async def request_cancel(self, job_id: int) -> None:
+        """Ask for the job's nonce back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What the database knows of settlement, read at one moment.
+
+    `waiting`: commands of ours that the engine has not answered visibly. `batch`: the batch asked for, if cut,
+    with its standing trades. `uncut`: the oldest trades in no batch.
+    """
+
+    waiting: int
+    last_batch: int
+    batch: Batch | None
+    trades: Sequence[MatchedTrade]
+    uncut: Sequence[MatchedTrade]
+
+
+class Ledgers(Protocol):
+    """Reads of settlement, and the engine's inbox."""
+
+    async def look(self, batch: int, limit: int) -> Ledger:
+        """Everything about batch `batch` and at most `limit` uncut trades."""
+
+    async def cut(self, batch: int, to_seq: int) -> None:
+        """Ask the engine to bind the trades up to `to_seq` to `batch`."""
+
+    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
+        """Tell the engine that these trades can never settle."""
+
+
+class SettlementChain(Protocol):
+    """The custody contract, as the settle duty uses it. Methods raise ChainError."""
+
+    async def state(self) -> CustodyState:
+        """The settlement state at the latest block."""
+
+    async def block(self, place: int | str) -> Block:
+        """A block; LookupError if there is none."""
+
+    async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
+        """Why a call would fail now, None if it would not."""
+
+    async def gas_of(self, sender: bytes, data: bytes) -> int:
+        """Gas that a call needs now."""
+
+    def call(self, data: bytes, gas: int) -> Call:
+        """A call of the contract."""

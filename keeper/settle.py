@@ -1,0 +1,248 @@
+"""The settle duty: from matched trades to a final batch on the chain, one batch at a time.
+
+Each round looks at the contract, the database and the jobs, decides on one action, and does it. The
+contract says what is next: its `batch_seq` plus one. If that batch
+
+- is not cut: the trades that wait are tried against the chain as it is, and the longest run of records that
+  passes is cut. What cannot settle is thus found before it is bound to a batch;
+- is cut, without a job that may still settle it: it is simulated and sent;
+- is sent: wait. The submitter sees to it, through reorgs as well.
+
+A trade that fails is only a suspect. When it has failed ever since a block that is final by now, and no
+transaction that could still settle it is alive, the engine is told to reverse it, and why.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.submission import Call, Clock, Job
+from exchange.database.batches import Batch, MatchedTrade
+from keeper.batching import MAX_FILLS, GasModel, executions_of, fitting, records
+from keeper.bisection import culprits, longest_passing
+from keeper.custody import HEARTBEAT_GAS, Block, CustodyState, SettleCall, heartbeat_data
+from keeper.generations import on_its_way
+from keeper.ports import Jobs, Ledger, Ledgers, SettlementChain
+from keeper.suspects import Suspects
+
+DUTY = "settle"
+TENTATIVE_HEAD = b"\xff" * 32
+CULPRITS_AT_ONCE = 16
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class SettlePolicy:
+    """When to cut, and how much gas to leave.
+
+    `interval_ms`: trades wait so long for others at most. `heartbeat_seconds`: how long the contract may go
+    without a sign of the operator. `gas_margin`: of the cap on one transaction, left free.
+    """
+
+    confirmations: int
+    interval_ms: int = 2_000
+    heartbeat_seconds: int = 3_600
+    gas_margin: int = 1_500_000
+    gas: GasModel = field(default_factory=GasModel)
+
+    @property
+    def gas_limit(self) -> int:
+        """What a batch may need."""
+        return self.gas.cap - self.gas_margin
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Nothing to do, and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Bind the trades up to `to_seq` to `batch`."""
+
+    batch: int
+    to_seq: int
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Put a call on the chain."""
+
+    key: str
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Clear:
+    """Take back the nonces of these jobs, before trades in their batches are reversed."""
+
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Reverse:
+    """Tell the engine that trades can never settle."""
+
+    trade_ids: tuple[int, ...]
+    cause: str
+
+
+Action = Wait | Cut | Send | Clear | Reverse
+
+
+class Settle:
+    """The duty of one operator key. `plan` decides, `act` does; running either twice is harmless."""
+
+    name = DUTY
+
+    def __init__(
+        self,
+        operator: bytes,
+        chain: SettlementChain,
+        ledgers: Ledgers,
+        jobs: Jobs,
+        clock: Clock,
+        policy: SettlePolicy,
+    ) -> None:
+        self._operator = operator
+        self._chain = chain
+        self._ledgers = ledgers
+        self._jobs = jobs
+        self._clock = clock
+        self._policy = policy
+        self._suspects = Suspects()
+        self._judged_at: bytes | None = None
+
+    async def step(self) -> Action:
+        """One round."""
+        action = await self.plan()
+        await self.act(action)
+        return action
+
+    async def plan(self) -> Action:
+        """What to do next. Raises ChainError and the database's errors."""
+        state = await self._chain.state()
+        ledger = await self._ledgers.look(state.batch_seq + 1, 2 * self._policy.gas.executions(0) + MAX_FILLS)
+        if ledger.waiting:
+            return Wait(f"the engine has {ledger.waiting} commands of ours to answer")
+        if ledger.batch is not None:
+            return await self._plan_batch(state, ledger.batch, ledger.trades)
+        if ledger.last_batch > state.batch_seq:
+            return Wait(f"batch {state.batch_seq + 1} is missing in the database, which knows {ledger.last_batch}")
+        if ledger.uncut:
+            return await self._plan_cut(state, ledger)
+        return await self._plan_heartbeat(state)
+
+    async def act(self, action: Action) -> None:
+        """Do it."""
+        match action:
+            case Cut(batch, to_seq, trades):
+                log.info("batch_cut_asked", batch=batch, to_seq=to_seq, trades=trades)
+                await self._ledgers.cut(batch, to_seq)
+            case Send(key, call):
+                if await self._jobs.enqueue(key, DUTY, call):
+                    log.info("job_queued", job=key, gas=call.gas, bytes=len(call.data))
+            case Clear(jobs):
+                for job in jobs:
+                    log.warning("job_cancelled", job=job.key)
+                    await self._jobs.request_cancel(job.job_id)
+            case Reverse(trade_ids, cause):
+                log.error("trades_reversed", trade_ids=trade_ids, cause=cause)
+                await self._ledgers.reverse(trade_ids, cause)
+            case Wait():
+                pass
+
+    async def _plan_cut(self, state: CustodyState, ledger: Ledger) -> Action:
+        """Cut the longest run of waiting records that would settle now."""
+        groups = records(ledger.uncut)
+        count = fitting(groups, self._policy.gas.executions(self._policy.gas_margin))
+        age = self._clock.now_ms() - groups[0][0].at_ms
+        if count == len(groups) and age < self._policy.interval_ms:
+            return Wait("trades wait for others to share a batch with")
+        if self._judged_at == state.block.block_hash:
+            return Wait("the next trade cannot settle at this block")
+
+        async def trial(some: Sequence[Sequence[MatchedTrade]]) -> str | None:
+            return await self._trial(state, [trade for group in some for trade in group])
+
+        passing = await longest_passing(groups[:count], trial)
+        if passing:
+            self._suspects.note(state.block, {})
+            chosen = groups[:passing]
+            return Cut(state.batch_seq + 1, chosen[-1][-1].seq, sum(len(group) for group in chosen))
+        return await self._judge(state, groups[0], ())
+
+    async def _plan_batch(self, state: CustodyState, batch: Batch, trades: Sequence[MatchedTrade]) -> Action:
+        """Send a batch that is cut, unless something sent before may still settle it."""
+        if batch.prev_head != state.journal_head:
+            return Wait(f"the contract's journal head is not the one before batch {batch.batch}: run the audit")
+        subject = f"settle/{batch.batch}"
+        jobs = await self._jobs.generations(subject)
+        if waiting := on_its_way(jobs):
+            return Wait(f"{subject}: {waiting}")
+        if self._judged_at == state.block.block_hash:
+            return Wait(f"batch {batch.batch} cannot settle at this block")
+        data = SettleCall(batch.batch, batch.prev_head, batch.new_head, executions_of(trades)).data()
+        try:
+            gas = await self._chain.gas_of(self._operator, data)
+        except ExecutionReverted:
+            return await self._judge(state, trades, await self._later_jobs(batch.batch))
+        self._suspects.note(state.block, {})
+        limit = min(gas + gas // 4, self._policy.gas.cap)
+        return Send(f"{subject}/{len(jobs)}", self._chain.call(data, limit))
+
+    async def _judge(self, state: CustodyState, trades: Sequence[MatchedTrade], later: Sequence[Job]) -> Action:
+        """Find the trades that fail; wait until that is final, clear what could still settle them, reverse them."""
+        self._judged_at = state.block.block_hash
+        wrong = await self._trial(state, ())
+        if wrong is not None:
+            return Wait(f"no batch can settle now: {wrong}")
+
+        async def trial(some: Sequence[MatchedTrade]) -> str | None:
+            return await self._trial(state, some)
+
+        found = await culprits(trades, trial, CULPRITS_AT_ONCE)
+        self._suspects.note(state.block, {trade.trade_id: reason for trade, reason in found})
+        convicted = await self._suspects.convicted(state.block, self._policy.confirmations, self._canonical)
+        for trade, reason in found:
+            log.warning("trade_fails", trade_id=trade.trade_id, reason=reason, final=trade.trade_id in convicted)
+        if not convicted:
+            return Wait(f"{len(found)} trades fail, which is not final yet")
+        if later:
+            return Clear(tuple(later))
+        block, reason = next(iter(convicted.values()))
+        return Reverse(tuple(convicted), f"block 0x{block.block_hash.hex()}: {reason}")
+
+    async def _plan_heartbeat(self, state: CustodyState) -> Action:
+        """Show that the operator is there when there is nothing to settle."""
+        silent = state.block.timestamp - state.last_seen
+        if silent < self._policy.heartbeat_seconds:
+            return Wait("nothing to settle")
+        subject = f"heartbeat/{state.last_seen}"
+        jobs = await self._jobs.generations(subject)
+        if waiting := on_its_way(jobs):
+            return Wait(f"{subject}: {waiting}")
+        if refusal := await self._chain.refusal(self._operator, heartbeat_data()):
+            return Wait(f"no heartbeat can be sent: {refusal}")
+        return Send(f"{subject}/{len(jobs)}", self._chain.call(heartbeat_data(), HEARTBEAT_GAS))
+
+    async def _trial(self, state: CustodyState, trades: Sequence[MatchedTrade]) -> str | None:
+        call = SettleCall(state.batch_seq + 1, state.journal_head, TENTATIVE_HEAD, executions_of(trades))
+        return await self._chain.refusal(self._operator, call.data(), self._policy.gas_limit)
+
+    async def _later_jobs(self, batch: int) -> list[Job]:
+        """The jobs of this and every later batch that may still be mined."""
+        jobs = [job for job in await self._jobs.live(DUTY) if job.key.startswith("settle/")]
+        return [job for job in jobs if int(job.key.split("/")[1]) >= batch]
+
+    async def _canonical(self, block: Block) -> bool:
+        try:
+            return (await self._chain.block(block.number)).block_hash == block.block_hash
+        except LookupError:
+            return False

@@ -1,0 +1,127 @@
+"""The withdraw duty: fast withdrawals that the engine holds, co-signed and put on the chain.
+
+Anyone may submit a co-signed withdrawal; this duty does it for the user, at no fee unless one is set. What the
+co-signer declines, or the contract would refuse, is tried again with the next block until its deadline.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+
+from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.submission import Clock
+from exchange.database.payouts import HeldWithdrawal
+from keeper.co_signer import Approval, CoSigner, Declined
+from keeper.custody import Block, WithdrawCall
+from keeper.generations import on_its_way
+from keeper.ports import Jobs, SettlementChain
+from keeper.settle import Send
+
+DUTY = "withdraw"
+
+log = structlog.get_logger(__name__)
+
+
+class Payouts(Protocol):
+    """The withdrawals that wait."""
+
+    async def held(self, now: int, limit: int) -> Sequence[HeldWithdrawal]:
+        """The oldest held withdrawals that can still be mined at the unix second `now`."""
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawPolicy:
+    """`fee` in token units; a withdrawal is left alone in its last `deadline_margin_seconds`."""
+
+    fee: int = 0
+    deadline_margin_seconds: int = 30
+    at_once: int = 100
+
+
+class Withdraw:
+    """The duty of one keeper key. `plan` decides, `act` does; running either twice is harmless."""
+
+    name = DUTY
+
+    def __init__(
+        self,
+        keeper: bytes,
+        chain: SettlementChain,
+        payouts: Payouts,
+        co_signer: CoSigner,
+        jobs: Jobs,
+        clock: Clock,
+        policy: WithdrawPolicy,
+    ) -> None:
+        self._keeper = keeper
+        self._chain = chain
+        self._payouts = payouts
+        self._co_signer = co_signer
+        self._jobs = jobs
+        self._clock = clock
+        self._policy = policy
+        self._tried: dict[bytes, bytes] = {}
+
+    async def step(self) -> Sequence[Send]:
+        """One round."""
+        actions = await self.plan()
+        for action in actions:
+            await self.act(action)
+        return actions
+
+    async def plan(self) -> list[Send]:
+        """What can be sent now. Raises ChainError and the database's errors."""
+        now = self._clock.now_ms() // 1_000 + self._policy.deadline_margin_seconds
+        payouts = await self._payouts.held(now, self._policy.at_once)
+        self._tried = {
+            p.withdrawal_hash: self._tried[p.withdrawal_hash] for p in payouts if p.withdrawal_hash in self._tried
+        }
+        if not payouts:
+            return []
+        block = await self._chain.block("latest")
+        planned = [await self._plan_one(payout, block) for payout in payouts]
+        return [action for action in planned if action is not None]
+
+    async def act(self, action: Send) -> None:
+        """Queue it."""
+        if await self._jobs.enqueue(action.key, DUTY, action.call):
+            log.info("job_queued", job=action.key, gas=action.call.gas)
+
+    async def _plan_one(self, payout: HeldWithdrawal, block: Block) -> Send | None:
+        if self._tried.get(payout.withdrawal_hash) == block.block_hash:
+            return None
+        subject = f"withdraw/{payout.withdrawal_hash.hex()}"
+        jobs = await self._jobs.generations(subject)
+        if on_its_way(jobs):
+            return None
+        self._tried[payout.withdrawal_hash] = block.block_hash
+        try:
+            approval = await self._co_signer.approve(payout.withdrawal_hash, self._policy.fee)
+            data = call_of(approval).data()
+            gas = await self._chain.gas_of(self._keeper, data)
+        except Declined as error:
+            log.info("withdrawal_declined", job=subject, reason=str(error))
+            return None
+        except ExecutionReverted as error:
+            log.warning("withdrawal_refused", job=subject, reason=error.reason)
+            return None
+        return Send(f"{subject}/{len(jobs)}", self._chain.call(data, gas + gas // 4))
+
+
+def call_of(approval: Approval) -> WithdrawCall:
+    """The contract's call for a withdrawal that both keys signed."""
+    signed = approval.withdrawal
+    return WithdrawCall(
+        account=signed.account,
+        token=signed.token,
+        amount=signed.amount,
+        recipient=signed.recipient,
+        max_fee=signed.max_fee,
+        nonce=signed.nonce,
+        deadline=signed.deadline,
+        signature=approval.user_signature,
+        fee=approval.fee,
+        approval=approval.signature,
+    )
