@@ -1,0 +1,127 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Custody
+@license Apache-2.0
+@notice Holds the users' money and settles what they signed. It is made of modules, one per subject; what it may never do
+        stands in docs/invariants.md. What is called rarely stands in `CustodyExtension`, whose code runs on this
+        contract's storage; the two form one contract, whose functions are `ICustody`. The extension is fixed at
+        deployment and nothing can be changed in place: a new version is a new contract, to which users move by exit.
+@custom:invariant L1, L2, W1
+@custom:kill The guardian pauses or removes the operator; after a long silence anyone freezes, and every exit is immediate.
+"""
+
+from .interfaces import ICustody
+from .modules import access
+from .modules import accounts
+from .modules import delegates
+from .modules import deposits
+from .modules import eip712
+from .modules import exits
+from .modules import ledger
+from .modules import order
+from .modules import pausing
+from .modules import registry
+from .modules import replay
+from .modules import settlement
+from .modules import timing
+from .modules import transfers
+from .modules import withdrawals
+
+initializes: timing
+initializes: eip712
+initializes: accounts
+initializes: ledger
+initializes: access[timing := timing]
+initializes: order[eip712 := eip712]
+initializes: pausing[access := access, timing := timing]
+initializes: registry[access := access, timing := timing]
+initializes: transfers[ledger := ledger, registry := registry]
+initializes: delegates[accounts := accounts, eip712 := eip712, timing := timing]
+initializes: replay[accounts := accounts, delegates := delegates, eip712 := eip712, timing := timing]
+initializes: deposits[ledger := ledger, pausing := pausing, registry := registry, transfers := transfers]
+initializes: withdrawals[
+    access := access,
+    eip712 := eip712,
+    ledger := ledger,
+    pausing := pausing,
+    registry := registry,
+    transfers := transfers,
+    timing := timing,
+]
+initializes: exits[
+    accounts := accounts,
+    ledger := ledger,
+    pausing := pausing,
+    registry := registry,
+    transfers := transfers,
+    timing := timing,
+]
+initializes: settlement[
+    access := access,
+    delegates := delegates,
+    ledger := ledger,
+    order := order,
+    pausing := pausing,
+    registry := registry,
+    replay := replay,
+    timing := timing,
+]
+
+exports: (
+    # deposits and transfers
+    deposits.deposit,
+    deposits.deposit_eth,
+    deposits.move_to_trading,
+    deposits.withdraw_funding,
+    transfers.claim_eth,
+    # leaving
+    withdrawals.withdraw,
+    withdrawals.move_to_funding,
+    withdrawals.request_withdraw,
+    withdrawals.cancel_withdraw_request,
+    withdrawals.claim_withdraw,
+    exits.request_exit,
+    exits.cancel_exit,
+    exits.claim_exit,
+    pausing.freeze,
+    # settlement
+    settlement.settle,
+    settlement.journal_head,
+    settlement.batch_seq,
+    ledger.trading_balance,
+    ledger.funding_balance,
+    ledger.liabilities,
+)
+
+# Bytes of the largest answer of the extension.
+MAX_ANSWER: constant(uint256) = 256
+
+EXTENSION: immutable(address)
+
+
+@deploy
+def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows, extension: address):
+    """
+    @param name The brand that users see when they sign: the EIP-712 domain's name.
+    @param roles Who holds each role; only the standby operator may be the zero address.
+    @param windows The contract's times, in seconds, for ever.
+    @param extension A `CustodyExtension` with equal windows, for ever.
+    """
+    timing.__init__(windows)
+    eip712.__init__(name)
+    access.__init__(roles)
+    theirs: ICustody.Windows = staticcall ICustody(extension).windows()
+    assert keccak256(abi_encode(theirs)) == keccak256(abi_encode(windows)), "windows: extension differs"
+    EXTENSION = extension
+
+
+# Not locked here: the extension's own functions take the lock, which lies in the same storage.
+@external
+@reentrant
+@raw_return
+def __default__() -> Bytes[MAX_ANSWER]:
+    """
+    @notice Run the extension's function of that name, on this contract's storage. It takes no ETH.
+    """
+    return raw_call(EXTENSION, msg.data, max_outsize=MAX_ANSWER, is_delegate_call=True)

@@ -1,0 +1,89 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Deposits
+@license Apache-2.0
+@notice Money in, and the moves that need nobody's consent: from funding to trading, and out of funding. Arguments are
+        token units and must be whole ledger units.
+@custom:invariant L1, L3
+@custom:kill The guardian calls `pause`, or the owner closes one token with `set_token_status`; both stop deposits only.
+"""
+
+from ..interfaces import ICustody
+from . import ledger
+from . import pausing
+from . import registry
+from . import transfers
+
+uses: ledger
+uses: pausing
+uses: registry
+uses: transfers
+
+
+@external
+def deposit(token: address, amount: uint256, account: address, to_funding: bool):
+    """
+    @notice Credit `account` with what the transfer from the caller brings in.
+    @param amount Token units, allowed to this contract before.
+    """
+    assert token != empty(address), "deposit: use deposit_eth"
+    token_id: uint256 = self._open_token(token, account)
+    registry._ledger_amount(token_id, amount)
+    self._credit(account, token_id, transfers._take(token_id, amount), to_funding)
+
+
+@external
+@payable
+def deposit_eth(account: address, to_funding: bool):
+    """
+    @notice Credit `account` with the ETH sent along.
+    """
+    token_id: uint256 = self._open_token(empty(address), account)
+    amount: uint256 = registry._ledger_amount(token_id, msg.value)
+    ledger._receive(token_id, amount)
+    self._credit(account, token_id, amount, to_funding)
+
+
+@external
+def move_to_trading(token: address, amount: uint256):
+    """
+    @notice Move the caller's own funding to trading, at once.
+    @param amount Token units.
+    """
+    token_id: uint256 = registry._token_id(token)
+    moved: uint256 = registry._ledger_amount(token_id, amount)
+    ledger._debit_funding(msg.sender, token_id, moved)
+    ledger._credit(msg.sender, token_id, moved, False)
+    log ICustody.MovedToTrading(account=msg.sender, token_id=token_id, amount=moved)
+
+
+@external
+def withdraw_funding(token: address, amount: uint256, recipient: address):
+    """
+    @notice Pay the caller's own funding out, at once, also while paused or frozen.
+    @param amount Token units.
+    """
+    token_id: uint256 = registry._token_id(token)
+    paid: uint256 = registry._ledger_amount(token_id, amount)
+    ledger._debit_funding(msg.sender, token_id, paid)
+    transfers._pay(token_id, recipient, paid)
+    log ICustody.FundingWithdrawn(account=msg.sender, token_id=token_id, recipient=recipient, amount=paid)
+
+
+@internal
+@view
+def _open_token(token: address, account: address) -> uint256:
+    pausing._check_deposits()
+    assert account != empty(address), "deposit: zero account"
+    token_id: uint256 = registry._token_id(token)
+    assert registry._tokens[token_id].deposits_open, "token: deposits closed"
+    return token_id
+
+
+@internal
+def _credit(account: address, token_id: uint256, amount: uint256, to_funding: bool):
+    ledger._credit(account, token_id, amount, to_funding)
+    log ICustody.Deposited(
+        account=account, token_id=token_id, sender=msg.sender, amount=amount, to_funding=to_funding
+    )

@@ -1,0 +1,148 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Replay
+@license Apache-2.0
+@notice What has been filled and what may no longer be. A nonce whose top bit is clear counts filled lots in a 64-bit lane,
+        four nonces to a slot; one whose top bit is set executes once, marked by one of 256 bits. Cancels are signed
+        messages that anyone may post; they bind here after the delay, so that what was matched before settles.
+@custom:invariant O2, O3, O5
+@custom:kill A cancel cannot be undone; `cancel_all` closes every nonce below a number.
+"""
+
+from ..interfaces import ICustody
+from . import accounts
+from . import delegates
+from . import eip712
+from . import timing
+
+uses: accounts
+uses: delegates
+uses: eip712
+uses: timing
+
+CANCEL_TYPE_HASH: constant(bytes32) = keccak256("Cancel(address account,uint64 nonce)")
+CANCEL_ALL_TYPE_HASH: constant(bytes32) = keccak256("CancelAll(address account,uint64 min_nonce)")
+SINGLE_FILL: constant(uint256) = 1 << 63
+SEQUENCE_MASK: constant(uint256) = 2**63 - 1
+NONCE_LIMIT: constant(uint256) = 2**48
+# One cancel_all rises by less than this, so that a stolen delegated key cannot use up an account's nonces.
+MAX_NONCE_STEP: constant(uint256) = 2**44
+U64: constant(uint256) = 2**64 - 1
+
+# account << 96 | sequence / 4 -> four counters of filled lots
+_lanes: HashMap[uint256, uint256]
+# account << 96 | sequence / 256 -> executed bits
+_bits: HashMap[uint256, uint256]
+_cancelled_at: HashMap[address, HashMap[uint256, uint256]]
+
+
+@external
+@view
+def filled(account: address, nonce: uint256) -> uint256:
+    """
+    @notice Lots filled on a nonce; for a single-fill nonce 1 when it has been executed.
+    """
+    sequence: uint256 = nonce & SEQUENCE_MASK
+    self._check_nonce(nonce)
+    key: uint256 = convert(account, uint256) << 96
+    if nonce & SINGLE_FILL != 0:
+        return (self._bits[key | (sequence >> 8)] >> (sequence & 255)) & 1
+    return (self._lanes[key | (sequence >> 2)] >> ((sequence & 3) << 6)) & U64
+
+
+@external
+@view
+def nonce_cancelled_at(account: address, nonce: uint256) -> uint256:
+    """
+    @notice From when a posted cancel binds; 0 when none was posted.
+    """
+    return self._cancelled_at[account][nonce]
+
+
+@external
+def cancel(account: address, nonce: uint256, signature: Bytes[65]):
+    """
+    @notice Post a cancel of one nonce: the engine obeys at once, settlement after the delay.
+    @param signature Of `Cancel` by the account or a live delegate; empty when the caller is the account.
+    """
+    self._check_nonce(nonce)
+    assert self._cancelled_at[account][nonce] == 0, "cancel: posted before"
+    self._check_author(account, keccak256(abi_encode(CANCEL_TYPE_HASH, account, nonce)), signature)
+    effective_at: uint256 = block.timestamp + timing.DELAY
+    self._cancelled_at[account][nonce] = effective_at
+    accounts._flag_cancels(account)
+    log ICustody.NonceCancelled(account=account, nonce=nonce, effective_at=effective_at)
+
+
+@external
+def cancel_all(account: address, min_nonce: uint256, signature: Bytes[65]):
+    """
+    @notice Post a cancel of every nonce (without its top bit) below `min_nonce`. One that does not bind yet must bind
+            before the next, so that nobody can put off what was posted.
+    @param signature Of `CancelAll` by the account or a live delegate; empty when the caller is the account.
+    """
+    word: uint256 = accounts._words[account]
+    current: uint256 = accounts._min_nonce(word)
+    pending_at: uint256 = (word >> accounts.PENDING_AT_SHIFT) & accounts.U40
+    assert block.timestamp >= pending_at, "cancel: another is pending"
+    assert min_nonce > current, "cancel: not above the minimum"
+    assert min_nonce < min(current + MAX_NONCE_STEP, NONCE_LIMIT), "cancel: too far"
+    self._check_author(account, keccak256(abi_encode(CANCEL_ALL_TYPE_HASH, account, min_nonce)), signature)
+    effective_at: uint256 = block.timestamp + timing.DELAY
+    accounts._set_pending(account, min_nonce, effective_at)
+    log ICustody.NoncesCancelled(account=account, min_nonce=min_nonce, effective_at=effective_at)
+
+
+@internal
+@pure
+def _check_nonce(nonce: uint256):
+    # clears the top bit of 64 only: a set bit above stays and is refused
+    assert nonce & ~SINGLE_FILL < NONCE_LIMIT, "order: nonce out of range"
+
+
+@internal
+@view
+def _check_author(account: address, struct_hash: bytes32, signature: Bytes[65]):
+    if len(signature) == 0:
+        assert msg.sender == account, "signature: missing"
+    else:
+        signer: address = eip712._signer_of(eip712._digest(struct_hash), signature)
+        assert signer == account or delegates._may_cancel(account, signer), "signature: wrong signer"
+
+
+@internal
+def _use(key: uint256, nonce: uint256, lots: uint256, quantity: uint256):
+    """
+    @dev Count a fill. `key` is the account << 96; for a single fill `lots` and `quantity` are in the order's own measure.
+    """
+    self._check_nonce(nonce)
+    account: address = convert(key >> 96, address)
+    word: uint256 = accounts._words[account]
+    sequence: uint256 = nonce & SEQUENCE_MASK
+    assert sequence >= accounts._min_nonce(word), "order: nonce closed"
+    exit_at: uint256 = (word >> accounts.EXIT_SHIFT) & accounts.U40
+    assert exit_at == 0 or block.timestamp < exit_at, "order: account exited"
+    if word & accounts.CANCELS_FLAG != 0:
+        cancelled_at: uint256 = self._cancelled_at[account][nonce]
+        assert cancelled_at == 0 or block.timestamp < cancelled_at, "order: cancelled"
+    if nonce & SINGLE_FILL != 0:
+        self._use_bit(key | (sequence >> 8), 1 << (sequence & 255))
+        assert lots <= quantity, "order: overfilled"
+    else:
+        self._use_lane(key | (sequence >> 2), (sequence & 3) << 6, lots, quantity)
+
+
+@internal
+def _use_bit(slot: uint256, bit: uint256):
+    bits: uint256 = self._bits[slot]
+    assert bits & bit == 0, "order: executed before"
+    self._bits[slot] = bits | bit
+
+
+@internal
+def _use_lane(slot: uint256, offset: uint256, lots: uint256, quantity: uint256):
+    lanes: uint256 = self._lanes[slot]
+    # both below 2**64: the sum cannot wrap, and at most `quantity` it fits the lane
+    assert unsafe_add((lanes >> offset) & U64, lots) <= quantity, "order: overfilled"
+    self._lanes[slot] = unsafe_add(lanes, lots << offset)

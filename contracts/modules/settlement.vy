@@ -1,0 +1,210 @@
+# pragma version 0.4.3
+# pragma nonreentrancy on
+"""
+@title Settlement
+@license Apache-2.0
+@notice Batches of matched orders. A batch holds one execution per order, grouped by market, and is bound to the journal:
+        it must start at the stored head. Each execution is checked against the order its owner signed: price, quantity,
+        expiry, fee cap, replay state, signature. Then per market what was bought is what was sold, and what buyers paid
+        is what sellers received and fees. No token moves and no other contract is called. The operator chooses among
+        matches that users signed and can do nothing else.
+@custom:invariant O1, O2, O4, B1, B2
+@custom:kill The guardian calls `remove_operator` or `pause`.
+"""
+
+from ..interfaces import ICustody
+from . import access
+from . import delegates
+from . import eip712
+from . import ledger
+from . import order
+from . import pausing
+from . import registry
+from . import replay
+from . import timing
+
+uses: access
+uses: delegates
+uses: ledger
+uses: order
+uses: pausing
+uses: registry
+uses: replay
+uses: timing
+
+MAX_EXECUTIONS: constant(uint256) = 512
+# The farthest expiry of an order, and of one that a delegate signed, in seconds from now.
+MAX_ORDER_TIME: constant(uint256) = 30 * 86_400
+MAX_DELEGATED_TIME: constant(uint256) = 86_400
+BPS: constant(uint256) = 10_000
+SELL: constant(uint256) = 1
+BUY_QUOTE: constant(uint256) = 2
+# The scheme flag of a delegate's signature, where it stands in `tail >> 64`.
+BY_ACCOUNT: constant(uint256) = 0
+BY_DELEGATE: constant(uint256) = 1 << 184
+SINGLE_FILL: constant(uint256) = 1 << 63
+ACCOUNT_MASK: constant(uint256) = (2**160 - 1) << 96
+U8: constant(uint256) = 2**8 - 1
+U16: constant(uint256) = 2**16 - 1
+U32: constant(uint256) = 2**32 - 1
+U40: constant(uint256) = 2**40 - 1
+U64: constant(uint256) = 2**64 - 1
+U128: constant(uint256) = 2**128 - 1
+
+
+struct Totals:
+    # lots << 128 | quote, so that neither sum can reach the other
+    bought: uint256
+    sold: uint256
+    fees: uint256
+
+
+_journal_head: bytes32
+_batch_seq: uint256
+
+
+@external
+@view
+def journal_head() -> bytes32:
+    """
+    @notice The journal's head up to which everything is settled.
+    """
+    return self._journal_head
+
+
+@external
+@view
+def batch_seq() -> uint256:
+    """
+    @notice The number of the last batch; 0 before the first.
+    """
+    return self._batch_seq
+
+
+@external
+def settle(
+    seq: uint256,
+    prev_head: bytes32,
+    new_head: bytes32,
+    executions: DynArray[ICustody.Execution, MAX_EXECUTIONS],
+):
+    """
+    @notice The operator settles the trades between two heads of the journal. A batch without executions moves the head.
+    @param seq One more than `batch_seq()`.
+    @param prev_head Equal to `journal_head()`.
+    @param executions Grouped by market, market ids rising.
+    """
+    access._check_operator()
+    pausing._check_running()
+    assert seq == self._batch_seq + 1, "settle: wrong seq"
+    assert prev_head == self._journal_head, "settle: wrong head"
+    self._batch_seq = seq
+    self._journal_head = new_head
+    pausing._last_seen = block.timestamp
+    market_id: uint256 = 0
+    market: uint256 = 0
+    totals: Totals = empty(Totals)
+    for execution: ICustody.Execution in executions:
+        its_market: uint256 = (execution.head >> 64) & U32
+        if its_market != market_id:
+            self._close_market(market_id, market, totals)
+            assert its_market > market_id, "settle: markets not rising"
+            market_id = its_market
+            market = registry._live_market(market_id)
+            totals = empty(Totals)
+        self._execute(execution, market_id, market)
+        traded: uint256 = ((execution.fill & (U64 << 64)) << 64) | (execution.fill & U64)
+        if execution.head & U8 == SELL:
+            totals.sold = unsafe_add(totals.sold, traded)
+        else:
+            totals.bought = unsafe_add(totals.bought, traded)
+        totals.fees = unsafe_add(totals.fees, execution.tail & U64)
+    self._close_market(market_id, market, totals)
+    log ICustody.BatchSettled(seq=seq, prev_head=prev_head, new_head=new_head, executions=len(executions))
+
+
+@internal
+def _close_market(market_id: uint256, market: uint256, totals: Totals):
+    """
+    @dev A market's sums must meet; its fees go to the fee account's trading balance.
+    """
+    assert totals.bought == totals.sold, "settle: sums differ"
+    if totals.fees != 0:
+        ledger._credit(access._fee_account, (market >> 32) & U32, totals.fees, False)
+        log ICustody.FeesCollected(market_id=market_id, fee_account=access._fee_account, amount=totals.fees)
+
+
+@internal
+def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256):
+    """
+    @dev Check one order against what happened to it, and move its balances.
+    """
+    lots: uint256 = (execution.fill >> 64) & U64
+    quote: uint256 = execution.fill & U64
+    fee: uint256 = execution.tail & U64
+    self._check_limits(execution.head, execution.body, lots, quote, fee)
+    digest: bytes32 = order._hash(execution.head, execution.body, execution.fill >> 128)
+    self._check_signature(execution, market_id, digest)
+    self._use(execution.head, execution.body, lots, quote)
+    # both factors are below 2**64
+    base: uint256 = unsafe_mul(lots, (market >> 64) & U64)
+    key: uint256 = execution.head & ACCOUNT_MASK
+    if execution.head & U8 == SELL:
+        ledger._exchange(key, market & U32, base, (market >> 32) & U32, unsafe_sub(quote, fee))
+    else:
+        ledger._exchange(key, (market >> 32) & U32, unsafe_add(quote, fee), market & U32, base)
+    log ICustody.OrderExecuted(
+        account=convert(execution.head >> 96, address),
+        order_hash=digest,
+        amounts=(market_id << 192) | ((execution.fill & U128) << 64) | fee,
+    )
+
+
+@internal
+@view
+def _check_limits(head: uint256, body: uint256, lots: uint256, quote: uint256, fee: uint256):
+    """
+    @dev Price, fee cap and expiry, in exact multiplications; every factor is below 2**64.
+    """
+    side: uint256 = head & U8
+    assert lots != 0 and quote != 0, "order: nothing filled"
+    worst: uint256 = unsafe_mul(body >> 192, lots)
+    if side == SELL:
+        assert quote >= worst, "order: price too low"
+    else:
+        assert side <= BUY_QUOTE, "order: unknown side"
+        assert quote <= worst, "order: price too high"
+    max_fee_bps: uint256 = (head >> 8) & U16
+    assert max_fee_bps <= BPS, "order: fee cap out of range"
+    assert unsafe_mul(fee, BPS) <= unsafe_mul(quote, max_fee_bps), "order: fee over the cap"
+    expiry: uint256 = (head >> 24) & U40
+    assert block.timestamp <= expiry + timing.GRACE, "order: expired"
+    assert expiry <= block.timestamp + MAX_ORDER_TIME, "order: expiry too far"
+
+
+@internal
+@view
+def _check_signature(execution: ICustody.Execution, market_id: uint256, digest: bytes32):
+    account: address = convert(execution.head >> 96, address)
+    signer: address = eip712._signer_of_compact(digest, execution.r, execution.vs)
+    scheme: uint256 = execution.tail >> 64
+    if scheme == BY_ACCOUNT:
+        assert signer == account, "order: wrong signer"
+    else:
+        assert scheme == BY_DELEGATE, "order: unknown scheme"
+        expiry: uint256 = (execution.head >> 24) & U40
+        assert expiry <= block.timestamp + MAX_DELEGATED_TIME, "order: expiry too far"
+        delegates._check_order(account, signer, market_id, expiry)
+
+
+@internal
+def _use(head: uint256, body: uint256, lots: uint256, quote: uint256):
+    """
+    @dev Count the fill against the order's quantity, which `buy_quote` (single fill only) measures in quote units.
+    """
+    nonce: uint256 = (body >> 64) & U64
+    measure: uint256 = lots
+    if head & U8 == BUY_QUOTE:
+        assert nonce & SINGLE_FILL != 0, "order: must be single fill"
+        measure = quote
+    replay._use(head & ACCOUNT_MASK, nonce, measure, (body >> 128) & U64)
