@@ -14,6 +14,7 @@ from typing import Annotated, Any, Generic, TypeVar, get_type_hints
 
 import msgspec
 
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import Order
 from exchange.engine import commands as c
 
@@ -30,6 +31,7 @@ _LENGTHS = {
     "order_hash": 32,
     "withdrawal_hash": 32,
 }
+_UNBOUNDED = frozenset({"nonce", "min_nonce"})  # by msgpack alone: 64 bits; every other integer has 63
 
 
 class CodecError(ValueError):
@@ -102,7 +104,7 @@ def _wire_type(name: str, hint: Any) -> Any:
     if _conversion(name, hint):
         return bytes
     if hint is int:
-        return Annotated[int, msgspec.Meta(ge=0)]
+        return Annotated[int, msgspec.Meta(ge=0) if name in _UNBOUNDED else msgspec.Meta(ge=0, le=MAX_AMOUNT)]
     if hint is bytes and name in _LENGTHS:
         return Annotated[bytes, msgspec.Meta(min_length=_LENGTHS[name], max_length=_LENGTHS[name])]
     return hint

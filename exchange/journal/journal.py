@@ -128,15 +128,24 @@ class Journal:
         self._marker.close()
         os.close(self._lock_fd)
 
+    def abandon(self) -> None:
+        """Let go of the files as they are, as a crash would: after a failed sync nothing may be called durable."""
+        os.close(self._fd)
+        self._marker.close()
+        os.close(self._lock_fd)
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
-        self.close()
+        if error is None:
+            self.close()
+        else:
+            self.abandon()
 
     def _recover(self) -> None:
         """Find the end of the journal and cut off what lies behind it."""
-        for leftover in self.folder.glob("*.part"):
+        for leftover in self.folder.glob("*.segment.part"):
             leftover.unlink()
         paths = list_segments(self.folder)
         marker = read_marker(self.folder)

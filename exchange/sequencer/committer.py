@@ -1,0 +1,127 @@
+"""The heart of the engine process: a group of commands is applied, journaled, made durable, then acknowledged.
+
+The order of steps is what makes an ack true. Room for the whole group is reserved before the first command changes
+the engine, so a full disk refuses and loses nothing. Time comes from the clock once per group and never goes back.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.engine.commands import Command, ListAsset, ListMarket, PlaceOrder, SetLimits, Tick
+from exchange.engine.engine import Engine
+from exchange.journal.codec import CodecError, decode_command, encode_command
+from exchange.journal.errors import JournalFull
+from exchange.journal.journal import Journal
+from exchange.journal.record import MAX_PAYLOAD
+from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
+
+TICK_SPACING_MS = 1_000
+INTERNAL = (Tick, ListAsset, ListMarket, SetLimits)
+_FULL_RETRY_MS = 5_000
+
+Item = tuple[bytes, Command] | Refused
+"""A command with its bytes, or why the bytes were none."""
+
+
+@dataclass(frozen=True, slots=True)
+class GroupResult:
+    """The outcome of each command of a group, and what was committed."""
+
+    outcomes: list[Ack | Refused]
+    committed: list[Committed]
+
+
+class Committer:
+    """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync."""
+
+    def __init__(self, engine: Engine, journal: Journal, clock: Callable[[], int], executor: Executor) -> None:
+        self.engine = engine
+        self.journal = journal
+        self.journal_full = False
+        """Whether the last group found no room."""
+        self._clock = clock
+        self._executor = executor
+        self._last_tick_ms = 0
+
+    async def commit(self, items: Sequence[Item]) -> GroupResult:
+        """Apply the commands in order and make them durable. An OSError is fatal: the process must stop.
+
+        When there is no room the whole group is refused as `unavailable`, and nothing has changed.
+        """
+        try:
+            self._reserve(items)
+        except JournalFull as full:
+            self.journal_full = True
+            refused = Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
+            return GroupResult([item if isinstance(item, Refused) else refused for item in items], [])
+        self.journal_full = False
+        return await self._commit_reserved(items)
+
+    def tick_due_in_ms(self) -> int | None:
+        """Milliseconds until a Tick would expire an order: 0 or less when it is due, None when nothing expires."""
+        next_expiry = self.engine.next_expiry
+        if next_expiry is None:
+            return None
+        return max(next_expiry * 1_000, self._last_tick_ms + TICK_SPACING_MS) - self._clock()
+
+    async def tick(self) -> GroupResult:
+        """Let time pass in the journal."""
+        self._last_tick_ms = self._clock()
+        return await self.commit([(encode_command(Tick()), Tick())])
+
+    async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
+        at_ms = max(self._clock(), self.engine.at_ms)
+        group: list[tuple[int, bytes]] = []
+        committed: list[Committed] = []
+        outcomes: list[Ack | Refused] = []
+        for item in items:
+            if isinstance(item, Refused):
+                outcomes.append(item)
+                continue
+            payload, command = item
+            outcome, done = self._apply(self.journal.seq + len(group) + 1, at_ms, command)
+            outcomes.append(outcome)
+            if done is not None:
+                group.append((at_ms, payload))
+                committed.append(done)
+        if not group:
+            return GroupResult(outcomes, [])
+        placed = self.journal.append_payloads(group)
+        await asyncio.get_running_loop().run_in_executor(self._executor, self.journal.sync)
+        heads = [head for _, head in placed]
+        committed = [done._replace(head=head) for done, head in zip(committed, heads, strict=True)]
+        return GroupResult(outcomes, committed)
+
+    def _reserve(self, items: Sequence[Item]) -> None:
+        sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
+        self.journal.reserve(sum(sizes), len(sizes))
+
+    def _apply(self, seq: int, at_ms: int, command: Command) -> tuple[Ack | Refused, Committed | None]:
+        """Apply one command as record `seq`; nothing is committed when it is refused or was placed before."""
+        order_id: int | None = None
+        if isinstance(command, PlaceOrder):
+            known = self.engine.find_duplicate(command)
+            if known is not None:
+                return Ack(known, at_ms, known, duplicate=True), None
+            order_id = seq
+        try:
+            events = self.engine.apply(seq, at_ms, command)
+        except Refusal as refusal:
+            return Refused.of(refusal), None
+        return Ack(seq, at_ms, order_id), Committed(seq, at_ms, b"", events)
+
+
+def parse_item(payload: bytes) -> Item:
+    """A command from a client. Commands that only the engine gives itself are refused."""
+    if len(payload) > MAX_PAYLOAD:
+        return Refused.of(Refusal(ErrorCode.body_too_large, f"a command has at most {MAX_PAYLOAD} bytes"))
+    try:
+        command = decode_command(payload)
+    except CodecError as error:
+        return Refused.of(Refusal(ErrorCode.malformed, f"not a command: {error}"))
+    if isinstance(command, INTERNAL):
+        return Refused.of(Refusal(ErrorCode.forbidden, f"{type(command).__name__} is the engine's own command"))
+    return payload, command

@@ -1,0 +1,258 @@
+"""The engine's socket: frames in, one queue, group commits, answers and committed events out.
+
+One loop takes whatever has queued up, commits it as one group, and answers. Questions stand in the same queue and
+are answered between two groups, so they see durable state only. Everything is bounded: a queue that is full
+answers `unavailable`, and a client that does not read is dropped.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+
+from exchange.domain.errors import Refusal
+from exchange.sequencer import views
+from exchange.sequencer.committer import Committer, GroupResult, Item, parse_item
+from exchange.sequencer.metrics import EngineMetrics
+from exchange.sequencer.protocol import (
+    EVENTS,
+    MAX_FRAME,
+    Ack,
+    Answer,
+    Ask,
+    Committed,
+    FromEngine,
+    Group,
+    Outcomes,
+    ProtocolError,
+    Refused,
+    Submit,
+    Subscribe,
+    WireRecord,
+    decode_from_client,
+    encode_body,
+    encode_frame,
+    read_frame,
+    unavailable,
+)
+
+MAX_PENDING = 50_000
+MAX_GROUP = 4_096
+MAX_FRAME_COMMANDS = 4_096
+MAX_UNREAD = 16 << 20
+_EVENT_FRAME_ROOM = MAX_FRAME // 2
+_RETRY_MS = 100
+
+_log = structlog.get_logger("engine")
+
+
+class Connection:
+    """One client."""
+
+    def __init__(self, writer: asyncio.StreamWriter, dropped: Callable[[str], None]) -> None:
+        self._writer = writer
+        self._dropped = dropped
+        self.subscribed = False
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame, or drop a client that has left too much unread."""
+        if self._writer.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > MAX_UNREAD:
+            self._dropped("slow")
+            self._writer.transport.abort()
+            return
+        self._writer.write(frame)
+
+
+class Work(NamedTuple):
+    """What a client asked for, in the queue."""
+
+    connection: Connection
+    id: int
+    items: list[Item]
+    question: Ask | Subscribe | None = None
+
+
+class Server:
+    """Serves one committer to any number of clients on a Unix socket."""
+
+    def __init__(self, committer: Committer, metrics: EngineMetrics, max_pending: int = MAX_PENDING) -> None:
+        self._committer = committer
+        self._metrics = metrics
+        self._max_pending = max_pending
+        self._queue: deque[Work] = deque()
+        self._pending = 0
+        self._wake = asyncio.Event()
+        self._connections: set[Connection] = set()
+        self._stopping = False
+
+    async def serve(self, path: Path) -> None:
+        """Listen on `path` (mode 0600) and commit until `stop`; an error of the journal ends it."""
+        listener = await _listen(path, self._handle)
+        try:
+            await self._commit_forever()
+        finally:
+            listener.close()
+            _remove(path)
+
+    def stop(self) -> None:
+        """End `serve` after the group in progress; what still waits is not committed and not answered."""
+        self._stopping = True
+        self._wake.set()
+
+    async def _handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read one client's frames until it goes away."""
+        connection = Connection(writer, lambda reason: self._metrics.dropped.labels(reason).inc())
+        self._connections.add(connection)
+        self._metrics.connections.set(len(self._connections))
+        try:
+            while not self._stopping:
+                self._receive(connection, await read_frame(reader))
+        except ProtocolError as error:
+            _log.warning("client dropped", reason=str(error))
+            self._metrics.dropped.labels("protocol").inc()
+        except (OSError, EOFError):
+            pass
+        finally:
+            self._connections.discard(connection)
+            self._metrics.connections.set(len(self._connections))
+            writer.close()
+
+    def _receive(self, connection: Connection, body: bytes) -> None:
+        message = decode_from_client(body)
+        if not isinstance(message, Submit):
+            self._enqueue(Work(connection, message.id, [], message))
+            return
+        count = len(message.commands)
+        if count > MAX_FRAME_COMMANDS:
+            raise ProtocolError(f"a frame of {count} commands; at most {MAX_FRAME_COMMANDS} are allowed")
+        if self._pending + count > self._max_pending:
+            refused = Refused.of(unavailable("the engine's queue is full; try again shortly", _RETRY_MS))
+            self._metrics.commands.labels("queue_full").inc(count)
+            connection.send(encode_frame(Outcomes(message.id, [refused] * count)))
+            return
+        self._enqueue(Work(connection, message.id, [parse_item(payload) for payload in message.commands]))
+
+    def _enqueue(self, work: Work) -> None:
+        self._queue.append(work)
+        self._pending += len(work.items)
+        self._wake.set()
+
+    async def _commit_forever(self) -> None:
+        while not self._stopping:
+            due = self._committer.tick_due_in_ms()
+            if due is not None and due <= 0:
+                self._finish([], await self._committer.tick())
+            if not self._queue:
+                await self._wait(None if due is None else max(due, 1) / 1_000)
+                continue
+            works = self._take()
+            started = time.perf_counter()
+            result = await self._committer.commit([item for work in works for item in work.items])
+            self._finish(works, result)
+            self._observe(result, time.perf_counter() - started)
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Sleep until there is work, or for so many seconds."""
+        self._wake.clear()
+        if self._queue or self._stopping:
+            return
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), seconds)
+
+    def _take(self) -> list[Work]:
+        """Whole frames from the queue's front, up to a group's size; always at least one."""
+        works: list[Work] = []
+        size = 0
+        while self._queue and (not works or size + len(self._queue[0].items) <= MAX_GROUP):
+            work = self._queue.popleft()
+            works.append(work)
+            size += len(work.items)
+        self._pending -= size
+        return works
+
+    def _finish(self, works: list[Work], result: GroupResult) -> None:
+        """Publish what was committed and answer every frame and question of the group."""
+        if result.committed:
+            self._publish(result.committed)
+        position = 0
+        for work in works:
+            if work.question is not None:
+                work.connection.send(encode_frame(self._answer(work.connection, work.question)))
+                continue
+            outcomes = result.outcomes[position : position + len(work.items)]
+            position += len(work.items)
+            work.connection.send(encode_frame(Outcomes(work.id, outcomes)))
+
+    def _answer(self, connection: Connection, question: Ask | Subscribe) -> FromEngine:
+        engine, head = self._committer.engine, self._committer.journal.head
+        if isinstance(question, Subscribe):
+            connection.subscribed = True
+            return Answer(question.id, encode_body(views.books(engine, head)))
+        try:
+            full = self._committer.journal_full
+            body = views.answer(question.question, question.address, engine, head, self._pending, full)
+        except Refusal as refusal:
+            return Answer(question.id, encode_body(None), Refused.of(refusal))
+        return Answer(question.id, body)
+
+    def _publish(self, committed: list[Committed]) -> None:
+        """Send the commands to every subscriber; they are encoded once."""
+        subscribers = [connection for connection in self._connections if connection.subscribed]
+        if not subscribers:
+            return
+        for frame in _event_frames(committed):
+            for connection in subscribers:
+                connection.send(frame)
+
+    def _observe(self, result: GroupResult, seconds: float) -> None:
+        metrics = self._metrics
+        if result.outcomes:
+            metrics.group_size.observe(len(result.outcomes))
+            metrics.commit_seconds.observe(seconds)
+        acked = sum(isinstance(outcome, Ack) for outcome in result.outcomes)
+        metrics.commands.labels("acked").inc(acked)
+        metrics.commands.labels("refused").inc(len(result.outcomes) - acked)
+        metrics.sequence.set(self._committer.journal.seq)
+        metrics.pending.set(self._pending)
+        metrics.journal_full.set(self._committer.journal_full)
+
+
+def _event_frames(committed: list[Committed]) -> list[bytes]:
+    """The commands in as few frames as their bound allows."""
+    frames: list[bytes] = []
+    records: list[WireRecord] = []
+    size = 0
+    for done in committed:
+        events = [EVENTS.encode(event) for event in done.events]
+        length = sum(map(len, events))
+        if records and size + length > _EVENT_FRAME_ROOM:
+            frames.append(encode_frame(Group(records)))
+            records, size = [], 0
+        records.append(WireRecord(done.seq, done.at_ms, done.head, events))
+        size += length
+    frames.append(encode_frame(Group(records)))
+    return frames
+
+
+async def _listen(
+    path: Path, handle: Callable[[asyncio.StreamReader, asyncio.StreamWriter], object]
+) -> asyncio.AbstractServer:
+    """Listen on `path`, which only this user may open; the journal's lock says that no other engine does."""
+    _remove(path)
+    previous = os.umask(0o177)
+    try:
+        return await asyncio.start_unix_server(handle, str(path))  # type: ignore[arg-type]
+    finally:
+        os.umask(previous)
+
+
+def _remove(path: Path) -> None:
+    path.unlink(missing_ok=True)

@@ -1,0 +1,81 @@
+"""Answers to questions about the engine's present state, in the form in which they travel."""
+
+import msgspec
+
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.engine.engine import Engine
+from exchange.sequencer.protocol import (
+    AccountView,
+    BalanceView,
+    Books,
+    EngineStatus,
+    MarketBook,
+    OpenOrderView,
+    Question,
+    encode_body,
+)
+
+
+def books(engine: Engine, head: bytes) -> Books:
+    """Every market's levels."""
+    markets = [
+        MarketBook(levels.market.market_id, levels.last_price, levels.bids, levels.asks) for levels in engine.books()
+    ]
+    return Books(engine.seq, engine.at_ms, head, markets)
+
+
+def status(engine: Engine, head: bytes, pending: int, journal_full: bool) -> EngineStatus:
+    """Where the engine stands."""
+    state = engine.state
+    return EngineStatus(
+        engine.seq, engine.at_ms, head, engine.inbox_id, len(state.accounts), len(state.orders), pending, journal_full
+    )
+
+
+def account(engine: Engine, address: bytes) -> AccountView:
+    """An account's balances; Refusal `unknown_account` when it never had any."""
+    found = engine.account(address)
+    if found is None:
+        raise Refusal(ErrorCode.unknown_account, "this address never had a balance here; deposit first", "account")
+    balances = [
+        BalanceView(
+            asset,
+            balance.available,
+            balance.held,
+            balance.reserved,
+            balance.unsettled,
+            balance.deficit,
+            engine.withdrawable(address, asset),
+        )
+        for asset, balance in sorted(found.balances.items())
+    ]
+    return AccountView(engine.seq, found.account_id, address, found.status, found.min_nonce, balances)
+
+
+def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:
+    """An account's open orders, oldest first."""
+    return [
+        OpenOrderView(
+            order.order_id,
+            order.placed.order.pack(),
+            order.placed.order_hash,
+            order.placed.client_order_id,
+            order.remaining,
+        )
+        for order in engine.open_orders(address)
+    ]
+
+
+def answer(question: Question, address: bytes, engine: Engine, head: bytes, pending: int, full: bool) -> msgspec.Raw:
+    """The body of the answer to a question; Refusal when it cannot be answered."""
+    match question:
+        case Question.books:
+            return encode_body(books(engine, head))
+        case Question.status:
+            return encode_body(status(engine, head, pending, full))
+        case Question.state_hash:
+            return encode_body((engine.seq, engine.state_hash()))
+        case Question.account:
+            return encode_body(account(engine, address))
+        case Question.open_orders:
+            return encode_body(open_orders(engine, address))
