@@ -26,21 +26,42 @@ class InboxRow:
     payload: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Post:
+    """A command to append; bytes in `payload` become 0x hex, amounts are integers."""
+
+    kind: str
+    payload: Mapping[str, object]
+    dedup_key: str
+
+
 async def post(conn: AsyncConnection, kind: str, payload: Mapping[str, object], dedup_key: str) -> int:
     """Append a command and return its id; a `dedup_key` that was posted before returns the id it had.
 
     Bytes in `payload` become 0x hex. Amounts are integers. Takes part in the caller's transaction.
     """
+    return (await post_many(conn, [Post(kind, payload, dedup_key)]))[0]
+
+
+async def post_many(conn: AsyncConnection, posts: Sequence[Post]) -> list[int]:
+    """Append commands in order and return their ids, as `post` does for one."""
+    if not posts:
+        return []
     await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": INBOX_LOCK})
-    known = await conn.scalar(select(engine_inbox.c.id).where(engine_inbox.c.dedup_key == dedup_key))
-    if known is not None:
-        return int(known)
-    last = await conn.scalar(select(func.coalesce(func.max(engine_inbox.c.id), 0)))
-    inbox_id = int(last or 0) + 1
-    row = {"id": inbox_id, "kind": kind, "payload": encode(payload), "dedup_key": dedup_key}
-    await conn.execute(engine_inbox.insert().values(row))
-    await conn.execute(text("select pg_notify(:channel, '')"), {"channel": CHANNEL})
-    return inbox_id
+    keys = [item.dedup_key for item in posts]
+    query = select(engine_inbox.c.dedup_key, engine_inbox.c.id).where(engine_inbox.c.dedup_key.in_(keys))
+    ids: dict[str, int] = {row.dedup_key: row.id for row in await conn.execute(query)}
+    last = int(await conn.scalar(select(func.coalesce(func.max(engine_inbox.c.id), 0))) or 0)
+    rows = []
+    for item in posts:
+        if item.dedup_key not in ids:
+            last += 1
+            ids[item.dedup_key] = last
+            rows.append({"id": last, "kind": item.kind, "payload": encode(item.payload), "dedup_key": item.dedup_key})
+    if rows:
+        await conn.execute(engine_inbox.insert(), rows)
+        await conn.execute(text("select pg_notify(:channel, '')"), {"channel": CHANNEL})
+    return [ids[key] for key in keys]
 
 
 async def pending(conn: AsyncConnection, after: int, limit: int = 1_000) -> Sequence[InboxRow]:

@@ -1,0 +1,125 @@
+"""What the engine was told because of the chain, and what on the chain it should be told.
+
+An effect stands from the command that did it to the command that undid it. The same key can be done
+again (a log that a reorg removed may come back), as another generation with commands of its own.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from exchange.database.engine_inbox import Post, post_many
+from exchange.database.tables import block, chain_effect
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One generation of an effect that stands."""
+
+    key: str
+    generation: int
+    block_hash: bytes
+    log_index: int
+
+    @property
+    def name(self) -> str:
+        """Names this generation: the engine knows credits and requests by it."""
+        return f"{self.key}:{self.generation}"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """An effect to bring about: a command, and the log that causes it.
+
+    A payload field whose value is `NAME` becomes the name of the effect.
+    """
+
+    key: str
+    block_hash: bytes
+    log_index: int
+    kind: str
+    payload: Mapping[str, object]
+
+
+NAME = object()
+"""Stands in a payload for the effect's name."""
+
+
+async def standing(conn: AsyncConnection, chain_id: int, keys: Sequence[str]) -> dict[str, Effect]:
+    """Those of the effects `keys` that stand."""
+    query = _standing(chain_id).where(chain_effect.c.key.in_(keys))
+    return {row.key: Effect(*row) for row in await conn.execute(query)}
+
+
+async def standing_in_blocks_above(conn: AsyncConnection, chain_id: int, number: int) -> list[Effect]:
+    """Effects that stand because of logs in blocks above height `number`, last done first."""
+    removed = select(block.c.hash).where(block.c.chain_id == chain_id, block.c.number > number)
+    query = _standing(chain_id).where(chain_effect.c.block_hash.in_(removed))
+    return [Effect(*row) for row in await conn.execute(query.order_by(chain_effect.c.do_inbox_id.desc()))]
+
+
+async def do(conn: AsyncConnection, chain_id: int, wishes: Sequence[Wish]) -> list[int]:
+    """Bring effects about, in order; one that stands already is left alone. Returns the commands' inbox ids.
+
+    The id of one that stood already is 0.
+    """
+    stands = await standing(conn, chain_id, [wish.key for wish in wishes])
+    new = list({wish.key: wish for wish in wishes if wish.key not in stands}.values())
+    if not new:
+        return [0] * len(wishes)
+    generations = await _generations(conn, chain_id, [wish.key for wish in new])
+    effects = [Effect(w.key, generations.get(w.key, 0), w.block_hash, w.log_index) for w in new]
+    ids = await post_many(conn, [_post(wish, effect) for wish, effect in zip(new, effects, strict=True)])
+    rows = [
+        {
+            "chain_id": chain_id,
+            "key": effect.key,
+            "generation": effect.generation,
+            "block_hash": effect.block_hash,
+            "log_index": effect.log_index,
+            "do_inbox_id": inbox_id,
+        }
+        for effect, inbox_id in zip(effects, ids, strict=True)
+    ]
+    await conn.execute(chain_effect.insert(), rows)
+    done = {wish.key: inbox_id for wish, inbox_id in zip(new, ids, strict=True)}
+    return [done.get(wish.key, 0) for wish in wishes]
+
+
+async def undo(conn: AsyncConnection, chain_id: int, effect: Effect, kind: str, payload: Mapping[str, object]) -> None:
+    """Take an effect back with a command of `kind`."""
+    ids = await post_many(conn, [Post(kind, payload, effect.name + ":undo")])
+    await close(conn, chain_id, effect, ids[0])
+
+
+async def close(conn: AsyncConnection, chain_id: int, effect: Effect, inbox_id: int) -> None:
+    """Record that the command `inbox_id` ended an effect."""
+    query = update(chain_effect).where(
+        chain_effect.c.chain_id == chain_id,
+        tuple_(chain_effect.c.key, chain_effect.c.generation) == (effect.key, effect.generation),
+    )
+    await conn.execute(query.values(undo_inbox_id=inbox_id))
+
+
+def _standing(chain_id: int) -> Any:
+    return select(
+        chain_effect.c.key, chain_effect.c.generation, chain_effect.c.block_hash, chain_effect.c.log_index
+    ).where(chain_effect.c.chain_id == chain_id, chain_effect.c.undo_inbox_id.is_(None))
+
+
+async def _generations(conn: AsyncConnection, chain_id: int, keys: Sequence[str]) -> dict[str, int]:
+    """The next generation of each key that was ever done."""
+    query = (
+        select(chain_effect.c.key, (func.max(chain_effect.c.generation) + 1).label("next"))
+        .where(chain_effect.c.chain_id == chain_id, chain_effect.c.key.in_(keys))
+        .group_by(chain_effect.c.key)
+    )
+    return {row.key: row.next for row in await conn.execute(query)}
+
+
+def _post(wish: Wish, effect: Effect) -> Post:
+    payload = {name: effect.name if value is NAME else value for name, value in wish.payload.items()}
+    return Post(wish.kind, payload, effect.name)

@@ -1,0 +1,284 @@
+"""What the engine must know of the chain, posted to its inbox in the transaction that mirrors it.
+
+At the first block: cancels, revocations, exits, halts and forced withdrawals, because they can only make
+the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
+
+Forced withdrawals, exits and halts are compared with what the engine was told last, so that a reorg, a
+restart or a run of blocks read at once all end in the same state.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from exchange.database import chain_effects, chain_events, engine_inbox
+from exchange.database.chain_effects import NAME, Effect, Wish
+from exchange.database.chain_events import Blocks, Row
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+FOREVER = 2**62
+PAGE = 1_000
+FINAL_KINDS = ("consume", "finalize")
+"""Effects that no command takes back: a reorg past finality that removes their log needs an operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advance:
+    """Heights before and after one step: indexed, confirmed (deposits are credited), final."""
+
+    indexed: tuple[int, int]
+    confirmed: tuple[int, int]
+    final: tuple[int, int]
+    final_timestamp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Subjects:
+    """Whose last word a run of blocks may have changed."""
+
+    requests: Sequence[Row]
+    exits: Sequence[Row]
+    markets: Sequence[Row]
+    delegates: Sequence[Row]
+
+
+class Effects:
+    """Keeps the engine informed about one chain. `asset_of_token` maps the contract's ids to the engine's."""
+
+    def __init__(self, chain_id: int, asset_of_token: Mapping[int, int]) -> None:
+        self._chain_id = chain_id
+        self._assets = asset_of_token
+        self.irreversible = 0
+        """How often a reorg removed what the engine had been told was final."""
+
+    async def advance(self, conn: AsyncConnection, step: Advance) -> None:
+        """Post what follows from blocks that are new, newly confirmed or newly final."""
+        new = self._blocks(step.indexed)
+        await self._cancels(conn, new)
+        await self._reconcile(conn, await self.subjects(conn, new), step.final[0], step.final_timestamp)
+        await self._credits(conn, self._blocks(step.confirmed))
+        if step.final[1] > step.final[0]:
+            await self._finalize(conn, self._blocks(step.final))
+            held = await chain_events.standing_requests(conn, self._chain_id)
+            await self._reconcile_requests(conn, held, step.final[1], step.final_timestamp)
+            await self._release_overdue(conn, step.final_timestamp)
+
+    async def subjects(self, conn: AsyncConnection, blocks: Blocks) -> Subjects:
+        """Whom the events in a range of blocks concern."""
+        return Subjects(
+            await chain_events.touched_requests(conn, blocks),
+            await chain_events.touched_exits(conn, blocks),
+            await chain_events.touched_markets(conn, blocks),
+            await chain_events.touched_delegates(conn, blocks),
+        )
+
+    async def withdraw(self, conn: AsyncConnection, above: int) -> Subjects:
+        """Take back what stands because of the blocks above a height, before they go.
+
+        Returns the subjects to pass to `restore` once they are gone.
+        """
+        subjects = await self.subjects(conn, Blocks(self._chain_id, above, FOREVER))
+        for effect in await chain_effects.standing_in_blocks_above(conn, self._chain_id, above):
+            await self._take_back(conn, effect)
+        return subjects
+
+    async def restore(
+        self, conn: AsyncConnection, subjects: Subjects, removed_tip: str, final_number: int, final_timestamp: int
+    ) -> None:
+        """Post what the remaining chain says of these subjects, where it is not what the engine was told."""
+        await self._reconcile(conn, subjects, final_number, final_timestamp)
+        for row in subjects.delegates:
+            last = await chain_events.last_delegate(conn, self._chain_id, row.account, row.delegate)
+            if last is None or last.kind == "revoked":  # the grant itself is gone
+                await self._revoke(conn, row, removed_tip)
+
+    def _blocks(self, heights: tuple[int, int]) -> Blocks:
+        return Blocks(self._chain_id, *heights)
+
+    async def _cancels(self, conn: AsyncConnection, blocks: Blocks) -> None:
+        for row in await chain_events.cancels(conn, blocks):
+            payload = {"account": row.account, "nonce": int(row.nonce), "min_nonce": int(row.min_nonce)}
+            await engine_inbox.post(conn, "obey_cancel", payload, f"cancel:{_place(row)}")
+
+    async def _credits(self, conn: AsyncConnection, blocks: Blocks) -> None:
+        for page in _pages(await chain_events.creditable(conn, blocks)):
+            wishes = [
+                Wish(
+                    f"credit:{_place(row)}",
+                    row.block_hash,
+                    row.log_index,
+                    "credit",
+                    {"account": row.account, "asset": self._assets[row.token_id], "amount": row.amount, "cause": NAME},
+                )
+                for row in page
+            ]
+            for row, inbox_id in zip(page, await chain_effects.do(conn, self._chain_id, wishes), strict=True):
+                if inbox_id:
+                    await chain_events.set_credited(conn, (row.block_hash, row.log_index), inbox_id)
+
+    async def _take_back(self, conn: AsyncConnection, effect: Effect) -> None:
+        kind = effect.key.partition(":")[0]
+        if kind == "reserve":
+            await chain_effects.undo(conn, self._chain_id, effect, "release_forced", {"request": effect.name})
+        elif kind in ("credit", "debit"):
+            done = await chain_events.payload(conn, effect.name)
+            opposite = "uncredit" if kind == "credit" else "credit"
+            payload = {name: done[name] for name in ("account", "asset", "amount")} | {"cause": effect.name + ":undo"}
+            await chain_effects.undo(conn, self._chain_id, effect, opposite, payload)
+        elif kind in FINAL_KINDS:
+            self.irreversible += 1
+            log.error("a reorg removed what was final", effect=effect.name)
+
+    async def _reconcile(
+        self, conn: AsyncConnection, subjects: Subjects, final_number: int, final_timestamp: int
+    ) -> None:
+        await self._reconcile_requests(conn, subjects.requests, final_number, final_timestamp)
+        for row in subjects.exits:
+            await self._reconcile_exit(conn, row.account)
+        for row in subjects.markets:
+            await self._reconcile_market(conn, row.market_id)
+        for row in subjects.delegates:
+            last = await chain_events.last_delegate(conn, self._chain_id, row.account, row.delegate)
+            if last is not None and last.kind == "revoked":
+                await self._revoke(conn, row, _place(last))
+
+    async def _reconcile_requests(
+        self, conn: AsyncConnection, subjects: Iterable[Row], final_number: int, final_timestamp: int
+    ) -> None:
+        for subject in subjects:
+            events = await chain_events.requests(conn, self._chain_id, subject.account, subject.token_id)
+            wanted = wanted_reserves(events, final_number, final_timestamp)
+            made = [row for row in events if row.kind == "requested"]
+            keys = [f"reserve:{_place(row)}" for row in made]
+            stands = await chain_effects.standing(conn, self._chain_id, keys)
+            for row, key in zip(made, keys, strict=True):
+                if key in stands and row not in wanted:
+                    request = {"request": stands[key].name}
+                    await chain_effects.undo(conn, self._chain_id, stands[key], "release_forced", request)
+                elif key not in stands and row in wanted:
+                    await self._reserve(conn, subject, row)
+
+    async def _reserve(self, conn: AsyncConnection, subject: Row, row: Row) -> None:
+        payload = {
+            "account": subject.account,
+            "asset": self._assets[subject.token_id],
+            "amount": row.amount,
+            "request": NAME,
+        }
+        wish = Wish(f"reserve:{_place(row)}", row.block_hash, row.log_index, "reserve_forced", payload)
+        await chain_effects.do(conn, self._chain_id, [wish])
+
+    async def _reconcile_exit(self, conn: AsyncConnection, account: bytes) -> None:
+        last = await chain_events.last_exit(conn, self._chain_id, account)
+        exiting = last is not None and last.kind == "requested"
+        commands = ({"account": account, "exiting": value} for value in (True, False))
+        await self._switch(conn, f"exiting:0x{account.hex()}", "set_exiting", last if exiting else None, *commands)
+
+    async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
+        last = await chain_events.last_market_status(conn, self._chain_id, market_id)
+        halted = last is not None and last.halted
+        commands = ({"market": market_id, "status": value} for value in ("halted", "open"))
+        await self._switch(conn, f"halted:{market_id}", "set_market_status", last if halted else None, *commands)
+
+    async def _switch(
+        self,
+        conn: AsyncConnection,
+        key: str,
+        kind: str,
+        because: Row | None,
+        on: Mapping[str, object],
+        off: Mapping[str, object],
+    ) -> None:
+        """Make an effect stand (because of a log) or not, posting `on` or `off` only if that is news."""
+        stands = await chain_effects.standing(conn, self._chain_id, [key])
+        if because is not None and key not in stands:
+            wish = Wish(key, because.block_hash, because.log_index, kind, on)
+            await chain_effects.do(conn, self._chain_id, [wish])
+        elif because is None and key in stands:
+            await chain_effects.undo(conn, self._chain_id, stands[key], kind, off)
+
+    async def _revoke(self, conn: AsyncConnection, row: Row, because: str) -> None:
+        key = f"revocation:0x{row.account.hex()}:0x{row.delegate.hex()}:{because}"
+        await engine_inbox.post(conn, "obey_revocation", {"account": row.account, "delegate": row.delegate}, key)
+
+    async def _finalize(self, conn: AsyncConnection, blocks: Blocks) -> None:
+        wishes = [
+            Wish(f"finalize:{row.seq}", row.block_hash, row.log_index, "finalize_batch", {"batch": row.seq})
+            for row in await chain_events.batches(conn, blocks)
+        ]
+        for page in _pages(wishes):
+            await chain_effects.do(conn, self._chain_id, page)
+        for row in await chain_events.outflows(conn, blocks):
+            if row.withdrawal_hash is None:
+                await self._debit(conn, row)
+            else:
+                payload = {"withdrawal_hash": row.withdrawal_hash, "cause": _place(row)}
+                key = f"consume:0x{row.withdrawal_hash.hex()}"
+                wish = Wish(key, row.block_hash, row.log_index, "consume_withdrawal", payload)
+                await chain_effects.do(conn, self._chain_id, [wish])
+
+    async def _debit(self, conn: AsyncConnection, row: Row) -> None:
+        """A claim is final: consume the reserve of the request it answers, if that stands."""
+        reserve = await self._answered(conn, row) if row.kind == "claimed" else None
+        payload = {
+            "account": row.account,
+            "asset": self._assets[row.token_id],
+            "amount": row.amount,
+            "request": reserve.name if reserve else "",
+            "cause": NAME,
+        }
+        wish = Wish(f"debit:{_place(row)}", row.block_hash, row.log_index, "debit", payload)
+        ids = await chain_effects.do(conn, self._chain_id, [wish])
+        if reserve and ids[0]:
+            await chain_effects.close(conn, self._chain_id, reserve, ids[0])
+
+    async def _answered(self, conn: AsyncConnection, claim: Row) -> Effect | None:
+        events = await chain_events.requests(conn, self._chain_id, claim.account, claim.token_id)
+        before = [row for row in events if (row.block_number, row.log_index) < (claim.block_number, claim.log_index)]
+        made = [row for row in before if row.kind == "requested"]
+        if not made:
+            return None
+        key = f"reserve:{_place(made[-1])}"
+        return (await chain_effects.standing(conn, self._chain_id, [key])).get(key)
+
+    async def _release_overdue(self, conn: AsyncConnection, final_timestamp: int) -> None:
+        for withdrawal_hash in await chain_events.overdue_withdrawals(conn, self._chain_id, final_timestamp):
+            cause = f"deadline passed at {final_timestamp}"
+            payload = {"withdrawal_hash": withdrawal_hash, "cause": cause}
+            key = f"release_withdrawal:0x{withdrawal_hash.hex()}"
+            await engine_inbox.post(conn, "release_withdrawal", payload, key)
+
+
+def wanted_reserves(events: Sequence[Row], final_number: int, final_timestamp: int) -> list[Row]:
+    """The requests among an account's events (in order, one token) that the engine must hold money for.
+
+    A request counts until it is cancelled, replaced, paid by a claim that is final, or lapsed for good.
+    """
+    wanted: list[Row] = []
+    for place, row in enumerate(events):
+        if row.kind != "requested":
+            continue
+        end = events[place + 1] if place + 1 < len(events) else None
+        if end is None:
+            stands = row.lapses_at >= final_timestamp
+        else:
+            stands = end.kind == "claimed" and end.block_number > final_number
+        if stands:
+            wanted.append(row)
+    return wanted
+
+
+def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), PAGE):
+        yield items[start : start + PAGE]
+
+
+def _place(row: Row) -> str:
+    """Names a log: block hash and position in the block."""
+    return f"0x{row.block_hash.hex()}:{row.log_index}"

@@ -1,0 +1,70 @@
+"""The fold: what a run of logs adds to the tables.
+
+Raw and derived rows are built as COPY text straight from the node's hexadecimal. Balances are sums of
+changes, so taking logs back is the same fold with the sign turned.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+
+from exchange.chain.types import Header, Log
+
+Market = tuple[int, int, int]
+"""Base token id, quote token id, lot size in base ledger units."""
+
+BYTES = "\\\\x"
+"""What COPY text wants before hexadecimal digits."""
+
+
+class Fold:
+    """Rows and balance changes of a run of logs. `markets` grows with the listings among them."""
+
+    def __init__(self, chain_id: int, markets: Mapping[int, Market]) -> None:
+        self.chain_id = chain_id
+        self.markets = dict(markets)
+        self.rows: defaultdict[str, list[str]] = defaultdict(list)
+        self.trading: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.funding: defaultdict[tuple[str, int], int] = defaultdict(int)
+        self.executions: list[str] = []
+        """Rows of order_executed that wait for their transaction's batch number."""
+        self.unknown = 0
+        """Logs whose event is not known; they are in the raw rows only."""
+
+    def add(self, table: str, prefix: str, *values: str) -> None:
+        """Add a row to a derived table; `prefix` is what all derived rows begin with."""
+        self.rows[table].append(prefix + "\t".join(values))
+
+
+Handler = Callable[[Fold, Log, str], None]
+"""Takes the fold, the log, and the first columns of its derived row (chain, block, log index, height)."""
+
+
+def fold_headers(fold: Fold, headers: Iterable[Header]) -> None:
+    """Add the rows of `block`."""
+    fold.rows["block"] += [
+        f"{fold.chain_id}\t{header.number}\t{BYTES}{header.hash[2:]}\t{BYTES}{header.parent_hash[2:]}\t{header.timestamp}"
+        for header in headers
+    ]
+
+
+def fold_logs(fold: Fold, logs: Iterable[Log], handlers: Mapping[str, Handler]) -> None:
+    """Add the raw rows of logs that are in order, and whatever their handlers make of them."""
+    raw = fold.rows["log"]
+    block_hash = block = number = ""
+    find = handlers.get
+    for log in logs:
+        if log.block_hash != block_hash:
+            block_hash = log.block_hash
+            block = f"{fold.chain_id}\t{BYTES}{block_hash[2:]}\t"
+            number = str(int(log.block_number, 16))
+        place = int(log.log_index, 16)
+        topics = log.topics
+        raw.append(
+            f"{block}{place}\t{int(log.transaction_index, 16)}\t{BYTES}{log.transaction_hash[2:]}"
+            f"\t{BYTES}{log.address[2:]}\t{BYTES}{''.join([topic[2:] for topic in topics])}\t{BYTES}{log.data[2:]}"
+        )
+        handler = find(topics[0]) if topics else None
+        if handler is None:
+            fold.unknown += 1
+        else:
+            handler(fold, log, f"{block}{place}\t{number}\t")
