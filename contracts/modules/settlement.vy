@@ -156,7 +156,7 @@ def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256)
     log ICustody.OrderExecuted(
         account=convert(execution.head >> 96, address),
         order_hash=digest,
-        amounts=(market_id << 192) | ((execution.fill & U128) << 64) | fee,
+        amounts=((execution.head & U8) << 224) | (market_id << 192) | ((execution.fill & U128) << 64) | fee,
     )
 
 

@@ -4,7 +4,11 @@ from collections.abc import Mapping
 
 from exchange.chain.abi import word
 from exchange.chain.types import Log
+from exchange.domain.order import Side
 from indexer.fold import BYTES, Fold, Handler
+
+
+SELL = Side.sell.value
 
 
 def order_executed(fold: Fold, log: Log, prefix: str) -> None:
@@ -21,7 +25,7 @@ def order_executed(fold: Fold, log: Log, prefix: str) -> None:
     fee = int(data[114:130], 16)
     base_token, quote_token, lot_size = fold.markets[market]
     trading = fold.trading
-    if side:
+    if side == SELL:
         trading[account, base_token] -= lots * lot_size
         trading[account, quote_token] += quote - fee
     else:

@@ -196,7 +196,7 @@ order_executed = _derived(
         _account(),
         blob("order_hash", "EIP-712 digest of the order"),
         integer("market_id", "market of the order", kind=Integer),
-        integer("side", "0 bought, 1 sold", kind=Integer),
+        integer("side", "as signed: 1 sold, else bought", kind=Integer),
         integer("lots", "lots executed"),
         integer("quote", "quote ledger units paid or received, without the fee", kind=Amount),
         integer("fee", "quote ledger units of fee", kind=Amount),

@@ -261,7 +261,7 @@ def upgrade() -> None:
         sa.Column("account", sa.LargeBinary(), nullable=False, comment="address of the user"),
         sa.Column("order_hash", sa.LargeBinary(), nullable=False, comment="EIP-712 digest of the order"),
         sa.Column("market_id", sa.Integer(), nullable=False, comment="market of the order"),
-        sa.Column("side", sa.Integer(), nullable=False, comment="0 bought, 1 sold"),
+        sa.Column("side", sa.Integer(), nullable=False, comment="as signed: 1 sold, else bought"),
         sa.Column("lots", sa.BigInteger(), nullable=False, comment="lots executed"),
         sa.Column(
             "quote", sa.BigInteger(), nullable=False, comment="quote ledger units paid or received, without the fee"
