@@ -1,0 +1,58 @@
+"""Write the ABI files in `interfaces/` from the contracts; with `--check` only say whether they are current.
+
+The custody contract is two pieces of code behind one address, so its ABI is the interface's, and this script refuses
+when the two pieces together do not offer exactly that.
+"""
+
+import argparse
+import json
+import sys
+
+from bizzan.contracts import INTERFACES, Abi, artifact, interface_abi
+
+Entry = tuple[str, str, str, str]
+
+
+def signature(entry: dict[str, object]) -> Entry:
+    """What callers depend on in one entry of an ABI: kind, name, types, mutability."""
+    shape = {key: entry.get(key) for key in ("inputs", "outputs", "anonymous")}
+    kind, name = str(entry["type"]), str(entry.get("name", ""))
+    return kind, name, json.dumps(shape, sort_keys=True), str(entry.get("stateMutability", ""))
+
+
+def callable_entries(abi: Abi) -> set[Entry]:
+    """The functions and events of an ABI."""
+    return {signature(entry) for entry in abi if entry["type"] in ("function", "event")}
+
+
+def custody_abi() -> Abi:
+    """The interface's ABI, once it is proved to be what the contract offers. Raises ValueError otherwise."""
+    promised = interface_abi("ICustody")
+    offered = callable_entries(artifact("Custody").abi) | callable_entries(artifact("CustodyExtension").abi)
+    if wrong := callable_entries(promised) ^ offered:
+        names = ", ".join(sorted({f"{kind} {name}" for kind, name, _, _ in wrong}))
+        raise ValueError(f"contracts/interfaces/ICustody.vyi and the contract differ in: {names}")
+    return promised
+
+
+def main() -> int:
+    """Write or check; 0 when the files are current afterwards."""
+    parser = argparse.ArgumentParser(description="Export the ABI files.")
+    parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
+    check = parser.parse_args().check
+    stale = []
+    for name, abi in (("Custody", custody_abi()), ("TestToken", artifact("test_tokens/TestToken").abi)):
+        path = INTERFACES / f"{name}.json"
+        text = json.dumps(abi, indent=2) + "\n"
+        if path.exists() and path.read_text() == text:
+            continue
+        stale.append(path.name)
+        if not check:
+            path.write_text(text)
+    if check and stale:
+        print(f"interfaces/{', '.join(stale)} is stale: run 'python scripts/export_abis.py'", file=sys.stderr)
+    return int(check and bool(stale))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
