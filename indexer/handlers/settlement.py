@@ -7,7 +7,6 @@ from exchange.chain.types import Log
 from exchange.domain.order import Side
 from indexer.fold import BYTES, Fold, Handler
 
-
 SELL = Side.sell.value
 
 
