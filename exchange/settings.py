@@ -111,23 +111,33 @@ class PathSettings(Section):
 
 
 class ApiLimits(Section):
-    """Bounds of what one client may ask of the API."""
+    """Bounds of what one client may ask of the API.
+
+    `requests_*` bound each address and each session; `writes_*` the signed commands of one account, and
+    `address_writes_*` those of one address, whose accounts may be many.
+    """
 
     body_bytes: Count = 65_536
     frame_bytes: Count = 65_536
-    requests_per_second: Count = 50
-    requests_burst: Count = 100
+    requests_per_second: Count = 200
+    requests_burst: Count = 400
     writes_per_second: Count = 100
     writes_burst: Count = 200
+    address_writes_per_second: Count = 5_000
+    address_writes_burst: Count = 10_000
     connections_per_address: Count = 20
     subscriptions_per_connection: Count = 64
     queued_messages: Count = 1_000
 
 
 class ApiSettings(Section):
-    """The HTTP and WebSocket server."""
+    """The HTTP and WebSocket server.
+
+    `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
+    """
 
     host: str = "127.0.0.1"
+    domain: str | None = None
     port: Port = 8_000
     workers: Count = 1
     session_seconds: Count = 86_400
@@ -143,6 +153,35 @@ class MetricsSettings(Section):
     projector: Port = 9_102
     indexer: Port = 9_103
     keeper: Port = 9_104
+
+
+class KeeperSettings(Section):
+    """The keeper: fees and limits in wei, per key. Nothing new is sent while a limit is reached.
+
+    `max_fee_per_gas` bounds a call, `cancel_max_fee_per_gas` the transfer to self that takes its nonce back.
+    `heartbeat_seconds` is how long the contract may go without a sign of the operator.
+    """
+
+    priority_fee_per_gas: Count = 1_000_000_000
+    max_fee_per_gas: Count = 500_000_000_000
+    cancel_max_fee_per_gas: Count = 1_000_000_000_000
+    replace_after_seconds: Count = 30
+    in_flight: Count = 16
+    poll_milliseconds: Count = 250
+    batch_milliseconds: Count = 2_000
+    heartbeat_seconds: Count = 3_600
+    balance_floor: Count = 10**16
+    gas_per_day: Count = 10 * 10**18
+    revert_streak: Count = 5
+    chain_lag_seconds: Count = 120
+    dry_run: bool = False
+
+
+class CoSignerSettings(Section):
+    """The co-signer, apart from the keeper's settings: without its own, it reads the keeper's node and database."""
+
+    rpc_url: str | None = Field(default=None, pattern=r"^https?://")
+    database_url: SecretStr | None = None
 
 
 class KeySettings(Section):
@@ -181,6 +220,8 @@ class Settings(BaseSettings):
     paths: PathSettings = PathSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
+    keeper: KeeperSettings = KeeperSettings()
+    co_signer: CoSignerSettings = CoSignerSettings()
     keys: KeySettings = KeySettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
