@@ -1,0 +1,67 @@
+"""What the keeper shows of itself: `/metrics` for Prometheus, `/healthz` for a supervisor."""
+
+from collections.abc import Iterable, Sequence
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from keeper.runner import Progress, Runner
+
+STALE_MS = 30_000
+"""A duty without a round for so long is not well."""
+
+_GAUGES = {
+    "leading": "1 while this process leads the duty",
+    "fencing_token": "token of the present term",
+    "mined_nonce": "nonces of the duty's key that are mined",
+    "unmined_jobs": "jobs sent and not mined",
+    "unfinal_jobs": "jobs that hold a nonce and are not final",
+    "closed": "1 while a breaker lets nothing new be sent",
+    "head_block": "latest block seen",
+    "stepped_timestamp_seconds": "when the last round ended",
+}
+_COUNTERS = {"rounds": "rounds done", "errors": "rounds that failed"}
+
+
+class KeeperCollector(Collector):
+    """Reads the runners' progress when Prometheus asks."""
+
+    def __init__(self, runners: Sequence[Runner]) -> None:
+        self._runners = runners
+
+    def collect(self) -> Iterable[Metric]:
+        """All metrics, one sample per duty."""
+        gauges = {name: GaugeMetricFamily(f"keeper_{name}", text, labels=["duty"]) for name, text in _GAUGES.items()}
+        counters = {
+            name: CounterMetricFamily(f"keeper_{name}", text, labels=["duty"]) for name, text in _COUNTERS.items()
+        }
+        for runner in self._runners:
+            progress = runner.progress
+            for name, value in _values(progress).items():
+                gauges[name].add_metric([progress.name], value)
+            counters["rounds"].add_metric([progress.name], progress.rounds)
+            counters["errors"].add_metric([progress.name], progress.errors)
+        return [*gauges.values(), *counters.values()]
+
+
+def _values(progress: Progress) -> dict[str, float]:
+    status = None if progress.term is None else progress.term.submitter.status
+    return {
+        "leading": progress.leading,
+        "fencing_token": progress.token,
+        "mined_nonce": status.mined_nonce if status else 0,
+        "unmined_jobs": status.unmined if status else 0,
+        "unfinal_jobs": status.unfinal if status else 0,
+        "closed": bool(status and status.closed),
+        "head_block": status.head.number if status and status.head else 0,
+        "stepped_timestamp_seconds": progress.stepped_at / 1_000,
+    }
+
+
+def ailment(runners: Sequence[Runner], now_ms: int) -> str | None:
+    """Why the process is not well, None if each duty has ended a round (or looked whether it may lead) of late."""
+    for runner in runners:
+        progress = runner.progress
+        if now_ms - progress.stepped_at > STALE_MS:
+            return f"{progress.name} has ended no round for {STALE_MS // 1_000} s; last error: {progress.last_error}"
+    return None
