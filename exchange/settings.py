@@ -184,6 +184,16 @@ class CoSignerSettings(Section):
     database_url: SecretStr | None = None
 
 
+class DemoSettings(Section):
+    """The demo traffic: its wallets follow from `seed`; `seconds_per_hour` is how fast the price series is replayed."""
+
+    seed: str = "demo"
+    makers: Count = 3
+    takers: Count = 5
+    orders_per_second: Count = 15
+    seconds_per_hour: Count = 10
+
+
 class KeySettings(Section):
     """Private keys, 32 bytes in hexadecimal; on the local chain each has a published default."""
 
@@ -222,6 +232,7 @@ class Settings(BaseSettings):
     metrics: MetricsSettings = MetricsSettings()
     keeper: KeeperSettings = KeeperSettings()
     co_signer: CoSignerSettings = CoSignerSettings()
+    demo: DemoSettings = DemoSettings()
     keys: KeySettings = KeySettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
