@@ -28,6 +28,9 @@ from exchange.domain.order import Side, TimeInForce
 
 WITHDRAWAL_SECONDS = 3_600
 
+Message = dict[str, int | bytes]
+"""The fields of a message to be signed."""
+
 
 class BizzanClient:
     """One wallet's access to the exchange. Use it as an async context manager: entering reads the deployment."""
@@ -180,7 +183,7 @@ class BizzanClient:
     async def cancel_all(self, min_nonce: int | None = None) -> schemas.Ack:
         """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""
         limit = max(self.nonces.next(), min_nonce or 0)
-        values = {"account": self.account, "min_nonce": limit}
+        values: Message = {"account": self.account, "min_nonce": limit}
         signature = self.wallet.sign(self.deployment.domain, "CancelAll", values)
         body = self._domain_fields() | {
             "account": self.text_account,
@@ -201,7 +204,7 @@ class BizzanClient:
         The exchange holds the amount, co-signs and submits it for at most `max_fee` token units.
         """
         receiver = recipient or self.text_account
-        fields: dict[str, int | bytes] = {"recipient": address_bytes(receiver, "recipient")}
+        fields: Message = {"recipient": address_bytes(receiver, "recipient")}
         return await self._move("Withdrawal", "/v1/withdrawals", symbol, amount, max_fee, fields)
 
     async def move_to_funding(self, symbol: str, amount: int, *, max_fee: int = 0) -> schemas.WithdrawalAck:
@@ -209,17 +212,18 @@ class BizzanClient:
         return await self._move("FundingTransfer", "/v1/funding-transfers", symbol, amount, max_fee, {})
 
     async def _move(
-        self, name: str, path: str, symbol: str, amount: int, max_fee: int, extra: dict[str, int | bytes]
+        self, name: str, path: str, symbol: str, amount: int, max_fee: int, extra: Message
     ) -> schemas.WithdrawalAck:
         token = self.token(symbol)
-        values: dict[str, int | bytes] = {
+        values: Message = {
             "account": self.account,
             "token": address_bytes(token.address),
             "amount": amount * token.unit,
             "max_fee": max_fee,
             "nonce": self.nonces.next(),
             "deadline": int(time.time()) + WITHDRAWAL_SECONDS,
-        } | extra
+            **extra,
+        }
         signature = self.wallet.sign(self.deployment.domain, name, values)
         body = self._domain_fields() | {
             key: checksum(value) if isinstance(value, bytes) else str(value) for key, value in values.items()

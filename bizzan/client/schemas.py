@@ -226,21 +226,29 @@ class Session(msgspec.Struct, frozen=True):
 
 
 class WithdrawalAck(msgspec.Struct, frozen=True):
-    """The hold of a signed withdrawal is durable at `seq`."""
+    """The hold of a signed withdrawal is durable at `seq`; `amount` ledger units are held."""
 
-    seq: int
     withdrawal_hash: str
-    duplicate: bool = False
+    seq: int
+    at: int
+    asset_id: int
+    amount: int
 
 
 class Withdrawal(msgspec.Struct, frozen=True):
-    """A signed withdrawal or transfer to funding, and the transaction that paid it once there is one."""
+    """A signed withdrawal or transfer to funding: held, consumed (paid by `tx_hash`, final) or released.
+
+    `tx_hash` is set as soon as it is mined.
+    """
 
     withdrawal_hash: str
+    kind: str
     asset_id: int
     amount: int
+    deadline: int
     status: str
     tx_hash: str | None = None
+    block_number: int | None = None
 
 
 class WithdrawalPage(msgspec.Struct, frozen=True):

@@ -1,0 +1,59 @@
+"""Money for the demo's wallets: coins from the local chain's faucet account, tokens minted by each wallet itself.
+
+Wallets that already own something in the exchange are left alone, so a restart deposits nothing twice.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from decimal import Decimal
+
+from bizzan.client.api import BizzanClient
+from bizzan.client.custody import CustodyClient
+from exchange.domain.deployment import ETH
+from exchange.domain.instrument import Token
+
+GAS_WEI = 10**18
+"""What a wallet keeps for its own transactions."""
+
+Purse = Mapping[str, Decimal]
+"""Whole coins to deposit, by symbol."""
+
+
+async def missing(client: BizzanClient, custody: CustodyClient, purse: Purse) -> list[str]:
+    """The symbols of the purse of which the account has nothing: in the engine, on its way, or on chain."""
+    account = await client.balances()
+    empty = []
+    for symbol in purse:
+        balance = account.balance(symbol)
+        if balance is not None and (balance.total or balance.uncredited):
+            continue
+        if not await custody.trading_balance(client.token(symbol).token_id):
+            empty.append(symbol)
+    return empty
+
+
+async def provide(client: BizzanClient, custody: CustodyClient, faucet: CustodyClient, purse: Purse) -> None:
+    """Deposit what is missing of the purse. Raises TransactionFailed, Unreachable, ApiError."""
+    empty = await missing(client, custody, purse)
+    if not empty:
+        return
+    tokens = {symbol: client.token(symbol) for symbol in empty}
+    amounts = {symbol: int(purse[symbol].scaleb(token.decimals)) for symbol, token in tokens.items()}
+    await _fill_up(custody, faucet, sum(amounts[s] for s, token in tokens.items() if token.address == ETH))
+    await asyncio.gather(*(_deposit(custody, token, amounts[symbol]) for symbol, token in tokens.items()))
+
+
+async def _fill_up(custody: CustodyClient, faucet: CustodyClient, deposit_wei: int) -> None:
+    """Bring the wallet's coins up to the deposit and the gas of a long life."""
+    short = deposit_wei + GAS_WEI - await custody.token_balance(ETH)
+    if short > 0:
+        await faucet.transact(custody.wallet.text_address, value=short)
+
+
+async def _deposit(custody: CustodyClient, token: Token, amount: int) -> None:
+    """Deposit token units, minted first when the wallet has too few."""
+    if token.address != ETH:
+        short = amount - await custody.token_balance(token.address)
+        if short > 0:
+            await custody.send(token.address, "faucet(uint256)", short)
+    await custody.deposit_token(token, amount // token.unit)

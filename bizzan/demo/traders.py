@@ -1,0 +1,152 @@
+"""The demo's actors: a maker keeps a ladder of quotes in the book, a taker takes from it now and then.
+
+Both know only what the public API tells them. What they remember of their orders and balances is asked again
+every `REFRESH_SECONDS`, and after anything unexpected, so they survive restarts of any part.
+"""
+
+from __future__ import annotations
+
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+from bizzan.client.api import BizzanClient
+from bizzan.client.errors import ApiError
+from bizzan.client.orders import OrderBuilder
+from bizzan.client.schemas import Account
+from bizzan.demo.pace import Pace
+from bizzan.demo.quotes import Quote, Resting, Style, changes, ladder
+from exchange.domain.order import Side, TimeInForce
+
+REFRESH_SECONDS = 10.0
+QUOTE_SECONDS = 900
+TAKE_SECONDS = 60
+MAX_OPEN = 200
+REACH_BPS = 40
+"""How far past the believed price a taker is ready to go."""
+
+Beliefs = Mapping[str, Decimal]
+
+
+class Trader(ABC):
+    """One wallet, its client, and its balances as last asked."""
+
+    def __init__(self, client: BizzanClient, pace: Pace, clock: Callable[[], float]) -> None:
+        self.client = client
+        self.account: Account | None = None
+        self._pace = pace
+        self._clock = clock
+        self._asked_at = float("-inf")
+
+    async def refresh(self) -> None:
+        """Ask for the balances again, if it is time; signs in when the session is over."""
+        if self._clock() - self._asked_at < REFRESH_SECONDS:
+            return
+        try:
+            await self._ask()
+        except ApiError as error:
+            if error.status != 401:
+                raise
+            await self.client.login()
+            await self._ask()
+        self._asked_at = self._clock()
+
+    def doubt(self) -> None:
+        """Ask again before the next action: what is remembered may be wrong."""
+        self._asked_at = float("-inf")
+
+    @abstractmethod
+    async def act(self, beliefs: Beliefs, chance: random.Random) -> None:
+        """Do something sensible at these prices. Raises ApiError, Unreachable."""
+
+    async def _ask(self) -> None:
+        self.account = await self.client.balances()
+
+    def owned(self, symbol: str) -> Decimal:
+        """Whole coins that the account can trade, whether held by its orders or not."""
+        balance = self.account.balance(symbol) if self.account else None
+        return _coins(self.client, symbol, balance.available + balance.held) if balance else Decimal(0)
+
+    def available(self, symbol: str) -> Decimal:
+        """Whole coins that no order holds."""
+        balance = self.account.balance(symbol) if self.account else None
+        return _coins(self.client, symbol, balance.available) if balance else Decimal(0)
+
+
+class Maker(Trader):
+    """Quotes a ladder in every market, and moves it when its belief moves."""
+
+    def __init__(self, client: BizzanClient, pace: Pace, clock: Callable[[], float], style: Style) -> None:
+        super().__init__(client, pace, clock)
+        self._style = style
+        self._resting: dict[int, dict[int, Resting]] = {}
+
+    async def _ask(self) -> None:
+        await super()._ask()
+        self._resting = {}
+        for order in await self.client.orders(status="open", limit=MAX_OPEN):
+            resting = Resting(order.nonce, Side[order.side], order.price, order.remaining)
+            self._resting.setdefault(order.market, {})[order.nonce] = resting
+
+    async def act(self, beliefs: Beliefs, chance: random.Random) -> None:
+        """Bring the quotes of one market up to date."""
+        symbol = chance.choice(sorted(beliefs))
+        builder, middle = self.client.market(symbol), beliefs[symbol]
+        wanted = ladder(builder, middle, self._style, self.owned(builder.base.symbol), self.owned(builder.quote.symbol))
+        resting = self._resting.setdefault(builder.market.market_id, {})
+        stale, fresh = changes(tuple(resting.values()), wanted, builder.floor_price(middle), self._style)
+        for order in stale:
+            await self._cancel(resting, order)
+        for quote in fresh:
+            await self._place(builder, resting, quote)
+
+    async def _cancel(self, resting: dict[int, Resting], order: Resting) -> None:
+        await self._pace.turn()
+        resting.pop(order.nonce, None)
+        try:
+            await self.client.cancel(order.nonce)
+        except ApiError as error:
+            if error.code not in ("unknown_order", "order_closed"):  # filled in the meantime
+                raise
+
+    async def _place(self, builder: OrderBuilder, resting: dict[int, Resting], quote: Quote) -> None:
+        await self._pace.turn()
+        signed = self.client.sign(
+            builder,
+            quote.side,
+            quote.price,
+            quote.quantity,
+            time_in_force=TimeInForce.gtd,
+            post_only=True,
+            seconds=QUOTE_SECONDS,
+        )
+        await self.client.place_signed(signed)
+        resting[signed.order.nonce] = Resting(signed.order.nonce, quote.side, quote.price, quote.quantity)
+
+
+class Taker(Trader):
+    """Takes small amounts, rather of what it has less of."""
+
+    async def act(self, beliefs: Beliefs, chance: random.Random) -> None:
+        """Send one order that is filled at once or not at all."""
+        symbol = chance.choice(sorted(beliefs))
+        builder, middle = self.client.market(symbol), beliefs[symbol]
+        base, quote = self.available(builder.base.symbol), self.available(builder.quote.symbol)
+        worth = base * middle
+        if not worth + quote:
+            return
+        side = Side.buy if chance.random() < quote / (worth + quote) else Side.sell
+        reach = Decimal(REACH_BPS) / 10_000
+        price = builder.floor_price(middle * (1 + reach if side is Side.buy else 1 - reach))
+        share = Decimal(chance.randint(5, 60)) / 10_000
+        lots = builder.floor_quantity((quote / middle if side is Side.buy else base) * share)
+        lots = max(lots, builder.least_quantity(price))
+        await self._pace.turn()
+        signed = self.client.sign(builder, side, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)
+        await self.client.place_signed(signed)
+
+
+def _coins(client: BizzanClient, symbol: str, amount: int) -> Decimal:
+    asset = next(asset for asset in client.deployment.assets if asset.symbol == symbol)
+    return Decimal(amount).scaleb(-asset.decimals)
