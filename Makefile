@@ -20,6 +20,8 @@ BIN := .venv/bin
 TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
+CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
+DEPLOYED := Custody CustodyExtension test_tokens/TestToken
 
 # A user without a home folder, such as nobody, gets one for the caches.
 ifeq ($(shell test -w "$$HOME" && echo yes),)
@@ -35,7 +37,7 @@ export UV_LINK_MODE := copy
 help:
 	@sed -n '3,9s/^# *//p' Makefile
 
-setup: .venv/.stamp node_modules/.stamp
+setup: .venv/.stamp node_modules/.stamp build/contracts/.stamp
 
 .tools/.checked: scripts/setup/check_tools.sh scripts/setup/find_python.sh
 	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
@@ -57,6 +59,11 @@ node_modules/.stamp: package-lock.json .tools/.checked
 	@$(NPM) ci --silent --ignore-scripts --no-fund --no-audit
 	@touch $@
 
+build/contracts/.stamp: $(CONTRACTS) .venv/.stamp
+	@echo "setup: contracts"
+	@$(BIN)/python -c 'from bizzan.contracts import artifact; [artifact(name) for name in "$(DEPLOYED)".split()]'
+	@touch $@
+
 run: setup
 	@exec $(BIN)/bizzan up
 
@@ -74,6 +81,7 @@ lint: setup
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
+	@$(BIN)/python scripts/export_abis.py --check
 	@PATH="$(CURDIR)/$(BIN):$$PATH" natrix lint contracts --disable NTX11
 	@set -e; for rule in scripts/check_*.py; do [ ! -e "$$rule" ] || $(BIN)/python "$$rule"; done
 

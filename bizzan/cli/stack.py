@@ -25,9 +25,7 @@ _DETACHED_START_SECONDS = 300
 _STOP_SECONDS = 120
 _POLL_SECONDS = 0.1
 
-Demo = Annotated[
-    bool | None, typer.Option("--demo/--no-demo", help="Wallets that trade; as the settings say.")
-]
+Demo = Annotated[bool | None, typer.Option("--demo/--no-demo", help="Wallets that trade; as the settings say.")]
 
 
 def register(app: typer.Typer) -> None:

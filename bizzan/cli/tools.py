@@ -11,7 +11,7 @@ import typer
 
 from bizzan.cli.console import console
 from bizzan.supervisor.errors import SupervisorError
-from exchange.settings import SettingsError, load_settings
+from exchange.settings import load_settings
 
 _BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 
@@ -26,7 +26,7 @@ def register(app: typer.Typer) -> None:
 
 def deploy() -> None:
     """Deploy the contracts to the configured chain and write the deployment file."""
-    from bizzan.deploy import ensure_deployed
+    from bizzan.supervisor.deployment import ensure_deployed
 
     settings = load_settings()
     done = ensure_deployed(settings, anywhere=True)
@@ -37,13 +37,10 @@ def faucet(address: Annotated[str, typer.Argument(help="Who gets the play money,
     """Send coins for gas and test tokens to an address; on the local chain only."""
     from bizzan.client.errors import ClientError
     from bizzan.faucet import FaucetRefused, fund_now
-    from exchange.domain.deployment import Deployment
+    from bizzan.supervisor.deployment import read_deployment
 
     settings = load_settings()
-    try:
-        deployment = Deployment.parse(json.loads(settings.deployment_file.read_text()))
-    except FileNotFoundError:
-        raise SettingsError(f"no contracts yet ({settings.deployment_file} is missing): run 'bizzan up'") from None
+    deployment = read_deployment(settings)
     try:
         gifts = fund_now(settings.rpc_url, deployment, settings.key("faucet"), address)
     except (FaucetRefused, ClientError) as error:

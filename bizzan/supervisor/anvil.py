@@ -86,10 +86,14 @@ class Anvil:
         """The pid of the running node."""
         return self._process.pid
 
-    def start(self) -> None:
-        """Start the node from its saved state. Raises PortTaken, or StartError when it cannot run."""
+    def prepare(self) -> None:
+        """End the node of a killed supervisor. Raises PortTaken when somebody else listens on the port."""
         self._process.end_leftover()
         check_free(self.port, self._port_setting)
+
+    def start(self) -> None:
+        """Start the node from its saved state. Raises PortTaken, or StartError when it cannot run."""
+        self.prepare()
         if self._state_file is not None and self._state_file.exists():
             self._loaded_file.write_bytes(gzip.decompress(self._state_file.read_bytes()))
             self._process.start("--load-state", self._loaded_file)

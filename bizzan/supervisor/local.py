@@ -10,8 +10,8 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 
-from bizzan.deploy import ensure_deployed
 from bizzan.supervisor.anvil import Anvil
+from bizzan.supervisor.deployment import ensure_deployed
 from bizzan.supervisor.lock import MARKER_NAME
 from bizzan.supervisor.postgres import Postgres
 from bizzan.supervisor.service import ListeningPort, Service

@@ -105,13 +105,17 @@ class Postgres:
         """The address of a database for SQLAlchemy's asyncpg driver."""
         return f"postgresql+asyncpg://{SUPERUSER}:{self.password}@{HOST}:{self.port}/{database}"
 
+    def prepare(self) -> None:
+        """End the server of a killed supervisor. Raises PortTaken when somebody else listens on the port."""
+        self._process.end_leftover()
+        check_free(self.port, self._port_setting)
+
     def start(self) -> None:
         """Make the data folder when there is none, and start the server.
 
         Raises PortTaken, or StartError when the folder cannot be made or the server cannot run.
         """
-        self._process.end_leftover()
-        check_free(self.port, self._port_setting)
+        self.prepare()
         if not self._data.exists():
             self._initialise()
         self._forget_foreign_pid()

@@ -62,11 +62,15 @@ class Service:
         """The exit code of the process that ended last; negative for a signal."""
         return self._process.exit_code
 
-    def start(self) -> None:
-        """Start the process. Raises PortTaken, or StartError when it cannot run."""
+    def prepare(self) -> None:
+        """End the process of a killed supervisor. Raises PortTaken when somebody else listens on a port."""
         self._process.end_leftover()
         for port in self._ports:
             check_free(port.port, port.setting, port.host)
+
+    def start(self) -> None:
+        """Start the process. Raises PortTaken, or StartError when it cannot run."""
+        self.prepare()
         self._process.start()
 
     def wait_ready(self, timeout_seconds: float = 60) -> None:

@@ -29,6 +29,9 @@ class Sleeper:
     def pid(self) -> int | None:
         return self._process.pid
 
+    def prepare(self) -> None:
+        self._process.end_leftover()
+
     def start(self) -> None:
         self._process.start()
 

@@ -1,0 +1,132 @@
+"""The program says in one sentence what is wrong, and harms nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bizzan.supervisor.anvil import Anvil
+from bizzan.supervisor.lock import StateLock
+from bizzan.supervisor.ports import free_port
+
+
+class Program:
+    """Runs `bizzan` in a folder of its own, on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        names = ["LOCAL__CHAIN_PORT", "LOCAL__DATABASE_PORT", "API__PORT", "METRICS__ENGINE", "METRICS__PROJECTOR"]
+        names += ["METRICS__INDEXER", "METRICS__KEEPER"]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("BIZZAN_")}
+        self._environment = kept | {f"BIZZAN_{name}": str(free_port()) for name in names} | {"COLUMNS": "400"}
+
+    @property
+    def state_dir(self) -> Path:
+        return self.folder / ".bizzan"
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "bizzan.cli", *arguments],
+            cwd=self.folder,
+            env=self._environment | environment,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    def refusal(self, *arguments: str, **environment: str) -> str:
+        result = self.run(*arguments, **environment)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Program:
+    return Program(tmp_path)
+
+
+def test_help_names_every_command(program: Program) -> None:
+    result = program.run("--help")
+
+    assert result.returncode == 0
+    for command in ("up", "down", "status", "reset", "engine", "projector", "api", "indexer", "keeper"):
+        assert f" {command} " in result.stdout
+    for command in ("deploy", "audit", "bench", "faucet", "demo"):
+        assert f" {command} " in result.stdout
+
+
+def test_misspelt_setting_is_named(program: Program) -> None:
+    assert "BIZZAN_API__PROT (api.prot in bizzan.toml): is not a setting" in program.refusal(
+        "status", BIZZAN_API__PROT="1"
+    )
+
+
+def test_missing_settings_file_is_named(program: Program) -> None:
+    assert "BIZZAN_CONFIG names a file that does not exist" in program.refusal("--config", "nowhere.toml", "status")
+
+
+def test_status_without_an_api_says_how_to_start_one(program: Program) -> None:
+    assert "start the stack with 'bizzan up'" in program.refusal("status")
+
+
+def test_down_when_nothing_runs_is_no_error(program: Program) -> None:
+    result = program.run("down")
+
+    assert result.returncode == 0
+    assert "nothing runs" in result.stdout
+
+
+def test_second_up_is_refused(program: Program) -> None:
+    with StateLock(program.state_dir):
+        foreground = program.refusal("up")
+        detached = program.refusal("up", "--detach")
+
+    assert f"is already running (pid {os.getpid()})" in foreground
+    assert f"is already running (pid {os.getpid()})" in detached
+
+
+def test_reset_while_the_stack_runs_is_refused(program: Program) -> None:
+    with StateLock(program.state_dir):
+        assert "is already running" in program.refusal("reset", "--yes")
+
+    assert program.state_dir.exists()
+
+
+def test_reset_of_a_folder_that_up_did_not_make_deletes_nothing(program: Program) -> None:
+    program.state_dir.mkdir()
+    (program.state_dir / "precious").touch()
+
+    assert "nothing is deleted" in program.refusal("reset", "--yes")
+    assert (program.state_dir / "precious").exists()
+
+
+def test_reset_deletes_the_state(program: Program) -> None:
+    with StateLock(program.state_dir):
+        (program.state_dir / "journal").mkdir()
+
+    assert program.run("reset", "--yes").returncode == 0
+    assert not program.state_dir.exists()
+
+
+def test_up_with_a_taken_port_names_the_setting_and_starts_nothing(program: Program, anvil: Anvil) -> None:
+    refusal = program.refusal("up", BIZZAN_API__PORT=str(anvil.port))
+
+    assert f"port {anvil.port} is taken" in refusal
+    assert "BIZZAN_API__PORT" in refusal
+    assert not list((program.state_dir / "logs").glob("*.log"))
+
+
+def test_unknown_benchmark_is_refused(program: Program) -> None:
+    assert "unknown benchmark 'nothing'" in program.refusal("bench", "nothing")
+
+
+def test_deploy_elsewhere_needs_a_key_of_its_own(program: Program, anvil: Anvil) -> None:
+    refusal = program.refusal("deploy", BIZZAN_CHAIN__CHAIN_ID="5", RPC_URL=anvil.url)
+
+    assert "BIZZAN_KEYS__OWNER is not set, and chain 5 has no default for it" in refusal
