@@ -74,13 +74,19 @@ class Section(BaseModel):
 
 
 class ChainSettings(Section):
-    """The chain; without `rpc_url` it is the local development chain that `bizzan up` starts."""
+    """The chain; without `rpc_url` it is the local development chain that `bizzan up` starts.
+
+    `finalized_tag` takes the node's word for what is final instead of counting `final_confirmations`;
+    `history_headers` false lets the indexer read final history by its logs only, without each block's header.
+    """
 
     rpc_url: str | None = Field(default=None, pattern=r"^https?://")
     chain_id: Count = LOCAL_CHAIN_ID
     deployment_file: Path | None = None
     credit_confirmations: Count = 3
     final_confirmations: Count = 24
+    finalized_tag: bool = False
+    history_headers: bool = True
     retained_blocks: Count = 256
     poll_milliseconds: Count = 200
 
@@ -128,6 +134,7 @@ class ApiLimits(Section):
     connections_per_address: Count = 20
     subscriptions_per_connection: Count = 64
     queued_messages: Count = 1_000
+    stalled_seconds: Count = 10
 
 
 class ApiSettings(Section):

@@ -98,6 +98,10 @@ class Effects:
             if last is None or last.kind == "revoked":  # the grant itself is gone
                 await self._revoke(conn, row, removed_tip)
 
+    def _asset(self, token_id: int) -> int:
+        """The engine's asset; a token listed after the deployment was written has the same id."""
+        return self._assets.get(token_id, token_id)
+
     def _blocks(self, heights: tuple[int, int]) -> Blocks:
         return Blocks(self._chain_id, *heights)
 
@@ -114,7 +118,7 @@ class Effects:
                     row.block_hash,
                     row.log_index,
                     "credit",
-                    {"account": row.account, "asset": self._assets[row.token_id], "amount": row.amount, "cause": NAME},
+                    {"account": row.account, "asset": self._asset(row.token_id), "amount": row.amount, "cause": NAME},
                 )
                 for row in page
             ]
@@ -167,7 +171,7 @@ class Effects:
     async def _reserve(self, conn: AsyncConnection, subject: Row, row: Row) -> None:
         payload = {
             "account": subject.account,
-            "asset": self._assets[subject.token_id],
+            "asset": self._asset(subject.token_id),
             "amount": row.amount,
             "request": NAME,
         }
@@ -228,7 +232,7 @@ class Effects:
         reserve = await self._answered(conn, row) if row.kind == "claimed" else None
         payload = {
             "account": row.account,
-            "asset": self._assets[row.token_id],
+            "asset": self._asset(row.token_id),
             "amount": row.amount,
             "request": reserve.name if reserve else "",
             "cause": NAME,

@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from exchange.chain.types import Header, Log
+from exchange.database.mirror import NULL
 
 Market = tuple[int, int, int]
 """Base token id, quote token id, lot size in base ledger units."""
@@ -42,7 +43,8 @@ Handler = Callable[[Fold, Log, str], None]
 def fold_headers(fold: Fold, headers: Iterable[Header]) -> None:
     """Add the rows of `block`."""
     fold.rows["block"] += [
-        f"{fold.chain_id}\t{header.number}\t{BYTES}{header.hash[2:]}\t{BYTES}{header.parent_hash[2:]}\t{header.timestamp}"
+        f"{fold.chain_id}\t{header.number}\t{BYTES}{header.hash[2:]}"
+        f"\t{BYTES + header.parent_hash[2:] if header.parent_hash else NULL}\t{header.timestamp}"
         for header in headers
     ]
 

@@ -41,7 +41,7 @@ class Tip:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Consecutive blocks with their logs in order. `headers` is empty where only logs were asked for."""
+    """Consecutive blocks with their logs in order. Where only logs were asked for, `headers` has gaps."""
 
     after: Tip
     end: Tip
@@ -128,7 +128,16 @@ class Reader:
         end = await self._source.header(last)
         if end is None:
             raise Inconsistent(f"block {last} is gone")
-        return Span(after, Tip(last, end.hash), (), logs)
+        headers = {log.block_hash: _header_of(log) for log in logs}
+        headers[end.hash] = end
+        return Span(after, Tip(last, end.hash), list(headers.values()), logs)
+
+
+def _header_of(log: Log) -> Header:
+    """What a log tells of its block; nodes of before 2025 do not tell the time. Raises Inconsistent."""
+    if log.block_timestamp is None:
+        raise Inconsistent("the node's logs carry no time: set BIZZAN_CHAIN__HISTORY_HEADERS to true")
+    return Header(log.block_number, log.block_hash, "", log.block_timestamp)
 
 
 def linked(after: Tip, found: Sequence[Header | None]) -> list[Header]:

@@ -54,6 +54,7 @@ class Depths:
     final: int
     retained: int
     finalized_tag: bool = False
+    history_headers: bool = True
 
 
 @dataclass(slots=True)
@@ -113,7 +114,9 @@ class Mirror:
         if head is None:
             raise Inconsistent("the node has no head")
         self.head = head.number
-        target = Tip(head.number, head.hash) if limit is None or limit >= head.number else Tip(limit, "")
+        if limit is not None and limit < head.number:
+            head = await self._rpc.header(limit) or head
+        target = Tip(head.number, head.hash)
         try:
             return await self._follow(target)
         except Forked:
@@ -130,14 +133,21 @@ class Mirror:
             return False
         finalized = await self._finalized()
         while position.number < target.number:
-            span = await self._reader.read(Tip(position.number, position.hash), target)
+            span = await self._read(Tip(position.number, position.hash), target, finalized)
             position = await self._write(span, finalized)
         return True
+
+    async def _read(self, after: Tip, target: Tip, finalized: int) -> Span:
+        """The next span; history that is final may be read without headers, by itself."""
+        old = min(finalized, self.head - self._depths.retained)
+        if self._depths.history_headers or after.number >= old:
+            return await self._reader.read(after, target)
+        return await self._reader.read(after, Tip(old, ""), with_headers=False)
 
     async def _check_late(self, target: Tip) -> None:
         """The node is not ahead: it must at least be on the mirror's chain. Raises Forked."""
         position = self._at()
-        if not target.hash or (target.number, target.hash) == (position.number, position.hash):
+        if (target.number, target.hash) == (position.number, position.hash):
             return
         async with self._engine.connect() as conn:
             stored = await mirror.stored_hashes(conn, self._contract.chain_id, target.number, 1)
