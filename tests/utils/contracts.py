@@ -1,0 +1,280 @@
+"""The whole exchange on an in-memory chain: both halves of the custody contract, four tokens, two markets, all roles.
+
+It runs the very bytecode that is deployed, through the committed ABI. Amounts are ledger units unless a name says
+`units` (token units). Fixtures only override parameters.
+"""
+
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import boa
+from eth_abi.abi import encode
+
+from bizzan.contracts import artifact, exported_abi
+from exchange.domain.deployment import ETH, Windows, address_bytes
+from exchange.domain.eip712 import Domain, Scheme
+from exchange.domain.order import SINGLE_FILL, Order, Side
+from exchange.domain.settlement import Execution
+from tests.utils.signing import Signer
+
+WINDOWS = Windows(delay=120, grace=100, claim_window=600, timelock=1_000, pause_max=30, silence=48 * 3_600)
+NAME = "Bizzan"
+CHAIN_ID = 1  # the in-memory chain's
+USDC, ETHER, BTC, BTI = range(4)
+UNITS = (1, 10**10, 1, 10**10)
+DECIMALS = (6, 18, 8, 18)
+BTC_USDC, ETH_USDC = 1, 2
+LOTS = {BTC_USDC: 10_000, ETH_USDC: 100_000}
+PAIRS = {BTC_USDC: (BTC, USDC), ETH_USDC: (ETHER, USDC)}
+ROLES_TYPE = "(address,address,address,address,address,address)"
+WINDOWS_TYPE = "(uint256,uint256,uint256,uint256,uint256,uint256)"
+GENESIS = bytes(32)
+# A receiver of ETH with code that always refuses.
+REFUSING_CODE = bytes.fromhex("5f5ffd")
+
+
+def reverts(reason: str) -> AbstractContextManager[None]:
+    """Expect exactly this reason; another revert, or none, fails the test."""
+    manager: AbstractContextManager[None] = boa.reverts(reason)
+    return manager
+
+
+def create(name: str, types: list[str], arguments: list[Any], sender: str) -> str:
+    """Deploy a compiled contract and return its address."""
+    code = bytes.fromhex(artifact(name).bytecode.removeprefix("0x"))
+    address, _ = boa.env.deploy(sender=sender, bytecode=code + encode(types, arguments))
+    return str(address)
+
+
+def at(abi_name: str, address: str) -> Any:
+    """A contract by its committed ABI."""
+    return boa.loads_abi(_abi_text(abi_name), name=abi_name).at(address)
+
+
+def _abi_text(name: str) -> str:
+    import json
+
+    return json.dumps(exported_abi(name))
+
+
+class World:
+    """A launched exchange and everything a test does with it."""
+
+    def __init__(self, windows: Windows = WINDOWS, *, launch: bool = True) -> None:
+        self.windows = windows
+        self.owner, self.operator, self.standby_operator = map(Signer, ("owner", "operator", "standby_operator"))
+        self.co_signer, self.guardian, self.fee_account = map(Signer, ("co_signer", "guardian", "fee_account"))
+        self.keeper = Signer("keeper")
+        self.roles = [
+            signer.address
+            for signer in (
+                self.owner,
+                self.operator,
+                self.standby_operator,
+                self.co_signer,
+                self.guardian,
+                self.fee_account,
+            )
+        ]
+        self.custody = at("Custody", self.deploy_custody(self.roles, windows))
+        self.domain = Domain(NAME, CHAIN_ID, address_bytes(str(self.custody.address)))
+        self.tokens = [self._deploy_token(i) if i != ETHER else None for i in range(4)]
+        self.head = GENESIS
+        for i, token in enumerate(self.tokens):
+            self.as_owner("list_token", str(token.address) if token else ETH, UNITS[i], DECIMALS[i])
+        for market, (base, quote) in PAIRS.items():
+            self.as_owner("list_market", base, quote, LOTS[market])
+        if launch:
+            self.as_owner("launch")
+
+    def deploy_custody(self, roles: list[str], windows: Windows, *, extension_windows: Windows | None = None) -> str:
+        """Deploy both halves and return the address."""
+        types = ["string", ROLES_TYPE, WINDOWS_TYPE]
+        sender = self.owner.address
+        extension_arguments: list[Any] = [NAME, roles, window_words(extension_windows or windows)]
+        extension = create("CustodyExtension", types, extension_arguments, sender)
+        arguments = [NAME, roles, window_words(windows), extension]
+        return create("Custody", [*types, "address"], arguments, sender)
+
+    # time
+
+    @property
+    def now(self) -> int:
+        """The chain's time in unix seconds."""
+        return int(boa.env.timestamp)
+
+    def pass_time(self, seconds: int) -> None:
+        """Let time pass."""
+        boa.env.time_travel(seconds=seconds)
+
+    # owner
+
+    def as_owner(self, function: str, *arguments: Any) -> None:
+        """Call as the owner, at once."""
+        getattr(self.custody, function)(*arguments, sender=self.owner.address)
+
+    def operation_hash(self, function: str, *arguments: Any) -> bytes:
+        """What the owner schedules for a later call."""
+        from exchange.domain.eip712 import keccak
+
+        return keccak(bytes(getattr(self.custody, function).prepare_calldata(*arguments)))
+
+    def scheduled(self, function: str, *arguments: Any) -> None:
+        """Schedule an owner's call, wait, and make it."""
+        self.as_owner("schedule", self.operation_hash(function, *arguments))
+        self.pass_time(self.windows.timelock)
+        self.as_owner(function, *arguments)
+
+    # money
+
+    def token_address(self, token_id: int) -> str:
+        """A token's address, ETH's being zero."""
+        token = self.tokens[token_id]
+        return str(token.address) if token else ETH
+
+    def fund(self, signer: Signer, token_id: int, amount: int) -> None:
+        """Give a wallet tokens or ETH, allowed to the contract."""
+        units = amount * UNITS[token_id]
+        token = self.tokens[token_id]
+        if token is None:
+            boa.env.set_balance(signer.address, boa.env.get_balance(signer.address) + units)
+            return
+        token.faucet(units, sender=signer.address)
+        token.approve(self.custody.address, 2**256 - 1, sender=signer.address)
+
+    def deposit(self, signer: Signer, token_id: int, amount: int, *, to_funding: bool = False) -> None:
+        """Fund a wallet and deposit all of it."""
+        self.fund(signer, token_id, amount)
+        units = amount * UNITS[token_id]
+        if token_id == ETHER:
+            self.custody.deposit_eth(signer.address, to_funding, value=units, sender=signer.address)
+        else:
+            self.custody.deposit(self.token_address(token_id), units, signer.address, to_funding, sender=signer.address)
+
+    def trading(self, signer: Signer, token_id: int) -> int:
+        """Trading balance."""
+        return int(self.custody.trading_balance(signer.address, token_id))
+
+    def funding(self, signer: Signer, token_id: int) -> int:
+        """Funding balance."""
+        return int(self.custody.funding_balance(signer.address, token_id))
+
+    def wallet(self, address: str, token_id: int) -> int:
+        """What an address holds outside, in token units."""
+        token = self.tokens[token_id]
+        return int(token.balanceOf(address)) if token else int(boa.env.get_balance(address))
+
+    # orders
+
+    def order(self, signer: Signer, side: int = Side.buy, **changes: Any) -> Order:
+        """A limit order on BTC/USDC for 10 lots at 6 USDC each, good for an hour."""
+        fields: dict[str, Any] = {
+            "account": signer.raw,
+            "market": BTC_USDC,
+            "side": int(side),
+            "price": 6_000_000,
+            "quantity": 10,
+            "nonce": 1,
+            "expiry": self.now + 3_600,
+            "trigger_price": 0,
+            "max_fee_bps": 10,
+            "terms": 0,
+        }
+        return Order(**(fields | changes))
+
+    def execution(
+        self,
+        signer: Signer,
+        order: Order,
+        lots: int | None = None,
+        quote: int | None = None,
+        fee: int = 0,
+        *,
+        scheme: Scheme = Scheme.account,
+        signature: bytes | None = None,
+    ) -> Execution:
+        """An order filled whole at its price unless told otherwise, signed by `signer`."""
+        lots = order.quantity if lots is None else lots
+        quote = order.price * lots if quote is None else quote
+        signed = signature if signature is not None else signer.sign_order(self.domain, order)
+        return Execution(order, int(scheme), signed, lots, quote, fee)
+
+    def match(self, buyer: Signer, seller: Signer, lots: int = 10, *, fee: int = 0, **changes: Any) -> list[Execution]:
+        """Two orders that meet each other whole."""
+        return [
+            self.execution(buyer, self.order(buyer, Side.buy, quantity=lots, **changes), fee=fee),
+            self.execution(seller, self.order(seller, Side.sell, quantity=lots, **changes), fee=fee),
+        ]
+
+    def settle(self, executions: Iterable[Execution]) -> None:
+        """Settle a batch onto the stored head."""
+        self.settle_words([execution.words() for execution in executions])
+
+    def settle_words(self, words: list[tuple[Any, ...]]) -> None:
+        """Settle raw words onto the stored head."""
+        seq = self.custody.batch_seq() + 1
+        head = seq.to_bytes(32)
+        self.custody.settle(seq, self.custody.journal_head(), head, words, sender=self.operator.address)
+
+    def settled(self) -> list[Any]:
+        """The events of the last call."""
+        return list(self.custody.get_logs())
+
+    # withdrawals
+
+    def withdrawal(self, signer: Signer, token_id: int, amount: int, **changes: Any) -> dict[str, Any]:
+        """The arguments of a fast withdrawal, all signed; `amount`, `max_fee` and `fee` in ledger units."""
+        unit = UNITS[token_id]
+        message: dict[str, Any] = {
+            "account": signer.raw,
+            "token": address_bytes(self.token_address(token_id)),
+            "amount": amount * unit,
+            "recipient": signer.raw,
+            "max_fee": changes.pop("max_fee", 0) * unit,
+            "nonce": 1,
+            "deadline": self.now + 600,
+        }
+        fee, co_signer = changes.pop("fee", 0) * unit, changes.pop("co_signer", self.co_signer)
+        name = changes.pop("kind", "Withdrawal")
+        message |= changes
+        if name == "FundingTransfer":
+            del message["recipient"]
+        digest = self.domain.hash(name, message)
+        approval = co_signer.sign(self.domain, "Approval", withdrawal=digest, fee=fee)
+        return message | {"signature": signer.key.sign(digest), "fee": fee, "approval": approval}
+
+    def withdraw(self, arguments: dict[str, Any], sender: Signer | None = None) -> None:
+        """Submit a fast withdrawal, or a funding transfer when there is no recipient."""
+        function = self.custody.withdraw if "recipient" in arguments else self.custody.move_to_funding
+        function(*arguments.values(), sender=(sender or self.keeper).address)
+
+    def check_solvent(self, accounts: Iterable[Signer]) -> None:
+        """L1 to L3: liabilities are the ledger's sum, and covered by what the contract holds."""
+        everyone = list(accounts)
+        for token_id in range(4):
+            total = sum(self.trading(a, token_id) + self.funding(a, token_id) for a in everyone)
+            assert self.custody.liabilities(token_id) == total
+            held = self.wallet(str(self.custody.address), token_id)
+            refused = sum(self.custody.refused_eth(a.address) for a in everyone) if token_id == ETHER else 0
+            assert held >= (total + refused) * UNITS[token_id]
+
+    def _deploy_token(self, index: int) -> Any:
+        symbol = ("USDC", "ETH", "BTC", "BTI")[index]
+        address = create(
+            "test_tokens/TestToken",
+            ["string", "string", "uint8"],
+            [symbol, symbol, DECIMALS[index]],
+            self.owner.address,
+        )
+        return at("TestToken", address)
+
+
+def window_words(windows: Windows) -> list[int]:
+    """The windows in the order of the contract's struct."""
+    return [windows.delay, windows.grace, windows.claim_window, windows.timelock, windows.pause_max, windows.silence]
+
+
+def single(sequence: int) -> int:
+    """The nonce of a single-fill order."""
+    return SINGLE_FILL | sequence
