@@ -1,1 +1,1 @@
-"""The HTTP and WebSocket API."""
+"""The API: REST under `/v1` and a WebSocket stream, in front of the engine and the mirror."""

@@ -22,6 +22,7 @@ class ErrorCode(StrEnum):
     unauthenticated = "unauthenticated"
     forbidden = "forbidden"
     not_found = "not_found"
+    method_not_allowed = "method_not_allowed"
     unavailable = "unavailable"
     internal = "internal"
 

@@ -1,0 +1,156 @@
+"""An account's money: the engine's view and the contract's, side by side in one transaction."""
+
+from typing import Any, Literal
+
+from sqlalchemy import Row
+
+from backend.accounts import schemas
+from backend.context import Api
+from backend.wire import checksum, hexed
+from exchange.database import balances, deposits, orders, positions, trades
+from exchange.database.positions import Position
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.order import Side
+
+_ENGINE = ("available", "held", "reserved", "unsettled", "deficit")
+
+
+async def account_view(api: Api, address: bytes) -> schemas.AccountView:
+    """Status and balances in every asset."""
+    chain_id = api.domain.chain_id
+    async with api.reading() as connection:
+        row = await balances.account_row(connection, address)
+        owned = [] if row is None else await balances.of_account(connection, row.account_id)
+        held = await balances.on_chain(connection, chain_id, address)
+        uncredited = await balances.uncredited(connection, chain_id, address)
+        position = await positions.read(connection, chain_id)
+    in_engine = {balance.asset_id: balance for balance in owned}
+    in_contract = {balance.token_id: balance for balance in held}
+    return schemas.AccountView(
+        account=checksum(address),
+        status="unknown" if row is None else row.status,
+        min_nonce="0" if row is None else str(row.min_nonce),
+        balances=[_balance(api, asset.asset_id, in_engine, in_contract, uncredited) for asset in api.deployment.assets],
+        **_mirrored(position),
+    )
+
+
+def _balance(
+    api: Api,
+    asset_id: int,
+    in_engine: dict[int, Row[Any]],
+    in_contract: dict[int, Row[Any]],
+    uncredited: dict[int, int],
+) -> schemas.BalanceView:
+    token = api.deployment.token_of_asset(asset_id)
+    engine, contract = in_engine.get(asset_id), in_contract.get(token.token_id)
+    amounts = {name: 0 if engine is None else int(getattr(engine, name)) for name in _ENGINE}
+    return schemas.BalanceView(
+        asset_id=asset_id,
+        symbol=api.deployment.asset(asset_id).symbol,
+        withdrawable=str(max(0, amounts["available"] - amounts["unsettled"])),
+        uncredited=str(uncredited.get(token.token_id, 0)),
+        trading_on_chain=str(0 if contract is None else contract.trading),
+        funding_on_chain=str(0 if contract is None else contract.funding),
+        **{name: str(amount) for name, amount in amounts.items()},
+    )
+
+
+def _mirrored(position: Position) -> dict[str, int]:
+    return {
+        "indexed_block": position.indexed_block,
+        "finalized_block": position.finalized_block,
+        "journal_seq": position.journal_seq,
+    }
+
+
+async def fill_page(
+    api: Api, address: bytes, market: str | None, order_id: int | None, before: int | None, limit: int
+) -> schemas.FillPage:
+    """Fills of one account, latest first."""
+    market_id = None if market is None else api.market(market).market_id
+    async with api.reading() as connection:
+        owner = await orders.account_id(connection, address)
+        rows = (
+            []
+            if owner is None
+            else await trades.fills_of_account(
+                connection,
+                api.domain.chain_id,
+                owner,
+                market_id=market_id,
+                order_id=order_id,
+                before=before,
+                limit=limit,
+            )
+        )
+        position = await positions.read(connection, api.domain.chain_id)
+    return schemas.FillPage(
+        fills=[_fill(row) for row in rows],
+        next_before=rows[-1].trade_id if len(rows) == limit else None,
+        **_mirrored(position),
+    )
+
+
+def _fill(row: Row[Any]) -> schemas.FillView:
+    return schemas.FillView(
+        trade_id=row.trade_id,
+        order_id=row.order_id,
+        market=row.market_id,
+        side="sell" if row.side == Side.sell else "buy",
+        role=row.role,
+        price=str(row.price),
+        quantity=str(row.quantity),
+        quote=str(row.quote),
+        fee=str(row.fee),
+        at=row.at_ms,
+        status=row.status,
+        batch=row.batch,
+        tx_hash=None if row.tx_hash is None else hexed(row.tx_hash),
+        block_number=row.block_number,
+        reversed_because=row.reversed_cause,
+        reversed_with=row.because_of or None,
+    )
+
+
+async def deposit_page(api: Api, address: bytes, before: str | None, limit: int) -> schemas.DepositPage:
+    """Deposits of one account, latest first."""
+    place = None if before is None else _place(before)
+    async with api.reading() as connection:
+        rows = await deposits.of_account(connection, api.domain.chain_id, address, before=place, limit=limit)
+        position = await positions.read(connection, api.domain.chain_id)
+    return schemas.DepositPage(
+        deposits=[_deposit(api, row, position) for row in rows],
+        next_before=f"{rows[-1].block_number}:{rows[-1].log_index}" if len(rows) == limit else None,
+        **_mirrored(position),
+    )
+
+
+def _deposit(api: Api, row: Row[Any], position: Position) -> schemas.DepositView:
+    status: Literal["in_funding", "credited", "confirming"] = "confirming"
+    if row.to_funding:
+        status = "in_funding"
+    elif row.credit_inbox_id is not None:
+        status = "credited"
+    return schemas.DepositView(
+        kind=row.kind,
+        token_id=row.token_id,
+        asset_id=next((t.asset_id for t in api.deployment.tokens if t.token_id == row.token_id), None),
+        amount=str(row.amount),
+        to_funding=row.to_funding,
+        sender=checksum(row.sender),
+        tx_hash=hexed(row.tx_hash),
+        block_number=row.block_number,
+        log_index=row.log_index,
+        status=status,
+        confirmations=max(0, position.indexed_block - row.block_number + 1),
+    )
+
+
+def _place(text: str) -> tuple[int, int]:
+    block, _, index = text.partition(":")
+    if not (block.isascii() and block.isdecimal() and index.isascii() and index.isdecimal()):
+        raise Refusal(ErrorCode.malformed, "before must be a next_before of this list", "before")
+    if int(block) >> 63 or int(index) >> 31:
+        raise Refusal(ErrorCode.malformed, "before must be a next_before of this list", "before")
+    return int(block), int(index)

@@ -1,0 +1,158 @@
+"""The application: one worker's parts, put together and taken apart again."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import structlog
+from fastapi import FastAPI
+
+from backend import errors, openapi
+from backend.accounts import endpoints as accounts
+from backend.auth import endpoints as auth
+from backend.context import Api, Limits, now_ms, symbol_of
+from backend.delegates import Delegate, Delegates
+from backend.markets import endpoints as markets
+from backend.markets import service as market_service
+from backend.metrics import Metrics
+from backend.middleware import Gate
+from backend.orders import endpoints as orders
+from backend.status import endpoints as status
+from backend.status import site
+from backend.status.totals import Counts, Totals
+from backend.status.watch import Watch
+from backend.stream import endpoints as stream
+from backend.stream.engine_view import load_account
+from backend.stream.feed import Feed
+from backend.stream.history import keep_history
+from backend.stream.summaries import Summaries
+from backend.wire import to_builtins
+from backend.withdrawals import endpoints as withdrawals
+from exchange.chain.rpc import Rpc
+from exchange.database import delegates, positions, trades
+from exchange.database.engine import create_engine
+from exchange.database.positions import Position
+from exchange.domain.deployment import Deployment
+from exchange.domain.errors import Refusal
+from exchange.domain.instrument import Market
+from exchange.sequencer.client import EngineClient
+from exchange.settings import Settings
+
+log = structlog.get_logger()
+
+VERSION = "1.0.0"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The API as an ASGI application; its parts are made when it starts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            app.state.api = await start(settings, stack)
+            yield
+
+    app = FastAPI(
+        version=VERSION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/openapi.json",
+        redirect_slashes=False,
+    )
+    for module in (markets, orders, accounts, withdrawals, auth, status, site, stream):
+        app.include_router(module.router)
+    errors.install(app)
+    openapi.install(app)
+    app.add_middleware(Gate)
+    return app
+
+
+async def start(settings: Settings, stack: AsyncExitStack) -> Api:
+    """Make a worker's parts and start its tasks; `stack` takes them apart. It does not wait for the engine."""
+    deployment = Deployment.parse(json.loads(settings.deployment_file.read_bytes()))
+    database = create_engine(settings.database_url(), settings.database.pool_size)
+    stack.push_async_callback(database.dispose)
+    rpc = Rpc(settings.rpc_url, timeout_seconds=3, tries=1)
+    stack.push_async_callback(rpc.close)
+    engine = EngineClient(settings.engine_socket())
+    stack.push_async_callback(engine.close)
+    feed = Feed(
+        engine,
+        {market.market_id: market for market in deployment.markets},
+        {market.market_id: symbol_of(market) for market in deployment.markets},
+        load_account(engine),
+    )
+    api = Api(
+        settings=settings.api,
+        chain=settings.chain,
+        deployment=deployment,
+        engine=engine,
+        database=database,
+        feed=feed,
+        delegates=Delegates(lambda account, key: _load_delegate(api, account, key), now_ms),
+        limits=Limits.of(settings.api),
+        metrics=Metrics(),
+        watch=Watch(rpc, lambda: _position(api), lambda: (feed.seq, feed.ready), settings.api.lag_blocks),
+        totals=Totals(lambda: _totals(api)),
+        summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
+    )
+    for run in (lambda: _connect(engine), feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run):
+        _start_task(stack, run)
+    return api
+
+
+def _start_task(stack: AsyncExitStack, run: Callable[[], Any]) -> None:
+    task = asyncio.create_task(run())
+
+    async def stop() -> None:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    task.add_done_callback(_log_death)
+    stack.push_async_callback(stop)
+
+
+def _log_death(task: asyncio.Task[None]) -> None:
+    """A background task never ends by itself; if it does, that is a defect and everybody shall see it."""
+    if not task.cancelled() and task.exception() is not None:
+        log.critical("task_died", exc_info=task.exception())
+
+
+async def _connect(engine: EngineClient) -> None:
+    """Start the client; it reconnects by itself from then on."""
+    try:
+        await engine.connect()
+    except Refusal:
+        log.warning("engine_away")
+
+
+async def _load_delegate(api: Api, account: bytes, key: bytes) -> Delegate | None:
+    async with api.reading() as connection:
+        row = await delegates.latest(connection, api.domain.chain_id, account, key)
+    return None if row is None or row.kind != "added" else Delegate(int(row.markets), row.expiry)
+
+
+async def _position(api: Api) -> Position:
+    async with api.reading() as connection:
+        return await positions.read(connection, api.domain.chain_id)
+
+
+async def _totals(api: Api) -> Counts:
+    async with api.reading() as connection:
+        row = await trades.totals(connection, api.domain.chain_id)
+        return row, await trades.mismatches(connection, api.domain.chain_id)
+
+
+async def _summary(api: Api, market: Market, interval: str) -> dict[str, Any]:
+    """A ticker, or the latest two candles; without what changes when nothing has happened."""
+    if not interval:
+        ticker = to_builtins(await market_service.ticker(api, market))
+        return {"ticker": {name: value for name, value in ticker.items() if name not in _POSITIONS}}
+    page = await market_service.candle_page(api, market, interval, None, None, 2)
+    return {"candles": to_builtins(page.candles)}
+
+
+_POSITIONS = frozenset({"seq", "journal_seq", "indexed_block", "finalized_block"})

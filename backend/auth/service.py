@@ -1,0 +1,115 @@
+"""Sign-in with Ethereum (https://eips.ethereum.org/EIPS/eip-4361): the message names this site, this chain and
+a nonce of ours that works once; the session it earns may read, never write."""
+
+import secrets
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+from siwe import SiweMessage
+
+from backend.auth import schemas
+from backend.context import Api, now_ms
+from backend.deps import token_hash
+from backend.signatures import recover, wrong_signature
+from backend.wire import address_of
+from exchange.database import sessions
+from exchange.domain.eip712 import keccak
+from exchange.domain.errors import ErrorCode, Refusal
+
+NONCE_MS = 300_000
+
+
+async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
+    """A fresh nonce, and the other two things the message must say."""
+    nonce, now = secrets.token_hex(12), now_ms()
+    async with api.writing() as connection:
+        await sessions.add_nonce(connection, nonce, now, now + NONCE_MS)
+    return schemas.NonceAnswer(
+        nonce=nonce, domain=_domain(api, host), chain_id=api.domain.chain_id, expires_at=now + NONCE_MS
+    )
+
+
+async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.LoginAnswer:
+    """Check the message and open a session. The nonce is used up by the attempt, whatever its outcome."""
+    message = _parse(request.message)
+    now = now_ms()
+    async with api.writing() as connection:
+        known = await sessions.use_nonce(connection, message.nonce, now)
+    if not known:
+        raise _refuse("nonce", "the nonce is unknown, used or too old: ask for a new one at /v1/auth/nonce")
+    _check(api, host, message, request, now)
+    token = secrets.token_urlsafe(32)
+    expires_at = now + api.settings.session_seconds * 1_000
+    async with api.writing() as connection:
+        await sessions.add_session(connection, token_hash(token), address_of(message.address), now, expires_at)
+    return schemas.LoginAnswer(token=token, address=message.address, expires_at=expires_at)
+
+
+async def logout(api: Api, token: str) -> schemas.LogoutAnswer:
+    """End a session."""
+    async with api.writing() as connection:
+        await sessions.end_session(connection, token_hash(token))
+    return schemas.LogoutAnswer(ended=True)
+
+
+def _parse(text: str) -> SiweMessage:
+    """The message; it must be exactly as EIP-4361 writes it, so that what was signed is what is read."""
+    try:
+        message = SiweMessage.from_message(text, abnf=False)
+        exact = message.prepare_message() == text
+    except ValidationError as error:
+        raise _malformed(error.errors()[0]["msg"]) from None
+    except (ValueError, TypeError) as error:
+        raise _malformed(str(error)) from None
+    if not exact:
+        raise _malformed("it is not written as the standard says")
+    return message
+
+
+def _malformed(reason: str) -> Refusal:
+    return Refusal(ErrorCode.malformed, f"message is not an EIP-4361 message: {reason[:200]}", "message")
+
+
+def _refuse(part: str, reason: str) -> Refusal:
+    return Refusal(ErrorCode.unauthenticated, reason, "message", {"part": part})
+
+
+def _check(api: Api, host: str, message: SiweMessage, request: schemas.LoginRequest, now: int) -> None:
+    if message.domain not in _domains(api):
+        raise _refuse("domain", f"the message must be for {_domain(api, host)}, not {message.domain[:80]}")
+    if message.chain_id != api.domain.chain_id:
+        raise Refusal(
+            ErrorCode.wrong_chain,
+            f"the message must be for chain {api.domain.chain_id}",
+            "message",
+            {"chain_id": api.domain.chain_id},
+        )
+    _check_times(message, now)
+    text = request.message.encode()
+    digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)
+    if recover(digest, bytes.fromhex(request.signature[2:])) != address_of(message.address):
+        raise wrong_signature("the key of another account made it")
+
+
+def _check_times(message: SiweMessage, now: int) -> None:
+    if message.expiration_time is not None and _milliseconds(message.expiration_time) <= now:
+        raise Refusal(ErrorCode.expired, "the message has expired: sign a new one", "message")
+    if message.not_before is not None and _milliseconds(message.not_before) > now:
+        raise _refuse("not_before", "the message is not valid yet")
+
+
+def _milliseconds(text: str) -> int:
+    moment = datetime.fromisoformat(text)
+    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
+
+
+def _domains(api: Api) -> tuple[str, ...]:
+    """The names under which this site is known; a proxy under another name cannot collect sign-ins."""
+    if api.settings.domain is not None:
+        return (api.settings.domain,)
+    return tuple(f"{name}:{api.settings.port}" for name in (api.settings.host, "127.0.0.1", "localhost"))
+
+
+def _domain(api: Api, host: str) -> str:
+    known = _domains(api)
+    return host if host in known else known[0]

@@ -1,0 +1,57 @@
+"""What endpoints ask for: the worker's parts, and who is signed in."""
+
+from hashlib import sha256
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from backend.context import Api, now_ms
+from exchange.database import sessions
+from exchange.domain.errors import ErrorCode, Refusal
+
+MAX_PAGE = 500
+
+_bearer = HTTPBearer(auto_error=False, description="The token of POST /v1/auth/login")
+
+
+def get_api(request: Request) -> Api:
+    """The worker's parts."""
+    api: Api = request.app.state.api
+    return api
+
+
+ApiDep = Annotated[Api, Depends(get_api)]
+Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+
+
+def token_hash(token: str) -> bytes:
+    """What is stored of a token."""
+    return sha256(token.encode()).digest()
+
+
+async def session_address(api: Api, token: str) -> bytes:
+    """The address of a live session. Refuses an unknown or ended one."""
+    digest = token_hash(token)
+    async with api.reading() as connection:
+        found = await sessions.find_session(connection, digest)
+    if found is None or found[1] <= now_ms():
+        raise Refusal(ErrorCode.unauthenticated, "the session is unknown or has ended: sign in again")
+    api.limits.session.take(digest)
+    return found[0]
+
+
+async def get_address(api: ApiDep, bearer: Bearer) -> bytes:
+    """The address that is signed in."""
+    if bearer is None:
+        raise Refusal(
+            ErrorCode.unauthenticated, "sign in at /v1/auth/login and send Authorization: Bearer <token>", None
+        )
+    return await session_address(api, bearer.credentials)
+
+
+AddressDep = Annotated[bytes, Depends(get_address)]
+Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many rows")]
+Before = Annotated[
+    int | None, Query(ge=0, le=(1 << 63) - 1, description="page on: `next_before` of the page before this one")
+]

@@ -1,0 +1,1 @@
+"""Markets and market data: rules, book, trades, candles, ticker."""

@@ -1,0 +1,1 @@
+"""Signed orders and cancels, and what became of them."""

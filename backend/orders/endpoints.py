@@ -1,0 +1,114 @@
+"""`/v1/orders`: signed orders and cancels in, orders out."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from backend.deps import AddressDep, ApiDep, Before, Limit
+from backend.openapi import answers, takes
+from backend.orders import schemas, service, views
+from backend.wire import decode, json_response
+
+router = APIRouter(prefix="/v1/orders", tags=["orders"])
+
+_place = msgspec.json.Decoder(schemas.PlaceOrder)
+_preview = msgspec.json.Decoder(schemas.OrderFields)
+_cancel = msgspec.json.Decoder(schemas.CancelOrder)
+_cancel_all = msgspec.json.Decoder(schemas.CancelAll)
+
+_DOMAIN = {"chain_id": 31337, "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3"}
+_SIGNATURE = "0x" + "11" * 64 + "1b"
+_ACCOUNT = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_FIELDS: dict[str, Any] = {
+    "account": _ACCOUNT,
+    "market": 1,
+    "side": "buy",
+    "price": "1000000",
+    "quantity": "10",
+    "nonce": "1",
+    "expiry": 1_800_000_000,
+    "max_fee_bps": 10,
+    "terms": "0",
+}
+_ACK = {
+    "seq": 4711,
+    "at": 1_790_000_000_000,
+    "order_id": 4711,
+    "order_hash": "0x" + "ab" * 32,
+    "duplicate": False,
+}
+
+
+@router.post(
+    "",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example=_ACK),
+    openapi_extra=takes(
+        schemas.PlaceOrder,
+        {**_FIELDS, **_DOMAIN, "signature": _SIGNATURE, "scheme": "account", "client_order_id": "grid-17"},
+    ),
+    response_class=Response,
+)
+async def place_order(api: ApiDep, request: Request) -> Response:
+    """Place a signed order. The answer comes when it is durable in the journal; sending it again is harmless."""
+    body = decode(_place, await request.body())
+    return json_response(await service.place(api, body))
+
+
+@router.post(
+    "/preview",
+    responses=answers(schemas.Preview, 400, 404, 413),
+    openapi_extra=takes(schemas.OrderFields, _FIELDS),
+    response_class=Response,
+)
+async def preview_order(api: ApiDep, request: Request) -> Response:
+    """What an order would cost at worst, and what it would meet in the book now. Unsigned; changes nothing."""
+    return json_response(service.preview(api, decode(_preview, await request.body())))
+
+
+@router.post(
+    "/cancel",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example={**_ACK, "order_id": None, "order_hash": None}),
+    openapi_extra=takes(schemas.CancelOrder, {**_DOMAIN, "account": _ACCOUNT, "nonce": "1", "signature": _SIGNATURE}),
+    response_class=Response,
+)
+async def cancel_order(api: ApiDep, request: Request) -> Response:
+    """Cancel the open order on a nonce (EIP-712 `Cancel`)."""
+    return json_response(await service.cancel(api, decode(_cancel, await request.body())))
+
+
+@router.post(
+    "/cancel-all",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example={**_ACK, "order_id": None, "order_hash": None}),
+    openapi_extra=takes(
+        schemas.CancelAll, {**_DOMAIN, "account": _ACCOUNT, "min_nonce": "1000", "signature": _SIGNATURE}
+    ),
+    response_class=Response,
+)
+async def cancel_all_orders(api: ApiDep, request: Request) -> Response:
+    """Cancel every order below a nonce, and refuse such nonces for ever (EIP-712 `CancelAll`)."""
+    return json_response(await service.cancel_all(api, decode(_cancel_all, await request.body())))
+
+
+@router.get("", responses=answers(schemas.OrderPage, 401, 404), response_class=Response)
+async def list_orders(
+    api: ApiDep,
+    address: AddressDep,
+    market: Annotated[str | None, Query(max_length=40, description="a market's id or symbol")] = None,
+    status: Annotated[Literal["open", "filled", "cancelled", "expired", "rejected"] | None, Query()] = None,
+    before: Before = None,
+    limit: Limit = 100,
+) -> Response:
+    """Your orders, latest first."""
+    return json_response(await views.order_page(api, address, market, status, before, limit))
+
+
+@router.get("/{order}", responses=answers(schemas.OrderAnswer, 401, 404), response_class=Response)
+async def get_order(
+    api: ApiDep,
+    address: AddressDep,
+    order: Annotated[str, Path(max_length=66, description="an order's id, its hash, or `client:` and your own id")],
+) -> Response:
+    """One of your orders."""
+    return json_response(await views.one_order(api, address, order))

@@ -1,0 +1,156 @@
+"""Shapes of order entry: msgspec structs, because this is the hot path of REST and stream alike."""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from backend.wire import Digits, HexAddress, HexSignature
+
+SideName = Literal["buy", "sell", "buy_quote"]
+SIDE_NAMES: dict[int, SideName] = {0: "buy", 1: "sell", 2: "buy_quote"}
+SchemeName = Literal["account", "delegate", "bulk"]
+
+ClientOrderId = Annotated[
+    str,
+    msgspec.Meta(
+        pattern=r"^[0-9A-Za-z_.:\-]{0,64}$(?!\n)",
+        description="your own id, up to 64 characters; sending it again with the same order does nothing twice",
+        examples=["grid-17"],
+    ),
+]
+Seconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40, description="unix seconds")]
+Word32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
+ChainId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1, description="EIP-155 chain id", examples=[31337])]
+Bps = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1, description="basis points", examples=[10])]
+
+
+class OrderFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """The fields of an order as it is signed (EIP-712 `Order`)."""
+
+    account: HexAddress
+    market: Word32
+    side: SideName
+    price: Digits
+    """Quote ledger units per lot; the worst price of a market order."""
+    quantity: Digits
+    """Lots (quote ledger units for `buy_quote`)."""
+    nonce: Digits
+    """Below 2**48; plus 2**63 for a single-fill order."""
+    expiry: Seconds
+    max_fee_bps: Bps
+    trigger_price: Digits = "0"
+    terms: Digits = "0"
+    """The packed 128-bit terms: time in force, post only, self-trade mode and so on."""
+
+
+class PlaceOrder(OrderFields, kw_only=True):
+    """A signed order. `chain_id` and `contract` say for which domain it was signed."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    signature: HexSignature
+    scheme: SchemeName = "account"
+    client_order_id: ClientOrderId = ""
+
+
+class CancelOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A signed EIP-712 `Cancel`: the open order of `account` on `nonce`."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    account: HexAddress
+    nonce: Digits
+    signature: HexSignature
+
+
+class CancelAll(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A signed EIP-712 `CancelAll`: every order below `min_nonce`, and such nonces are refused for ever."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    account: HexAddress
+    min_nonce: Digits
+    signature: HexSignature
+
+
+class Ack(msgspec.Struct, kw_only=True):
+    """The command is durable in the journal at `seq`, at `at` (milliseconds)."""
+
+    seq: int
+    at: int
+    order_id: int | None
+    """The order's id, which is the sequence number of its placement."""
+    order_hash: str | None
+    """The EIP-712 digest of the order."""
+    duplicate: bool
+    """The same order was placed before: nothing happened a second time."""
+
+
+class Preview(msgspec.Struct, kw_only=True):
+    """What an order would cost at worst and what it would meet in the book now. Amounts are ledger units."""
+
+    market: int
+    side: SideName
+    maker_fee_bps: int
+    taker_fee_bps: int
+    notional: str
+    """`price` times `quantity`."""
+    worst_fee: str
+    """The highest fee that can be charged, at the rates of now."""
+    holds_asset: int
+    """The asset that is held while the order works."""
+    holds_amount: str
+    fills_now: str
+    """Lots that would be taken from the book at once."""
+    fills_now_quote: str
+    fills_now_fee: str
+    book_seq: int
+
+
+class OrderView(msgspec.Struct, kw_only=True):
+    """An order and what became of it. `status` is `open`, `filled` or `cancelled`; `close_reason` says why."""
+
+    order_id: int
+    order_hash: str
+    client_order_id: str
+    account: str
+    market: int
+    side: SideName
+    price: str
+    quantity: str
+    filled: str
+    remaining: str
+    nonce: str
+    expiry: int
+    trigger_price: str
+    max_fee_bps: int
+    terms: str
+    time_in_force: str
+    post_only: bool
+    scheme: str
+    signer: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+    status: str
+    close_reason: str | None
+    created_at: int
+    closed_at: int | None
+
+
+class OrderPage(msgspec.Struct, kw_only=True):
+    """Orders, latest first, as far as the journal is mirrored (`journal_seq`)."""
+
+    orders: list[OrderView]
+    next_before: int | None
+    journal_seq: int
+    indexed_block: int
+    finalized_block: int
+
+
+class OrderAnswer(msgspec.Struct, kw_only=True):
+    """One order, as far as the journal is mirrored (`journal_seq`)."""
+
+    order: OrderView
+    journal_seq: int
+    indexed_block: int
+    finalized_block: int

@@ -1,0 +1,174 @@
+"""What happens to a signed command: checked here, decided by the engine.
+
+The worker checks what needs no state: shape, domain, digest, key recovery, the delegate's scope. Then
+the engine decides, journals and acknowledges; its refusals pass through unchanged.
+"""
+
+from time import perf_counter
+
+from backend.context import Api
+from backend.orders import schemas
+from backend.signatures import recover, wrong_signature
+from backend.stream.book import ASK, BID
+from backend.wire import address_of, checksum, hexed, integer
+from exchange.domain.amount import MAX_AMOUNT, fee_of
+from exchange.domain.eip712 import Scheme
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
+from exchange.engine import commands
+
+_SIDES = {side.name: int(side) for side in Side}
+_MAX_FEE_BPS = (1 << 16) - 1
+
+
+def order_of(body: schemas.OrderFields) -> Order:
+    """The order in a request; refuses numbers that do not fit the signed type, by field."""
+    if body.max_fee_bps > _MAX_FEE_BPS:
+        raise Refusal(
+            ErrorCode.fee_cap_out_of_range,
+            f"max_fee_bps must be at most {_MAX_FEE_BPS}",
+            "max_fee_bps",
+            {"max": _MAX_FEE_BPS},
+        )
+    order = Order(
+        address_of(body.account),
+        body.market,
+        _SIDES[body.side],
+        integer(body.price, "price"),
+        integer(body.quantity, "quantity"),
+        nonce_of(body.nonce, "nonce"),
+        body.expiry,
+        integer(body.trigger_price, "trigger_price"),
+        body.max_fee_bps,
+        integer(body.terms, "terms", 128),
+    )
+    try:
+        Terms.unpack(order.terms)
+    except ValueError as error:
+        raise Refusal(ErrorCode.unsupported_terms, str(error), "terms") from None
+    return order
+
+
+def nonce_of(text: str, field: str) -> int:
+    """A nonce: below 2**48, with or without the single-fill bit."""
+    value = int(text)
+    if value >> 64 or value & ~SINGLE_FILL >= NONCE_LIMIT:
+        raise Refusal(
+            ErrorCode.nonce_out_of_range, f"{field} must be below 2**48, apart from the single-fill bit 2**63", field
+        )
+    return value
+
+
+async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
+    """Check a signed order and hand it to the engine; the answer comes when it is durable."""
+    api.check_domain(body.chain_id, address_of(body.contract))
+    order = order_of(body)
+    if order.market not in api.feed.books:
+        raise Refusal(ErrorCode.unknown_market, f"there is no market {order.market}: see /v1/markets", "market")
+    order_hash = api.domain.order_hash(order)
+    signature = bytes.fromhex(body.signature[2:])
+    signer = recover(order_hash, signature)
+    scheme = await _check_signer(api, body.scheme, order, signer)
+    api.limits.account_writes.take(order.account)
+    command = commands.PlaceOrder(order, order_hash, scheme, signature, signer, body.client_order_id)
+    return await _submit(api, "place", command, order_hash)
+
+
+async def _check_signer(api: Api, scheme: str, order: Order, signer: bytes) -> int:
+    if scheme == "bulk":
+        raise Refusal(ErrorCode.unknown_scheme, "scheme must be account or delegate: bulk is not open yet", "scheme")
+    if scheme == "account":
+        check_account(order.account, signer)
+        return int(Scheme.account)
+    await api.delegates.check(order.account, signer, order.market, order.expiry)
+    return int(Scheme.delegate)
+
+
+def check_account(account: bytes, signer: bytes) -> None:
+    """Refuse a signature that the account's own key did not make."""
+    if signer != account:
+        raise wrong_signature(
+            f"the key of {checksum(signer)} made it, over these fields, and not that of {checksum(account)}"
+        )
+
+
+async def cancel(api: Api, body: schemas.CancelOrder) -> schemas.Ack:
+    """Cancel the open order on a nonce; signed by the account or a live delegate."""
+    account = address_of(body.account)
+    nonce = nonce_of(body.nonce, "nonce")
+    signer, signature = await _cancel_signer(api, body, "Cancel", {"account": account, "nonce": nonce})
+    return await _submit(api, "cancel", commands.CancelOrder(account, nonce, signature, signer))
+
+
+async def cancel_all(api: Api, body: schemas.CancelAll) -> schemas.Ack:
+    """Cancel every order below a nonce; signed by the account or a live delegate."""
+    account = address_of(body.account)
+    minimum = nonce_of(body.min_nonce, "min_nonce")
+    signer, signature = await _cancel_signer(api, body, "CancelAll", {"account": account, "min_nonce": minimum})
+    return await _submit(api, "cancel_all", commands.CancelAll(account, minimum, signature, signer))
+
+
+async def _cancel_signer(
+    api: Api, body: schemas.CancelOrder | schemas.CancelAll, kind: str, message: dict[str, int | bytes]
+) -> tuple[bytes, bytes]:
+    api.check_domain(body.chain_id, address_of(body.contract))
+    signature = bytes.fromhex(body.signature[2:])
+    signer = recover(api.domain.hash(kind, message), signature)
+    account = address_of(body.account)
+    if signer != account:
+        if not await api.delegates.known(account, signer):
+            check_account(account, signer)
+        await api.delegates.check(account, signer, None, None)
+    api.limits.account_writes.take(account)
+    return signer, signature
+
+
+async def _submit(
+    api: Api,
+    kind: str,
+    command: commands.PlaceOrder | commands.CancelOrder | commands.CancelAll,
+    order_hash: bytes | None = None,
+) -> schemas.Ack:
+    started = perf_counter()
+    try:
+        ack = await api.engine.submit(command)
+    except Refusal as refusal:
+        api.metrics.commands.labels(kind, refusal.code.value).inc()
+        raise
+    api.metrics.commands.labels(kind, "ok").inc()
+    api.metrics.command_seconds.observe(perf_counter() - started)
+    return schemas.Ack(
+        seq=ack.seq,
+        at=ack.at_ms,
+        order_id=ack.order_id,
+        order_hash=None if order_hash is None else hexed(order_hash),
+        duplicate=ack.duplicate,
+    )
+
+
+def preview(api: Api, body: schemas.OrderFields) -> schemas.Preview:
+    """Worst cost and fee of an order, and what it would meet in the book of now. Nothing is reserved."""
+    order = order_of(body)
+    market = api.feed.market(order.market)
+    book = api.feed.books[order.market]
+    selling = order.side == Side.sell
+    lots, quote = book.walk(BID if selling else ASK, order.price, order.quantity)
+    notional = order.price * order.quantity
+    if notional > MAX_AMOUNT:
+        raise Refusal(ErrorCode.amount_out_of_range, "price times quantity must be below 2**63", "quantity")
+    worst_fee = fee_of(notional, max(market.maker_fee_bps, market.taker_fee_bps))
+    holds = order.quantity * market.lot_size if selling else notional + worst_fee
+    return schemas.Preview(
+        market=order.market,
+        side=body.side,
+        maker_fee_bps=market.maker_fee_bps,
+        taker_fee_bps=market.taker_fee_bps,
+        notional=str(notional),
+        worst_fee=str(worst_fee),
+        holds_asset=market.base_asset if selling else market.quote_asset,
+        holds_amount=str(holds),
+        fills_now=str(lots),
+        fills_now_quote=str(quote),
+        fills_now_fee=str(fee_of(quote, market.taker_fee_bps)),
+        book_seq=book.seq,
+    )

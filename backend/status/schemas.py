@@ -1,0 +1,135 @@
+"""Shapes of what the exchange is and how it is."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from backend.accounts.schemas import Mirrored
+
+
+class DomainView(BaseModel):
+    """The EIP-712 domain of every message that is signed for this exchange."""
+
+    name: str
+    version: str
+    chainId: int = Field(examples=[31337])  # noqa: N815 - the standard's own name
+    verifyingContract: str  # noqa: N815
+
+
+class TypeMember(BaseModel):
+    """One field of an EIP-712 type."""
+
+    name: str
+    type: str
+
+
+class TokenView(BaseModel):
+    """A token: `unit` token units make one ledger unit of its asset."""
+
+    token_id: int
+    asset_id: int
+    symbol: str
+    address: str
+    decimals: int
+    unit: str
+
+
+class AssetView(BaseModel):
+    """What balances count, with the decimals of a ledger unit."""
+
+    asset_id: int
+    symbol: str
+    decimals: int
+
+
+class WindowsView(BaseModel):
+    """The contract's fixed times, in seconds."""
+
+    delay: int
+    grace: int
+    claim_window: int
+    timelock: int
+    pause_max: int
+    silence: int
+
+
+class MarketInfo(BaseModel):
+    """A market's rules, as in `/v1/markets`."""
+
+    market_id: int
+    symbol: str
+    base_asset: int
+    quote_asset: int
+    lot_size: str
+    tick_size: str
+    min_notional: str
+    band_bps: int
+    reference_price: str
+    maker_fee_bps: int
+    taker_fee_bps: int
+    status: str
+
+
+class LimitsView(BaseModel):
+    """What one client may ask."""
+
+    body_bytes: int
+    frame_bytes: int
+    requests_per_second: int
+    writes_per_second: int
+    connections_per_address: int
+    subscriptions_per_connection: int
+
+
+class ExchangeView(Mirrored):
+    """Everything a client needs before its first order."""
+
+    name: str
+    chain_id: int
+    contract: str
+    deployed_at_block: int
+    fee_account: str
+    operator: str
+    co_signer: str
+    domain: DomainView
+    types: dict[str, list[TypeMember]]
+    assets: list[AssetView]
+    tokens: list[TokenView]
+    markets: list[MarketInfo]
+    windows: WindowsView
+    credit_confirmations: int
+    final_confirmations: int
+    limits: LimitsView
+    server_time: int = Field(description="milliseconds")
+
+
+class StatusView(Mirrored):
+    """How far everything is. `block` is null while the chain node is away."""
+
+    status: Literal["ok", "degraded"]
+    problems: dict[str, str]
+    block: int | None
+    lag: int | None = Field(description="blocks by which the mirror is behind the chain")
+    engine_seq: int = Field(description="journal sequence of the engine as this worker sees it")
+    batches: int
+    batches_settled: int
+    batches_final: int
+    trades: int
+    trades_settled: int
+    trades_reversed: int
+    mismatches: int = Field(description="recent batches whose chain and journal differ; 0 is healthy")
+    connections: int
+    server_time: int
+
+
+class HealthView(BaseModel):
+    """The process is alive."""
+
+    status: Literal["ok"] = "ok"
+
+
+class ReadyView(BaseModel):
+    """All parts answer and none lags."""
+
+    status: Literal["ready", "not_ready"]
+    problems: dict[str, str]

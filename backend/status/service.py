@@ -1,0 +1,86 @@
+"""What the exchange is, and how it is."""
+
+from dataclasses import asdict
+
+import msgspec
+
+from backend.context import Api, now_ms
+from backend.markets.service import market_view
+from backend.status import schemas
+from exchange.database import positions
+from exchange.domain.deployment import checksum
+from exchange.domain.eip712 import TYPES, VERSION
+
+
+async def exchange_view(api: Api) -> schemas.ExchangeView:
+    """The deployment, with fees and market status as they are now."""
+    there = api.deployment
+    async with api.reading() as connection:
+        position = await positions.read(connection, there.chain_id)
+    symbols = {asset.asset_id: asset.symbol for asset in there.assets}
+    limits = api.settings.limits
+    return schemas.ExchangeView(
+        name=there.domain_name,
+        chain_id=there.chain_id,
+        contract=checksum(api.domain.contract),
+        deployed_at_block=there.block_number,
+        fee_account=there.fee_account,
+        operator=there.operator,
+        co_signer=there.co_signer,
+        domain=schemas.DomainView(
+            name=api.domain.name,
+            version=VERSION,
+            chainId=api.domain.chain_id,
+            verifyingContract=checksum(api.domain.contract),
+        ),
+        types={
+            name: [schemas.TypeMember(name=field, type=kind) for field, kind in fields]
+            for name, fields in TYPES.items()
+        },
+        assets=[schemas.AssetView(**asdict(asset)) for asset in there.assets],
+        tokens=[
+            schemas.TokenView(
+                token_id=token.token_id,
+                asset_id=token.asset_id,
+                symbol=symbols[token.asset_id],
+                address=token.address,
+                decimals=token.decimals,
+                unit=str(token.unit),
+            )
+            for token in there.tokens
+        ],
+        markets=[schemas.MarketInfo(**msgspec.structs.asdict(market_view(api, m))) for m in there.markets],
+        windows=schemas.WindowsView(**asdict(there.windows)),
+        credit_confirmations=api.chain.credit_confirmations,
+        final_confirmations=api.chain.final_confirmations,
+        limits=schemas.LimitsView(
+            **{name: getattr(limits, name) for name in schemas.LimitsView.model_fields},
+        ),
+        server_time=now_ms(),
+        indexed_block=position.indexed_block,
+        finalized_block=position.finalized_block,
+        journal_seq=position.journal_seq,
+    )
+
+
+async def status_view(api: Api) -> schemas.StatusView:
+    """How far everything is."""
+    sample = await api.watch.latest()
+    async with api.reading() as connection:
+        position = await positions.read(connection, api.domain.chain_id)
+    counts, mismatches = await api.totals.read()
+    problems = api.watch.problems(sample)
+    return schemas.StatusView(
+        status="degraded" if problems or mismatches else "ok",
+        problems=problems,
+        block=sample.block,
+        lag=None if sample.block is None else max(0, sample.block - position.indexed_block),
+        engine_seq=api.feed.seq,
+        mismatches=mismatches,
+        connections=api.limits.connections.total,
+        server_time=now_ms(),
+        indexed_block=position.indexed_block,
+        finalized_block=position.finalized_block,
+        journal_seq=position.journal_seq,
+        **counts._mapping,
+    )

@@ -1,0 +1,103 @@
+"""How the other parts are, sampled once a second: what `/readyz` and `/v1/status` answer from."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from time import monotonic
+
+import structlog
+
+from exchange.chain.rpc import ChainError, Rpc
+from exchange.database.positions import Position
+from exchange.domain.errors import Refusal
+
+log = structlog.get_logger()
+
+PERIOD_SECONDS = 1.0
+STALE_SECONDS = 5.0
+JOURNAL_LAG_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """`position` is None while the database is away, `block` while the chain node is; `at` is monotonic."""
+
+    at: float
+    position: Position | None
+    block: int | None
+    engine_seq: int
+    engine_ready: bool
+
+
+class Watch:
+    """`read_position` asks the database, `engine` says (journal sequence, follows the engine)."""
+
+    def __init__(
+        self,
+        rpc: Rpc,
+        read_position: Callable[[], Awaitable[Position]],
+        engine: Callable[[], tuple[int, bool]],
+        lag_blocks: int,
+    ) -> None:
+        self._rpc = rpc
+        self._read_position = read_position
+        self._engine = engine
+        self._lag_blocks = lag_blocks
+        self._samples: deque[Sample] = deque(maxlen=60)
+
+    async def run(self) -> None:
+        """Sample until cancelled."""
+        while True:
+            await self.sample()
+            await asyncio.sleep(PERIOD_SECONDS)
+
+    async def sample(self) -> Sample:
+        """Look at everything once."""
+        seq, ready = self._engine()
+        position, block = await asyncio.gather(self._position(), self._block())
+        sample = Sample(monotonic(), position, block, seq, ready)
+        self._samples.append(sample)
+        return sample
+
+    async def latest(self) -> Sample:
+        """The last sample, or a new one when it is older than two periods."""
+        if self._samples and monotonic() - self._samples[-1].at < 2 * PERIOD_SECONDS:
+            return self._samples[-1]
+        return await self.sample()
+
+    async def _position(self) -> Position | None:
+        try:
+            return await asyncio.wait_for(self._read_position(), STALE_SECONDS)
+        except (Refusal, TimeoutError) as error:
+            log.warning("database_away", reason=str(error))
+            return None
+
+    async def _block(self) -> int | None:
+        try:
+            return await asyncio.wait_for(self._rpc.block_number(), STALE_SECONDS)
+        except (ChainError, TimeoutError, OSError) as error:
+            log.warning("chain_away", reason=str(error))
+            return None
+
+    def problems(self, sample: Sample) -> dict[str, str]:
+        """What is wrong, by part; empty when all is well."""
+        found: dict[str, str] = {}
+        if not sample.engine_ready:
+            found["engine"] = "the engine does not answer"
+        if sample.block is None:
+            found["chain"] = "the chain node does not answer"
+        if sample.position is None:
+            found["database"] = "the database does not answer"
+            return found
+        if self._journal_lags(sample.position.journal_seq):
+            found["projector"] = f"the journal is at {sample.engine_seq}, its mirror at {sample.position.journal_seq}"
+        if sample.block is not None and sample.block - sample.position.indexed_block > self._lag_blocks:
+            found["indexer"] = f"the chain is at {sample.block}, its mirror at {sample.position.indexed_block}"
+        return found
+
+    def _journal_lags(self, journal_seq: int) -> bool:
+        """Whether the mirror has yet to reach where the journal was some seconds ago."""
+        limit = monotonic() - JOURNAL_LAG_SECONDS
+        past = [sample.engine_seq for sample in self._samples if sample.at <= limit]
+        return bool(past) and past[-1] > journal_seq

@@ -1,0 +1,1 @@
+"""The WebSocket: market data, account events and pipelined order entry."""

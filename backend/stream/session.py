@@ -1,0 +1,170 @@
+"""One stream connection: reads requests, answers each by its id, and carries the channels it listens to.
+
+Requests are read one after another and commands are pipelined: a command reaches the engine in the order
+in which it came, and its answer leaves when it is durable. A client with too many open requests is not
+read further until some are answered; one that does not read is cut off (close code 4008).
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Coroutine
+
+import msgspec
+import structlog
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from backend.context import Api
+from backend.deps import session_address
+from backend.errors import internal
+from backend.orders import service as orders
+from backend.orders.schemas import Ack
+from backend.stream import schemas
+from backend.stream.outbox import Outbox, SlowReader
+from backend.stream.subscriptions import Subscriptions
+from backend.wire import decode
+from exchange.domain.errors import Refusal
+
+log = structlog.get_logger()
+
+CLOSE_SLOW_READER = 4008
+CLOSE_GOING_AWAY = 1001
+
+_requests: msgspec.json.Decoder[schemas.Request] = msgspec.json.Decoder(schemas.Request)
+_ids = msgspec.json.Decoder(schemas.OnlyId)
+_encode = msgspec.json.Encoder().encode
+_NESTED = ("order.", "cancel.", "cancel_all.")
+
+
+class Session:
+    """Runs one accepted connection from `address` to its end."""
+
+    def __init__(self, api: Api, websocket: WebSocket, address: str) -> None:
+        self._api = api
+        self._websocket = websocket
+        self._ip = address
+        self._account: bytes | None = None
+        limits = api.settings.limits
+        self._outbox = Outbox(limits.queued_messages, limits.stalled_seconds)
+        self._subscriptions = Subscriptions(api, self._outbox)
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Read and write until either ends."""
+        reader = asyncio.create_task(self._read())
+        writer = asyncio.create_task(self._outbox.drain(self._websocket))
+        try:
+            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
+            if writer.done() and isinstance(writer.exception(), SlowReader):
+                self._api.metrics.slow.inc()
+                await self._close(CLOSE_SLOW_READER, "slow_reader: you do not read as fast as you subscribed")
+        finally:
+            self._subscriptions.leave_all()
+            for task in (reader, writer, *self._tasks):
+                task.cancel()
+            await asyncio.gather(reader, writer, *self._tasks, return_exceptions=True)
+
+    async def _close(self, code: int, reason: str) -> None:
+        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
+            await self._websocket.close(code, reason)
+
+    async def _read(self) -> None:
+        while True:
+            await self._outbox.room()
+            message = await self._websocket.receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            self._outbox.begin()
+            await self._answer(text if text is not None else message["bytes"])
+
+    async def _answer(self, text: str | bytes) -> None:
+        """Answer one message; commands go on in the background."""
+        try:
+            request = decode(_requests, text)
+        except Refusal as refusal:
+            self._refuse(_id_of(text), refusal)
+            return
+        try:
+            command = self._command(request)
+            if command is None:
+                self._api.limits.address.take(self._ip)
+                await self._serve(request)
+        except Refusal as refusal:
+            self._refuse(request.id, refusal)
+        except Exception:
+            log.exception("stream_request_failed", op=type(request).__name__)
+            self._refuse(request.id, internal())
+        else:
+            if command is not None:
+                self._start(request.id, command)
+            else:
+                self._outbox.end(_encode(schemas.Done(id=request.id, op=_OPS[type(request)])))
+
+    def _start(self, request_id: str, command: Coroutine[None, None, Ack]) -> None:
+        task = asyncio.create_task(self._acknowledge(request_id, command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _command(self, request: schemas.Request) -> Coroutine[None, None, Ack] | None:
+        if not isinstance(request, schemas.Place | schemas.Cancel | schemas.CancelEverything):
+            return None
+        self._api.limits.address_writes.take(self._ip)
+        match request:
+            case schemas.Place():
+                return orders.place(self._api, request.order)
+            case schemas.Cancel():
+                return orders.cancel(self._api, request.cancel)
+            case schemas.CancelEverything():
+                return orders.cancel_all(self._api, request.cancel_all)
+
+    async def _acknowledge(self, request_id: str, command: Awaitable[Ack]) -> None:
+        try:
+            ack = await command
+        except Refusal as refusal:
+            self._refuse(request_id, refusal)
+        except Exception:
+            log.exception("stream_command_failed")
+            self._refuse(request_id, internal())
+        else:
+            self._outbox.end(_encode(schemas.AckMessage(id=request_id, ack=ack)))
+
+    async def _serve(self, request: schemas.Request) -> None:
+        match request:
+            case schemas.Subscribe():
+                for name in request.channels:
+                    await self._subscriptions.add(name, self._account)
+            case schemas.Unsubscribe():
+                for name in request.channels:
+                    self._subscriptions.remove(name)
+            case schemas.Login():
+                self._account = await session_address(self._api, request.token)
+                self._subscriptions.remove_account()
+
+    def _refuse(self, request_id: str, refusal: Refusal) -> None:
+        error = refusal.as_dict()
+        if refusal.field is not None:
+            error["field"] = _short(refusal.field)
+        self._outbox.end(_encode(schemas.ErrorMessage(id=request_id, error=error)))
+
+
+_OPS: dict[type, str] = {
+    schemas.Subscribe: "subscribe",
+    schemas.Unsubscribe: "unsubscribe",
+    schemas.Login: "login",
+    schemas.Ping: "pong",
+}
+
+
+def _short(field: str) -> str:
+    """A field's name as in REST, without the object that wraps it on the stream."""
+    for prefix in _NESTED:
+        if field.startswith(prefix):
+            return field.removeprefix(prefix)
+    return field
+
+
+def _id_of(text: str | bytes) -> str:
+    try:
+        return _ids.decode(text).id
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""

@@ -1,0 +1,1 @@
+"""Signed withdrawals and transfers to the funding balance."""

@@ -1,0 +1,38 @@
+"""Sign-ins: challenges that are used once, and sessions known by the hash of their token only."""
+
+from sqlalchemy import delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from exchange.database.tables import session, siwe_nonce
+
+
+async def add_nonce(conn: AsyncConnection, nonce: str, now_ms: int, expires_at: int) -> None:
+    """Remember a challenge, and forget those that are too old."""
+    await conn.execute(delete(siwe_nonce).where(siwe_nonce.c.expires_at <= now_ms))
+    await conn.execute(siwe_nonce.insert().values(nonce=nonce, expires_at=expires_at))
+
+
+async def use_nonce(conn: AsyncConnection, nonce: str, now_ms: int) -> bool:
+    """Use up a challenge; False when it is unknown, used or too old."""
+    query = delete(siwe_nonce).where(siwe_nonce.c.nonce == nonce).returning(siwe_nonce.c.expires_at)
+    expires_at = await conn.scalar(query)
+    return expires_at is not None and expires_at > now_ms
+
+
+async def add_session(conn: AsyncConnection, token_hash: bytes, address: bytes, now_ms: int, expires_at: int) -> None:
+    """Remember a session, and forget those that ended."""
+    await conn.execute(delete(session).where(session.c.expires_at <= now_ms))
+    row = {"token_hash": token_hash, "address": address, "created_at": now_ms, "expires_at": expires_at}
+    await conn.execute(session.insert().values(row))
+
+
+async def find_session(conn: AsyncConnection, token_hash: bytes) -> tuple[bytes, int] | None:
+    """The address of a session and when it ends, in milliseconds; None for an unknown token."""
+    query = select(session.c.address, session.c.expires_at).where(session.c.token_hash == token_hash)
+    row = (await conn.execute(query)).one_or_none()
+    return None if row is None else (row.address, row.expires_at)
+
+
+async def end_session(conn: AsyncConnection, token_hash: bytes) -> None:
+    """Forget a session."""
+    await conn.execute(delete(session).where(session.c.token_hash == token_hash))
