@@ -17,13 +17,13 @@ from types import TracebackType
 from typing import Any, Self
 
 from bizzan.client import schemas
+from bizzan.client.exchange import Exchange
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, OrderBuilder
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import SignedOrder, Wallet
-from exchange.domain.deployment import Deployment, address_bytes, checksum
-from exchange.domain.instrument import Token
+from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.order import Side, TimeInForce
 
 WITHDRAWAL_SECONDS = 3_600
@@ -33,7 +33,7 @@ Message = dict[str, int | bytes]
 
 
 class BizzanClient:
-    """One wallet's access to the exchange. Use it as an async context manager: entering reads the deployment."""
+    """One wallet's access to the exchange. Use it as an async context manager: entering reads what the exchange is."""
 
     def __init__(
         self, base_url: str, wallet: Wallet, *, account: bytes | None = None, nonces: Nonces | None = None
@@ -44,8 +44,7 @@ class BizzanClient:
         self.base_url = base_url
         self.transport = Transport(base_url)
         self.nonces = nonces or Nonces(int(time.time() * 1_000))
-        self._deployment: Deployment | None = None
-        self._builders: dict[str, OrderBuilder] = {}
+        self._exchange: Exchange | None = None
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -58,36 +57,22 @@ class BizzanClient:
 
     async def connect(self) -> None:
         """Read what the exchange is: contract, assets, markets."""
-        document = await self.transport.get(schemas.Exchange, "/v1/exchange")
-        self._deployment = deployment = document.parse()
-        self._builders = {
-            market.symbol: OrderBuilder(
-                market, deployment.asset(market.base_asset), deployment.asset(market.quote_asset)
-            )
-            for market in deployment.markets
-        }
+        self._exchange = Exchange.parse(await self.transport.get(schemas.ExchangeRow, "/v1/exchange"))
 
     async def close(self) -> None:
         """Close the connections."""
         await self.transport.close()
 
     @property
-    def deployment(self) -> Deployment:
+    def exchange(self) -> Exchange:
         """The contract and what it lists; RuntimeError before `connect`."""
-        if self._deployment is None:
+        if self._exchange is None:
             raise RuntimeError("connect() first, or use the client as an async context manager")
-        return self._deployment
+        return self._exchange
 
     def market(self, symbol: str) -> OrderBuilder:
-        """The rules and units of a market such as `BTC/USDC`; KeyError when there is none."""
-        return self._builders[symbol]
-
-    def token(self, symbol: str) -> Token:
-        """The token that carries an asset on this chain; KeyError when there is none."""
-        for asset in self.deployment.assets:
-            if asset.symbol == symbol:
-                return self.deployment.token_of_asset(asset.asset_id)
-        raise KeyError(symbol)
+        """The rules and units of a market such as `BTC-USDC`; KeyError when there is none."""
+        return self.exchange.markets[symbol]
 
     # orders
 
@@ -142,7 +127,7 @@ class BizzanClient:
             time_in_force=time_in_force,
             post_only=post_only,
         )
-        return self.wallet.sign_order(self.deployment.domain, order)
+        return self.wallet.sign_order(self.exchange.domain, order)
 
     async def place_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order that was signed before; doing so again is harmless."""
@@ -173,7 +158,7 @@ class BizzanClient:
 
     def cancel_body(self, nonce: int) -> dict[str, Any]:
         """A signed cancel as REST and stream take it."""
-        signature = self.wallet.sign(self.deployment.domain, "Cancel", {"account": self.account, "nonce": nonce})
+        signature = self.wallet.sign(self.exchange.domain, "Cancel", {"account": self.account, "nonce": nonce})
         return self._domain_fields() | {
             "account": self.text_account,
             "nonce": str(nonce),
@@ -184,7 +169,7 @@ class BizzanClient:
         """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""
         limit = max(self.nonces.next(), min_nonce or 0)
         values: Message = {"account": self.account, "min_nonce": limit}
-        signature = self.wallet.sign(self.deployment.domain, "CancelAll", values)
+        signature = self.wallet.sign(self.exchange.domain, "CancelAll", values)
         body = self._domain_fields() | {
             "account": self.text_account,
             "min_nonce": str(limit),
@@ -214,7 +199,7 @@ class BizzanClient:
     async def _move(
         self, name: str, path: str, symbol: str, amount: int, max_fee: int, extra: Message
     ) -> schemas.WithdrawalAck:
-        token = self.token(symbol)
+        token = self.exchange.tokens[symbol]
         values: Message = {
             "account": self.account,
             "token": address_bytes(token.address),
@@ -224,7 +209,7 @@ class BizzanClient:
             "deadline": int(time.time()) + WITHDRAWAL_SECONDS,
             **extra,
         }
-        signature = self.wallet.sign(self.deployment.domain, name, values)
+        signature = self.wallet.sign(self.exchange.domain, name, values)
         body = self._domain_fields() | {
             key: checksum(value) if isinstance(value, bytes) else str(value) for key, value in values.items()
         }
@@ -293,8 +278,8 @@ class BizzanClient:
         return await self.transport.get(schemas.Ticker, f"{_path(symbol)}/ticker")
 
     def _domain_fields(self) -> dict[str, Any]:
-        return {"chain_id": self.deployment.chain_id, "contract": self.deployment.custody}
+        return {"chain_id": self.exchange.chain_id, "contract": self.exchange.custody}
 
 
 def _path(symbol: str) -> str:
-    return f"/v1/markets/{symbol.replace('/', '-')}"
+    return f"/v1/markets/{symbol}"

@@ -3,24 +3,68 @@
 Fields that a newer API adds are ignored.
 """
 
-from typing import Any
-
 import msgspec
-
-from exchange.domain.deployment import Deployment
 
 Level = tuple[int, int]
 """Price (quote ledger units per lot) and quantity (lots)."""
 
 
-class Exchange(msgspec.Struct, frozen=True):
-    """The deployment: contract, windows, assets, tokens and markets."""
+class AssetRow(msgspec.Struct, frozen=True):
+    """What balances count."""
 
-    deployment: dict[str, Any]
+    asset_id: int
+    symbol: str
+    decimals: int
 
-    def parse(self) -> Deployment:
-        """The deployment, checked."""
-        return Deployment.parse(self.deployment)
+
+class TokenRow(msgspec.Struct, frozen=True):
+    """The token that carries an asset on the chain."""
+
+    token_id: int
+    asset_id: int
+    address: str
+    decimals: int
+    unit: int
+
+
+class MarketRow(msgspec.Struct, frozen=True):
+    """A market's rules; `symbol` is like `BTC-USDC`."""
+
+    market_id: int
+    symbol: str
+    base_asset: int
+    quote_asset: int
+    lot_size: int
+    tick_size: int
+    min_notional: int
+    band_bps: int
+    maker_fee_bps: int
+    taker_fee_bps: int
+    reference_price: int
+    status: str
+
+
+class WindowsRow(msgspec.Struct, frozen=True):
+    """The contract's fixed times, in seconds."""
+
+    delay: int
+    grace: int
+    claim_window: int
+
+
+class ExchangeRow(msgspec.Struct, frozen=True):
+    """What `/v1/exchange` says; `bizzan.client.exchange` makes an `Exchange` of it."""
+
+    name: str
+    chain_id: int
+    contract: str
+    fee_account: str
+    assets: list[AssetRow]
+    tokens: list[TokenRow]
+    markets: list[MarketRow]
+    windows: WindowsRow
+    credit_confirmations: int
+    final_confirmations: int
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -258,11 +302,15 @@ class WithdrawalPage(msgspec.Struct, frozen=True):
 
 
 class Status(msgspec.Struct, frozen=True):
-    """How far each part of the exchange is."""
+    """How far each part of the exchange is; `block` is None while the chain's node is away."""
 
-    block: int
+    status: str
+    block: int | None
     indexed_block: int
     finalized_block: int
-    trades_matched: int = 0
-    trades_settled: int = 0
-    mismatches: int = 0
+    journal_seq: int
+    batches: int
+    batches_settled: int
+    trades: int
+    trades_settled: int
+    mismatches: int

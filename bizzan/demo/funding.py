@@ -27,7 +27,7 @@ async def missing(client: BizzanClient, custody: CustodyClient, purse: Purse) ->
         balance = account.balance(symbol)
         if balance is not None and (balance.total or balance.uncredited):
             continue
-        if not await custody.trading_balance(client.token(symbol).token_id):
+        if not await custody.trading_balance(client.exchange.tokens[symbol].token_id):
             empty.append(symbol)
     return empty
 
@@ -37,7 +37,7 @@ async def provide(client: BizzanClient, custody: CustodyClient, faucet: CustodyC
     empty = await missing(client, custody, purse)
     if not empty:
         return
-    tokens = {symbol: client.token(symbol) for symbol in empty}
+    tokens = {symbol: client.exchange.tokens[symbol] for symbol in empty}
     amounts = {symbol: int(purse[symbol].scaleb(token.decimals)) for symbol, token in tokens.items()}
     await _fill_up(custody, faucet, sum(amounts[s] for s, token in tokens.items() if token.address == ETH))
     await asyncio.gather(*(_deposit(custody, token, amounts[symbol]) for symbol, token in tokens.items()))

@@ -24,7 +24,6 @@ from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Style
 from bizzan.demo.replay import Replay, near_last, resume, save
 from bizzan.demo.traders import Maker, Taker, Trader
-from exchange.domain.deployment import Deployment
 from exchange.sequencer.logs import configure_logs
 from exchange.settings import LOCAL_CHAIN_ID, Settings, SettingsError
 
@@ -68,18 +67,17 @@ class Demo:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(watcher))
                 tasks.create_task(self._tell_time())
-                async with self._faucet(watcher.deployment) as faucet:
+                async with self._faucet(watcher.exchange.custody) as faucet:
                     for number, (trader, purse) in enumerate(traders):
                         tasks.create_task(self._live(trader, purse, faucet, number))
                     await asyncio.Event().wait()
 
     def _open(self, watcher: BizzanClient, series: list[prices.Prices]) -> None:
         """Take the prices at which the markets opened as the last ones known, and find the place in the series."""
-        for market in watcher.deployment.markets:
-            builder = watcher.market(market.symbol)
-            self._last[market.symbol] = Decimal(builder.price_text(market.reference_price))
+        for symbol, builder in watcher.exchange.markets.items():
+            self._last[symbol] = Decimal(builder.price_text(builder.market.reference_price))
         file = self._settings.state_dir / "demo.json"
-        self._replay = resume(series, file, self._last["BTC/USDC"], self._last["ETH/BTC"])
+        self._replay = resume(series, file, self._last["BTC-USDC"], self._last["ETH-BTC"])
         log.info("demo_starts", hour=self._replay.hour.at.isoformat(), btc=str(self._replay.hour.btc))
 
     def _traders(self, pace: Pace) -> list[tuple[Trader, Purse]]:
@@ -94,9 +92,9 @@ class Demo:
     def _client(self, number: int) -> BizzanClient:
         return BizzanClient(self._url, Wallet.from_seed(self._settings.demo.seed, number))
 
-    def _faucet(self, deployment: Deployment) -> CustodyClient:
+    def _faucet(self, custody: str) -> CustodyClient:
         wallet = Wallet.from_hex(self._settings.key("faucet"))
-        return CustodyClient(self._settings.rpc_url, deployment.custody, wallet)
+        return CustodyClient(self._settings.rpc_url, custody, wallet)
 
     async def _live(self, trader: Trader, purse: Purse, faucet: CustodyClient, number: int) -> None:
         """One actor, for ever."""

@@ -40,7 +40,7 @@ class Replay:
         part = self.position - int(self.position)
         btc = now.btc + (then.btc - now.btc) * part
         eth_btc = now.eth_btc + (then.eth_btc - now.eth_btc) * part
-        return {"BTC/USDC": btc, "ETH/USDC": btc * eth_btc, "ETH/BTC": eth_btc}
+        return {"BTC-USDC": btc, "ETH-USDC": btc * eth_btc, "ETH-BTC": eth_btc}
 
 
 def near_last(believed: Decimal, last: Decimal) -> Decimal:

@@ -148,5 +148,4 @@ class Taker(Trader):
 
 
 def _coins(client: BizzanClient, symbol: str, amount: int) -> Decimal:
-    asset = next(asset for asset in client.deployment.assets if asset.symbol == symbol)
-    return Decimal(amount).scaleb(-asset.decimals)
+    return Decimal(amount).scaleb(-client.exchange.assets[symbol].decimals)

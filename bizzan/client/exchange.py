@@ -1,0 +1,65 @@
+"""What the exchange is, as a client needs it: domain to sign for, assets, tokens, markets and their rules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from bizzan.client.orders import OrderBuilder
+from bizzan.client.schemas import ExchangeRow, MarketRow, WindowsRow
+from exchange.domain.deployment import address_bytes
+from exchange.domain.eip712 import Domain
+from exchange.domain.instrument import Asset, Market, MarketStatus, Token
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One exchange. Symbols of assets are like `BTC`, of markets like `BTC-USDC`; unknown ones are KeyErrors."""
+
+    chain_id: int
+    custody: str
+    domain: Domain
+    windows: WindowsRow
+    credit_confirmations: int
+    final_confirmations: int
+    assets: Mapping[str, Asset]
+    tokens: Mapping[str, Token]
+    markets: Mapping[str, OrderBuilder]
+
+    @classmethod
+    def parse(cls, row: ExchangeRow) -> Exchange:
+        """The exchange that `/v1/exchange` describes."""
+        assets = {a.asset_id: Asset(a.asset_id, a.symbol, a.decimals) for a in row.assets}
+        tokens = {
+            assets[t.asset_id].symbol: Token(row.chain_id, t.token_id, t.address, t.asset_id, t.decimals, t.unit)
+            for t in row.tokens
+        }
+        markets = {m.symbol: OrderBuilder(_market(m), assets[m.base_asset], assets[m.quote_asset]) for m in row.markets}
+        return cls(
+            chain_id=row.chain_id,
+            custody=row.contract,
+            domain=Domain(row.name, row.chain_id, address_bytes(row.contract)),
+            windows=row.windows,
+            credit_confirmations=row.credit_confirmations,
+            final_confirmations=row.final_confirmations,
+            assets={asset.symbol: asset for asset in assets.values()},
+            tokens=tokens,
+            markets=markets,
+        )
+
+
+def _market(row: MarketRow) -> Market:
+    return Market(
+        market_id=row.market_id,
+        symbol=row.symbol,
+        base_asset=row.base_asset,
+        quote_asset=row.quote_asset,
+        lot_size=row.lot_size,
+        tick_size=row.tick_size,
+        min_notional=row.min_notional,
+        band_bps=row.band_bps,
+        maker_fee_bps=row.maker_fee_bps,
+        taker_fee_bps=row.taker_fee_bps,
+        reference_price=row.reference_price,
+        status=MarketStatus(row.status),
+    )
