@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
 from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
+from exchange.domain.instrument import Token
 from exchange.settings import LOCAL_CHAIN_ID
 
 WHOLE_COINS: Mapping[str, int] = {"ETH": 10, "USDC": 100_000, "BTC": 10}
@@ -34,17 +35,18 @@ class Gift:
     tx_hash: str
 
 
-async def fund(rpc_url: str, deployment: Deployment, faucet_key: str, recipient: str, *, times: int = 1) -> list[Gift]:
-    """Send ETH and each test token to `recipient`, `times` the usual amount; the wallet may be anyone's.
+async def fund(
+    rpc_url: str, chain_id: int, custody: str, tokens: Mapping[str, Token], faucet_key: str, recipient: str
+) -> list[Gift]:
+    """Send ETH and each test token (by symbol) to `recipient`.
 
     Raises FaucetRefused, TransactionFailed, Unreachable.
     """
-    address = _checked(deployment.chain_id, recipient)
-    async with CustodyClient(rpc_url, deployment.custody, Wallet.from_hex(faucet_key)) as faucet:
+    address = _checked(chain_id, recipient)
+    async with CustodyClient(rpc_url, custody, Wallet.from_hex(faucet_key)) as faucet:
         gifts = []
-        for token in deployment.tokens:
-            symbol = deployment.asset(token.asset_id).symbol
-            amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * times * 10**token.decimals
+        for symbol, token in tokens.items():
+            amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * 10**token.decimals
             if token.address == ETH:
                 receipt = await faucet.transact(address, value=amount)
             else:
@@ -55,15 +57,14 @@ async def fund(rpc_url: str, deployment: Deployment, faucet_key: str, recipient:
 
 
 def fund_now(rpc_url: str, deployment: Deployment, faucet_key: str, recipient: str) -> list[Gift]:
-    """`fund` for callers without an event loop."""
-    return asyncio.run(fund(rpc_url, deployment, faucet_key, recipient))
+    """`fund` with all tokens of a deployment, for callers without an event loop."""
+    tokens = {deployment.asset(token.asset_id).symbol: token for token in deployment.tokens}
+    return asyncio.run(fund(rpc_url, deployment.chain_id, deployment.custody, tokens, faucet_key, recipient))
 
 
 def _checked(chain_id: int, recipient: str) -> str:
     if chain_id != LOCAL_CHAIN_ID:
-        raise FaucetRefused(
-            f"chain {chain_id} has no faucet: only the local chain {LOCAL_CHAIN_ID} has one"
-        )
+        raise FaucetRefused(f"chain {chain_id} has no faucet: only the local chain {LOCAL_CHAIN_ID} has one")
     try:
         return checksum(address_bytes(recipient))
     except ValueError as error:
