@@ -71,9 +71,13 @@ class World:
         fee = 3 * 10**9
         transaction = Transaction(CHAIN_ID, nonce, 10**9, 100 * fee, 1_000_000, to, value, data)
         tx_hash = await self.rpc.send_raw_transaction(transaction.sign(key).raw)
-        receipt = await self.rpc.receipt(tx_hash)
-        assert receipt is not None, "the node mines at once while the world is being set up"
-        assert receipt.succeeded
+
+        async def mined() -> bool:
+            receipt = await self.rpc.receipt(tx_hash)
+            assert receipt is None or receipt.succeeded
+            return receipt is not None
+
+        await until(mined, "a user's transaction", pause=0.01)
         return tx_hash
 
     def start_blocks(self) -> None:
@@ -202,12 +206,12 @@ class World:
         await conn.execute(update(projection).values(values))
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: int = 60) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: int = 60, pause: float = 0.1) -> None:
     """Wait until a condition is true; AssertionError after `seconds`."""
-    for _ in range(10 * seconds):
+    for _ in range(int(seconds / pause)):
         if await condition():
             return
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(pause)
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
