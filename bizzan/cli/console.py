@@ -14,7 +14,7 @@ errors = Console(stderr=True, highlight=False)
 
 def fail(message: str) -> None:
     """Print an error."""
-    errors.print(f"[bold red]error:[/] {escape(message)}")
+    errors.print(f"[bold red]error:[/] {escape(message)}", soft_wrap=True)
 
 
 class StackProgress:

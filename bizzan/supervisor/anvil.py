@@ -4,8 +4,9 @@ anvil can save its state by itself, but it overwrites the file in place: a kill 
 file. So the state is asked for over RPC, compressed as it comes, and replaced by a rename. A node that is
 killed comes back at the last saved block, which to everybody else is a reorg of a few blocks.
 
-States of past blocks are not saved: each is a full copy, and a chain of an hour would take a gigabyte. After a
-restart, blocks, receipts and logs are there from genesis, `eth_call` from the block at which it was loaded.
+States of past blocks are not saved: each is a full copy, and a chain of an hour would take a gigabyte. Blocks,
+receipts and logs are there from genesis; `eth_call` answers for the last blocks only, and after a restart from the
+block at which the state was loaded.
 
 The native binary is started, not npm's wrapper: killing the wrapper leaves anvil behind on its port.
 """
@@ -30,6 +31,7 @@ from bizzan.supervisor.process import Process
 
 MNEMONIC = "test test test test test test test test test test test junk"
 _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_STATES_KEPT = 512  # more than any reorg is deep; without the limit anvil writes old states to the home folder
 _SAVE_SHARE = 20  # saving may take one part in this many of the time
 
 
@@ -149,6 +151,7 @@ class Anvil:
 
     def _command(self) -> list[str | Path]:
         command: list[str | Path] = [anvil_binary(), "--host", HOST, "--port", str(self.port), "--quiet"]
+        command += ["--prune-history", str(_STATES_KEPT)]
         command += ["--chain-id", str(self._chain_id), "--mnemonic", MNEMONIC]
         if self._block_seconds is not None:
             command += ["--block-time", str(self._block_seconds)]

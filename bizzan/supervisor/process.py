@@ -79,6 +79,7 @@ class Process:
         self._run_as = run_as
         self._stop_signal = stop_signal
         self._child: subprocess.Popen[bytes] | None = None
+        self._group_killed = False
 
     @property
     def pid(self) -> int | None:
@@ -92,6 +93,7 @@ class Process:
 
     def start(self, *more_arguments: str | Path) -> None:
         """Start the child; its output is appended to the log file. Raises StartError when it cannot run."""
+        self.kill()  # what a child that ended by itself has left behind
         self.end_leftover()
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
@@ -109,6 +111,7 @@ class Process:
                 )
             except OSError as error:
                 raise StartError(f"{self.name} cannot start: {error}") from None
+        self._group_killed = False
         if self._pid_file is not None:
             self._pid_file.parent.mkdir(parents=True, exist_ok=True)
             self._pid_file.write_text(f"{self._child.pid} {started_at(self._child.pid)}\n")
@@ -137,10 +140,11 @@ class Process:
 
     def kill(self) -> None:
         """Kill the child and what it started with SIGKILL, and wait for its end."""
-        if self._child is None:
+        if self._child is None or self._group_killed:
             return
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self._child.pid, signal.SIGKILL)
+        self._group_killed = True  # from now on the number may be somebody else's
         self._child.wait()
         if self._pid_file is not None:
             self._pid_file.unlink(missing_ok=True)
@@ -185,6 +189,8 @@ def end_process(pid: int, started: str, stop_signal: signal.Signals, timeout_sec
     with suppress(ProcessLookupError, PermissionError):
         if runs():
             os.kill(pid, stop_signal)
+        elif not started_at(pid):  # the number is free: a group of this name is what the process left behind
+            os.killpg(pid, signal.SIGKILL)
         while runs() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
         if runs():

@@ -109,3 +109,24 @@ def test_number_that_belongs_to_another_process_is_left_alone(tmp_path: Path) ->
     make(tmp_path, SLEEP).end_leftover()
 
     assert not (tmp_path / "child.pid").exists()
+
+
+def test_start_ends_what_a_child_that_died_left_behind(tmp_path: Path) -> None:
+    forker = f"import subprocess, os; subprocess.Popen({SLEEP!r}); os._exit(3)"
+    process = make(tmp_path, [sys.executable, "-c", forker])
+    process.start()
+    wait_for(lambda: is_up(process) and process.pid is None, "the orphan")
+    group = int((tmp_path / "child.pid").read_text().split()[0])
+    os.killpg(group, 0)
+
+    make(tmp_path, SLEEP).end_leftover()
+
+    wait_for(lambda: not group_exists(group), "the end of the orphan")
+
+
+def group_exists(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
