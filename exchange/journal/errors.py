@@ -30,3 +30,7 @@ class JournalLocked(JournalError):
 
 class JournalFull(JournalError):
     """The disk (or a quota) has no room for the records; nothing was written."""
+
+
+class ReplayError(JournalError):
+    """A whole record that the engine refuses: the journal was written by another version, or forged."""

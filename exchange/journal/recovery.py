@@ -10,9 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from exchange.domain.errors import Refusal
 from exchange.engine.engine import Engine
+from exchange.engine.events import Event
 from exchange.engine.snapshot import SnapshotError
-from exchange.journal.errors import CorruptJournal
+from exchange.journal.errors import CorruptJournal, ReplayError
 from exchange.journal.reader import Reader, Record
 from exchange.journal.record import GENESIS_HEAD
 from exchange.journal.snapshot import Snapshot, list_snapshots, read_snapshot, snapshot_seq, write_snapshot
@@ -34,10 +36,14 @@ class Recovered:
         """Records that had to be replayed."""
         return self.seq - self.snapshot_seq
 
-    def advance(self, record: Record) -> None:
-        """Apply the next record, whose events do not matter."""
-        self.engine.apply(record.seq, record.at_ms, record.command)
+    def advance(self, record: Record) -> list[Event]:
+        """Apply the next record; what it did. ReplayError when the engine cannot have accepted it."""
+        try:
+            events = self.engine.apply(record.seq, record.at_ms, record.command)
+        except (Refusal, ValueError) as error:
+            raise ReplayError(f"this engine does not accept the journal's record {record.seq}: {error}") from error
         self.seq, self.head, self.at_ms = record.seq, record.head, record.at_ms
+        return events
 
 
 def recover(folder: Path, to_seq: int | None = None) -> Recovered:

@@ -117,7 +117,9 @@ class EngineClient:
         return await self._enqueue(command)
 
     async def submit_many(self, commands: Sequence[Command]) -> list[Ack | Refusal]:
-        """Submit commands, kept together and in order; the outcome of each."""
+        """Submit commands, kept together and in order; the outcome of each. Either all are sent or none is."""
+        if obstacle := self._obstacle(len(commands)):
+            return [obstacle] * len(commands)
         futures = [self._enqueue(command) for command in commands]
         results = await asyncio.gather(*futures, return_exceptions=True)
         outcomes: list[Ack | Refusal] = []
@@ -159,10 +161,8 @@ class EngineClient:
 
     def _enqueue(self, command: Command) -> asyncio.Future[Ack]:
         """Queue a command for the frame that leaves at the end of this turn of the loop."""
-        if self._writer is None:
-            raise self._not_running()
-        if self._in_flight >= self._max_in_flight:
-            raise unavailable("too many commands wait for the engine", _RETRY_MS)
+        if obstacle := self._obstacle(1):
+            raise obstacle
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Ack] = loop.create_future()
         if not self._outbox:
@@ -170,6 +170,14 @@ class EngineClient:
         self._outbox.append((encode_command(command), future))
         self._in_flight += 1
         return future
+
+    def _obstacle(self, count: int) -> Refusal | None:
+        """Why so many commands cannot be sent now."""
+        if self._writer is None:
+            return self._not_running()
+        if self._in_flight + count > self._max_in_flight:
+            return unavailable("too many commands wait for the engine", _RETRY_MS)
+        return None
 
     def _flush(self) -> None:
         """Send the outbox, in as few frames as their bounds allow."""

@@ -13,9 +13,11 @@ from exchange.engine import events as e
 from exchange.engine.commands import PlaceOrder
 from exchange.journal.reader import Record
 from exchange.sequencer.candles import Candle, Candles
+from exchange.sequencer.inbox import INBOX_COMMANDS, dedup_key, kind_of, to_payload
 
 Row = dict[str, Any]
 
+_FROM_INBOX = frozenset(INBOX_COMMANDS.values())
 REJECTED = frozenset({e.CloseReason.fok_unfilled, e.CloseReason.post_only_would_take, e.CloseReason.price_out_of_band})
 
 
@@ -44,7 +46,7 @@ class Rows:
     forced: dict[str, Row] = field(default_factory=dict)
     forced_ends: dict[str, Row] = field(default_factory=dict)
     candles: list[Candle] = field(default_factory=list)
-    inbox: dict[int, int] = field(default_factory=dict)
+    inbox: dict[int, Row] = field(default_factory=dict)
 
 
 class Fold:
@@ -82,15 +84,24 @@ class Fold:
             handler = handlers.get(type(event))
             if handler is not None:  # levels, limits, credits and debits have no rows of their own
                 handler(event)
-        inbox_id: int | None = getattr(record.command, "inbox_id", None)
-        if inbox_id is not None:
-            self.rows.inbox[inbox_id] = record.seq
+        if type(record.command) in _FROM_INBOX:
+            self._inbox_applied(record)
         self.rows.seq, self.rows.head, self.rows.at_ms = record.seq, record.head, record.at_ms
 
     def finish(self) -> Rows:
         """The rows of everything added."""
         self.rows.candles = self._candles.all()
         return self.rows
+
+    def _inbox_applied(self, record: Record) -> None:
+        command: Any = record.command
+        self.rows.inbox[command.inbox_id] = {
+            "id": command.inbox_id,
+            "kind": kind_of(type(command)),
+            "payload": storable_json(json.dumps(to_payload(command))),
+            "dedup_key": storable(dedup_key(command)),
+            "applied_seq": record.seq,
+        }
 
     def _asset_listed(self, event: e.AssetListed) -> None:
         asset = event.asset

@@ -51,46 +51,47 @@ DEPLOYMENT = Deployment(
 SEED_COMMANDS = len(DEPLOYMENT.assets) + len(DEPLOYMENT.markets) + 1
 
 
-class EngineProcess:
-    """The engine in a process that can be killed. `folder` must be short: it holds the socket."""
+class Service:
+    """A process of ours that can be killed. `folder` must have a short name: it holds the engine's socket."""
 
-    def __init__(self, folder: Path, environment: dict[str, str] | None = None, prologue: str = "") -> None:
+    def __init__(self, folder: Path, name: str, module: str, ready: str, environment: dict[str, str]) -> None:
         self.folder = folder
-        self.journal_dir = folder / "journal"
-        self.socket = folder / "engine.sock"
-        self.metrics_port = free_port()
-        self.log_file = folder / "engine.log"
-        self.deployment_file = folder / "deployment.json"
-        self.deployment_file.write_text(json.dumps(DEPLOYMENT.to_json()))
-        self._prologue = prologue
+        self.log_file = folder / f"{name}.log"
+        self.prologue = ""
+        """Python that runs before it starts."""
+        self._ready = ready
+        self._module = module
         self.environment = {
             **os.environ,
             "BIZZAN_PATHS__STATE_DIR": str(folder),
-            "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(self.deployment_file),
-            "BIZZAN_METRICS__ENGINE": str(self.metrics_port),
-            **(environment or {}),
+            "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(folder / "deployment.json"),
+            **environment,
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it and wait until it listens."""
+    def spawn(self) -> None:
+        """Start it."""
         program = (
-            f"{self._prologue}\nfrom exchange.settings import load_settings\n"
-            "from exchange.sequencer.main import run\nrun(load_settings())"
+            f"{self.prologue}\nfrom exchange.settings import load_settings\n"
+            f"from {self._module} import run\nrun(load_settings())"
         )
-        listening = self.log_text().count("engine listens")
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-c", program], env=self.environment, stdout=log, stderr=subprocess.STDOUT
             )
+
+    def start(self) -> None:
+        """Start it and wait until it is ready."""
+        before = self.log_text().count(self._ready)
+        self.spawn()
         process = self._process
 
         def ready() -> bool:
-            if process.poll() is not None:
-                raise AssertionError(f"the engine ended with {process.returncode}: {self.log_text()[-2_000:]}")
-            return self.log_text().count("engine listens") > listening
+            if process is not None and process.poll() is not None:
+                raise AssertionError(f"it ended with {process.returncode}: {self.log_text()[-2_000:]}")
+            return self.log_text().count(self._ready) > before
 
-        wait_for(ready, "the engine to listen")
+        wait_for(ready, self._ready)
 
     def log_text(self) -> str:
         """Everything it has logged."""
@@ -107,7 +108,7 @@ class EngineProcess:
     def wait(self) -> int:
         """Its exit code, when it ends by itself."""
         if self._process is None:
-            raise AssertionError("the engine was not started")
+            raise AssertionError("the process was not started")
         return self._process.wait(60)
 
     def _end(self, number: signal.Signals) -> int:
@@ -120,6 +121,27 @@ class EngineProcess:
         return code
 
 
+class EngineProcess(Service):
+    """The engine."""
+
+    def __init__(self, folder: Path) -> None:
+        self.journal_dir = folder / "journal"
+        self.socket = folder / "engine.sock"
+        self.metrics_port = free_port()
+        (folder / "deployment.json").write_text(json.dumps(DEPLOYMENT.to_json()))
+        environment = {"BIZZAN_METRICS__ENGINE": str(self.metrics_port)}
+        super().__init__(folder, "engine", "exchange.sequencer.main", "engine listens", environment)
+
+
+class ProjectorProcess(Service):
+    """The projector of the engine in the same folder."""
+
+    def __init__(self, folder: Path, database_url: str) -> None:
+        self.metrics_port = free_port()
+        environment = {"BIZZAN_METRICS__PROJECTOR": str(self.metrics_port), "DATABASE_URL": database_url}
+        super().__init__(folder, "projector", "exchange.sequencer.projector_main", "projector starts", environment)
+
+
 @contextmanager
 def short_folder() -> Iterator[Path]:
     """A temporary folder whose name leaves room for a socket."""
@@ -128,10 +150,10 @@ def short_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def engine_process(environment: dict[str, str] | None = None, prologue: str = "") -> Iterator[EngineProcess]:
+def engine_process() -> Iterator[EngineProcess]:
     """A running engine with an empty journal."""
     with short_folder() as folder:
-        engine = EngineProcess(folder, environment, prologue)
+        engine = EngineProcess(folder)
         engine.start()
         try:
             yield engine

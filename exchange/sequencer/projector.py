@@ -1,0 +1,156 @@
+"""The projector: follows the journal with an engine of its own and folds what happens into the database.
+
+The engine never waits for it. A run of records and the position they lead to are written in one transaction, so a kill
+at any moment loses and repeats nothing. The replica starts where the database stands, from a snapshot at or before it.
+
+    ForeignJournal   the database was filled from another journal
+"""
+
+import asyncio
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from exchange.database import projection
+from exchange.journal.errors import CorruptJournal
+from exchange.journal.marker import MARKER_NAME
+from exchange.journal.reader import POLL_SECONDS, Follower, Reader
+from exchange.journal.recovery import Recovered, recover, take_snapshot
+from exchange.sequencer.fold import Fold, Rows
+from exchange.sequencer.metrics import ProjectorMetrics
+from exchange.sequencer.retry import Retry
+
+MAX_RUN = 2_000
+SNAPSHOT_EVERY = 100_000
+_JOURNAL_SECONDS = 0.1
+
+_log = structlog.get_logger("projector")
+
+
+class ForeignJournal(Exception):
+    """The database does not belong to this journal; the message says what to do."""
+
+
+class PositionMoved(Exception):
+    """Somebody else has moved the database's position: the replica must start again from there."""
+
+
+class Projector:
+    """Projects the journal in `folder` into `database`. `seq` is the last sequence that is in the database."""
+
+    def __init__(self, folder: Path, database: AsyncEngine, retry: Retry, metrics: ProjectorMetrics) -> None:
+        self.seq = 0
+        self._folder = folder
+        self._reader = Reader(folder)
+        self._database = database
+        self._retry = retry
+        self._metrics = metrics
+        self._snapshot_seq = 0
+
+    async def run(self) -> None:
+        """Project for ever. Ends with ForeignJournal, or CorruptJournal, when it cannot be right to go on."""
+        await self._wait_for_journal()
+        while True:
+            try:
+                await self._follow(await self._start())
+            except PositionMoved as moved:
+                _log.warning("position moved", reason=str(moved))
+
+    async def _wait_for_journal(self) -> None:
+        """Wait for the engine's very first start."""
+        while not await asyncio.to_thread((self._folder / MARKER_NAME).exists):  # noqa: ASYNC110
+            await asyncio.sleep(_JOURNAL_SECONDS)
+
+    async def _start(self) -> Recovered:
+        """A replica of the engine as it was at the database's position."""
+        position = await self._retry.until_done("position", self._position)
+        durable = self._reader.durable()
+        if position.seq > durable.seq or (position.seq and self._reader.head_at(position.seq) != position.head):
+            raise ForeignJournal(
+                f"the database stands at sequence {position.seq} of another journal than {self._folder} (which ends at "
+                f"{durable.seq}): restore that journal, or empty the database and start again"
+            )
+        recovered = await asyncio.to_thread(recover, self._folder, position.seq)
+        for flaw in recovered.flaws:
+            _log.warning("snapshot passed over", error=str(flaw))
+        _log.info("projector starts", seq=recovered.seq, replayed=recovered.replayed)
+        self._snapshot_seq = max(recovered.snapshot_seq, recovered.seq if recovered.replayed == 0 else 0)
+        self._moved_to(recovered.seq)
+        return recovered
+
+    async def _position(self) -> projection.Position:
+        async with self._database.connect() as conn:
+            return await projection.position(conn)
+
+    async def _follow(self, replica: Recovered) -> None:
+        follower = self._reader.follow(replica.seq + 1)
+        while True:
+            rows = self._fold(replica, follower)
+            if rows is None:
+                await asyncio.sleep(POLL_SECONDS)
+                continue
+            first = self.seq
+            started = time.perf_counter()
+            await self._retry.until_done("write", lambda rows=rows, first=first: self._write(rows, first))  # type: ignore[misc]
+            self._metrics.write_seconds.observe(time.perf_counter() - started)
+            self._moved_to(rows.seq)
+            if rows.seq - self._snapshot_seq >= SNAPSHOT_EVERY:
+                self._snapshot(replica)
+
+    def _fold(self, replica: Recovered, follower: Follower) -> Rows | None:
+        """The rows of the next run of records, or None while there is none."""
+        records = follower.poll(MAX_RUN)
+        if not records:
+            return None
+        fold = Fold(self._reader.head_at)
+        for record in records:
+            fold.add(record, replica.advance(record))
+        return fold.finish()
+
+    async def _write(self, rows: Rows, first: int) -> None:
+        """Write a run that starts after `first`, unless it is there already (its answer was lost)."""
+        async with self._database.begin() as conn:
+            await projection.lock(conn)
+            position = await projection.position(conn)
+            if (position.seq, position.head) == (rows.seq, rows.head):
+                return
+            if position.seq != first:
+                raise PositionMoved(f"the database stands at {position.seq}, expected {first}")
+            await write_rows(conn, rows)
+
+    def _snapshot(self, replica: Recovered) -> None:
+        """Store the replica's state: the engine's own, but taken where nobody waits for it."""
+        self._snapshot_seq = replica.seq
+        try:
+            path = take_snapshot(self._folder, replica)
+        except OSError as error:
+            _log.warning("no snapshot taken", error=str(error))
+        else:
+            _log.info("snapshot taken", file=path.name)
+
+    def _moved_to(self, seq: int) -> None:
+        self.seq = seq
+        self._metrics.sequence.set(seq)
+        try:
+            self._metrics.lag.set(self._reader.durable().seq - seq)
+        except CorruptJournal:
+            self._metrics.lag.set(-1)
+
+
+async def write_rows(conn: AsyncConnection, rows: Rows) -> None:
+    """Write a run and its end, in the caller's transaction."""
+    await projection.put_instruments(conn, rows.assets.values(), rows.markets.values())
+    await projection.change_markets(conn, rows.market_changes.values())
+    await projection.put_accounts(conn, rows.accounts.values(), rows.account_changes.values())
+    await projection.put_balances(conn, rows.balances.values())
+    await projection.put_orders(conn, rows.orders.values(), rows.order_fills.values(), rows.order_closes.values())
+    await projection.put_trades(conn, rows.trades, rows.reversals)
+    await projection.put_batches(conn, rows.batches, rows.final_batches)
+    await projection.put_withdrawals(conn, rows.withdrawals.values(), rows.withdrawal_ends.values())
+    await projection.put_forced(conn, rows.forced.values(), rows.forced_ends.values())
+    await projection.add_candles(conn, [asdict(candle) for candle in rows.candles])
+    await projection.put_inbox(conn, list(rows.inbox.values()))
+    await projection.move(conn, rows.seq, rows.head, rows.at_ms)
