@@ -57,10 +57,11 @@ class Recent(Generic[K, V]):
 class Balance:
     """One account's money in one asset. `owed` is what forced withdrawals asked for and did not get yet."""
 
-    __slots__ = ("account", "asset", "available", "deficit", "held", "owed", "reserved", "unsettled")
+    __slots__ = ("account", "account_id", "asset", "available", "deficit", "held", "owed", "reserved", "unsettled")
 
     def __init__(self, account: "Account", asset: int) -> None:
         self.account = account
+        self.account_id = account.account_id
         self.asset = asset
         self.available = 0
         self.held = 0

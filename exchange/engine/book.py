@@ -8,9 +8,9 @@ Orders of a level are linked into one another, so that a cancel costs the same a
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
-from exchange.domain.instrument import Market
+from exchange.domain.instrument import Market, MarketStatus
 from exchange.engine.accounts import Account
-from exchange.engine.orders import BUY, OpenOrder
+from exchange.engine.orders import BUY, KINDS, Kind, OpenOrder
 
 
 class Level:
@@ -99,10 +99,24 @@ class Half:
 class Book:
     """A market and its two sides. `last_price` is that of the last trade, before it the reference price."""
 
-    __slots__ = ("asks", "base_asset", "bids", "fee_account", "fees", "last_price", "lot_size", "market", "quote_asset")
+    __slots__ = (
+        "asks",
+        "band_bps",
+        "base_asset",
+        "bids",
+        "fee_account",
+        "fees",
+        "is_open",
+        "last_price",
+        "lot_size",
+        "market",
+        "min_notional",
+        "quote_asset",
+        "rates",
+        "tick_size",
+    )
 
     def __init__(self, market: Market, fee_account: Account) -> None:
-        self.market = market
         self.fee_account = fee_account
         self.fees = fee_account.balance(market.quote_asset)
         self.base_asset = market.base_asset
@@ -111,6 +125,16 @@ class Book:
         self.last_price = market.reference_price
         self.bids = Half(market.market_id, 0)
         self.asks = Half(market.market_id, 1)
+        self.change(market)
+
+    def change(self, market: Market) -> None:
+        """Adopt the market's status and fees; what orders are checked against is kept at hand."""
+        self.market = market
+        self.is_open = market.status is MarketStatus.open
+        self.tick_size = market.tick_size
+        self.min_notional = market.min_notional
+        self.band_bps = market.band_bps
+        self.rates = {kind: _rates(market, kind) for kind in KINDS.values()}
 
     def half(self, side: int) -> Half:
         """The side on which orders of `side` rest."""
@@ -119,3 +143,11 @@ class Book:
     def opposite(self, side: int) -> Half:
         """The side that orders of `side` take from."""
         return self.asks if side == BUY else self.bids
+
+
+def _rates(market: Market, kind: Kind) -> tuple[int, int, int]:
+    """Maker and taker fee rates, and the higher of those that an order of `kind` can meet."""
+    maker, taker = market.maker_fee_bps, market.taker_fee_bps
+    if kind.post_only:
+        return maker, taker, maker
+    return maker, taker, max(maker, taker) if kind.rests else taker

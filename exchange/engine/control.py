@@ -13,6 +13,8 @@ from exchange.engine.book import Book
 from exchange.engine.events import CloseReason
 from exchange.engine.state import State
 
+CANCELLED = CloseReason.cancelled
+
 
 def cancel_order(state: State, command: c.CancelOrder) -> None:
     """Cancel one open order by its nonce."""
@@ -20,7 +22,7 @@ def cancel_order(state: State, command: c.CancelOrder) -> None:
     _check_signer(account, command.signer)
     order = account.orders.get(command.nonce)
     if order is not None:
-        return state.close(order, CloseReason.cancelled)
+        return state.close(order, CANCELLED)
     if command.nonce in account.used_nonces:
         raise Refusal(ErrorCode.order_closed, "the order on this nonce is closed already", "nonce")
     raise Refusal(ErrorCode.unknown_order, "there is no order on this nonce", "nonce")
@@ -116,7 +118,7 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
         raise Refusal(ErrorCode.malformed, f"status must be one of {choices}", "status") from None
     if book.market.status is MarketStatus.delisted:
         raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
-    book.market = replace(book.market, status=status)
+    book.change(replace(book.market, status=status))
     _tell_market(state, book)
     if status is MarketStatus.delisted:
         for order in [order for half in (book.bids, book.asks) for level in half for order in level]:
@@ -127,7 +129,7 @@ def set_market_fees(state: State, command: c.SetMarketFees) -> None:
     """New rates for the orders to come; open orders keep theirs."""
     book = state.book(command.market)
     _check_fees(command.maker_fee_bps, command.taker_fee_bps)
-    book.market = replace(book.market, maker_fee_bps=command.maker_fee_bps, taker_fee_bps=command.taker_fee_bps)
+    book.change(replace(book.market, maker_fee_bps=command.maker_fee_bps, taker_fee_bps=command.taker_fee_bps))
     _tell_market(state, book)
 
 

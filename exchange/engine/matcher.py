@@ -13,6 +13,14 @@ from exchange.engine.orders import BUY, OpenOrder
 from exchange.engine.risk import Candidate, check
 from exchange.engine.state import State, Trade
 
+# looking a member up in its enumeration costs more than a fill's arithmetic
+FILLED = CloseReason.filled
+UNFILLED = CloseReason.unfilled
+FOK_UNFILLED = CloseReason.fok_unfilled
+POST_ONLY_WOULD_TAKE = CloseReason.post_only_would_take
+SELF_TRADE = CloseReason.self_trade
+TOO_MANY_FILLS = CloseReason.too_many_fills
+
 
 def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     """Accept and match an order, whose id is `seq`; Refusal if a rule is against it."""
@@ -27,7 +35,6 @@ def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
         state.events.append(
             e.OrderClosed(seq, taker.account.account_id, taker.book.market.market_id, reason, taker.remaining)
         )
-    state.compact_expiries()
 
 
 def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
@@ -67,7 +74,7 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candi
     half = taker.book.opposite(taker.side)
     if half.crosses(taker.price):
         if candidate.kind.post_only:
-            return CloseReason.post_only_would_take
+            return POST_ONLY_WOULD_TAKE
         if candidate.kind.all_or_none:
             obstacle = _obstacle(half, taker, state.limits.max_fills)
             if obstacle is not None:
@@ -77,7 +84,7 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candi
             return reason
     if candidate.kind.rests:
         return None
-    return CloseReason.fok_unfilled if candidate.kind.all_or_none else CloseReason.unfilled
+    return FOK_UNFILLED if candidate.kind.all_or_none else UNFILLED
 
 
 def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | None:
@@ -89,14 +96,14 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
             break
         for maker in level:
             if maker.account is taker.account:
-                return CloseReason.self_trade
+                return SELF_TRADE
             fills += 1
             if fills > max_fills:
-                return CloseReason.too_many_fills
+                return TOO_MANY_FILLS
             missing -= maker.remaining
             if missing <= 0:
                 return None
-    return CloseReason.fok_unfilled
+    return FOK_UNFILLED
 
 
 def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> CloseReason | None:
@@ -109,13 +116,13 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
         maker = level.head
         while maker is not None:
             if maker.account is account:
-                return CloseReason.self_trade
+                return SELF_TRADE
             if not fills_left:
-                return CloseReason.too_many_fills
+                return TOO_MANY_FILLS
             fills_left -= 1
             _fill(state, seq, at_ms, taker, maker, level)
             if not taker.remaining:
-                return CloseReason.filled
+                return FILLED
             maker = level.head
     return None
 
@@ -157,7 +164,7 @@ def _fill(state: State, seq: int, at_ms: int, taker: OpenOrder, maker: OpenOrder
     if state.oldest_unsettled_at is None:
         state.oldest_unsettled_at = at_ms
     if not maker.remaining:
-        state.close(maker, CloseReason.filled)
+        state.close(maker, FILLED)
 
 
 def _pay(

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from exchange.domain.amount import BPS
-from exchange.domain.order import Side
+from exchange.domain.order import Side, Terms, TimeInForce
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.commands import PlaceOrder
 
@@ -12,6 +12,26 @@ if TYPE_CHECKING:
 
 BUY = int(Side.buy)
 SELL = int(Side.sell)
+
+
+class Kind:
+    """What the terms of a supported order say, in the form that matching asks for."""
+
+    __slots__ = ("all_or_none", "post_only", "rests")
+
+    def __init__(self, rests: bool, all_or_none: bool, post_only: bool) -> None:
+        self.rests = rests
+        self.all_or_none = all_or_none
+        self.post_only = post_only
+
+
+KINDS = {
+    Terms(tif, post_only).pack(): Kind(tif in (TimeInForce.gtc, TimeInForce.gtd), tif == TimeInForce.fok, post_only)
+    for tif in TimeInForce
+    for post_only in (False, True)
+    if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
+}
+"""The terms that this engine supports, packed."""
 
 
 class OpenOrder:

@@ -10,7 +10,6 @@ from typing import NoReturn
 from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import (
     MAX_DELEGATED_SECONDS,
     MAX_ORDER_SECONDS,
@@ -24,28 +23,11 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import BUY, SELL, hold_for
+from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
 from exchange.engine.state import State
 
-
-class Kind:
-    """What the terms of a supported order say, in the form that matching asks for."""
-
-    __slots__ = ("all_or_none", "post_only", "rests")
-
-    def __init__(self, rests: bool, all_or_none: bool, post_only: bool) -> None:
-        self.rests = rests
-        self.all_or_none = all_or_none
-        self.post_only = post_only
-
-
-KINDS = {
-    Terms(tif, post_only).pack(): Kind(tif in (TimeInForce.gtc, TimeInForce.gtd), tif == TimeInForce.fok, post_only)
-    for tif in TimeInForce
-    for post_only in (False, True)
-    if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
-}
-"""The terms that this engine supports, packed."""
+ACCOUNT = int(Scheme.account)
+DELEGATE = int(Scheme.delegate)
 
 
 class Candidate:
@@ -65,15 +47,7 @@ class Candidate:
         if kind is None:
             refuse_terms(order.terms)
         self.kind: Kind = kind
-        self.rates = rates_for(self.book, kind)
-
-
-def rates_for(book: Book, kind: Kind) -> tuple[int, int, int]:
-    """Maker and taker fee rates of the market, and the higher of those that an order of `kind` can meet."""
-    maker, taker = book.market.maker_fee_bps, book.market.taker_fee_bps
-    if kind.post_only:
-        return maker, taker, maker
-    return maker, taker, max(maker, taker) if kind.rests else taker
+        self.rates = self.book.rates[kind]
 
 
 def refuse_terms(word: int) -> NoReturn:
@@ -97,12 +71,12 @@ def refuse_terms(word: int) -> NoReturn:
 
 def check_market(c: Candidate) -> None:
     """The market takes orders; side and scheme are ones that it can settle."""
-    if c.book.market.status is not MarketStatus.open:
+    if not c.book.is_open:
         status = c.book.market.status.value
         raise Refusal(ErrorCode.market_halted, f"the market is {status}: it takes cancels only", "market")
     if c.order.side not in (BUY, SELL):
         raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy) or 1 (sell)", "side")
-    if c.placed.scheme not in (Scheme.account, Scheme.delegate):
+    if c.placed.scheme not in (ACCOUNT, DELEGATE):
         raise Refusal(ErrorCode.unknown_scheme, "scheme must be 0 (account) or 1 (delegate)", "scheme")
     if c.order.trigger_price:
         raise Refusal(ErrorCode.terms_conflict, "an order without a trigger has trigger_price 0", "trigger_price")
@@ -157,7 +131,7 @@ def check_expiry(c: Candidate) -> None:
     now, expiry = c.at_ms // 1_000, c.order.expiry
     if expiry <= now:
         raise Refusal(ErrorCode.expired, "expiry is past", "expiry", {"now": now})
-    longest = MAX_DELEGATED_SECONDS if c.placed.scheme & Scheme.delegate else MAX_ORDER_SECONDS
+    longest = MAX_DELEGATED_SECONDS if c.placed.scheme == DELEGATE else MAX_ORDER_SECONDS
     if expiry - now > longest:
         raise Refusal(
             ErrorCode.expiry_too_far, f"expiry must be within {longest} s", "expiry", {"latest": now + longest}
@@ -166,30 +140,30 @@ def check_expiry(c: Candidate) -> None:
 
 def check_size(c: Candidate) -> None:
     """Price on tick, quantity and notional in range."""
-    order, market = c.order, c.book.market
-    if order.price <= 0 or order.price % market.tick_size:
-        tick = market.tick_size
+    order, book = c.order, c.book
+    if order.price <= 0 or order.price % book.tick_size:
+        tick = book.tick_size
         raise Refusal(
             ErrorCode.price_off_tick, f"price must be a positive multiple of {tick}", "price", {"tick_size": str(tick)}
         )
     if order.quantity <= 0:
         raise Refusal(ErrorCode.quantity_off_lot, "quantity must be at least one lot", "quantity")
     notional = order.price * order.quantity
-    if notional < market.min_notional:
-        minimum = str(market.min_notional)
+    if notional < book.min_notional:
+        minimum = str(book.min_notional)
         raise Refusal(
             ErrorCode.below_min_notional,
             f"price x quantity must be at least {minimum} quote units",
             "quantity",
             {"min_notional": minimum},
         )
-    if notional * (BPS + c.rates[2]) > MAX_AMOUNT * BPS or order.quantity * market.lot_size > MAX_AMOUNT:
+    if notional * (BPS + c.rates[2]) > MAX_AMOUNT * BPS or order.quantity * book.lot_size > MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
 
 
 def check_band(c: Candidate) -> None:
     """A buy is not far above the reference price, a sell not far below."""
-    band, reference, price = c.book.market.band_bps, c.book.last_price, c.order.price
+    band, reference, price = c.book.band_bps, c.book.last_price, c.order.price
     if not band or not reference:
         return
     if c.order.side == BUY:

@@ -192,6 +192,8 @@ class State:
         self.orders[order.order_id] = order
         order.account.orders[order.placed.order.nonce] = order
         heappush(self.expiries, (order.placed.order.expiry, order.order_id))
+        if len(self.expiries) > 2 * len(self.orders) + 1_024:
+            self._compact_expiries()
 
     def close(self, order: OpenOrder, reason: e.CloseReason) -> None:
         """Take a resting order out of its book and release its hold."""
@@ -231,11 +233,10 @@ class State:
             if order is not None:
                 self.close(order, e.CloseReason.expired)
 
-    def compact_expiries(self) -> None:
-        """Forget the expiries of orders that are closed, when they are the majority."""
-        if len(self.expiries) > 2 * len(self.orders) + 1_024:
-            self.expiries = [(order.placed.order.expiry, order.order_id) for order in self.orders.values()]
-            heapify(self.expiries)
+    def _compact_expiries(self) -> None:
+        """Forget the expiries of orders that are closed: they have become the majority."""
+        self.expiries = [(order.placed.order.expiry, order.order_id) for order in self.orders.values()]
+        heapify(self.expiries)
 
     # telling
 
@@ -247,7 +248,7 @@ class State:
             events.append(e.LevelChanged(half.market_id, half.side, level.price, level.quantity))
         for b in self.touched_balances:
             events.append(
-                e.BalanceChanged(b.account.account_id, b.asset, b.available, b.held, b.reserved, b.unsettled, b.deficit)
+                e.BalanceChanged(b.account_id, b.asset, b.available, b.held, b.reserved, b.unsettled, b.deficit)
             )
         for account in self.touched_accounts:
             events.append(e.AccountChanged(account.account_id, account.status, account.min_nonce))

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -26,6 +27,12 @@ traders = st.sampled_from(TRADERS)
 markets = st.sampled_from((1, 2))
 assets = st.sampled_from((USDC, 1, BTC))
 amounts = st.integers(1, 3_000)
+sides = st.integers(0, 1)
+prices = st.integers(97, 103)
+quantities = st.integers(2, 60)
+likely_terms = st.sampled_from(
+    [(TimeInForce.gtc, False)] * 4 + [(TimeInForce.ioc, False), (TimeInForce.fok, False), (TimeInForce.gtd, True)]
+)
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -68,18 +75,25 @@ class EngineMachine(RuleBasedStateMachine):
     def fund(self) -> None:
         for account in TRADERS[:3]:
             for asset in (USDC, 1, BTC):
-                self.step(c.Credit(self.inbox(), account, asset, 20_000, "first"))
+                self.step(c.Credit(self.inbox(), account, asset, 30_000, "first"))
+
+    @rule(
+        orders=st.lists(st.tuples(traders, markets, sides, prices, quantities, likely_terms), min_size=2, max_size=12)
+    )
+    def trade(self, orders: list[tuple[bytes, int, int, int, int, tuple[TimeInForce, bool]]]) -> None:
+        for account, market, side, price, quantity, (tif, post_only) in orders:
+            self.place(account, market, side, price, quantity, tif, post_only, lifetime=100)
 
     @rule(
         account=traders,
         market=markets,
-        side=st.integers(0, 1),
-        price=st.integers(95, 105),
-        quantity=st.integers(1, 60),
+        side=sides,
+        price=prices,
+        quantity=quantities,
         tif=st.sampled_from(TimeInForce),
         post_only=st.booleans(),
-        single=st.booleans(),
         lifetime=st.integers(0, 40),
+        single=st.booleans(),
     )
     def place(
         self,
@@ -90,12 +104,13 @@ class EngineMachine(RuleBasedStateMachine):
         quantity: int,
         tif: TimeInForce,
         post_only: bool,
-        single: bool,
         lifetime: int,
+        single: bool = False,
     ) -> None:
         nonce = next(self.x.nonces) | (SINGLE_FILL if single else 0)
+        expiry = self.x.now + lifetime
         options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "nonce": nonce}
-        command = self.x.order(account, side, price, quantity, expiry=self.x.now + lifetime, max_fee_bps=100, **options)
+        command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
         events = self.step(command)
         if events is not None:
             self.compare(events, command, tif, post_only)
@@ -120,9 +135,12 @@ class EngineMachine(RuleBasedStateMachine):
             nonce = data.draw(st.sampled_from(sorted(record.orders)))
             self.follow(self.step(c.CancelOrder(account, nonce, b"", account)))
 
-    @rule(account=traders)
-    def cancel_all(self, account: bytes) -> None:
-        self.follow(self.step(c.CancelAll(account, next(self.x.nonces), b"", account)))
+    @rule(account=traders, data=st.data())
+    def cancel_all(self, account: bytes, data: st.DataObject) -> None:
+        record = self.x.engine.account(account)
+        if record is not None and record.orders:
+            min_nonce = data.draw(st.sampled_from(sorted(record.orders))) + 1
+            self.follow(self.step(c.CancelAll(account, min_nonce, b"", account)))
 
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
@@ -172,9 +190,16 @@ class EngineMachine(RuleBasedStateMachine):
             self.step(c.ReleaseForced(self.inbox(), request))
         assert request not in self.x.engine.state.forced
 
-    @rule(account=st.sampled_from(TRADERS[:3]), exiting=st.booleans())
-    def exit(self, account: bytes, exiting: bool) -> None:
-        self.follow(self.step(c.SetExiting(self.inbox(), account, exiting)))
+    @rule(account=st.sampled_from(TRADERS[:3]))
+    def exit(self, account: bytes) -> None:
+        self.follow(self.step(c.SetExiting(self.inbox(), account, True)))
+
+    @precondition(lambda self: any(account.exiting for account in self.x.engine.state.accounts))
+    @rule()
+    def stay(self) -> None:
+        for account in self.x.engine.state.accounts:
+            if account.exiting:
+                self.step(c.SetExiting(self.inbox(), account.address, False))
 
     @rule(back=st.integers(1, 5))
     def cut(self, back: int) -> None:
@@ -220,10 +245,17 @@ class EngineMachine(RuleBasedStateMachine):
         self.x.validate_and_drain()
 
 
-EngineMachine.TestCase.settings = settings(
-    max_examples=60,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
-)
-TestEngineMachine = EngineMachine.TestCase
+COMMON: dict[str, Any] = {
+    "stateful_step_count": 50,
+    "deadline": None,
+    "suppress_health_check": [HealthCheck.too_slow, HealthCheck.filter_too_much],
+}
+
+
+class TestEngineMachine(EngineMachine.TestCase):  # type: ignore[name-defined, misc]
+    settings = settings(max_examples=100, **COMMON)
+
+
+@pytest.mark.deep
+class TestEngineMachineForLong(EngineMachine.TestCase):  # type: ignore[name-defined, misc]
+    settings = settings(max_examples=5_000, **COMMON)
