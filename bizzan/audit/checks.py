@@ -1,0 +1,406 @@
+"""The checks. Each compares two independent sources and yields what differs, in order, first difference first.
+
+AUD-1  custody     the contract owns at least what it owes, and owes exactly what its logs add up to
+AUD-2  mirror      the database says of the chain what the chain says, and of the journal what its replay says
+AUD-3  engine      the engine's balances are the chain's, plus what is not settled or not told yet
+AUD-4  batches     replaying the journal gives exactly the batches on chain: heads, orders, amounts, none left out
+AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import TypeVar
+
+from sqlalchemy import RowMapping
+
+from bizzan.audit.chain_ledger import Executed, SettledBatch
+from bizzan.audit.evidence import Evidence
+from bizzan.audit.findings import CheckResult, Finding
+from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
+from bizzan.audit.told import ToldLedger, key_of
+from exchange.domain.deployment import Deployment, checksum
+from exchange.domain.order import Side
+from exchange.domain.settlement import Fill, aggregate
+from exchange.engine.commands import Command
+from exchange.engine.events import CloseReason, TradeMatched
+from exchange.engine.invariants import violations
+from exchange.sequencer.fold import order_status
+from exchange.sequencer.inbox import to_command
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+Problem = tuple[str, str]
+"""Where, and what."""
+
+Check = Callable[[Evidence], Iterator[Problem]]
+
+
+def run_checks(evidence: Evidence) -> tuple[CheckResult, ...]:
+    """All checks, in order. Those that need the journal say so when it is corrupt."""
+    return tuple(
+        CheckResult(name, compared(evidence), tuple(Finding(name, where, text) for where, text in check(evidence)))
+        for name, check, compared in CHECKS
+    )
+
+
+# AUD-1
+
+
+def custody(evidence: Evidence) -> Iterator[Problem]:
+    """Token balance of the contract >= liabilities x unit; liabilities = sum of the ledger."""
+    views, chain = evidence.views, evidence.chain
+    for token in evidence.deployment.tokens:
+        symbol, owed = _symbol(evidence.deployment, token.asset_id), views.liabilities[token.token_id]
+        if views.held[token.token_id] < owed * token.unit:
+            held = views.held[token.token_id]
+            yield f"token {symbol}", f"the contract holds {held} token units and owes {owed * token.unit}"
+        if owed != chain.total(token.token_id):
+            text = f"liabilities are {owed}, the logs add up to {chain.total(token.token_id)}"
+            yield f"token {symbol}", text
+    for name, folded, answered in (
+        ("trading", chain.trading, views.trading),
+        ("funding", chain.funding, views.funding),
+    ):
+        for (account, token_id), amount in answered.items():
+            if folded[account, token_id] != amount:
+                where = f"{name} balance of {checksum(account)}, token {token_id}"
+                yield where, f"the contract says {amount}, its logs add up to {folded[account, token_id]}"
+
+
+# AUD-2
+
+
+def mirror(evidence: Evidence) -> Iterator[Problem]:
+    """Rows of the chain against a fresh index and the logs; rows of the journal against its replay."""
+    for difference in evidence.differences:
+        kind = "is missing" if difference.kind == "missing" else "should not be there or differs"
+        yield f"table {difference.table}", f"a row {kind}: {difference.row}"
+    yield from _chain_balances(evidence)
+    replay = evidence.replay
+    if replay is None:
+        return
+    if replay.head != evidence.mirror.journal_head:
+        yield f"table projection, seq {replay.seq}", "its head is not the journal's head at that sequence"
+    yield from _balances(evidence, replay)
+    yield from _orders(evidence, replay)
+    yield from _trades(evidence, replay)
+    yield from _batches(evidence, replay)
+
+
+def _chain_balances(evidence: Evidence) -> Iterator[Problem]:
+    rows = {(bytes(r["account"]), r["token_id"]): (r["trading"], r["funding"]) for r in evidence.mirror.chain_balances}
+    trading, funding = evidence.chain.trading, evidence.chain.funding
+    there = {key: (trading[key], funding[key]) for key in {*trading, *funding}}
+    for (account, token_id), row, known in _compare(rows, {k: v for k, v in there.items() if v != (0, 0)}):
+        where = f"table chain_balance, account {checksum(account)}, token {token_id}"
+        yield where, f"(trading, funding) is {row or 'absent'}, the chain's logs say {known or 'nothing'}"
+
+
+def _balances(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
+    names = ("available", "held", "reserved", "unsettled", "deficit")
+    rows = {(r["account_id"], r["asset_id"]): tuple(r[name] for name in names) for r in evidence.mirror.balances}
+    known = {key: tuple(getattr(b, name) for name in names) for key, b in replay.balances.items()}
+    for (account_id, asset_id), row, replayed in _compare(rows, known):
+        address = replay.accounts.get(account_id)
+        where = f"table balance, account {account_id} ({checksum(address) if address else 'unknown'}), asset {asset_id}"
+        yield where, f"({', '.join(names)}) is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+
+
+def _orders(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
+    rows = {
+        r["order_id"]: (r["account_id"], bytes(r["order_hash"]).hex(), r["status"], r["filled"], r["remaining"])
+        for r in evidence.mirror.orders
+    }
+    known = {}
+    for order_id, order in replay.orders.items():
+        status = order_status(CloseReason(order.closed)) if order.closed else "open"
+        filled = order.accepted.quantity - order.remaining
+        known[order_id] = (order.accepted.account, order.accepted.order_hash.hex(), status, filled, order.remaining)
+    for order_id, row, replayed in _compare(rows, known):
+        yield f"table orders, order {order_id}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+
+
+def _trades(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
+    rows = {r["trade_id"]: _trade_row(r) for r in evidence.mirror.trades}
+    known = {trade_id: _trade_replayed(trade) for trade_id, trade in replay.trades.items()}
+    for trade_id, row, replayed in _compare(rows, known):
+        yield f"table trade, trade {trade_id}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+
+
+def _trade_row(row: RowMapping) -> tuple[object, ...]:
+    names = ("seq", "market_id", "price", "quantity", "quote", "taker_side", "maker_order_id", "taker_order_id")
+    return (*(row[name] for name in names), row["maker_fee"], row["taker_fee"], row["batch"], row["reversed_cause"])
+
+
+def _trade_replayed(trade: ReplayedTrade) -> tuple[object, ...]:
+    match = trade.match
+    return (
+        trade.seq,
+        match.market,
+        match.price,
+        match.quantity,
+        match.quote,
+        match.taker_side,
+        match.maker_order,
+        match.taker_order,
+        match.maker_fee,
+        match.taker_fee,
+        trade.batch or None,
+        trade.reversed_cause,
+    )
+
+
+def _batches(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
+    rows = {
+        r["batch"]: (r["from_seq"], r["to_seq"], bytes(r["prev_head"]).hex(), bytes(r["new_head"]).hex(), r["status"])
+        for r in evidence.mirror.batches
+    }
+    known = {
+        number: (b.from_seq, b.to_seq, b.prev_head.hex(), b.new_head.hex(), "final" if b.final else "cut")
+        for number, b in replay.batches.items()
+    }
+    for number, row, replayed in _compare(rows, known):
+        yield f"table batch, batch {number}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+
+
+# AUD-3
+
+
+def engine(evidence: Evidence) -> Iterator[Problem]:
+    """Engine's total = chain's trading balance + what the engine knows first - what it is not told yet."""
+    replay = evidence.replay
+    if replay is None:
+        yield from _corrupt(evidence)
+        return
+    for text in violations(replay.engine.state):
+        yield f"engine at journal sequence {replay.seq}", text
+    expected = _settled(evidence)
+    _add_unsettled(evidence, replay, expected)
+    told = _told(replay).entries
+    moved = {key_of(movement): movement for movement in evidence.chain.movements}
+    for key in told.keys() | moved.keys():
+        if key in told:
+            expected[told[key].account, told[key].asset] += told[key].amount
+        if key in moved:
+            asset = evidence.asset_of(moved[key].token_id)
+            expected[moved[key].account, asset] -= moved[key].amount
+    totals = {
+        (replay.accounts[account], asset): b.available + b.held + b.reserved - b.deficit
+        for (account, asset), b in replay.balances.items()
+    }
+    for account, asset in sorted(expected.keys() | totals.keys()):
+        has, should = totals.get((account, asset), 0), expected[account, asset]
+        if has != should:
+            where = f"account {checksum(account)}, asset {_symbol(evidence.deployment, asset)}"
+            yield where, f"the engine has {has}, chain and unsettled trades give {should}"
+
+
+def _settled(evidence: Evidence) -> Counter[tuple[bytes, int]]:
+    """Trading balances on chain, by account and asset."""
+    settled: Counter[tuple[bytes, int]] = Counter()
+    for (account, token_id), amount in evidence.chain.trading.items():
+        settled[account, evidence.asset_of(token_id)] += amount
+    return settled
+
+
+def _add_unsettled(evidence: Evidence, replay: Replay, expected: Counter[tuple[bytes, int]]) -> None:
+    """Add what trades moved that stand and that no batch on chain holds yet."""
+    mined = {batch.seq for batch in evidence.chain.batches}
+    for trade in replay.trades.values():
+        if trade.reversed_cause is not None or trade.batch in mined:
+            continue
+        listed = replay.markets[trade.match.market]
+        market = listed.market
+        expected[replay.accounts[listed.fee_account], market.quote_asset] += (
+            trade.match.maker_fee + trade.match.taker_fee
+        )
+        for account_id, side, fee in _sides(trade.match):
+            sign, account = (1 if side == Side.buy else -1), replay.accounts[account_id]
+            expected[account, market.base_asset] += sign * trade.match.quantity * market.lot_size
+            expected[account, market.quote_asset] -= sign * trade.match.quote + fee
+
+
+def _sides(match: TradeMatched) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    """Account id, side and fee of maker and taker."""
+    maker_side = Side.sell if match.taker_side == Side.buy else Side.buy
+    return (
+        (match.maker_account, maker_side, match.maker_fee),
+        (match.taker_account, match.taker_side, match.taker_fee),
+    )
+
+
+# AUD-4
+
+
+def batches(evidence: Evidence) -> Iterator[Problem]:
+    """Each batch on chain is the one that the journal cut, and holds exactly its trades."""
+    replay = evidence.replay
+    if replay is None:
+        yield from _corrupt(evidence)
+        return
+    for seq, refusal in replay.refused:
+        yield f"journal sequence {seq}", f"the engine refuses this command: {refusal.code}: {refusal.message}"
+    by_batch: dict[int, list[ReplayedTrade]] = {}
+    for trade in replay.trades.values():
+        if trade.batch and trade.reversed_cause is None:
+            by_batch.setdefault(trade.batch, []).append(trade)
+    for expected, mined in enumerate(evidence.chain.batches, start=1):
+        where = f"batch {mined.seq} on chain, {mined.place}"
+        cut = replay.batches.get(mined.seq)
+        if mined.seq != expected:
+            yield where, f"the batch after {expected - 1} should be {expected}"
+        elif cut is None:
+            yield where, "the journal never cut this batch"
+        else:
+            yield from _batch(replay, where, cut, mined, by_batch.get(mined.seq, []))
+
+
+def _batch(
+    replay: Replay, where: str, cut: ReplayedBatch, mined: SettledBatch, trades: Iterable[ReplayedTrade]
+) -> Iterator[Problem]:
+    if mined.prev_head != cut.prev_head:
+        yield where, f"starts at head {mined.prev_head.hex()}, the journal's at sequence {cut.from_seq} differs"
+    if mined.new_head != cut.new_head:
+        yield where, f"ends at head {mined.new_head.hex()}, the journal's at sequence {cut.to_seq} differs"
+    if mined.announced != len(mined.executed):
+        yield where, f"announces {mined.announced} executions, logs {len(mined.executed)}"
+    known = {bytes(e.order_hash): e for e in _executions(replay, trades)}
+    there = {e.order_hash: e for e in mined.executed}
+    if len(there) != len(mined.executed):
+        yield where, "executes an order twice"
+    for order_hash, on_chain, replayed in _compare(there, known):
+        order = f"{where}, order 0x{order_hash.hex()}"
+        if on_chain is None:
+            yield order, f"is left out; the journal's trades give {_amounts(replayed)}"
+        elif replayed is None:
+            yield order, f"was executed with {_amounts(on_chain)}; the journal has no such trade in this batch"
+        else:
+            yield order, f"was executed with {_amounts(on_chain)}; the journal's trades give {_amounts(replayed)}"
+
+
+def _executions(replay: Replay, trades: Iterable[ReplayedTrade]) -> Iterator[Executed]:
+    """What the contract must have executed for these trades."""
+    fills = []
+    hashes = {}
+    for trade in trades:
+        match = trade.match
+        for order_id, fee in ((match.maker_order, match.maker_fee), (match.taker_order, match.taker_fee)):
+            placed = replay.orders[order_id].placed
+            hashes[placed.order] = placed.order_hash
+            fills.append(
+                Fill(order_id, placed.order, placed.scheme, placed.signature, match.quantity, match.quote, fee)
+            )
+    for done in aggregate(fills):
+        order = done.order
+        side = int(order.side == Side.sell)
+        yield Executed(order.account, hashes[order], side, order.market, done.lots, done.quote, done.fee)
+
+
+def _amounts(executed: Executed | None) -> str:
+    if executed is None:
+        return "nothing"
+    side = "sell" if executed.side else "buy"
+    amounts = f"{executed.lots} lots, quote {executed.quote}, fee {executed.fee}"
+    return f"{side} in market {executed.market} by {checksum(executed.account)}: {amounts}"
+
+
+# AUD-5
+
+
+def credits_cite_logs(evidence: Evidence) -> Iterator[Problem]:
+    """Money appears and disappears in the engine only because of a log, and by exactly its amount."""
+    replay = evidence.replay
+    if replay is None:
+        yield from _corrupt(evidence)
+        return
+    told = _told(replay)
+    for seq, command in told.strays:
+        yield f"journal sequence {seq}", f"moves money and cites no log: {command}"
+    told.add_all(_pending(evidence), replay.withdrawals, replay.accounts)
+    moved = {key_of(movement): movement for movement in evidence.chain.movements}
+    for key, entry in told.entries.items():
+        movement = moved.get(key)
+        there = (movement.account, evidence.asset_of(movement.token_id), movement.amount) if movement else None
+        if entry.amount and there != (entry.account, entry.asset, entry.amount):
+            on_chain = (
+                f"moves {there[2]} of asset {there[1]} for {checksum(there[0])}" if there else "is not on the chain"
+            )
+            text = (
+                f"{entry.amount} of asset {entry.asset} for {checksum(entry.account)} cites {key[1]}, which {on_chain}"
+            )
+            yield f"journal sequence {entry.seq}", text
+    yield from _untold(evidence, told)
+
+
+def _untold(evidence: Evidence, told: ToldLedger) -> Iterator[Problem]:
+    """Movements that are old enough and that nobody has told the engine of."""
+    known = {key for key, entry in told.entries.items() if entry.amount}
+    for movement in evidence.chain.movements:
+        due = evidence.mirror.confirmed_number if movement.amount > 0 else evidence.mirror.finalized_number
+        if movement.amount and movement.place.block_number <= due and key_of(movement) not in known:
+            text = f"{movement.kind} of {movement.amount} for {checksum(movement.account)}: the engine was never told"
+            yield str(movement.place), text
+
+
+def _told(replay: Replay) -> ToldLedger:
+    told = ToldLedger()
+    told.add_all(((t.seq, t.command) for t in replay.told), replay.withdrawals, replay.accounts)
+    return told
+
+
+def _pending(evidence: Evidence) -> Iterator[tuple[int, Command]]:
+    for row in evidence.mirror.pending:
+        yield evidence.mirror.journal_seq + 1, to_command(row.id, row.kind, row.payload)
+
+
+def _corrupt(evidence: Evidence) -> Iterator[Problem]:
+    corrupt = evidence.corrupt
+    if corrupt is not None:
+        yield (
+            f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}",
+            f"the journal is corrupt: {corrupt.reason}",
+        )
+
+
+def _compare(rows: Mapping[K, V], known: Mapping[K, V]) -> Iterator[tuple[K, V | None, V | None]]:
+    """Keys at which two mappings differ, with both values (None where there is none), rows' order first."""
+    for key in [*rows, *(key for key in known if key not in rows)]:
+        if rows.get(key) != known.get(key):
+            yield key, rows.get(key), known.get(key)
+
+
+def _symbol(deployment: Deployment, asset_id: int) -> str:
+    return deployment.asset(asset_id).symbol
+
+
+def _count(evidence: Evidence) -> str:
+    return f"{evidence.chain.logs} logs, {len(evidence.views.trading)} balances"
+
+
+def _count_mirror(evidence: Evidence) -> str:
+    there = evidence.mirror
+    rows = len(there.balances) + len(there.orders) + len(there.trades) + len(there.batches)
+    return f"{evidence.chain.logs} logs, {rows} rows of the journal"
+
+
+def _count_engine(evidence: Evidence) -> str:
+    return f"{len(evidence.mirror.balances)} balances"
+
+
+def _count_batches(evidence: Evidence) -> str:
+    executed = sum(len(batch.executed) for batch in evidence.chain.batches)
+    return f"{len(evidence.chain.batches)} batches, {executed} executions"
+
+
+def _count_credits(evidence: Evidence) -> str:
+    return f"{len(evidence.chain.movements)} movements"
+
+
+CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
+    ("AUD-1 custody", custody, _count),
+    ("AUD-2 mirror", mirror, _count_mirror),
+    ("AUD-3 engine", engine, _count_engine),
+    ("AUD-4 batches", batches, _count_batches),
+    ("AUD-5 credits", credits_cite_logs, _count_credits),
+)

@@ -1,0 +1,162 @@
+"""Everything that the checks compare, gathered so that it is true at one block and one journal sequence.
+
+The database says where it stands, in one transaction; the chain is read at exactly that block, the journal up to
+exactly that sequence. So the audit needs nobody to stop. A reorg in between is noticed, and the gathering starts
+again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bizzan.audit.chain_ledger import ChainLedger, read_chain
+from bizzan.audit.findings import AuditUnavailable
+from bizzan.audit.journal_replay import Replay, replay
+from exchange.chain.rpc import Call, ChainError, Rpc
+from exchange.database.audit import Snapshot, snapshot
+from exchange.database.engine import create_engine
+from exchange.domain.deployment import ETH, Deployment, address_bytes
+from exchange.domain.eip712 import keccak
+from exchange.journal.errors import CorruptJournal
+from indexer.check import CheckError, Difference, compare_with_fresh_index
+from indexer.mirror import Contract
+
+TRIES = 60
+PAUSE_SECONDS = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """Where the audit reads."""
+
+    rpc_url: str
+    database_url: str
+    journal_dir: Path
+    deployment: Deployment
+
+
+@dataclass(frozen=True, slots=True)
+class Views:
+    """What the contract answers at the block: by token id, and by (account, token id), in ledger units.
+
+    `held` is what the token itself says that the contract owns, in token units.
+    """
+
+    held: Mapping[int, int]
+    liabilities: Mapping[int, int]
+    trading: Mapping[tuple[bytes, int], int]
+    funding: Mapping[tuple[bytes, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What was gathered. `replay` is None when the journal is corrupt, and `corrupt` says where."""
+
+    deployment: Deployment
+    mirror: Snapshot
+    chain: ChainLedger
+    views: Views
+    differences: tuple[Difference, ...]
+    replay: Replay | None
+    corrupt: CorruptJournal | None
+
+    def asset_of(self, token_id: int) -> int:
+        """The asset that a token carries."""
+        return self.deployment.token(token_id).asset_id
+
+
+async def gather(sources: Sources) -> Evidence:
+    """Read chain, database and journal at one common point. Raises AuditUnavailable."""
+    async with Rpc(sources.rpc_url) as rpc:
+        try:
+            mirror, chain, views = await _meet(rpc, sources)
+            differences = await compare_with_fresh_index(rpc, sources.database_url, _contract(sources.deployment))
+        except ChainError as error:
+            raise AuditUnavailable(f"the chain cannot be read: {error}") from error
+        except CheckError as error:
+            raise AuditUnavailable(f"the mirror cannot be checked: {error}") from error
+        except (SQLAlchemyError, OSError) as error:
+            raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
+    corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq)
+    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt)
+
+
+async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, Views]:
+    """A snapshot of the database whose block is the node's too, and the chain at that block."""
+    engine = create_engine(sources.database_url, pool_size=1)
+    try:
+        for attempt in range(TRIES):
+            if attempt:
+                await asyncio.sleep(PAUSE_SECONDS)
+            mirror = await snapshot(engine, sources.deployment.chain_id)
+            if mirror is None or not await _is_canonical(rpc, mirror):
+                continue
+            chain = await read_chain(rpc, sources.deployment, mirror.block_number)
+            views = await _read_views(rpc, chain, mirror.block_number)
+            if await _is_canonical(rpc, mirror):
+                return mirror, chain, views
+    finally:
+        await engine.dispose()
+    raise AuditUnavailable(
+        f"the mirror and the chain did not agree on a block within {TRIES * PAUSE_SECONDS:g} s: "
+        "start the indexer and the projector (bizzan up), or read docs/runbook.md on a mirror that does not follow"
+    )
+
+
+async def _is_canonical(rpc: Rpc, mirror: Snapshot) -> bool:
+    header = await rpc.header(mirror.block_number)
+    return header is not None and bytes.fromhex(header.hash[2:]) == mirror.block_hash
+
+
+async def _read_views(rpc: Rpc, chain: ChainLedger, block_number: int) -> Views:
+    """Ask the contract, and the tokens, for every balance that the logs speak of."""
+    place, there = hex(block_number), chain.deployment
+    tokens = [token.token_id for token in there.tokens]
+    accounts = sorted(set(chain.trading) | set(chain.funding))
+
+    async def ask(signature: str, keys: list[tuple[int, ...]]) -> list[int]:
+        calls: list[Call] = [
+            ("eth_call", ({"to": there.custody, "data": _calldata(signature, *words)}, place)) for words in keys
+        ]
+        return [int(answer, 16) for answer in await rpc.batch(calls, str)]
+
+    pairs = [(int.from_bytes(account), token) for account, token in accounts]
+    held: list[Call] = [_held(token.address, there.custody, place) for token in there.tokens]
+    return Views(
+        held=dict(zip(tokens, [int(answer, 16) for answer in await rpc.batch(held, str)], strict=True)),
+        liabilities=dict(zip(tokens, await ask("liabilities(uint256)", [(token,) for token in tokens]), strict=True)),
+        trading=dict(zip(accounts, await ask("trading_balance(address,uint256)", [*pairs]), strict=True)),
+        funding=dict(zip(accounts, await ask("funding_balance(address,uint256)", [*pairs]), strict=True)),
+    )
+
+
+def _held(token: str, custody: str, place: str) -> Call:
+    if token == ETH:
+        return "eth_getBalance", (custody, place)
+    data = _calldata("balanceOf(address)", int.from_bytes(address_bytes(custody)))
+    return "eth_call", ({"to": token, "data": data}, place)
+
+
+def _calldata(signature: str, *words: int) -> str:
+    return "0x" + keccak(signature.encode())[:4].hex() + "".join(word.to_bytes(32).hex() for word in words)
+
+
+def _contract(deployment: Deployment) -> Contract:
+    return Contract(deployment.chain_id, deployment.custody.lower(), deployment.block_number)
+
+
+def _replay(folder: Path, until_seq: int) -> tuple[CorruptJournal | None, Replay | None]:
+    try:
+        return None, replay(folder, until_seq)
+    except CorruptJournal as corrupt:
+        return corrupt, None
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(cause).splitlines()[0] if str(cause) else type(cause).__name__
