@@ -323,13 +323,9 @@ def credits_cite_logs(evidence: Evidence) -> Iterator[Problem]:
         movement = moved.get(key)
         there = (movement.account, evidence.asset_of(movement.token_id), movement.amount) if movement else None
         if entry.amount and there != (entry.account, entry.asset, entry.amount):
-            on_chain = (
-                f"moves {there[2]} of asset {there[1]} for {checksum(there[0])}" if there else "is not on the chain"
-            )
-            text = (
-                f"{entry.amount} of asset {entry.asset} for {checksum(entry.account)} cites {key[1]}, which {on_chain}"
-            )
-            yield f"journal sequence {entry.seq}", text
+            cited = f"{entry.amount} of asset {entry.asset} for {checksum(entry.account)} by {key[1]}"
+            on_chain = f"moves {there[2]} of asset {there[1]} for {checksum(there[0])}" if there else "is not on chain"
+            yield f"journal sequence {entry.seq}", f"{cited}, which {on_chain}"
     yield from _untold(evidence, told)
 
 

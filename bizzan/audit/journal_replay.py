@@ -6,7 +6,7 @@ What the engine then says (orders, trades, batches, balances) is kept to be comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -159,18 +159,16 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
 
 
 def replay(folder: Path, until_seq: int) -> Replay:
-    """Replay the journal in `folder` from genesis up to `until_seq`.
+    """Replay the journal in `folder` from genesis up to `until_seq`, and check the chain of hashes to its end.
 
     Raises CorruptJournal, which names file, offset and sequence.
     """
+    reader = Reader(folder)
+    end = max(reader.durable().seq, until_seq)
     state = Replay()
-    for record in _read(folder, until_seq):
-        state.apply(record)
+    for record in reader.read():
+        if record.seq <= until_seq:
+            state.apply(record)
+        if record.seq >= end:
+            break
     return state
-
-
-def _read(folder: Path, until_seq: int) -> Iterator[Record]:
-    for record in Reader(folder).read():
-        if record.seq > until_seq:
-            return
-        yield record

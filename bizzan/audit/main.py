@@ -34,6 +34,7 @@ def run(settings: Settings, as_json: bool = False) -> bool:
     """
     console = Console(stderr=as_json)
     try:
+        read_deployment(settings.deployment_file)  # before anything is started: without contracts there is nothing
         with console.status("reading chain, database and journal"), servers(settings):
             report = asyncio.run(audit(sources_of(settings)))
     except AuditUnavailable as error:
