@@ -76,14 +76,17 @@ LOCAL_TOKENS = (
 )
 
 
-def _market(market_id: int, symbol: str, base: int, quote: int, lot: int, tick: int, least: int) -> Market:
-    return Market(market_id, symbol, base, quote, lot, tick, least, 2_000, 2, 5, 0)
+def _market(
+    market_id: int, symbol: str, base: int, quote: int, lot: int, tick: int, least: int, reference: int
+) -> Market:
+    return Market(market_id, symbol, base, quote, lot, tick, least, 2_000, 2, 5, reference)
 
 
+# Opened at 10,000 USDC per BTC and 0.02 BTC per ETH: a day in the price series that the demo replays.
 LOCAL_MARKETS = (
-    _market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000),
-    _market(2, "ETH/USDC", 1, 0, 100_000, 10, 1_000_000),
-    _market(3, "ETH/BTC", 1, 2, 100_000, 1, 1_000),
+    _market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 1_000_000),
+    _market(2, "ETH/USDC", 1, 0, 100_000, 10, 1_000_000, 200_000),
+    _market(3, "ETH/BTC", 1, 2, 100_000, 1, 1_000, 2_000),
 )
 
 
