@@ -8,8 +8,6 @@ import urllib.request
 from contextlib import suppress
 from typing import Any
 
-from bizzan.contracts import CompileError
-from bizzan.deployer import DeployError, default_config, deploy
 from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.deployment import Deployment, DeploymentError
 from exchange.settings import Settings, SettingsError
@@ -28,12 +26,19 @@ def ensure_deployed(settings: Settings, *, anywhere: bool = False) -> bool:
             f"no contracts on chain {settings.chain.chain_id} according to {settings.deployment_file}: "
             "run 'bizzan deploy' first"
         )
+    _write(settings, _deploy(settings))
+    return True
+
+
+def _deploy(settings: Settings) -> Deployment:
+    # Imported here: a start that finds the contracts in place need not load the tools that make them.
+    from bizzan.contracts import CompileError
+    from bizzan.deployer import DeployError, default_config, deploy
+
     try:
-        deployment = deploy(settings.rpc_url, settings.key("owner"), config=default_config(settings))
+        return deploy(settings.rpc_url, settings.key("owner"), config=default_config(settings))
     except (CompileError, DeployError) as error:
         raise SupervisorError(f"the contracts are not deployed: {error}") from None
-    _write(settings, deployment)
-    return True
 
 
 def read_deployment(settings: Settings) -> Deployment:

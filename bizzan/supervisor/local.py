@@ -1,6 +1,6 @@
 """What the local stack consists of, in the order in which it starts.
 
-    chain node, database  ->  migrate  ->  deploy  ->  engine  ->  projector, indexer  ->  api, keeper  ->  demo
+    chain node, database  ->  migrate  ->  deploy  ->  engine, projector, indexer, api, keeper  ->  demo
 
 The chain node and the database are left out when the settings name others.
 """
@@ -41,12 +41,14 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
         servers,
         Task("migrate", prepare_database),
         Task("deploy", deploy),
-        [_service(settings, "engine", metrics=settings.metrics.engine)],
+        # Together, since each waits for what it needs: loading their code is what takes the time.
         [
+            _service(settings, "engine", metrics=settings.metrics.engine),
             _service(settings, "projector", metrics=settings.metrics.projector),
             _service(settings, "indexer", metrics=settings.metrics.indexer),
+            _api(settings),
+            _service(settings, "keeper", metrics=settings.metrics.keeper),
         ],
-        [_api(settings), _service(settings, "keeper", metrics=settings.metrics.keeper)],
     ]
     if demo:
         stages.append([_service(settings, "demo", ready=lambda: True)])
