@@ -1,0 +1,94 @@
+"""Sign-in with Ethereum: a session for the wallet that signed, and nothing for anybody else."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.utils.api_stack import new_wallet
+from tests.utils.refusals import check_refused
+from tests.utils.sign_in import fresh_nonce, login, message_for, sign_in
+
+
+async def test_a_signed_message_earns_a_session_until_logout(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    headers = await sign_in(api, wallet)
+    assert (await api.get("/v1/account", headers=headers)).json()["account"] == wallet.text_address
+    assert (await api.post("/v1/auth/logout", headers=headers)).json() == {"ended": True}
+    check_refused(await api.get("/v1/account", headers=headers), 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("path", ["account", "orders", "orders/1", "fills", "deposits", "withdrawals"])
+async def test_private_reads_need_a_session(api: httpx.AsyncClient, path: str) -> None:
+    answer = await api.get(f"/v1/{path}")
+    check_refused(answer, 401, "unauthenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    check_refused(await api.get(f"/v1/{path}", headers={"authorization": "Bearer nonsense"}), 401, "unauthenticated")
+
+
+async def test_a_nonce_works_once(api: httpx.AsyncClient) -> None:
+    wallet, nonce = new_wallet(), await fresh_nonce(api)
+    message = message_for(wallet, nonce)
+    assert (await login(api, wallet, message)).status_code == 200
+    error = check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+    assert error["params"] == {"part": "nonce"}
+
+
+async def test_a_nonce_is_used_up_by_a_failed_attempt(api: httpx.AsyncClient) -> None:
+    wallet, nonce = new_wallet(), await fresh_nonce(api)
+    message = message_for(wallet, nonce)
+    check_refused(await login(api, new_wallet(), message), 400, "wrong_signature", "signature")
+    check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+
+
+async def test_refuses_a_nonce_of_nobody(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), nonce="0123456789abcdef")
+    check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+
+
+async def test_refuses_another_site(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), domain="evil.example")
+    error = check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+    assert error["params"] == {"part": "domain"}
+
+
+async def test_refuses_another_site_that_forwards_its_name(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    nonce = (await api.post("/v1/auth/nonce", headers={"host": "evil.example"})).json()
+    assert nonce["domain"] != "evil.example"
+    message = message_for(wallet, nonce, domain="evil.example")
+    body = {"message": message, "signature": "0x" + wallet.sign_text(message).hex()}
+    answer = await api.post("/v1/auth/login", json=body, headers={"host": "evil.example"})
+    check_refused(answer, 401, "unauthenticated", "message")
+
+
+async def test_refuses_another_chain(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), chain_id="1")
+    check_refused(await login(api, wallet, message), 400, "wrong_chain", "message")
+
+
+async def test_refuses_an_expired_message(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), more="\nExpiration Time: 2020-01-01T00:00:00Z")
+    check_refused(await login(api, wallet, message), 400, "expired", "message")
+
+
+async def test_refuses_a_message_of_the_future(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), more="\nNot Before: 2999-01-01T00:00:00Z")
+    error = check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+    assert error["params"] == {"part": "not_before"}
+
+
+@pytest.mark.parametrize("message", ["", "hello", "x" * 4_000])
+async def test_refuses_what_is_no_message(api: httpx.AsyncClient, message: str) -> None:
+    check_refused(await login(api, new_wallet(), message), 422, "malformed", "message")
+
+
+async def test_refuses_text_after_the_message(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api)) + "\nP.S. and all my money"
+    check_refused(await login(api, wallet, message), 422, "malformed", "message")
