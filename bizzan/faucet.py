@@ -44,16 +44,19 @@ async def fund(
     """
     address = _checked(chain_id, recipient)
     async with CustodyClient(rpc_url, custody, Wallet.from_hex(faucet_key)) as faucet:
-        gifts = []
-        for symbol, token in tokens.items():
-            amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * 10**token.decimals
-            if token.address == ETH:
-                receipt = await faucet.transact(address, value=amount)
-            else:
-                await faucet.send(token.address, "faucet(uint256)", amount)
-                receipt = await faucet.send(token.address, "transfer(address,uint256)", address, amount)
-            gifts.append(Gift(symbol, amount, token.decimals, receipt.tx_hash))
-        return gifts
+        gifts = (_give(faucet, symbol, token, address) for symbol, token in tokens.items())
+        return list(await asyncio.gather(*gifts))
+
+
+async def _give(faucet: CustodyClient, symbol: str, token: Token, address: str) -> Gift:
+    """Send one token; the test tokens mint to whoever asks, so they take two transactions."""
+    amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * 10**token.decimals
+    if token.address == ETH:
+        receipt = await faucet.transact(address, value=amount)
+    else:
+        await faucet.send(token.address, "faucet(uint256)", amount)
+        receipt = await faucet.send(token.address, "transfer(address,uint256)", address, amount)
+    return Gift(symbol, amount, token.decimals, receipt.tx_hash)
 
 
 def fund_now(rpc_url: str, deployment: Deployment, faucet_key: str, recipient: str) -> list[Gift]:

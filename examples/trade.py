@@ -26,6 +26,7 @@ MARKET = "BTC-USDC"
 QUANTITY = "0.01"
 DEPOSIT_USDC = "5000"
 DEPOSIT_BTC = "0.02"
+FIRST_PRICE = "8000"
 WAIT_SECONDS = 180
 POLL_SECONDS = 0.5
 
@@ -64,7 +65,7 @@ async def open_account(
 
 
 async def offer_if_nobody_does(settings: Settings, client: BizzanClient, market: OrderBuilder) -> None:
-    """When the book has no asks, sell from a second wallet at the market's reference price."""
+    """When the book has no asks, sell from a second wallet at the last price."""
     if (await client.book(MARKET)).asks:
         return
     print("nobody sells: a second wallet does")
@@ -72,8 +73,9 @@ async def offer_if_nobody_does(settings: Settings, client: BizzanClient, market:
     async with BizzanClient(client.base_url, wallet) as seller:
         async with CustodyClient(settings.rpc_url, seller.exchange.custody, wallet) as custody:
             await open_account(settings, seller, custody, market.base.symbol, DEPOSIT_BTC)
-        last = (await seller.ticker(MARKET)).last_price or market.market.reference_price
-        ack = await seller.place(MARKET, Side.sell, market.price_text(last), QUANTITY)
+        last = (await seller.ticker(MARKET)).last_price
+        price = market.price_text(last) if last else FIRST_PRICE
+        ack = await seller.place(MARKET, Side.sell, price, QUANTITY)
         print(f"  sell order  {ack.order_hash}")
 
 
@@ -118,7 +120,7 @@ async def withdraw_all(client: BizzanClient, custody: CustodyClient, symbol: str
 
     async def paid() -> str | None:
         rows = await client.withdrawals()
-        return next(row.tx_hash for row in rows if row.withdrawal_hash == ack.withdrawal_hash)
+        return next((row.tx_hash for row in rows if row.withdrawal_hash == ack.withdrawal_hash), None)
 
     tx_hash = await wait_for("withdrawal", paid)
     print(f"withdrawal    {format_amount(amount, decimals)} {symbol} in {tx_hash}")

@@ -73,11 +73,12 @@ class Demo:
                     await asyncio.Event().wait()
 
     def _open(self, watcher: BizzanClient, series: list[prices.Prices]) -> None:
-        """Take the prices at which the markets opened as the last ones known, and find the place in the series."""
+        """Take the reference prices as the last ones known, where there are any, and find the place in the series."""
         for symbol, builder in watcher.exchange.markets.items():
-            self._last[symbol] = Decimal(builder.price_text(builder.market.reference_price))
+            if builder.market.reference_price:
+                self._last[symbol] = Decimal(builder.price_text(builder.market.reference_price))
         file = self._settings.state_dir / "demo.json"
-        self._replay = resume(series, file, self._last["BTC-USDC"], self._last["ETH-BTC"])
+        self._replay = resume(series, file, self._last.get("BTC-USDC"), self._last.get("ETH-BTC"))
         log.info("demo_starts", hour=self._replay.hour.at.isoformat(), btc=str(self._replay.hour.btc))
 
     def _traders(self, pace: Pace) -> list[tuple[Trader, Purse]]:
@@ -137,7 +138,7 @@ class Demo:
     async def _watch(self, watcher: BizzanClient) -> None:
         """Follow the last price of every market."""
         while True:
-            for symbol in self._last:
+            for symbol in watcher.exchange.markets:
                 try:
                     last = (await watcher.ticker(symbol)).last_price
                 except ClientError:

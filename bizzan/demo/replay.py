@@ -48,12 +48,12 @@ def near_last(believed: Decimal, last: Decimal) -> Decimal:
     return min(max(believed, last * (1 - MAX_STEP)), last * (1 + MAX_STEP))
 
 
-def resume(series: Sequence[Prices], file: Path, btc: Decimal, eth_btc: Decimal) -> Replay:
-    """The replay where `file` says it stopped; else at the hour nearest to the prices at which the markets opened."""
+def resume(series: Sequence[Prices], file: Path, btc: Decimal | None, eth_btc: Decimal | None) -> Replay:
+    """The replay where `file` says it stopped; else at the hour nearest to these prices, or at its start."""
     try:
         position = Decimal(json.loads(file.read_text())["position"])
     except (OSError, ValueError, KeyError, TypeError, ArithmeticError):
-        position = Decimal(start_near(series, btc, eth_btc))
+        position = Decimal(start_near(series, btc, eth_btc) if btc and eth_btc else 0)
     replay = Replay(series, Decimal(0))
     replay.advance(position)
     return replay
