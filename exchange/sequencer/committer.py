@@ -51,6 +51,8 @@ class Committer:
 
         When there is no room the whole group is refused as `unavailable`, and nothing has changed.
         """
+        if not items:
+            return GroupResult([], [])
         try:
             self._reserve(items)
         except JournalFull as full:
