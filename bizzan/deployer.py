@@ -67,7 +67,7 @@ class DeployConfig:
     markets: tuple[Market, ...]
 
 
-LOCAL_WINDOWS = Windows(delay=120, grace=120, claim_window=3_600, timelock=7_200, pause_max=30, silence=48 * 3_600)
+LOCAL_WINDOWS = Windows(delay=600, grace=600, claim_window=3_600, timelock=7_200, pause_max=60, silence=48 * 3_600)
 LOCAL_TOKENS = (
     TokenConfig("USDC", 6, 6),
     TokenConfig("ETH", 8, 18, ETH),
