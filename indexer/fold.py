@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 
 from exchange.chain.types import Header, Log
-from exchange.database.mirror import NULL
+from exchange.database.mirror import NULL, log_prefix, log_row, transaction_part
 
 Market = tuple[int, int, int]
 """Base token id, quote token id, lot size in base ledger units."""
@@ -26,8 +26,8 @@ class Fold:
         self.rows: defaultdict[str, list[str]] = defaultdict(list)
         self.trading: defaultdict[tuple[str, int], int] = defaultdict(int)
         self.funding: defaultdict[tuple[str, int], int] = defaultdict(int)
-        self.executions: list[str] = []
-        """Rows of order_executed that wait for their transaction's batch number."""
+        self.logs: list[str] = []
+        """Raw rows, in hexadecimal."""
         self.unknown = 0
         """Logs whose event is not known; they are in the raw rows only."""
 
@@ -51,22 +51,23 @@ def fold_headers(fold: Fold, headers: Iterable[Header]) -> None:
 
 def fold_logs(fold: Fold, logs: Iterable[Log], handlers: Mapping[str, Handler]) -> None:
     """Add the raw rows of logs that are in order, and whatever their handlers make of them."""
-    raw = fold.rows["log"]
-    block_hash = block = number = ""
+    add_raw = fold.logs.append
     find = handlers.get
+    block_hash = tx_hash = prefix = raw_prefix = transaction = number = ""
     for log in logs:
         if log.block_hash != block_hash:
             block_hash = log.block_hash
-            block = f"{fold.chain_id}\t{BYTES}{block_hash[2:]}\t"
+            prefix = f"{fold.chain_id}\t{BYTES}{block_hash[2:]}\t"
+            raw_prefix = log_prefix(fold.chain_id, block_hash[2:])
             number = str(int(log.block_number, 16))
-        place = int(log.log_index, 16)
+            tx_hash = ""
+        if log.transaction_hash != tx_hash:
+            tx_hash = log.transaction_hash
+            transaction = transaction_part(log.transaction_index[2:], tx_hash[2:], log.address[2:])
         topics = log.topics
-        raw.append(
-            f"{block}{place}\t{int(log.transaction_index, 16)}\t{BYTES}{log.transaction_hash[2:]}"
-            f"\t{BYTES}{log.address[2:]}\t{BYTES}{''.join([topic[2:] for topic in topics])}\t{BYTES}{log.data[2:]}"
-        )
+        add_raw(log_row(raw_prefix, log.log_index[2:], transaction, "".join(topics).replace("0x", ""), log.data[2:]))
         handler = find(topics[0]) if topics else None
         if handler is None:
             fold.unknown += 1
         else:
-            handler(fold, log, f"{block}{place}\t{number}\t")
+            handler(fold, log, f"{prefix}{int(log.log_index, 16)}\t{number}\t")

@@ -7,6 +7,7 @@ committing, can do no harm: it finds the position elsewhere and starts again fro
     PositionMoved   somebody else moved the position; load it again
 """
 
+import asyncio
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -28,6 +29,8 @@ log = structlog.get_logger(__name__)
 
 NAME = "custody"
 ANCESTOR_PAGE = 64
+LONG_SPAN = 1_000
+"""Logs in a span that is worth a thread."""
 
 
 class PositionMoved(FollowerError):
@@ -132,10 +135,22 @@ class Mirror:
             await self._check_late(target)
             return False
         finalized = await self._finalized()
-        while position.number < target.number:
-            span = await self._read(Tip(position.number, position.hash), target, finalized)
-            position = await self._write(span, finalized)
+        ahead = self._start_reading(Tip(position.number, position.hash), target, finalized)
+        try:
+            while ahead is not None:
+                span = await ahead
+                ahead = self._start_reading(span.end, target, finalized)
+                await self._write(span, finalized)
+        finally:
+            if ahead is not None:
+                await _abandon(ahead)
         return True
+
+    def _start_reading(self, after: Tip, target: Tip, finalized: int) -> asyncio.Task[Span] | None:
+        """Read the next span while the one before it is written; None at the target."""
+        if after.number >= target.number:
+            return None
+        return asyncio.create_task(self._read(after, target, finalized))
 
     async def _read(self, after: Tip, target: Tip, finalized: int) -> Span:
         """The next span; history that is final may be read without headers, by itself."""
@@ -168,11 +183,7 @@ class Mirror:
     async def _write(self, span: Span, finalized: int) -> Position:
         """Write a span and move the position to its end."""
         before = self._at()
-        fold = Fold(self._contract.chain_id, self._markets)
-        fold_headers(fold, span.headers)
-        fold_logs(fold, span.logs, HANDLERS)
-        if fold.executions:
-            raise Inconsistent("a settlement's logs end without its batch")
+        fold = await self._fold(span)
         after = Position(
             span.end.number,
             span.end.hash,
@@ -194,7 +205,18 @@ class Mirror:
         self.stats.last_commit = time.monotonic()
         return after
 
+    async def _fold(self, span: Span) -> Fold:
+        """The span's rows; a long one is folded beside the loop, which meanwhile reads and writes others."""
+        fold = Fold(self._contract.chain_id, self._markets)
+        fold_headers(fold, span.headers)
+        if len(span.logs) < LONG_SPAN:
+            fold_logs(fold, span.logs, HANDLERS)
+        else:
+            await asyncio.to_thread(fold_logs, fold, span.logs, HANDLERS)
+        return fold
+
     async def _insert(self, conn: AsyncConnection, fold: Fold) -> None:
+        await mirror.copy_logs(conn, fold.logs)
         for table, rows in fold.rows.items():
             await mirror.copy(conn, table, rows)
         await mirror.add_balances(conn, self._contract.chain_id, fold.trading, fold.funding)
@@ -268,6 +290,12 @@ class Mirror:
         if self._position is None:
             raise PositionMoved("the position is not loaded")
         return self._position
+
+
+async def _abandon(task: asyncio.Task[Span]) -> None:
+    """Stop reading ahead; whatever went wrong there will go wrong again when it matters."""
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 def _as_log(row: Any) -> Log:

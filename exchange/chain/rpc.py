@@ -30,6 +30,9 @@ READS = re.compile(r"eth_(get|call|chainId|blockNumber|estimateGas|feeHistory|ga
 BATCH_LIMIT = 100
 """Calls in one HTTP request."""
 
+LONG_BODY = 1 << 20
+"""Bytes of an answer that is decoded beside the loop."""
+
 _TOO_LARGE = re.compile(r"too (large|many|big|wide)|limit|more than|exceed|range", re.IGNORECASE)
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
 _ERROR_SELECTOR = "0x08c379a0"
@@ -124,8 +127,9 @@ class Rpc:
     async def call(self, method: str, *params: object, returns: Any = Any) -> Any:
         """The result of one method, decoded as `returns`. Raises ChainError."""
         body = await self.post(method, *params)
-        answer = _decode_answer(_single, body)
-        return _result(answer, method, returns)
+        if len(body) < LONG_BODY:
+            return _read(body, method, returns)
+        return await asyncio.to_thread(_read, body, method, returns)
 
     async def post(self, method: str, *params: object) -> bytes:
         """The bytes the node answers to one method, unread; a read is retried. Raises NodeUnavailable."""
@@ -249,6 +253,10 @@ def _call_object(to: bytes, data: bytes, sender: bytes | None, gas: int | None) 
     if gas is not None:
         call["gas"] = hex(gas)
     return call
+
+
+def _read(body: bytes, method: str, returns: Any) -> Any:
+    return _result(_decode_answer(_single, body), method, returns)
 
 
 def _decode_answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:

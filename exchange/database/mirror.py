@@ -1,7 +1,8 @@
 """The mirror of the chain: where it stands, how a chunk of blocks enters it and how blocks leave it.
 
-Every function takes part in the caller's transaction. Rows go in by COPY in text format, which takes
-hexadecimal as the node gave it; a row is a line without its newline.
+Every function takes part in the caller's transaction. Rows go in by COPY. Derived rows are text lines
+without their newline. Raw logs are COPY's binary format written in hexadecimal: the node gives hexadecimal,
+so a row is put together from its pieces without reading any of them, and becomes bytes in one call.
 """
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
@@ -63,6 +64,36 @@ async def copy(conn: AsyncConnection, table: str, rows: Sequence[str]) -> None:
     if rows:
         driver = await _driver(conn)
         await driver.copy_to_table(table, source=_pieces(rows), columns=COLUMNS[table], format="text")
+
+
+async def copy_logs(conn: AsyncConnection, rows: Sequence[str]) -> None:
+    """Append raw logs, each as `log_row` put it together."""
+    if rows:
+        driver = await _driver(conn)
+        await driver.copy_to_table("log", source=_binary(rows), columns=COLUMNS["log"], format="binary")
+
+
+def log_prefix(chain_id: int, block_hash: str) -> str:
+    """What all rows of a block's logs begin with. All arguments here and below are digits without 0x."""
+    return f"0008{8:08x}{chain_id:016x}{32:08x}{block_hash}{4:08x}"
+
+
+def transaction_part(tx_index: str, tx_hash: str, address: str) -> str:
+    """What rows of one contract's logs in one transaction share after the log index."""
+    return f"{4:08x}{tx_index:0>8}{32:08x}{tx_hash}{20:08x}{address}"
+
+
+def log_row(prefix: str, log_index: str, transaction: str, topics: str, data: str) -> str:
+    """A row of `log` from its parts."""
+    return f"{prefix}{log_index:0>8}{transaction}{len(topics) >> 1:08x}{topics}{len(data) >> 1:08x}{data}"
+
+
+async def _binary(rows: Sequence[str]) -> AsyncIterator[bytes]:
+    yield b"PGCOPY\n\xff\r\n\0" + bytes(8)
+    step = max(1, 2 * COPY_BYTES // len(rows[0]))
+    for start in range(0, len(rows), step):
+        yield bytes.fromhex("".join(rows[start : start + step]))
+    yield b"\xff\xff"
 
 
 async def _pieces(rows: Sequence[str]) -> AsyncIterator[bytes]:

@@ -13,24 +13,21 @@ SELL = Side.sell.value
 def order_executed(fold: Fold, log: Log, prefix: str) -> None:
     """One order's part in a batch: base and quote change hands within the account's trading balances.
 
-    The hot path. The second word packs side 8, market 32, lots 64, quote 64 and fee 64 bits.
+    The hot path; its row is a view of the raw log. Word 1 packs side 8, market 32, lots 64, quote 64 and fee 64 bits.
     """
     account = log.topics[1][26:]
     data = log.data
-    side = int(data[72:74], 16)
-    market = int(data[74:82], 16)
-    lots = int(data[82:98], 16)
+    base_token, quote_token, lot_size = fold.markets[int(data[74:82], 16)]
+    base = int(data[82:98], 16) * lot_size
     quote = int(data[98:114], 16)
     fee = int(data[114:130], 16)
-    base_token, quote_token, lot_size = fold.markets[market]
     trading = fold.trading
-    if side == SELL:
-        trading[account, base_token] -= lots * lot_size
+    if int(data[72:74], 16) == SELL:
+        trading[account, base_token] -= base
         trading[account, quote_token] += quote - fee
     else:
-        trading[account, base_token] += lots * lot_size
+        trading[account, base_token] += base
         trading[account, quote_token] -= quote + fee
-    fold.executions.append(f"{prefix}{BYTES}{account}\t{BYTES}{data[2:66]}\t{market}\t{side}\t{lots}\t{quote}\t{fee}\t")
 
 
 def fees_collected(fold: Fold, log: Log, prefix: str) -> None:
@@ -42,7 +39,7 @@ def fees_collected(fold: Fold, log: Log, prefix: str) -> None:
 
 
 def batch_settled(fold: Fold, log: Log, prefix: str) -> None:
-    """A batch; it is the last log of its transaction, so the executions that wait are its own."""
+    """A batch; the executions in its transaction are its own."""
     seq = str(int(log.topics[1], 16))
     fold.add(
         "batch_settled",
@@ -53,8 +50,6 @@ def batch_settled(fold: Fold, log: Log, prefix: str) -> None:
         BYTES + word(log.data, 1),
         str(int(word(log.data, 2), 16)),
     )
-    fold.rows["order_executed"] += [row + seq for row in fold.executions]
-    fold.executions.clear()
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -8,10 +8,13 @@ both. `chain_effect` is not part of the mirror: it remembers what the engine was
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Index, Integer, PrimaryKeyConstraint, Table
+from sqlalchemy import Boolean, Column, Index, Integer, MetaData, PrimaryKeyConstraint, Table
 from sqlalchemy.dialects.postgresql import JSONB
 
 from exchange.database.tables.columns import Amount, blob, chain_id, integer, metadata, string, token_amount, u64
+
+views = MetaData()
+"""What is read like a table and computed by the database."""
 
 block = Table(
     "block",
@@ -54,9 +57,7 @@ cursor = Table(
 )
 
 
-def _derived(name: str, comment: str, columns: Sequence[Any], by_block: bool = True) -> Table:
-    """One row per log. `by_block`: an index for whoever asks what a range of blocks changed."""
-    indexes = [Index(None, "block_number")] if by_block else []
+def _derived(name: str, comment: str, columns: Sequence[Any]) -> Table:
     return Table(
         name,
         metadata,
@@ -65,7 +66,7 @@ def _derived(name: str, comment: str, columns: Sequence[Any], by_block: bool = T
         integer("log_index", "position of the log in its block", kind=Integer),
         integer("block_number", "height of the block"),
         *columns,
-        *indexes,
+        Index(None, "block_number"),
         PrimaryKeyConstraint("block_hash", "log_index"),
         comment=comment,
     )
@@ -189,22 +190,43 @@ batch_settled = _derived(
     ],
 )
 
-order_executed = _derived(
+order_executed = Table(
     "order_executed",
-    "One row per order and batch: what the contract executed.",
-    [
-        _account(),
-        blob("order_hash", "EIP-712 digest of the order"),
-        integer("market_id", "market of the order", kind=Integer),
-        integer("side", "as signed: 1 sold, else bought", kind=Integer),
-        integer("lots", "lots executed"),
-        integer("quote", "quote ledger units paid or received, without the fee", kind=Amount),
-        integer("fee", "quote ledger units of fee", kind=Amount),
-        integer("batch", "number of the batch"),
-    ],
-    by_block=False,
+    views,
+    chain_id(),
+    blob("block_hash", "hash of the block", primary_key=True),
+    integer("log_index", "position of the log in its block", kind=Integer, primary_key=True),
+    integer("block_number", "height of the block"),
+    blob("account", "address of the user"),
+    blob("order_hash", "EIP-712 digest of the order"),
+    integer("market_id", "market of the order", kind=Integer),
+    integer("side", "as signed: 1 sold, else bought", kind=Integer),
+    integer("lots", "lots executed"),
+    integer("quote", "quote ledger units paid or received, without the fee", kind=Amount),
+    integer("fee", "quote ledger units of fee", kind=Amount),
+    integer("batch", "number of the batch"),
+    comment="What the contract executed, one row per order and batch: a view of the raw logs.",
 )
 
+ORDER_EXECUTED_VIEW = """
+create view order_executed as
+select
+    l.chain_id,
+    l.block_hash,
+    l.log_index,
+    s.block_number,
+    substring(l.topics from 45 for 20) as account,
+    substring(l.data from 1 for 32) as order_hash,
+    ('x' || encode(substring(l.data from 37 for 4), 'hex'))::bit(32)::int as market_id,
+    get_byte(l.data, 35) as side,
+    ('x' || encode(substring(l.data from 41 for 8), 'hex'))::bit(64)::bigint as lots,
+    ('x' || encode(substring(l.data from 49 for 8), 'hex'))::bit(64)::bigint as quote,
+    ('x' || encode(substring(l.data from 57 for 8), 'hex'))::bit(64)::bigint as fee,
+    s.seq as batch
+from log l
+join batch_settled s on s.block_hash = l.block_hash and s.tx_hash = l.tx_hash
+where substring(l.topics from 1 for 32) = '\\x3b30d874a1731cd03fa687a03f50bf6665a8ba0244989d56df68ddb1a3d8a0ea'::bytea
+"""
 fees_collected = _derived(
     "fees_collected",
     "Fees that a batch credited to the fee account, per market.",
@@ -285,7 +307,6 @@ DERIVED = (
     posted_cancel,
     delegate,
     batch_settled,
-    order_executed,
     fees_collected,
     token_listed,
     market_listed,

@@ -10,6 +10,27 @@ branch_labels = None
 depends_on = None
 
 
+ORDER_EXECUTED = """
+create view order_executed as
+select
+    l.chain_id,
+    l.block_hash,
+    l.log_index,
+    s.block_number,
+    substring(l.topics from 45 for 20) as account,
+    substring(l.data from 1 for 32) as order_hash,
+    ('x' || encode(substring(l.data from 37 for 4), 'hex'))::bit(32)::int as market_id,
+    get_byte(l.data, 35) as side,
+    ('x' || encode(substring(l.data from 41 for 8), 'hex'))::bit(64)::bigint as lots,
+    ('x' || encode(substring(l.data from 49 for 8), 'hex'))::bit(64)::bigint as quote,
+    ('x' || encode(substring(l.data from 57 for 8), 'hex'))::bit(64)::bigint as fee,
+    s.seq as batch
+from log l
+join batch_settled s on s.block_hash = l.block_hash and s.tx_hash = l.tx_hash
+where substring(l.topics from 1 for 32) = '\\x3b30d874a1731cd03fa687a03f50bf6665a8ba0244989d56df68ddb1a3d8a0ea'::bytea
+"""
+
+
 def upgrade() -> None:
     op.create_table(
         "batch_settled",
@@ -253,25 +274,6 @@ def upgrade() -> None:
     op.create_index(op.f("ix_market_listed_block_number"), "market_listed", ["block_number"], unique=False)
     op.create_index(op.f("ix_market_listed_market_id"), "market_listed", ["market_id"], unique=False)
     op.create_table(
-        "order_executed",
-        sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
-        sa.Column("block_hash", sa.LargeBinary(), nullable=False, comment="hash of the block"),
-        sa.Column("log_index", sa.Integer(), nullable=False, comment="position of the log in its block"),
-        sa.Column("block_number", sa.BigInteger(), nullable=False, comment="height of the block"),
-        sa.Column("account", sa.LargeBinary(), nullable=False, comment="address of the user"),
-        sa.Column("order_hash", sa.LargeBinary(), nullable=False, comment="EIP-712 digest of the order"),
-        sa.Column("market_id", sa.Integer(), nullable=False, comment="market of the order"),
-        sa.Column("side", sa.Integer(), nullable=False, comment="as signed: 1 sold, else bought"),
-        sa.Column("lots", sa.BigInteger(), nullable=False, comment="lots executed"),
-        sa.Column(
-            "quote", sa.BigInteger(), nullable=False, comment="quote ledger units paid or received, without the fee"
-        ),
-        sa.Column("fee", sa.BigInteger(), nullable=False, comment="quote ledger units of fee"),
-        sa.Column("batch", sa.BigInteger(), nullable=False, comment="number of the batch"),
-        sa.PrimaryKeyConstraint("block_hash", "log_index", name=op.f("pk_order_executed")),
-        comment="One row per order and batch: what the contract executed.",
-    )
-    op.create_table(
         "posted_cancel",
         sa.Column("chain_id", sa.BigInteger(), nullable=False, comment="the chain this row comes from"),
         sa.Column("block_hash", sa.LargeBinary(), nullable=False, comment="hash of the block"),
@@ -389,9 +391,11 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_index(op.f("ix_withdrawal_request_block_number"), "withdrawal_request", ["block_number"], unique=False)
+    op.execute(ORDER_EXECUTED)
 
 
 def downgrade() -> None:
+    op.execute("drop view order_executed")
     op.drop_index(op.f("ix_withdrawal_request_block_number"), table_name="withdrawal_request")
     op.drop_index(op.f("ix_withdrawal_request_account_token_id_block_number"), table_name="withdrawal_request")
     op.drop_table("withdrawal_request")
@@ -405,7 +409,6 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_posted_cancel_block_number"), table_name="posted_cancel")
     op.drop_index(op.f("ix_posted_cancel_account_block_number"), table_name="posted_cancel")
     op.drop_table("posted_cancel")
-    op.drop_table("order_executed")
     op.drop_index(op.f("ix_market_listed_market_id"), table_name="market_listed")
     op.drop_index(op.f("ix_market_listed_block_number"), table_name="market_listed")
     op.drop_table("market_listed")
