@@ -252,10 +252,10 @@ COMMON: dict[str, Any] = {
 }
 
 
-class TestEngineMachine(EngineMachine.TestCase):  # type: ignore[name-defined, misc]
+class TestEngineMachine(EngineMachine.TestCase):  # type: ignore[valid-type, misc]
     settings = settings(max_examples=100, **COMMON)
 
 
 @pytest.mark.deep
-class TestEngineMachineForLong(EngineMachine.TestCase):  # type: ignore[name-defined, misc]
+class TestEngineMachineForLong(EngineMachine.TestCase):  # type: ignore[valid-type, misc]
     settings = settings(max_examples=5_000, **COMMON)

@@ -1,0 +1,106 @@
+"""Cancels: signed ones, and those that the chain orders."""
+
+import pytest
+
+from exchange.domain.errors import ErrorCode
+from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Side, TimeInForce
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from tests.utils.engine import BTC, DELEGATE, MAKER, TAKER, USDC, EngineHarness, only, reasons
+
+PRICE = 5_000_000
+NEWCOMER = b"\x77" * 20
+
+
+def test_a_cancel_releases_the_hold(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 100, nonce=5)
+    events = x.apply(c.CancelOrder(MAKER, 5, b"", MAKER))
+    assert [event.reason for event in only(events, e.OrderClosed)] == [e.CloseReason.cancelled]
+    assert only(events, e.OrderClosed)[0].remaining == 100
+    assert x.parts(MAKER, USDC)[:2] == (10_000_000_000, 0)
+
+
+def test_a_cancel_names_its_own_accounts_order(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 1, nonce=5)
+    x.refuse(c.CancelOrder(TAKER, 5, b"", TAKER), ErrorCode.unknown_order)
+    x.refuse(c.CancelOrder(NEWCOMER, 5, b"", NEWCOMER), ErrorCode.unknown_account)
+    x.refuse(c.CancelOrder(MAKER, 6, b"", MAKER), ErrorCode.unknown_order)
+    x.apply(c.CancelOrder(MAKER, 5, b"", MAKER))
+    x.refuse(c.CancelOrder(MAKER, 5, b"", MAKER), ErrorCode.order_closed)
+
+
+def test_an_order_in_the_middle_of_its_queue_leaves_the_others_in_place(x: EngineHarness) -> None:
+    ids = {}
+    for nonce in (101, 102, 103):
+        x.sell(MAKER, PRICE, 1, nonce=nonce)
+        ids[nonce] = x.engine.seq
+    x.apply(c.CancelOrder(MAKER, 102, b"", MAKER))
+    assert [t.maker_order for t in only(x.buy(TAKER, PRICE, 2), e.TradeMatched)] == [ids[101], ids[103]]
+
+
+def test_cancel_all_closes_below_the_minimum_and_refuses_such_nonces_for_ever(x: EngineHarness) -> None:
+    for nonce in (10, 20, 30):
+        x.buy(MAKER, PRICE, 1, nonce=nonce)
+    events = x.apply(c.CancelAll(MAKER, 30, b"", MAKER))
+    assert len(reasons(events)) == 2
+    account = x.engine.account(MAKER)
+    assert account is not None
+    assert events[-1] == e.AccountChanged(account.account_id, "active", 30)
+    assert x.refuse(x.order(MAKER, Side.buy, PRICE, 1, nonce=29), ErrorCode.nonce_too_low).params == {"min_nonce": "30"}
+    x.refuse(c.CancelAll(MAKER, 30, b"", MAKER), ErrorCode.nonce_too_low)
+    x.refuse(c.CancelAll(MAKER, NONCE_LIMIT + 1, b"", MAKER), ErrorCode.nonce_out_of_range)
+    x.buy(MAKER, PRICE, 1, nonce=31)
+    assert [order.placed.order.nonce for order in x.engine.open_orders(MAKER)] == [30, 31]
+
+
+def test_a_cancel_on_chain_is_obeyed_before_and_after_its_order(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 1, nonce=10)
+    order_id = x.engine.seq
+    assert reasons(x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 10, 0))) == [(order_id, "cancelled_on_chain")]
+    x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 11, 0))
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1, nonce=11), ErrorCode.nonce_used)
+    x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 10, 0))
+
+
+def test_a_minimum_nonce_on_chain_is_obeyed_and_never_lowered(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 1, nonce=10)
+    assert [reason for _, reason in reasons(x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 0, 20)))] == [
+        "cancelled_on_chain"
+    ]
+    assert x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 0, 15)) == []
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1, nonce=SINGLE_FILL | 19, tif=TimeInForce.ioc), ErrorCode.nonce_too_low)
+
+
+def test_a_stranger_who_cancels_on_chain_is_obeyed_when_money_comes(x: EngineHarness) -> None:
+    x.apply(c.ObeyCancel(next(x.inbox_ids), NEWCOMER, 4, 0))
+    x.credit(NEWCOMER, BTC, 1_000_000)
+    x.refuse(x.order(NEWCOMER, Side.sell, PRICE, 1, nonce=4), ErrorCode.nonce_used)
+
+
+def test_a_revoked_delegate_loses_its_orders_and_places_no_more(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 1, scheme=1, signer=DELEGATE, nonce=50)
+    delegated = x.engine.seq
+    x.buy(MAKER, PRICE, 1, nonce=51)
+    assert reasons(x.apply(c.ObeyRevocation(next(x.inbox_ids), MAKER, DELEGATE))) == [(delegated, "delegate_revoked")]
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1, scheme=1, signer=DELEGATE), ErrorCode.unknown_delegate)
+    x.refuse(c.CancelOrder(MAKER, 51, b"", DELEGATE), ErrorCode.unknown_delegate)
+    x.refuse(c.CancelAll(MAKER, 52, b"", DELEGATE), ErrorCode.unknown_delegate)
+    x.buy(TAKER, PRICE, 1, scheme=1, signer=DELEGATE)
+    x.apply(c.AllowDelegate(next(x.inbox_ids), MAKER, DELEGATE))
+    x.buy(MAKER, PRICE, 1, scheme=1, signer=DELEGATE)
+    assert x.apply(c.AllowDelegate(next(x.inbox_ids), NEWCOMER, DELEGATE)) == []
+
+
+@pytest.mark.parametrize("back", [True, False])
+def test_an_account_that_leaves_stops_and_may_come_back(x: EngineHarness, back: bool) -> None:
+    x.buy(MAKER, PRICE, 1)
+    order_id = x.engine.seq
+    events = x.apply(c.SetExiting(next(x.inbox_ids), MAKER, True))
+    assert reasons(events) == [(order_id, "account_exiting")]
+    assert only(events, e.AccountChanged)[0].status == "exiting"
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1), ErrorCode.account_exiting)
+    x.refuse(x.hold(MAKER, USDC, 1), ErrorCode.account_exiting)
+    assert x.engine.withdrawable(MAKER, USDC) == 0
+    if back:
+        x.apply(c.SetExiting(next(x.inbox_ids), MAKER, False))
+        x.buy(MAKER, PRICE, 1)
