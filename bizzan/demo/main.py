@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
@@ -35,6 +36,7 @@ STYLES = (Style(), Style(levels=4, spread_bps=12, step_bps=10), Style(levels=2, 
 PAUSE_SECONDS = 2.0
 STEP_SECONDS = 1.0
 SAVE_STEPS = 5
+REPORT_SECONDS = 30.0
 PRICES_FOLDER = Path(".tools") / "data"
 
 
@@ -56,6 +58,7 @@ class Demo:
         self._clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
         self._last: dict[str, Decimal] = {}
         self._replay: Replay | None = None
+        self._refused: Counter[str] = Counter()
 
     async def run(self, series: list[prices.Prices]) -> None:
         """Fund and trade, until cancelled."""
@@ -67,6 +70,7 @@ class Demo:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(watcher))
                 tasks.create_task(self._tell_time())
+                tasks.create_task(self._report(traders))
                 async with self._faucet(watcher.exchange.custody) as faucet:
                     for number, (trader, purse) in enumerate(traders):
                         tasks.create_task(self._live(trader, purse, faucet, number))
@@ -120,7 +124,7 @@ class Demo:
             await trader.refresh()
             await trader.act(self.beliefs(), chance)
         except ApiError as error:
-            log.info("refused", account=trader.client.text_account, code=error.code, reason=error.message)
+            self._refused[error.code] += 1
             trader.doubt()
             await asyncio.sleep(error.retry_after or PAUSE_SECONDS)
         except ClientError as error:
@@ -158,6 +162,14 @@ class Demo:
                 self._replay.advance(hours)
                 if not step % SAVE_STEPS:
                     save(self._replay, self._settings.state_dir / "demo.json")
+
+    async def _report(self, traders: list[tuple[Trader, Purse]]) -> None:
+        """Say now and then what happened: refusals are part of trading, so only their number is told."""
+        while True:
+            await asyncio.sleep(REPORT_SECONDS)
+            placed = sum(trader.placed for trader, _ in traders)
+            hour = self._replay.hour.at.isoformat() if self._replay else None
+            log.info("traffic", placed=placed, hour=hour, refused=dict(self._refused))
 
     async def _until_done(self, what: str, action: Callable[[], Awaitable[None]]) -> None:
         """Try again until it works: other parts may still be starting."""

@@ -35,6 +35,8 @@ class Trader(ABC):
     def __init__(self, client: BizzanClient, pace: Pace, clock: Callable[[], float]) -> None:
         self.client = client
         self.account: Account | None = None
+        self.placed = 0
+        """Orders placed so far."""
         self._pace = pace
         self._clock = clock
         self._asked_at = float("-inf")
@@ -122,6 +124,7 @@ class Maker(Trader):
             seconds=QUOTE_SECONDS,
         )
         await self.client.place_signed(signed)
+        self.placed += 1
         resting[signed.order.nonce] = Resting(signed.order.nonce, quote.side, quote.price, quote.quantity)
 
 
@@ -145,6 +148,7 @@ class Taker(Trader):
         await self._pace.turn()
         signed = self.client.sign(builder, side, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)
         await self.client.place_signed(signed)
+        self.placed += 1
 
 
 def _coins(client: BizzanClient, symbol: str, amount: int) -> Decimal:

@@ -30,7 +30,7 @@ def test_seeded_wallets_come_back_and_differ() -> None:
 
 def test_message_signature_equals_that_of_a_wallet() -> None:
     wallet = Wallet.from_hex("0x" + "22" * 32)
-    values = {"account": wallet.address, "nonce": 9}
+    values: dict[str, int | bytes] = {"account": wallet.address, "nonce": 9}
     typed = encode_typed_data(full_message=DOMAIN.typed_data("Cancel", values))
     assert wallet.sign(DOMAIN, "Cancel", values) == bytes(Account.sign_message(typed, wallet.key).signature)
 
