@@ -1,47 +1,18 @@
 """The settle duty against the real contract: trades become batches that are final, and the impossible is reversed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from pathlib import Path
 
-import pytest
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy import func, select
 
-from bizzan.supervisor.anvil import Anvil
 from exchange.chain.signing import Key
 from exchange.chain.submission import Job, JobState
 from exchange.database.jobs import JobStore
-from exchange.database.tables import trade
+from exchange.database.tables import engine_inbox, trade
 from keeper.main import open_keeper
-from tests.integration.keeper.world import World, build_world, until
+from keeper.settle import Cut
+from tests.integration.keeper.world import World, call_data, running_keeper, until
 
 PRICE = 6_000_000  # quote units per lot of 0.0001 BTC: 60,000 USDC per BTC
-
-
-@pytest.fixture
-async def world(
-    make_anvil: Callable[..., Anvil], engine: AsyncEngine, database_url: str, tmp_path: Path
-) -> AsyncIterator[World]:
-    made = await build_world(make_anvil(), engine, database_url, tmp_path)
-    yield made
-    await made.rpc.close()
-
-
-@asynccontextmanager
-async def running_keeper(world: World) -> AsyncIterator[None]:
-    """All duties in this process, and the scribe beside them."""
-    world.start_blocks()
-    async with open_keeper(world.settings) as keeper:
-        tasks = [asyncio.create_task(runner.run()) for runner in keeper.runners()]
-        tasks.append(asyncio.create_task(world.keep_answering()))
-        try:
-            yield
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def settle_jobs(world: World) -> list[Job]:
@@ -87,3 +58,105 @@ async def test_a_trade_that_cannot_settle_is_reversed_and_the_rest_settles(world
         rows = (await conn.execute(select(trade).where(trade.c.reversed_cause.is_not(None)))).all()
     assert [row.trade_id for row in rows] == [impossible]
     assert rows[0].reversed_cause.startswith("block 0x")
+
+
+async def test_a_reorg_that_takes_batches_away_brings_them_back_in_order(world: World) -> None:
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    world.node.rpc("anvil_mine", 5)
+    async with running_keeper(world):
+        for number in (1, 2):
+            await world.match(seller, buyer, PRICE, 10 * number)
+
+            async def settled(number: int = number) -> bool:
+                return await world.batch_seq() == number
+
+            await until(settled, f"batch {number}")
+        await asyncio.to_thread(world.node.rpc, "anvil_reorg", 4, [])
+        assert await world.batch_seq() < 2
+        await until(settled, "the same batches")
+    assert await world.balance(buyer, 2) == 1_000_000_000 + 30 * 10_000
+    assert [job.key for job in await settle_jobs(world)] == ["settle/1/0", "settle/2/0"]
+
+
+async def test_a_batch_whose_money_a_reorg_took_away_is_reversed_and_settles_empty(world: World) -> None:
+    buyer = await world.add_trader()
+    async with running_keeper(world):
+        seller = await world.add_trader({2: 1_000_000})
+        deposited = await world.rpc.block_number()
+        trade_id = await world.match(seller, buyer, PRICE, 10)
+
+        async def settled() -> bool:
+            return await world.batch_seq() == 1
+
+        await until(settled, "the batch")
+        depth = await world.rpc.block_number() - deposited + 1
+        await asyncio.to_thread(world.node.rpc, "anvil_reorg", depth, [])
+        assert await world.balance(seller, 2) == 0
+
+        async def reversed_() -> bool:
+            async with world.engine.connect() as conn:
+                cause = await conn.scalar(select(trade.c.reversed_cause).where(trade.c.trade_id == trade_id))
+            return cause is not None
+
+        await until(reversed_, "the reversal")
+        assert not await settled()
+        await until(settled, "the empty batch")
+    assert await world.balance(buyer, 2) == 1_000_000_000
+    jobs = await settle_jobs(world)
+    assert [job.key for job in jobs] == ["settle/1/0", "settle/1/1"]
+    assert jobs[0].state is JobState.reverted
+
+
+async def test_two_keepers_settle_each_batch_once(world: World) -> None:
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    async with running_keeper(world), open_keeper(world.settings) as second:
+        follower = asyncio.create_task(second.runners()[0].run())
+        for number in (1, 2, 3):
+            await world.match(seller, buyer, PRICE, 10)
+
+            async def settled(number: int = number) -> bool:
+                return await world.batch_seq() == number
+
+            await until(settled, f"batch {number}")
+        follower.cancel()
+        await asyncio.gather(follower, return_exceptions=True)
+    assert len(await settle_jobs(world)) == 3
+
+
+async def test_records_of_several_markets_that_fail_together_are_cut_apart(world: World) -> None:
+    """A sale in market 2 pays for a purchase in market 1, which the contract looks at first."""
+    maker = await world.add_trader({0: 10**12, 2: 10**9})
+    trader = await world.add_trader({1: 10**18})
+    await world.match(trader, maker, 400_000, 100, market=2)
+    await world.match(maker, trader, PRICE, 6)
+
+    async def settled() -> bool:
+        return await world.batch_seq() == 2
+
+    async with running_keeper(world):
+        await until(settled, "two batches")
+    assert await world.balance(trader, 2) == 6 * 10_000
+
+
+async def test_silence_is_broken_by_a_heartbeat(world: World) -> None:
+    seen = call_data("last_seen()")
+    before = int.from_bytes(await world.rpc.eth_call(world.custody, seen))
+    world.node.rpc("evm_increaseTime", 3_700)
+
+    async def heard() -> bool:
+        return int.from_bytes(await world.rpc.eth_call(world.custody, seen)) > before
+
+    async with running_keeper(world):
+        await until(heard, "a heartbeat")
+    assert await world.batch_seq() == 0
+
+
+async def test_dry_run_says_what_it_would_do_and_does_nothing(world: World) -> None:
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    await world.match(seller, buyer, PRICE, 10)
+    await asyncio.sleep(0.2)
+    async with open_keeper(world.settings) as keeper:
+        plan = await keeper.settle_term(0).duty.plan()
+    assert plan == Cut(1, 2, 1)
+    async with world.engine.connect() as conn:
+        assert await conn.scalar(select(func.count()).select_from(engine_inbox)) == 0

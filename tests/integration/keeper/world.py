@@ -8,7 +8,8 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,12 +20,13 @@ from bizzan.deployer import default_config, deploy
 from bizzan.supervisor.anvil import Anvil
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key, Transaction
-from exchange.database.tables import account, asset, batch, engine_inbox, market, orders, projection, trade
+from exchange.database.tables import account, asset, batch, engine_inbox, market, orders, projection, trade, withdrawal
 from exchange.domain.amount import fee_of
 from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.eip712 import keccak
 from exchange.domain.order import Order, Side
 from exchange.settings import Settings, load_settings
+from keeper.main import open_keeper
 
 CHAIN_ID = 31_337
 MARKET = 1
@@ -91,6 +93,9 @@ class World:
         self.node.rpc("anvil_setBalance", "0x" + key.address.hex(), hex(10**21))
         for token_id, amount in (FUNDS if deposits is None else deposits).items():
             token = address_bytes(self.deployment.token(token_id).address)
+            if not any(token):
+                await self.send(key, self.custody, call_data("deposit_eth(address,bool)", key.address, 0), amount)
+                continue
             await self.send(key, token, call_data("faucet(uint256)", amount))
             await self.send(key, token, call_data("approve(address,uint256)", self.custody, amount))
             deposit = call_data("deposit(address,uint256,address,bool)", token, amount, key.address, 0)
@@ -110,23 +115,25 @@ class World:
         """The last batch settled."""
         return int.from_bytes(await self.rpc.eth_call(self.custody, call_data("batch_seq()")))
 
-    def order(self, key: Key, side: Side, price: int, quantity: int) -> Order:
-        """An order of a trader in market 1."""
+    def order(self, key: Key, side: Side, price: int, quantity: int, market: int) -> Order:
+        """An order of a trader."""
         nonce = self.nonces[key.address] = self.nonces.get(key.address, 0) + 1
-        return Order(key.address, MARKET, side, price, quantity, nonce, int(time.time()) + 3_600, 0, 30, 0)
+        return Order(key.address, market, side, price, quantity, nonce, int(time.time()) + 3_600, 0, 30, 0)
 
-    async def match(self, seller: Key, buyer: Key, price: int, lots: int) -> int:
+    async def match(self, seller: Key, buyer: Key, price: int, lots: int, market: int = MARKET) -> int:
         """The engine matches a resting sell order with a buy order; the trade's id."""
         first = self.seq + 1
         self.seq += 2
         quote = price * lots
         async with self.engine.begin() as conn:
             for order_id, key, side in ((first, seller, Side.sell), (first + 1, buyer, Side.buy)):
-                await conn.execute(insert(orders).values(self._order_row(order_id, key, side, price, lots)))
+                await conn.execute(
+                    insert(orders).values(self._order_row(order_id, self.order(key, side, price, lots, market), key))
+                )
             row = {
                 "trade_id": self.seq,
                 "seq": self.seq,
-                "market_id": MARKET,
+                "market_id": market,
                 "price": price,
                 "quantity": lots,
                 "quote": quote,
@@ -143,16 +150,15 @@ class World:
             await self._project(conn)
         return self.seq
 
-    def _order_row(self, order_id: int, key: Key, side: Side, price: int, lots: int) -> dict[str, object]:
-        order = self.order(key, side, price, lots)
+    def _order_row(self, order_id: int, order: Order, key: Key) -> dict[str, object]:
         order_hash = self.deployment.domain.order_hash(order)
         return {
             "order_id": order_id,
             "account_id": self.traders.index(key) + 1,
-            "market_id": MARKET,
-            "side": side,
-            "price": price,
-            "quantity": lots,
+            "market_id": order.market,
+            "side": order.side,
+            "price": order.price,
+            "quantity": order.quantity,
             "nonce": order.nonce,
             "expiry": order.expiry,
             "max_fee_bps": order.max_fee_bps,
@@ -166,10 +172,50 @@ class World:
             "maker_fee_bps": 2,
             "taker_fee_bps": 5,
             "status": "filled",
-            "filled": lots,
+            "filled": order.quantity,
             "remaining": 0,
             "created_at": 0,
         }
+
+    async def hold(self, key: Key, token_id: int, amount: int, recipient: bytes | None, deadline: int) -> bytes:
+        """The engine holds `amount` (ledger units, here also token units) for a withdrawal; its digest."""
+        nonce = self.nonces[key.address] = self.nonces.get(key.address, 0) + 1
+        values: dict[str, int | bytes] = {
+            "account": key.address,
+            "token": address_bytes(self.deployment.token(token_id).address),
+            "amount": amount,
+            "max_fee": 0,
+            "nonce": nonce,
+            "deadline": deadline,
+        }
+        if recipient is not None:
+            values["recipient"] = recipient
+        name = "FundingTransfer" if recipient is None else "Withdrawal"
+        digest = self.deployment.domain.hash(name, values)
+        self.seq += 1
+        message = self.deployment.domain.typed_data(name, values)["message"]
+        row = {
+            "withdrawal_hash": digest,
+            "account_id": self.traders.index(key) + 1,
+            "asset_id": token_id,
+            "amount": amount,
+            "nonce": nonce,
+            "deadline": deadline,
+            "message": message,
+            "signature": key.sign(digest),
+            "status": "held",
+            "seq": self.seq,
+            "created_at": 0,
+        }
+        async with self.engine.begin() as conn:
+            await conn.execute(insert(withdrawal).values(row))
+            await self._project(conn)
+        return digest
+
+    async def token_balance(self, owner: bytes, token_id: int) -> int:
+        """Token units outside the contract."""
+        token = address_bytes(self.deployment.token(token_id).address)
+        return int.from_bytes(await self.rpc.eth_call(token, call_data("balanceOf(address)", owner)))
 
     async def answer_inbox(self) -> None:
         """Apply what was posted, as engine and projector do."""
@@ -206,6 +252,21 @@ class World:
         await conn.execute(update(projection).values(values))
 
 
+@asynccontextmanager
+async def running_keeper(world: World) -> AsyncIterator[None]:
+    """All duties in this process, and the scribe beside them, on a chain that makes a block each second."""
+    world.start_blocks()
+    async with open_keeper(world.settings) as keeper:
+        tasks = [asyncio.create_task(runner.run()) for runner in keeper.runners()]
+        tasks.append(asyncio.create_task(world.keep_answering()))
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+
 async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: int = 60, pause: float = 0.1) -> None:
     """Wait until a condition is true; AssertionError after `seconds`."""
     for _ in range(int(seconds / pause)):
@@ -215,11 +276,13 @@ async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: in
     raise AssertionError(f"{what} did not happen within {seconds} s")
 
 
-async def build_world(node: Anvil, engine: AsyncEngine, database_url: str, folder: Path) -> World:
+async def build_world(
+    node: Anvil, engine: AsyncEngine, database_url: str, folder: Path, confirmations: int = 3
+) -> World:
     """Deploy the contract and seed the database."""
     deployment_file = folder / "deployment.json"
     settings = load_settings(
-        chain={"rpc_url": node.url, "deployment_file": deployment_file, "final_confirmations": 3},
+        chain={"rpc_url": node.url, "deployment_file": deployment_file, "final_confirmations": confirmations},
         database={"url": database_url},
         keeper={"poll_milliseconds": 50, "batch_milliseconds": 100, "replace_after_seconds": 3},
     )

@@ -1,0 +1,139 @@
+"""The withdraw duty and the co-signer against the real contract."""
+
+import asyncio
+import time
+
+import pytest
+
+from exchange.chain.rpc import Rpc
+from exchange.chain.signing import Key, recover
+from exchange.database.engine import create_engine
+from keeper.co_signer import CoSigner, Declined
+from keeper.custody import Custody
+from keeper.main import DatabaseOutflows
+from tests.integration.keeper.world import World, running_keeper, until
+
+RECIPIENT = b"\x77" * 20
+USDC = 0
+DEPOSITED = 1_000_000_000_000
+PRICE = 6_000_000
+
+
+def in_an_hour() -> int:
+    return int(time.time()) + 3_600
+
+
+def co_signer_of(world: World, key: Key | None = None) -> CoSigner:
+    """The co-signer, on the test's own connections."""
+    own = key or Key(world.settings.key("co_signer"))
+    return CoSigner(own, world.deployment, Custody(world.rpc, world.custody), DatabaseOutflows(world.engine))
+
+
+async def test_held_withdrawal_is_paid_to_its_recipient(world: World) -> None:
+    owner = await world.add_trader()
+    await world.hold(owner, USDC, 250_000, RECIPIENT, in_an_hour())
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == 250_000
+
+    async with running_keeper(world):
+        await until(paid, "the payment")
+    assert await world.balance(owner, USDC) == DEPOSITED - 250_000
+
+
+async def test_held_transfer_moves_to_the_funding_balance(world: World) -> None:
+    owner = await world.add_trader()
+    await world.hold(owner, USDC, 250_000, None, in_an_hour())
+
+    async def moved() -> bool:
+        return await world.balance(owner, USDC) == DEPOSITED - 250_000
+
+    async with running_keeper(world):
+        await until(moved, "the transfer")
+
+
+async def test_several_withdrawals_of_an_account_are_all_paid(world: World) -> None:
+    owner = await world.add_trader()
+    for amount in (1_000, 2_000, 3_000):
+        await world.hold(owner, USDC, amount, RECIPIENT, in_an_hour())
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == 6_000
+
+    async with running_keeper(world):
+        await until(paid, "the payments")
+
+
+async def test_co_signer_signs_what_the_settled_balance_covers(world: World) -> None:
+    owner = await world.add_trader()
+    digest = await world.hold(owner, USDC, DEPOSITED, RECIPIENT, in_an_hour())
+    approval = await co_signer_of(world).approve(digest, 0)
+    signed = world.deployment.domain.hash("Approval", {"withdrawal": digest, "fee": 0})
+    assert recover(signed, approval.signature) == Key(world.settings.key("co_signer")).address
+
+
+async def test_co_signer_declines_what_nobody_holds(world: World) -> None:
+    with pytest.raises(Declined, match="the engine holds nothing for it"):
+        await co_signer_of(world).approve(b"\x01" * 32, 0)
+
+
+async def test_co_signer_declines_more_than_is_settled(world: World) -> None:
+    owner = await world.add_trader()
+    digest = await world.hold(owner, USDC, DEPOSITED + 1, RECIPIENT, in_an_hour())
+    with pytest.raises(Declined, match=f"it asks for {DEPOSITED + 1} of {DEPOSITED} ledger units settled"):
+        await co_signer_of(world).approve(digest, 0)
+
+
+async def test_co_signer_declines_what_unsettled_trades_still_have_to_pay(world: World) -> None:
+    seller, owner = await world.add_trader(), await world.add_trader()
+    await world.match(seller, owner, PRICE, 10)
+    pays = 10 * PRICE + 10 * PRICE * 5 // 10_000
+    digest = await world.hold(owner, USDC, DEPOSITED - pays + 1, RECIPIENT, in_an_hour())
+    with pytest.raises(Declined, match=f"of which {pays} are spoken for"):
+        await co_signer_of(world).approve(digest, 0)
+    fitting = await world.hold(seller, USDC, DEPOSITED, RECIPIENT, in_an_hour())
+    await co_signer_of(world).approve(fitting, 0)
+
+
+async def test_co_signer_declines_what_earlier_withdrawals_take(world: World) -> None:
+    owner = await world.add_trader()
+    await world.hold(owner, USDC, 600_000_000_000, RECIPIENT, in_an_hour())
+    digest = await world.hold(owner, USDC, 600_000_000_000, RECIPIENT, in_an_hour())
+    with pytest.raises(Declined, match="of which 600000000000 are spoken for"):
+        await co_signer_of(world).approve(digest, 0)
+
+
+async def test_co_signer_declines_a_fee_above_the_cap(world: World) -> None:
+    owner = await world.add_trader()
+    digest = await world.hold(owner, USDC, 10, RECIPIENT, in_an_hour())
+    with pytest.raises(Declined, match="the fee 1 is above the signed cap 0"):
+        await co_signer_of(world).approve(digest, 1)
+
+
+async def test_co_signer_works_on_connections_of_its_own(world: World, database_url: str) -> None:
+    owner = await world.add_trader()
+    digest = await world.hold(owner, USDC, 10, RECIPIENT, in_an_hour())
+    engine = create_engine(database_url, pool_size=1)
+    async with Rpc(world.node.url) as rpc:
+        signer = CoSigner(
+            Key(world.settings.key("co_signer")),
+            world.deployment,
+            Custody(rpc, world.custody),
+            DatabaseOutflows(engine),
+        )
+        assert (await signer.approve(digest, 0)).fee == 0
+    await engine.dispose()
+
+
+async def test_withdrawal_near_its_deadline_is_left_alone(world: World) -> None:
+    owner = await world.add_trader()
+    await world.hold(owner, USDC, 10, RECIPIENT, int(time.time()) + 20)
+    await world.hold(owner, USDC, 7, RECIPIENT, in_an_hour())
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == 7
+
+    async with running_keeper(world):
+        await until(paid, "the other payment")
+        await asyncio.sleep(1.5)
+        assert await paid()
