@@ -279,7 +279,7 @@ class Fold:
 
     def _forced_released(self, event: e.ForcedReleased) -> None:
         request = storable(event.request)
-        change = {"status": "released", "seq": self._record.seq}
+        change = {"status": event.outcome, "seq": self._record.seq}
         row = self.rows.forced.get(request)
         if row is None:
             self.rows.forced_ends[request] = {"request": request, **change}

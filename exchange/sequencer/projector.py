@@ -9,6 +9,7 @@ at any moment loses and repeats nothing. The replica starts where the database s
 import asyncio
 import time
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import structlog
@@ -77,7 +78,7 @@ class Projector:
         for flaw in recovered.flaws:
             _log.warning("snapshot passed over", error=str(flaw))
         _log.info("projector starts", seq=recovered.seq, replayed=recovered.replayed)
-        self._snapshot_seq = max(recovered.snapshot_seq, recovered.seq if recovered.replayed == 0 else 0)
+        self._snapshot_seq = recovered.snapshot_seq
         self._moved_to(recovered.seq)
         return recovered
 
@@ -92,9 +93,8 @@ class Projector:
             if rows is None:
                 await asyncio.sleep(POLL_SECONDS)
                 continue
-            first = self.seq
             started = time.perf_counter()
-            await self._retry.until_done("write", lambda rows=rows, first=first: self._write(rows, first))  # type: ignore[misc]
+            await self._retry.until_done("write", partial(self._write, rows, self.seq))
             self._metrics.write_seconds.observe(time.perf_counter() - started)
             self._moved_to(rows.seq)
             if rows.seq - self._snapshot_seq >= SNAPSHOT_EVERY:

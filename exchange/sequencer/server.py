@@ -43,7 +43,7 @@ from exchange.sequencer.protocol import (
 )
 
 MAX_PENDING = 50_000
-MAX_GROUP = 4_096
+MAX_GROUP = 1_024
 MAX_FRAME_COMMANDS = 4_096
 MAX_UNREAD = 16 << 20
 _EVENT_FRAME_ROOM = MAX_FRAME // 2

@@ -138,6 +138,7 @@ async def test_everything_that_happens_is_in_the_tables(
         c.ReserveForced(0, trader(2), USDC, 800, "request 2"),
         c.ReleaseForced(0, "request 2"),
         c.FinalizeBatch(0, 1),
+        c.Debit(0, trader(1), USDC, 900, "request 1", "claim 1"),
         c.ObeyCancel(0, trader(3), 0, 5_000),
     )
     assert await _applied(database, ids[-1]) is None
@@ -157,7 +158,7 @@ async def test_everything_that_happens_is_in_the_tables(
         assert held[hold.withdrawal_hash].message == {"amount": "500"}
         assert held[other.withdrawal_hash].status == "held"
         forced = {row.request: row.status for row in await conn.execute(select(forced_withdrawal))}
-        assert forced == {"request 1": "reserved", "request 2": "released"}
+        assert forced == {"request 1": "claimed", "request 2": "released"}
         statuses = set((await conn.execute(select(orders.c.status))).scalars())
         assert statuses == {"open", "filled", "cancelled"}
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{projector.metrics_port}") as http:

@@ -1,0 +1,128 @@
+"""A group commit: time, order, duplicates, and what happens when there is no room."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from exchange.domain.errors import ErrorCode
+from exchange.domain.instrument import Asset
+from exchange.domain.order import Side
+from exchange.engine import commands as c
+from exchange.engine.engine import Engine
+from exchange.journal.codec import encode_command
+from exchange.journal.errors import JournalFull
+from exchange.journal.journal import Journal
+from exchange.journal.reader import Reader
+from exchange.journal.record import MAX_PAYLOAD
+from exchange.sequencer.committer import Committer, Item, parse_item
+from exchange.sequencer.protocol import Ack, Refused
+from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, _place
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now_ms = NOW_MS
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def committer(tmp_path: Path, clock: Clock) -> Iterator[Committer]:
+    with Journal.open(tmp_path) as journal, ThreadPoolExecutor(1) as executor:
+        yield Committer(Engine(), journal, clock, executor)
+
+
+def _items(*commands: c.Command) -> list[Item]:
+    return [(encode_command(command), command) for command in commands]
+
+
+async def test_accepted_commands_are_durable_and_in_order(committer: Committer) -> None:
+    result = await committer.commit(_items(*COMMANDS))
+    assert [outcome.seq for outcome in result.outcomes if isinstance(outcome, Ack)] == list(range(1, len(COMMANDS) + 1))
+    records = list(Reader(committer.journal.folder).read())
+    assert [record.command for record in records] == COMMANDS
+    assert [done.head for done in result.committed] == [record.head for record in records]
+    assert {record.at_ms for record in records} == {NOW_MS}
+
+
+async def test_refused_command_takes_no_sequence(committer: Committer) -> None:
+    asset = c.ListAsset(Asset(0, "USDC", 6))
+    result = await committer.commit(_items(asset, asset, c.ListAsset(Asset(1, "ETH", 8))))
+    first, second, third = result.outcomes
+    assert (first, third) == (Ack(1, NOW_MS), Ack(2, NOW_MS))
+    assert isinstance(second, Refused)
+    assert second.code == ErrorCode.asset_exists
+
+
+async def test_order_twice_in_a_group_is_acked_once_more(committer: Committer) -> None:
+    await committer.commit(_items(*COMMANDS[:5]))
+    order = _place(MAKER, 1, Side.buy)
+    result = await committer.commit(_items(order, order))
+    assert result.outcomes == [Ack(6, NOW_MS, 6), Ack(6, NOW_MS, 6, duplicate=True)]
+    assert committer.journal.seq == 6
+
+
+async def test_time_never_goes_back(committer: Committer, clock: Clock) -> None:
+    await committer.commit(_items(*COMMANDS[:1]))
+    clock.now_ms -= 60_000
+    result = await committer.commit(_items(*COMMANDS[1:2]))
+    assert result.outcomes == [Ack(2, NOW_MS)]
+
+
+async def test_tick_is_due_at_the_next_expiry_and_at_most_once_a_second(committer: Committer, clock: Clock) -> None:
+    assert committer.tick_due_in_ms() is None
+    await committer.commit(_items(*COMMANDS[:6]))
+    assert committer.tick_due_in_ms() == 3_600_000
+    clock.now_ms += 3_600_500
+    assert committer.tick_due_in_ms() == -500
+    await committer.tick()
+    assert committer.tick_due_in_ms() is None
+    assert committer.engine.open_orders(MAKER) == []
+
+
+async def test_no_room_refuses_the_whole_group_and_changes_nothing(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committer.commit(_items(*COMMANDS[:5]))
+    before = committer.engine.state_hash()
+
+    def no_room(payload_bytes: int, records: int) -> None:
+        raise JournalFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(committer.journal, "reserve", no_room)
+        result = await committer.commit([*_items(*COMMANDS[5:7]), Refused("malformed", "not a command", None, {})])
+    assert [outcome.code for outcome in result.outcomes if isinstance(outcome, Refused)] == [
+        ErrorCode.unavailable,
+        ErrorCode.unavailable,
+        ErrorCode.malformed,
+    ]
+    assert committer.journal_full
+    assert committer.engine.state_hash() == before
+    assert isinstance((await committer.commit(_items(COMMANDS[5]))).outcomes[0], Ack)
+    assert not committer.journal_full
+
+
+@pytest.mark.parametrize(
+    ("payload", "code"),
+    [
+        (b"", ErrorCode.malformed),
+        (b"\0\1\0\1\x90", ErrorCode.malformed),
+        (bytes(MAX_PAYLOAD + 1), ErrorCode.body_too_large),
+        (encode_command(c.Tick()), ErrorCode.forbidden),
+    ],
+)
+def test_bytes_that_are_no_clients_command_are_refused(payload: bytes, code: ErrorCode) -> None:
+    item = parse_item(payload)
+    assert isinstance(item, Refused)
+    assert item.code == code
