@@ -10,20 +10,24 @@ import httpx
 import pytest
 
 from bizzan.supervisor.postgres import Postgres
+from tests.conftest import start_anvil
 from tests.utils.api_stack import ApiStack, api_stack
 
 
-@pytest.fixture(scope="module")
-def stack(postgres: Postgres, template_database: str, anvil: Anvil) -> Iterator[ApiStack]:
-    """Engine, projector and API on a fresh database."""
-    name = f"api_{next(_numbers)}"
-    url = postgres.create_database(name, template=template_database)
-    with (
-        tempfile.TemporaryDirectory(prefix="bzn-", dir="/tmp") as folder,
-        api_stack(Path(folder), url, anvil.url) as it,
-    ):
-        yield it
-    postgres.drop_database(name)
+@pytest.fixture(scope="session")
+def stack(postgres: Postgres, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiStack]:
+    """Engine, projector and API on a fresh database and chain."""
+    url = postgres.create_database("api", template=template_database)
+    node = start_anvil(tmp_path_factory)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bzn-", dir="/tmp") as folder,
+            api_stack(Path(folder), url, node.url) as running,
+        ):
+            yield running
+    finally:
+        node.kill()
+    postgres.drop_database("api")
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
-from tests.utils.api_stack import UNLIMITED, ApiStack, cancel_body, mirrored, signed_body
+from tests.utils.api_stack import UNLIMITED, ApiStack, cancel_body, mirrored, new_wallet, signed_body
 from tests.utils.sign_in import sign_in
 from tests.utils.stream import StreamClient, open_stream
 
@@ -120,8 +120,6 @@ async def test_an_account_sees_its_orders_fills_and_balances(api: httpx.AsyncCli
 
 
 async def test_an_account_is_watched_from_before_its_first_deposit(api: httpx.AsyncClient, stack: ApiStack) -> None:
-    from tests.utils.api_stack import new_wallet
-
     wallet = new_wallet()
     headers = await sign_in(api, wallet)
     async with open_stream(stack.base_url) as client:
@@ -214,12 +212,16 @@ async def test_a_client_that_does_not_read_is_cut_off(stack: ApiStack) -> None:
                     await asyncio.sleep(0.05)
             asked.cancel()
             with pytest.raises(ConnectionClosed) as closed:
-                while True:
-                    await client.connection.recv()
+                await _read_to_the_end(client)
             assert closed.value.rcvd is not None
             assert (closed.value.rcvd.code, closed.value.rcvd.reason[:11]) == (4008, "slow_reader")
     finally:
         stack.kill("api-slow")
+
+
+async def _read_to_the_end(client: StreamClient) -> None:
+    while True:
+        await client.connection.recv()
 
 
 async def _ask_without_reading(client: StreamClient) -> None:
@@ -241,5 +243,7 @@ async def test_a_restarted_engine_brings_new_snapshots(api: httpx.AsyncClient, s
         stack.spawn("engine", "exchange.sequencer.main")
         after = await client.next(BOOK, "snapshot")
         assert (after["bids"], after["asks"]) == (before["bids"], before["asks"])
-        while (await api.post("/v1/orders", json=signed_body(trader, price=500_000))).status_code != 200:
-            await asyncio.sleep(0.05)
+        refused = await api.post("/v1/orders", json=signed_body(trader, price=500_000))
+        while refused.status_code == 503:
+            refused = await api.post("/v1/orders", json=signed_body(trader, price=500_000))
+        assert refused.status_code == 200, refused.text
