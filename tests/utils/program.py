@@ -1,0 +1,80 @@
+"""The program `bizzan`, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from bizzan.supervisor.ports import free_port
+
+
+class Program:
+    """Runs `bizzan` in a folder of its own, on ports of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        names = ["LOCAL__CHAIN_PORT", "LOCAL__DATABASE_PORT", "API__PORT", "METRICS__ENGINE", "METRICS__PROJECTOR"]
+        names += ["METRICS__INDEXER", "METRICS__KEEPER"]
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("BIZZAN_")}
+        self._environment = kept | {f"BIZZAN_{name}": str(free_port()) for name in names} | {"COLUMNS": "400"}
+
+    @property
+    def state_dir(self) -> Path:
+        return self.folder / ".bizzan"
+
+    @property
+    def api_url(self) -> str:
+        """Where its API listens."""
+        return f"http://127.0.0.1:{self._environment['BIZZAN_API__PORT']}"
+
+    @property
+    def rpc_url(self) -> str:
+        """Where its chain node listens."""
+        return f"http://127.0.0.1:{self._environment['BIZZAN_LOCAL__CHAIN_PORT']}"
+
+    def run_file(self, path: Path) -> subprocess.CompletedProcess[str]:
+        """Run a Python file with the same settings."""
+        return self._run([sys.executable, str(path)], self._environment)
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of the program."""
+        return self._run([sys.executable, "-m", "bizzan.cli", *arguments], self._environment | environment)
+
+    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+
+    def refusal(self, *arguments: str, **environment: str) -> str:
+        result = self.run(*arguments, **environment)
+        assert result.returncode == 1, result.stdout + result.stderr
+        assert "Traceback" not in result.stderr
+        return result.stderr
+
+    def succeed(self, *arguments: str, **environment: str) -> str:
+        """Run it, and return what it printed. Fails, showing its words, when it fails."""
+        result = self.run(*arguments, **environment)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return result.stdout
+
+    def status(self) -> dict[str, Any]:
+        """What `bizzan status --json` prints."""
+        status: dict[str, Any] = json.loads(self.succeed("status", "--json"))
+        return status
+
+    def pid(self, service: str) -> int | None:
+        """The pid that the supervisor keeps for a service."""
+        try:
+            return int((self.state_dir / "run" / f"{service}.pid").read_text().split()[0])
+        except (OSError, IndexError):
+            return None
