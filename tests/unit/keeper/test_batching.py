@@ -1,0 +1,55 @@
+"""Trades into executions: records stay whole, orders are counted once."""
+
+from exchange.database.batches import MatchedTrade, SignedOrder
+from exchange.domain.order import Order, Side
+from keeper.batching import GasModel, executions_of, fitting, records
+
+
+def signed(order_id: int, side: Side, market: int = 1) -> SignedOrder:
+    order = Order(bytes((order_id,)) * 20, market, side, 100, 50, order_id, 2_000_000_000, 0, 30, 0)
+    return SignedOrder(order_id, order.pack(), 0, b"\x01" * 64 + b"\x1b")
+
+
+def trade(trade_id: int, seq: int, maker: int, taker: int, lots: int = 1, market: int = 1) -> MatchedTrade:
+    quote = 100 * lots
+    return MatchedTrade(
+        trade_id, seq, 0, lots, quote, signed(maker, Side.sell, market), signed(taker, Side.buy, market), 2, 5
+    )
+
+
+def test_fills_of_an_order_are_added_up() -> None:
+    executions = executions_of([trade(1, 9, 1, 9, 3), trade(2, 9, 2, 9, 4)])
+    assert [(each.order.side, each.lots, each.quote, each.fee) for each in executions] == [
+        (Side.sell, 3, 300, 2),
+        (Side.sell, 4, 400, 2),
+        (Side.buy, 7, 700, 10),
+    ]
+
+
+def test_executions_are_grouped_by_market() -> None:
+    executions = executions_of([trade(1, 9, 1, 9, market=2), trade(2, 10, 2, 10, market=1)])
+    assert [each.order.market for each in executions] == [1, 1, 2, 2]
+
+
+def test_no_trades_are_no_executions() -> None:
+    assert executions_of([]) == ()
+
+
+def test_records_keep_their_trades_together() -> None:
+    groups = records([trade(1, 9, 1, 9), trade(2, 9, 2, 9), trade(3, 12, 3, 12)])
+    assert [[each.trade_id for each in group] for group in groups] == [[1, 2], [3]]
+
+
+def test_fitting_counts_orders_once_and_takes_one_record_in_any_case() -> None:
+    groups = records([trade(1, 9, 1, 9), trade(2, 10, 1, 10), trade(3, 11, 1, 11)])
+    assert fitting(groups, 4) == 3
+    assert fitting(groups, 3) == 2
+    assert fitting(groups, 1) == 1
+    assert fitting([], 4) == 0
+
+
+def test_gas_model_stays_below_the_cap() -> None:
+    model = GasModel()
+    count = model.executions(1_500_000)
+    assert model.fixed + count * model.per_execution <= model.cap - 1_500_000
+    assert count >= 201, "one taker with all its fills must fit"
