@@ -119,6 +119,7 @@ def _start_detached(settings: Settings, demo: bool) -> None:
     if (pid := holder(settings.state_dir)) is not None:
         raise AlreadyRunning(f"the stack of {settings.state_dir} is already running (pid {pid})")
     settings.log_dir.mkdir(parents=True, exist_ok=True)
+    _ready_file(settings).unlink(missing_ok=True)  # a killed supervisor leaves it
     log_file = settings.log_dir / "up.log"
     command = [sys.executable, "-m", "bizzan.cli", "up", "--demo" if demo else "--no-demo"]
     with log_file.open("wb") as log:

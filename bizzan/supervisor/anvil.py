@@ -105,7 +105,7 @@ class Anvil:
         if self._state_file is not None and self._save_seconds is not None:
             threading.Thread(target=self._keep_saving, args=(self._stopping,), name="anvil-save", daemon=True).start()
 
-    def wait_ready(self, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, timeout_seconds: float = 180) -> None:
         """Wait until the node answers. Raises StartError when it ends or the time is over."""
         self._process.wait_until(self._answers, timeout_seconds)
         self._loaded_file.unlink(missing_ok=True)

@@ -123,7 +123,7 @@ class Postgres:
         self._forget_foreign_pid()
         self._process.start()
 
-    def wait_ready(self, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, timeout_seconds: float = 180) -> None:
         """Wait until the server takes connections. Raises StartError when it ends or the time is over."""
         deadline = time.monotonic() + timeout_seconds
         while True:

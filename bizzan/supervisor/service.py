@@ -73,7 +73,7 @@ class Service:
         self.prepare()
         self._process.start()
 
-    def wait_ready(self, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, timeout_seconds: float = 180) -> None:
         """Wait until it is ready. Raises StartError when it ends or the time is over."""
         self._process.wait_until(self._ready, timeout_seconds)
 

@@ -3,47 +3,13 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from bizzan.supervisor.anvil import Anvil
 from bizzan.supervisor.lock import StateLock
-from bizzan.supervisor.ports import free_port
-
-
-class Program:
-    """Runs `bizzan` in a folder of its own, on ports of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        names = ["LOCAL__CHAIN_PORT", "LOCAL__DATABASE_PORT", "API__PORT", "METRICS__ENGINE", "METRICS__PROJECTOR"]
-        names += ["METRICS__INDEXER", "METRICS__KEEPER"]
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("BIZZAN_")}
-        self._environment = kept | {f"BIZZAN_{name}": str(free_port()) for name in names} | {"COLUMNS": "400"}
-
-    @property
-    def state_dir(self) -> Path:
-        return self.folder / ".bizzan"
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "bizzan.cli", *arguments],
-            cwd=self.folder,
-            env=self._environment | environment,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-
-    def refusal(self, *arguments: str, **environment: str) -> str:
-        result = self.run(*arguments, **environment)
-        assert result.returncode == 1, result.stdout + result.stderr
-        assert "Traceback" not in result.stderr
-        return result.stderr
+from tests.utils.program import Program
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ class Sleeper:
     def start(self) -> None:
         self._process.start()
 
-    def wait_ready(self, timeout_seconds: float = 60) -> None:
+    def wait_ready(self, timeout_seconds: float = 180) -> None:
         self._process.wait_until(lambda: "never" not in self.name, timeout_seconds)
 
     def stop(self) -> None:
