@@ -106,7 +106,8 @@ def settle(
     totals: Totals = empty(Totals)
     for execution: ICustody.Execution in executions:
         its_market: uint256 = (execution.head >> 64) & U32
-        if its_market != market_id:
+        # the second half keeps market 0, which is never listed, from passing for the one that is open
+        if its_market != market_id or market == 0:
             self._close_market(market_id, market, totals)
             assert its_market > market_id, "settle: markets not rising"
             market_id = its_market

@@ -4,16 +4,18 @@ It runs the very bytecode that is deployed, through the committed ABI. Amounts a
 `units` (token units). Fixtures only override parameters.
 """
 
+import json
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 import boa
 from eth_abi.abi import encode
 
 from bizzan.contracts import artifact, exported_abi
-from exchange.domain.deployment import ETH, Windows, address_bytes
-from exchange.domain.eip712 import Domain, Scheme
+from exchange.domain.deployment import ETH, Windows, address_bytes, checksum
+from exchange.domain.eip712 import Domain, Scheme, keccak
 from exchange.domain.order import SINGLE_FILL, Order, Side
 from exchange.domain.settlement import Execution
 from tests.utils.signing import Signer
@@ -30,6 +32,7 @@ PAIRS = {BTC_USDC: (BTC, USDC), ETH_USDC: (ETHER, USDC)}
 ROLES_TYPE = "(address,address,address,address,address,address)"
 WINDOWS_TYPE = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 GENESIS = bytes(32)
+MOCKS = Path(__file__).parents[1] / "mocks"
 # A receiver of ETH with code that always refuses.
 REFUSING_CODE = bytes.fromhex("5f5ffd")
 
@@ -49,13 +52,7 @@ def create(name: str, types: list[str], arguments: list[Any], sender: str) -> st
 
 def at(abi_name: str, address: str) -> Any:
     """A contract by its committed ABI."""
-    return boa.loads_abi(_abi_text(abi_name), name=abi_name).at(address)
-
-
-def _abi_text(name: str) -> str:
-    import json
-
-    return json.dumps(exported_abi(name))
+    return boa.loads_abi(json.dumps(exported_abi(abi_name)), name=abi_name).at(address)
 
 
 class World:
@@ -79,7 +76,7 @@ class World:
         ]
         self.custody = at("Custody", self.deploy_custody(self.roles, windows))
         self.domain = Domain(NAME, CHAIN_ID, address_bytes(str(self.custody.address)))
-        self.tokens = [self._deploy_token(i) if i != ETHER else None for i in range(4)]
+        self.tokens = [self.deploy_token(i) if i != ETHER else None for i in range(4)]
         self.head = GENESIS
         for i, token in enumerate(self.tokens):
             self.as_owner("list_token", str(token.address) if token else ETH, UNITS[i], DECIMALS[i])
@@ -116,8 +113,6 @@ class World:
 
     def operation_hash(self, function: str, *arguments: Any) -> bytes:
         """What the owner schedules for a later call."""
-        from exchange.domain.eip712 import keccak
-
         return keccak(bytes(getattr(self.custody, function).prepare_calldata(*arguments)))
 
     def scheduled(self, function: str, *arguments: Any) -> None:
@@ -164,6 +159,12 @@ class World:
         """What an address holds outside, in token units."""
         token = self.tokens[token_id]
         return int(token.balanceOf(address)) if token else int(boa.env.get_balance(address))
+
+    def list_mock(self, name: str) -> tuple[Any, int]:
+        """List a token of `tests/mocks` with 6 decimals; the token and its id."""
+        token = boa.load(str(MOCKS / f"{name}.vy"))
+        self.scheduled("list_token", str(token.address), 1, 6)
+        return token, self.custody.token_count() - 1
 
     # orders
 
@@ -217,13 +218,17 @@ class World:
         head = seq.to_bytes(32)
         self.custody.settle(seq, self.custody.journal_head(), head, words, sender=self.operator.address)
 
-    def settled(self) -> list[Any]:
-        """The events of the last call."""
-        return list(self.custody.get_logs())
+    def event(self, name: str) -> dict[str, Any]:
+        """The arguments of the only event `name` that the last call logged."""
+        found = [log for log in self.custody.get_logs() if type(log).__name__ == name]
+        assert len(found) == 1, f"{len(found)} events {name}"
+        fields: dict[str, Any] = found[0]._asdict()
+        del fields["address"]
+        return fields
 
     # withdrawals
 
-    def withdrawal(self, signer: Signer, token_id: int, amount: int, **changes: Any) -> dict[str, Any]:
+    def withdrawal(self, signer: Signer, token_id: int, amount: int, /, **changes: Any) -> dict[str, Any]:
         """The arguments of a fast withdrawal, all signed; `amount`, `max_fee` and `fee` in ledger units."""
         unit = UNITS[token_id]
         message: dict[str, Any] = {
@@ -247,7 +252,8 @@ class World:
     def withdraw(self, arguments: dict[str, Any], sender: Signer | None = None) -> None:
         """Submit a fast withdrawal, or a funding transfer when there is no recipient."""
         function = self.custody.withdraw if "recipient" in arguments else self.custody.move_to_funding
-        function(*arguments.values(), sender=(sender or self.keeper).address)
+        words = [checksum(v) if isinstance(v, bytes) and len(v) == 20 else v for v in arguments.values()]
+        function(*words, sender=(sender or self.keeper).address)
 
     def check_solvent(self, accounts: Iterable[Signer]) -> None:
         """L1 to L3: liabilities are the ledger's sum, and covered by what the contract holds."""
@@ -259,7 +265,8 @@ class World:
             refused = sum(self.custody.refused_eth(a.address) for a in everyone) if token_id == ETHER else 0
             assert held >= (total + refused) * UNITS[token_id]
 
-    def _deploy_token(self, index: int) -> Any:
+    def deploy_token(self, index: int) -> Any:
+        """A fresh test token like the one with this id."""
         symbol = ("USDC", "ETH", "BTC", "BTI")[index]
         address = create(
             "test_tokens/TestToken",

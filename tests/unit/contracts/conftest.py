@@ -37,3 +37,20 @@ def seller(world: World) -> Signer:
     world.deposit(signer, BTC, 100_000_000)
     world.deposit(signer, USDC, 100_000_000)
     return signer
+
+
+@pytest.fixture
+def depositor(world: World) -> Signer:
+    """A wallet with a little of every token, nothing deposited."""
+    signer = Signer("depositor")
+    for token_id in range(4):
+        world.fund(signer, token_id, 1_000)
+    return signer
+
+
+@pytest.fixture
+def frozen_world(world: World) -> World:
+    """The exchange after the operator's silence and `freeze`. Ask for funded wallets before it."""
+    world.pass_time(world.windows.silence + 1)
+    world.custody.freeze(sender=world.keeper.address)
+    return world

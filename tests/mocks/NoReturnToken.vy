@@ -1,0 +1,25 @@
+# pragma version 0.4.3
+"""
+@title Token without answers
+@license Apache-2.0
+@notice A token of the old kind, whose transfers return nothing.
+"""
+
+balanceOf: public(HashMap[address, uint256])
+
+
+@external
+def faucet(amount: uint256):
+    self.balanceOf[msg.sender] += amount
+
+
+@external
+def transfer(receiver: address, amount: uint256):
+    self.balanceOf[msg.sender] -= amount
+    self.balanceOf[receiver] += amount
+
+
+@external
+def transferFrom(sender: address, receiver: address, amount: uint256):
+    self.balanceOf[sender] -= amount
+    self.balanceOf[receiver] += amount

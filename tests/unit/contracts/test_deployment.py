@@ -1,0 +1,97 @@
+"""The constructor's refusals, the windows, the size, and the promise that two pieces of code are one contract."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from bizzan.contracts import SOURCES, artifact, vyper
+from exchange.domain.deployment import ETH
+from scripts.export_abis import custody_abi
+from tests.utils.contracts import WINDOWS, World, reverts
+
+SIZE_LIMIT = 24_576  # EIP-170
+
+
+def test_windows_and_roles_are_as_deployed(world: World) -> None:
+    assert tuple(world.custody.windows()) == tuple(WINDOWS_IN_ORDER)
+    assert list(world.custody.roles()) == world.roles
+    assert (world.custody.journal_head(), world.custody.batch_seq()) == (bytes(32), 0)
+
+
+WINDOWS_IN_ORDER = (
+    WINDOWS.delay,
+    WINDOWS.grace,
+    WINDOWS.claim_window,
+    WINDOWS.timelock,
+    WINDOWS.pause_max,
+    WINDOWS.silence,
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        ({"delay": 0}, "windows: delay out of range"),
+        ({"delay": 30 * 86_400 + 1}, "windows: delay out of range"),
+        ({"pause_max": WINDOWS.grace}, "windows: pause too long"),
+        ({"pause_max": WINDOWS.delay}, "windows: pause too long"),
+        ({"claim_window": 0}, "windows: no claim window"),
+        ({"timelock": WINDOWS.delay + WINDOWS.claim_window}, "windows: timelock too short"),
+        ({"silence": WINDOWS.pause_max}, "windows: silence too short"),
+    ],
+)
+def test_deployment_reverts_for_bad_windows(world: World, change: dict[str, int], reason: str) -> None:
+    with reverts(reason):
+        world.deploy_custody(world.roles, replace(WINDOWS, **change))
+
+
+@pytest.mark.parametrize("index", [0, 1, 3, 4, 5])
+def test_deployment_reverts_without_a_role(world: World, index: int) -> None:
+    roles = list(world.roles)
+    roles[index] = ETH
+    with reverts("roles: zero address"):
+        world.deploy_custody(roles, WINDOWS)
+
+
+@pytest.mark.parametrize("index", [1, 2])
+def test_deployment_reverts_when_the_co_signer_operates(world: World, index: int) -> None:
+    roles = list(world.roles)
+    roles[index] = roles[3]
+    with reverts("roles: co-signer operates"):
+        world.deploy_custody(roles, WINDOWS)
+
+
+def test_deployment_reverts_when_the_extension_has_other_windows(world: World) -> None:
+    with reverts("windows: extension differs"):
+        world.deploy_custody(world.roles, WINDOWS, extension_windows=replace(WINDOWS, grace=101))
+
+
+@pytest.mark.parametrize("name", ["Custody", "CustodyExtension"])
+def test_each_half_fits_the_chain(name: str) -> None:
+    assert artifact(name).runtime_size <= SIZE_LIMIT
+
+
+def test_both_halves_have_one_storage_layout() -> None:
+    """V1: the extension runs on the contract's storage, so every slot must mean the same."""
+    first, second = (json.loads(vyper("layout", f"{name}.vy")) for name in ("Custody", "CustodyExtension"))
+    for layout in ("storage_layout", "transient_storage_layout"):
+        assert first.get(layout) == second.get(layout)
+    assert first["storage_layout"]
+
+
+def test_both_halves_together_are_the_interface() -> None:
+    assert custody_abi()
+
+
+def test_both_halves_share_no_function() -> None:
+    names = [{e["name"] for e in artifact(n).abi if e["type"] == "function"} for n in ("Custody", "CustodyExtension")]
+    assert not names[0] & names[1]
+
+
+def test_no_module_can_be_forgotten() -> None:
+    """Both halves initialize every module there is."""
+    modules = {path.stem for path in (SOURCES / "modules").glob("*.vy")}
+    for name in ("Custody", "CustodyExtension"):
+        text = (SOURCES / f"{name}.vy").read_text()
+        assert modules == {module for module in modules if f"initializes: {module}" in text}
