@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from bizzan.audit.chain_ledger import ChainLedger, read_chain
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
-from exchange.chain.rpc import Call, ChainError, Rpc
+from exchange.chain.rpc import Call, ChainError, Rpc, RpcRefused
 from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
@@ -97,7 +97,7 @@ async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, View
             if mirror is None or not await _is_canonical(rpc, mirror):
                 continue
             chain = await read_chain(rpc, sources.deployment, mirror.block_number)
-            views = await _read_views(rpc, chain, mirror.block_number)
+            views = await _read_views(rpc, chain, await _readable_block(rpc, sources, mirror.block_number))
             if await _is_canonical(rpc, mirror):
                 return mirror, chain, views
     finally:
@@ -111,6 +111,22 @@ async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, View
 async def _is_canonical(rpc: Rpc, mirror: Snapshot) -> bool:
     header = await rpc.header(mirror.block_number)
     return header is not None and bytes.fromhex(header.hash[2:]) == mirror.block_hash
+
+
+async def _readable_block(rpc: Rpc, sources: Sources, block_number: int) -> int:
+    """A block with this block's state that the node can still answer for.
+
+    A development node that was restarted has forgotten older states; if no log of the contract came after the block,
+    a later state says the same.
+    """
+    try:
+        await rpc.call("eth_getBalance", sources.deployment.custody, hex(block_number), returns=str)
+    except RpcRefused:
+        head = await rpc.block_number()
+        if await rpc.logs(sources.deployment.custody, block_number + 1, head):
+            raise
+        return head
+    return block_number
 
 
 async def _read_views(rpc: Rpc, chain: ChainLedger, block_number: int) -> Views:
