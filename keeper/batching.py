@@ -20,14 +20,14 @@ MAX_FILLS = 200
 
 @dataclass(frozen=True, slots=True)
 class GasModel:
-    """Gas of a batch from above, before a node is asked: fixed, and per execution."""
+    """Gas of a batch, before a node is asked: fixed, and per execution that is not the account's first ever."""
 
     fixed: int = 150_000
-    per_execution: int = 60_000
+    per_execution: int = 40_000
     cap: int = 16_777_216
 
     def executions(self, margin: int) -> int:
-        """How many executions surely fit `cap` less `margin`."""
+        """How many executions usually fit `cap` less `margin`; whether these do, a trial shows."""
         return min(MAX_EXECUTIONS, max(1, (self.cap - margin - self.fixed) // self.per_execution))
 
 

@@ -26,11 +26,11 @@ class SignedWithdrawal:
     @classmethod
     def parse(cls, message: Mapping[str, Any]) -> Self:
         """The values of a message with integers as decimal strings and addresses as 0x hex."""
-        name = "Withdrawal" if "recipient" in message else "FundingTransfer"
         try:
+            name = "Withdrawal" if "recipient" in message else "FundingTransfer"
             values = {field: _value(kind, message[field]) for field, kind in TYPES[name]}
-        except (KeyError, TypeError, ValueError) as error:
-            raise BadWithdrawal(f"the message is no {name}: {error!r}") from None
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise BadWithdrawal(f"the message is no withdrawal: {error!r}") from None
         return cls(**{"recipient": None, **values})
 
     def digest(self, domain: Domain) -> bytes:

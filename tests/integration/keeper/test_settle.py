@@ -1,16 +1,21 @@
 """The settle duty against the real contract: trades become batches that are final, and the impossible is reversed."""
 
 import asyncio
+from collections.abc import Callable
+from pathlib import Path
 
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bizzan.supervisor.anvil import Anvil
 from exchange.chain.signing import Key
 from exchange.chain.submission import Job, JobState
 from exchange.database.jobs import JobStore
 from exchange.database.tables import engine_inbox, trade
+from keeper.custody import GAS_CAP
 from keeper.main import open_keeper
 from keeper.settle import Cut
-from tests.integration.keeper.world import World, call_data, running_keeper, until
+from tests.integration.keeper.world import World, build_world, call_data, running_keeper, until
 
 PRICE = 6_000_000  # quote units per lot of 0.0001 BTC: 60,000 USDC per BTC
 
@@ -160,3 +165,46 @@ async def test_dry_run_says_what_it_would_do_and_does_nothing(world: World) -> N
     assert plan == Cut(1, 2, 1)
     async with world.engine.connect() as conn:
         assert await conn.scalar(select(func.count()).select_from(engine_inbox)) == 0
+
+
+async def test_batches_stay_below_the_cap_on_the_gas_of_a_transaction(world: World) -> None:
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    for _ in range(230):
+        await world.match(seller, buyer, PRICE, 1)
+
+    async def sold() -> bool:
+        return await world.balance(buyer, 2) == 1_000_000_000 + 230 * 10_000
+
+    async with running_keeper(world):
+        await until(sold, "settlement")
+    jobs = await settle_jobs(world)
+    assert len(jobs) > 1
+    assert all(job.call.gas <= GAS_CAP for job in jobs)
+    for job in jobs:
+        receipt = await world.rpc.receipt(job.attempts[0].tx_hash)
+        assert receipt is not None
+        assert receipt.gas_used < job.call.gas
+
+
+async def test_a_killed_node_that_comes_back_without_its_last_blocks_loses_no_batch(
+    make_anvil: Callable[..., Anvil], engine: AsyncEngine, database_url: str, tmp_path: Path
+) -> None:
+    node = make_anvil(state_file=tmp_path / "state.gz")
+    world = await build_world(node, engine, database_url, tmp_path)
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    await asyncio.to_thread(node.save)
+    await world.match(seller, buyer, PRICE, 10)
+
+    async def settled() -> bool:
+        return await world.batch_seq() == 1
+
+    async with running_keeper(world):
+        await until(settled, "the batch")
+        node.kill()
+        await asyncio.to_thread(node.start)
+        await asyncio.to_thread(node.wait_ready)
+        assert not await settled()
+        world.start_blocks()
+        await until(settled, "the same batch")
+    assert [job.key for job in await settle_jobs(world)] == ["settle/1/0"]
+    await world.rpc.close()

@@ -1,0 +1,63 @@
+"""The keeper as a process: it serves its health, stops when told, and says why when it cannot run."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, Process
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from bizzan.supervisor.ports import free_port
+from exchange.sequencer.seed import SeedError
+from exchange.settings import LOCAL_KEYS, SettingsError, load_settings
+from keeper.main import Keys, open_keeper
+from tests.integration.keeper.world import World, until
+
+
+async def start_process(world: World, port: int) -> Process:
+    variables = {
+        "BIZZAN_CHAIN__RPC_URL": world.node.url,
+        "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(world.settings.deployment_file),
+        "BIZZAN_DATABASE__URL": world.settings.database_url(),
+        "BIZZAN_METRICS__KEEPER": str(port),
+    }
+    code = "from exchange.sequencer.seed import SeedError
+from exchange.settings import load_settings; from keeper.main import run; run(load_settings())"
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=os.environ | variables, stdout=PIPE)
+
+
+async def test_process_shows_that_it_leads_and_stops_cleanly(world: World) -> None:
+    port = free_port()
+    process = await start_process(world, port)
+    async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as session:
+
+        async def leading() -> bool:
+            try:
+                async with session.get("/metrics") as answer:
+                    text = await answer.text()
+            except aiohttp.ClientError:
+                return False
+            return all(f'keeper_leading{{duty="{duty}"}} 1.0' in text for duty in ("settle", "withdraw"))
+
+        await until(leading, "leadership")
+        async with session.get("/healthz") as answer:
+            assert answer.status == 200
+    process.terminate()
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    assert b"keeper runs" in out
+
+
+async def test_missing_deployment_is_named(tmp_path: Path) -> None:
+    settings = load_settings(chain={"deployment_file": tmp_path / "none.json"})
+    with pytest.raises(SeedError, match="none.json does not exist: deploy the contract first"):
+        async with open_keeper(settings):
+            pass
+
+
+def test_one_key_for_two_duties_is_refused() -> None:
+    settings = load_settings(keys={"keeper": LOCAL_KEYS["operator"]})
+    with pytest.raises(SettingsError, match="BIZZAN_KEYS__KEEPER must not be the key of BIZZAN_KEYS__OPERATOR"):
+        Keys.load(settings)
