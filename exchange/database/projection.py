@@ -1,7 +1,7 @@
 """Writes of the projector: the rows of one run of journal records, in one transaction with its end.
 
-Rows come as mappings of columns; each statement carries all rows of a table as one array per column, so its text and
-its plan stay the same whatever their number.
+Rows come as mappings of columns. New rows are copied in; every other statement carries all its rows as one array per
+column, so its text and its plan stay the same whatever their number.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -125,24 +125,34 @@ async def put_forced(conn: AsyncConnection, reserved: Iterable[Row], released: I
 
 async def add_candles(conn: AsyncConnection, rows: Sequence[Row]) -> None:
     """Add the run's trades to the candles they fall into."""
-    await insert(conn, candle, rows, on_conflict=f"(market_id, interval, start_ms) do update set {_ADD_CANDLE}")
+    await merge(conn, candle, rows, on_conflict=f"(market_id, interval, start_ms) do update set {_ADD_CANDLE}")
 
 
 async def put_inbox(conn: AsyncConnection, rows: Sequence[Row]) -> None:
     """Record at which sequence inbox commands were applied; rows that an empty database lacks are put back."""
-    await insert(conn, engine_inbox, rows, on_conflict="do nothing")
+    await merge(conn, engine_inbox, rows, on_conflict="do nothing")
     applied = [{"id": row["id"], "applied_seq": row["applied_seq"]} for row in rows]
     await update(conn, engine_inbox, applied, also="refusal = null")
 
 
-async def insert(conn: AsyncConnection, table: Table, rows: Sequence[Row], on_conflict: str = "") -> None:
-    """Insert rows that all have the columns of the first."""
+async def insert(conn: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
+    """Copy in rows that all have the columns of the first and are known to be new."""
+    if not rows:
+        return
+    raw = await conn.get_raw_connection()
+    driver: Any = raw.driver_connection
+    records = [tuple(row.values()) for row in rows]
+    await driver.copy_records_to_table(table.name, records=records, columns=list(rows[0]))
+
+
+async def merge(conn: AsyncConnection, table: Table, rows: Sequence[Row], on_conflict: str) -> None:
+    """Insert rows that all have the columns of the first; `on_conflict` says what happens to those that exist."""
     if not rows:
         return
     names = list(rows[0])
     columns = ", ".join(f'"{name}"' for name in names)
-    statement = f"insert into {table.name} ({columns}) select * from {_source(table, names)}"
-    await _execute(conn, f"{statement} on conflict {on_conflict}" if on_conflict else statement, names, rows)
+    statement = f"insert into {table.name} ({columns}) select * from {_source(table, names)} on conflict {on_conflict}"
+    await _execute(conn, statement, names, rows)
 
 
 async def upsert(conn: AsyncConnection, table: Table, rows: Sequence[Row]) -> None:
@@ -151,7 +161,7 @@ async def upsert(conn: AsyncConnection, table: Table, rows: Sequence[Row]) -> No
         return
     keys = [column.name for column in table.primary_key]
     change = ", ".join(f'"{name}" = excluded."{name}"' for name in rows[0] if name not in keys)
-    await insert(conn, table, rows, on_conflict=f"({', '.join(keys)}) do update set {change}")
+    await merge(conn, table, rows, on_conflict=f"({', '.join(keys)}) do update set {change}")
 
 
 async def update(conn: AsyncConnection, table: Table, rows: Sequence[Row], also: str = "") -> None:
