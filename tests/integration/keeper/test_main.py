@@ -23,8 +23,7 @@ async def start_process(world: World, port: int) -> Process:
         "BIZZAN_DATABASE__URL": world.settings.database_url(),
         "BIZZAN_METRICS__KEEPER": str(port),
     }
-    code = "from exchange.sequencer.seed import SeedError
-from exchange.settings import load_settings; from keeper.main import run; run(load_settings())"
+    code = "from exchange.settings import load_settings; from keeper.main import run; run(load_settings())"
     return await asyncio.create_subprocess_exec(sys.executable, "-c", code, env=os.environ | variables, stdout=PIPE)
 
 
