@@ -92,12 +92,11 @@ def _run_in_foreground(settings: Settings, demo: bool) -> None:
     from bizzan.supervisor.local import build_stages
     from bizzan.supervisor.stack import Stack, Stopped
 
+    progress = StackProgress()
+    stack = Stack(build_stages(settings, demo), progress)
+    stack.handle_signals()
+    ready_file = _ready_file(settings)
     with StateLock(settings.state_dir):
-        ready_file = _ready_file(settings)
-        ready_file.unlink(missing_ok=True)
-        progress = StackProgress()
-        stack = Stack(build_stages(settings, demo), progress)
-        stack.handle_signals()
         try:
             stack.up()
             progress.close()

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from bizzan.supervisor.errors import AlreadyRunning
+from bizzan.supervisor.process import started_at
 
 LOCK_NAME = "up.lock"
 MARKER_NAME = "bizzan-state"  # a folder with this file in it is one that `bizzan reset` may delete
+_TEXT_BYTES = 64  # always the same, so that one write replaces all of what an earlier holder wrote
 
 
 class StateLock:
@@ -33,16 +36,14 @@ class StateLock:
         if self._mark:
             (self._state_dir / MARKER_NAME).touch()
         descriptor = os.open(self._state_dir / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        if not _try_lock(descriptor):
             os.close(descriptor)
             raise AlreadyRunning(
                 f"the stack of {self._state_dir} is already running (pid {holder(self._state_dir)}): "
                 "stop it with 'bizzan down', or name another folder with BIZZAN_PATHS__STATE_DIR"
-            ) from None
-        os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()}\n".encode())
+            )
+        text = f"{os.getpid()} {started_at(os.getpid())}"
+        os.pwrite(descriptor, text.ljust(_TEXT_BYTES).encode(), 0)
         self._descriptor = descriptor
         return self
 
@@ -60,10 +61,20 @@ def holder(state_dir: Path) -> int | None:
     except OSError:
         return None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        text = os.read(descriptor, 32).decode().strip()
-        return int(text) if text.isdigit() else None
+        while not _try_lock(descriptor):
+            pid, _, started = os.pread(descriptor, _TEXT_BYTES, 0).decode().strip().partition(" ")
+            if started and started_at(int(pid)) == started:
+                return int(pid)
+            time.sleep(0.01)  # its holder has just taken it, and what stands there is the one before
     finally:
         os.close(descriptor)
     return None
+
+
+def _try_lock(descriptor: int) -> bool:
+    """Take the lock if nobody has it."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
