@@ -9,7 +9,6 @@ committing, can do no harm: it finds the position elsewhere and starts again fro
 
 import asyncio
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -300,10 +299,10 @@ async def _abandon(task: asyncio.Task[Span]) -> None:
 
 def _as_log(row: Any) -> Log:
     """A stored log as the node gave it."""
-    topics: Sequence[str] = [f"0x{row.topics[start : start + 32].hex()}" for start in range(0, len(row.topics), 32)]
+    topics = tuple(f"0x{row.topics[start : start + 32].hex()}" for start in range(0, len(row.topics), 32))
     return Log(
         address="0x" + row.address.hex(),
-        topics=list(topics),
+        topics=topics,
         data="0x" + row.data.hex(),
         block_number=hex(row.number),
         block_hash="0x" + row.block_hash.hex(),

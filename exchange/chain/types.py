@@ -35,7 +35,7 @@ class Log(msgspec.Struct, rename="camel", gc=False):
     """One log. `topics[0]` is the event's signature; `data` is 0x and 64 digits per word."""
 
     address: str
-    topics: list[str]
+    topics: tuple[str, ...]
     data: str
     block_number: str
     block_hash: str

@@ -36,9 +36,9 @@ def handler(event: Event) -> Handler:
     """A handler that keeps `event` as a row of chain_status."""
     kind = snake_case(event.name)
 
-    def keep(fold: Fold, log: Log, prefix: str) -> None:
+    def keep(fold: Fold, log: Log) -> None:
         params = json.dumps(_plain(decode(event, log)))
-        fold.add("chain_status", prefix, BYTES + log.transaction_hash[2:], kind, params)
+        fold.add("chain_status", log, BYTES + log.transaction_hash[2:], kind, params)
 
     return keep
 

@@ -8,7 +8,7 @@ from exchange.database.mirror import NULL
 from indexer.fold import BYTES, Fold, Handler
 
 
-def withdrawn(fold: Fold, log: Log, prefix: str) -> None:
+def withdrawn(fold: Fold, log: Log) -> None:
     """A signed withdrawal; the amount includes the fee."""
     data = log.data
     amount = int(word(data, 1), 16)
@@ -16,7 +16,6 @@ def withdrawn(fold: Fold, log: Log, prefix: str) -> None:
     _add(
         fold,
         log,
-        prefix,
         "withdrawn",
         amount,
         recipient=BYTES + word(data, 0)[24:],
@@ -27,7 +26,7 @@ def withdrawn(fold: Fold, log: Log, prefix: str) -> None:
     )
 
 
-def moved_to_funding(fold: Fold, log: Log, prefix: str) -> None:
+def moved_to_funding(fold: Fold, log: Log) -> None:
     """A signed transfer to funding; the fee leaves to whoever submitted it."""
     data = log.data
     amount, fee = int(word(data, 0), 16), int(word(data, 1), 16)
@@ -36,7 +35,6 @@ def moved_to_funding(fold: Fold, log: Log, prefix: str) -> None:
     _add(
         fold,
         log,
-        prefix,
         "moved_to_funding",
         amount,
         fee=fee,
@@ -45,48 +43,48 @@ def moved_to_funding(fold: Fold, log: Log, prefix: str) -> None:
     )
 
 
-def funding_withdrawn(fold: Fold, log: Log, prefix: str) -> None:
+def funding_withdrawn(fold: Fold, log: Log) -> None:
     """A withdrawal out of funding, by the account itself."""
     amount = int(word(log.data, 1), 16)
     fold.funding[_key(log)] -= amount
-    _add(fold, log, prefix, "funding_withdrawn", amount, recipient=BYTES + word(log.data, 0)[24:])
+    _add(fold, log, "funding_withdrawn", amount, recipient=BYTES + word(log.data, 0)[24:])
 
 
-def withdrawal_claimed(fold: Fold, log: Log, prefix: str) -> None:
+def withdrawal_claimed(fold: Fold, log: Log) -> None:
     """A forced withdrawal paid."""
     amount = int(word(log.data, 1), 16)
     fold.trading[_key(log)] -= amount
-    _add(fold, log, prefix, "claimed", amount, recipient=BYTES + word(log.data, 0)[24:])
+    _add(fold, log, "claimed", amount, recipient=BYTES + word(log.data, 0)[24:])
 
 
-def exit_claimed(fold: Fold, log: Log, prefix: str) -> None:
+def exit_claimed(fold: Fold, log: Log) -> None:
     """Everything of one token, paid to the account."""
     trading, funding = int(word(log.data, 0), 16), int(word(log.data, 1), 16)
     fold.trading[_key(log)] -= trading
     fold.funding[_key(log)] -= funding
-    _add(fold, log, prefix, "exit_claimed", trading, funding_amount=funding)
+    _add(fold, log, "exit_claimed", trading, funding_amount=funding)
 
 
-def withdrawal_requested(fold: Fold, log: Log, prefix: str) -> None:
+def withdrawal_requested(fold: Fold, log: Log) -> None:
     """A forced withdrawal asked for."""
     recipient, amount, claimable_at, lapses_at = (word(log.data, place) for place in range(4))
     numbers = [str(int(digits, 16)) for digits in (amount, claimable_at, lapses_at)]
-    fold.add("withdrawal_request", prefix, *_head(log, "requested"), BYTES + recipient[24:], *numbers)
+    fold.add("withdrawal_request", log, *_head(log, "requested"), BYTES + recipient[24:], *numbers)
 
 
-def withdrawal_request_cancelled(fold: Fold, log: Log, prefix: str) -> None:
+def withdrawal_request_cancelled(fold: Fold, log: Log) -> None:
     """A forced withdrawal given up."""
-    fold.add("withdrawal_request", prefix, *_head(log, "cancelled"), NULL, "0", "0", "0")
+    fold.add("withdrawal_request", log, *_head(log, "cancelled"), NULL, "0", "0", "0")
 
 
-def exit_requested(fold: Fold, log: Log, prefix: str) -> None:
+def exit_requested(fold: Fold, log: Log) -> None:
     """An account wants to leave."""
-    fold.add("exit_request", prefix, *_head(log, "requested")[:3], str(int(word(log.data, 0), 16)))
+    fold.add("exit_request", log, *_head(log, "requested")[:3], str(int(word(log.data, 0), 16)))
 
 
-def exit_cancelled(fold: Fold, log: Log, prefix: str) -> None:
+def exit_cancelled(fold: Fold, log: Log) -> None:
     """An account stays."""
-    fold.add("exit_request", prefix, *_head(log, "cancelled")[:3], "0")
+    fold.add("exit_request", log, *_head(log, "cancelled")[:3], "0")
 
 
 def _key(log: Log) -> tuple[str, int]:
@@ -102,7 +100,6 @@ def _head(log: Log, kind: str) -> list[str]:
 def _add(
     fold: Fold,
     log: Log,
-    prefix: str,
     kind: str,
     amount: int,
     *,
@@ -114,7 +111,7 @@ def _add(
     submitter: str = NULL,
 ) -> None:
     numbers = (str(amount), str(fee), str(funding_amount))
-    fold.add("withdrawal_event", prefix, *_head(log, kind), recipient, *numbers, nonce, withdrawal_hash, submitter)
+    fold.add("withdrawal_event", log, *_head(log, kind), recipient, *numbers, nonce, withdrawal_hash, submitter)
 
 
 HANDLERS: Mapping[str, Handler] = {

@@ -71,6 +71,11 @@ class Traffic:
         """Height of the node's head."""
         return int(self.node.rpc("eth_blockNumber"), 16)
 
+    @property
+    def time(self) -> int:
+        """Time of the node's head, in seconds since 1970."""
+        return int(self.node.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+
     def block(self, transactions: int | None = None) -> None:
         """Mine one block of random actions; what its transactions find is the state before the block."""
         self._branches[self.height] = self.node.rpc("evm_snapshot")
@@ -91,7 +96,9 @@ class Traffic:
     def view(self, function: str, *arguments: object) -> Any:
         """What the contract says now."""
         call = self.custody.get_function_by_name(function)(*arguments)
-        answer = self.node.rpc("eth_call", {"to": self.deployment.custody, "data": call._encode_transaction_data()}, "latest")
+        answer = self.node.rpc(
+            "eth_call", {"to": self.deployment.custody, "data": call._encode_transaction_data()}, "latest"
+        )
         kinds = [_canonical(output) for output in call.abi["outputs"]]
         values = Web3().codec.decode(kinds, bytes.fromhex(answer[2:]))
         return values[0] if len(values) == 1 else values
@@ -106,6 +113,10 @@ class Traffic:
             self._send(user, "deposit_eth", to, to_funding, value=amount)
         else:
             self._send(user, "deposit", token.address, amount, to, to_funding)
+
+    def deposit_to_trading(self, user: Key) -> None:
+        """A deposit that will be credited; it is mined with the next block."""
+        self._send(user, "deposit_eth", checksum(user.address), False, value=ETHER)
 
     def move(self, user: Key) -> None:
         """Funding to trading."""
@@ -132,7 +143,8 @@ class Traffic:
             "nonce": self.random.randrange(1 << 20),
             "deadline": 2**33,
         }
-        name, function, recipient = "FundingTransfer", "move_to_funding", ()
+        name, function = "FundingTransfer", "move_to_funding"
+        recipient: tuple[str, ...] = ()
         if out:
             name, function, recipient = "Withdrawal", "withdraw", (checksum(user.address),)
             message["recipient"] = user.address
@@ -216,7 +228,7 @@ class Traffic:
             price=LOTS_PRICE,
             quantity=lots,
             nonce=self._nonce | SINGLE_FILL,
-            expiry=int(self.node.rpc("eth_getBlockByNumber", "latest", False)["timestamp"], 16) + 3_600,
+            expiry=self.time + 3_600,
             trigger_price=0,
             max_fee_bps=10,
             terms=Terms(TimeInForce.ioc).pack(),
@@ -246,7 +258,13 @@ class Traffic:
         self._send_to(sender, self.deployment.custody, data, value)
 
     def _send_to(self, sender: Key, to: str, data: str, value: int = 0) -> None:
-        transaction = {"from": "0x" + sender.address.hex(), "to": to, "data": data, "value": hex(value), "gas": hex(10**6)}
+        transaction = {
+            "from": "0x" + sender.address.hex(),
+            "to": to,
+            "data": data,
+            "value": hex(value),
+            "gas": hex(10**6),
+        }
         self.node.rpc("eth_sendTransaction", transaction)
 
 
