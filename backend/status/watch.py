@@ -83,7 +83,7 @@ class Watch:
     def problems(self, sample: Sample) -> dict[str, str]:
         """What is wrong, by part; empty when all is well."""
         found: dict[str, str] = {}
-        if not sample.engine_ready:
+        if not (sample.engine_ready and self._engine()[1]):
             found["engine"] = "the engine does not answer"
         if sample.block is None:
             found["chain"] = "the chain node does not answer"

@@ -11,7 +11,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 SEND_BUFFER_BYTES = 262_144
-LINGER_SECONDS = 5.0
+LINGER_SECONDS = 30.0
 
 
 class StreamProtocol(WebSocketsSansIOProtocol):

@@ -1,0 +1,114 @@
+"""An account's events after its snapshot: none twice, none missing, whatever overtakes what."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import msgspec
+
+from backend.stream.account_feed import AccountFeed, AccountState
+from exchange.engine.events import AccountOpened, BalanceChanged
+
+OWNER = b"\x01" * 20
+OTHER = b"\x02" * 20
+
+
+class Listener:
+    """Keeps what it is sent."""
+
+    def __init__(self) -> None:
+        self.messages: list[dict[str, Any]] = []
+
+    def push(self, message: bytes) -> None:
+        self.messages.append(msgspec.json.decode(message))
+
+
+class SlowEngine:
+    """Answers a question about an account when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: asyncio.Queue[asyncio.Future[AccountState]] = asyncio.Queue()
+
+    async def load(self, address: bytes) -> AccountState:
+        future: asyncio.Future[AccountState] = asyncio.get_running_loop().create_future()
+        self.asked.put_nowait(future)
+        return await future
+
+    async def answer(self, seq: int, account_id: int | None) -> None:
+        future = await self.asked.get()
+        future.set_result(AccountState(seq, account_id, {"balances": [], "orders": []}))
+
+
+def balance(account: int, available: int) -> BalanceChanged:
+    """A balance after a change."""
+    return BalanceChanged(account, 0, available, 0, 0, 0, 0)
+
+
+async def test_events_that_the_snapshot_holds_are_dropped_and_later_ones_follow() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    await engine.answer(4, 7)
+    snapshot = await engine.asked.get()
+    feed.apply(5, 0, balance(7, 50))
+    feed.apply(6, 0, balance(7, 60))
+    feed.apply(6, 0, balance(8, 1))
+    feed.flush()
+    assert listener.messages == []
+    snapshot.set_result(AccountState(5, 7, {"balances": [], "orders": []}))
+    await listening
+    feed.flush()
+    first, second = listener.messages
+    assert (first["type"], first["seq"]) == ("snapshot", 5)
+    assert (second["prev_seq"], second["seq"]) == (5, 6)
+    assert [event["available"] for event in second["events"]] == ["60"]
+
+
+async def test_an_account_that_opens_while_it_is_asked_for_misses_nothing() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    question = await engine.asked.get()
+    feed.apply(5, 0, AccountOpened(7, OWNER))
+    feed.apply(5, 0, balance(7, 50))
+    question.set_result(AccountState(4, None, {"balances": [], "orders": []}))
+    await listening
+    feed.flush()
+    assert [message["type"] for message in listener.messages] == ["snapshot", "account"]
+    assert listener.messages[1]["events"][0]["available"] == "50"
+
+
+async def test_a_listener_that_left_gets_nothing_more() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    await engine.answer(1, 7)
+    await engine.answer(1, 7)
+    await listening
+    feed.leave(listener)
+    feed.apply(2, 0, balance(7, 1))
+    feed.flush()
+    assert len(listener.messages) == 1
+
+
+async def test_after_a_restart_there_is_a_new_snapshot() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load)
+    listening = asyncio.create_task(feed.listen(OTHER, listener))
+    await engine.answer(1, 7)
+    await engine.answer(1, 7)
+    await listening
+    feed.restart()
+    feed.apply(9, 0, balance(7, 9))
+    await engine.answer(9, 7)
+    await asyncio.sleep(0)
+    feed.apply(10, 0, balance(7, 10))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    feed.flush()
+    assert [(message["type"], message["seq"]) for message in listener.messages] == [
+        ("snapshot", 1),
+        ("snapshot", 9),
+        ("account", 10),
+    ]

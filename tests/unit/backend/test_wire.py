@@ -1,0 +1,73 @@
+"""JSON in and out: what is refused, and by which field."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from backend.errors import STATUS
+from backend.wire import Digits, HexAddress, checksum, decode, integer
+from exchange.domain.errors import ErrorCode, Refusal
+
+
+class Inner(msgspec.Struct, forbid_unknown_fields=True):
+    """A nested object."""
+
+    amount: Digits
+
+
+class Outer(msgspec.Struct, forbid_unknown_fields=True):
+    """A request."""
+
+    account: HexAddress
+    inner: Inner
+
+
+DECODER = msgspec.json.Decoder(Outer)
+ACCOUNT = "0x" + "ab" * 20
+
+
+def _refusal(body: object) -> Refusal:
+    with pytest.raises(Refusal) as refused:
+        decode(DECODER, body if isinstance(body, bytes) else msgspec.json.encode(body))
+    return refused.value
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "field"),
+    [
+        ({"account": ACCOUNT}, "malformed", "inner"),
+        ({"account": ACCOUNT, "inner": {}}, "malformed", "inner.amount"),
+        ({"account": ACCOUNT, "inner": {"amount": "1"}, "x": 1}, "unknown_field", "x"),
+        ({"account": ACCOUNT, "inner": {"amount": "1", "x": 1}}, "unknown_field", "inner.x"),
+        ({"account": ACCOUNT, "inner": {"amount": 1}}, "malformed", "inner.amount"),
+        ({"account": ACCOUNT, "inner": {"amount": "-1"}}, "malformed", "inner.amount"),
+        ({"account": ACCOUNT[:-1], "inner": {"amount": "1"}}, "malformed", "account"),
+        ({"account": ACCOUNT + "\n", "inner": {"amount": "1"}}, "malformed", "account"),
+        (b"{", "malformed", None),
+        (b"[]", "malformed", None),
+        (b"[" * 100_000, "malformed", None),
+        (b"\xff", "malformed", None),
+    ],
+)
+def test_refusals_name_the_field(body: object, code: str, field: str | None) -> None:
+    refusal = _refusal(body)
+    assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_integers_must_fit() -> None:
+    assert integer(str((1 << 64) - 1), "price") == (1 << 64) - 1
+    with pytest.raises(Refusal) as refused:
+        integer(str(1 << 64), "price")
+    assert (refused.value.code, refused.value.field) == (ErrorCode.amount_out_of_range, "price")
+
+
+def test_addresses_get_their_capitals() -> None:
+    """The examples of EIP-55."""
+    for text in ("0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"):
+        assert checksum(bytes.fromhex(text[2:])) == text
+
+
+def test_every_code_has_a_status() -> None:
+    assert set(STATUS) == set(ErrorCode)
+    assert all(400 <= status < 600 for status in STATUS.values())
