@@ -5,13 +5,15 @@ It runs the very bytecode that is deployed, through the committed ABI. Amounts a
 """
 
 import json
-from collections.abc import Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import boa
-from eth_abi.abi import encode
+from boa import BoaError
+from eth.exceptions import Revert
+from eth_abi.abi import decode, encode
 
 from bizzan.contracts import artifact, exported_abi
 from exchange.domain.deployment import ETH, Windows, address_bytes, checksum
@@ -32,21 +34,35 @@ PAIRS = {BTC_USDC: (BTC, USDC), ETH_USDC: (ETHER, USDC)}
 ROLES_TYPE = "(address,address,address,address,address,address)"
 WINDOWS_TYPE = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 GENESIS = bytes(32)
+ERROR_SELECTOR = keccak(b"Error(string)")[:4]
 MOCKS = Path(__file__).parents[1] / "mocks"
 # A receiver of ETH with code that always refuses.
 REFUSING_CODE = bytes.fromhex("5f5ffd")
 
 
-def reverts(reason: str) -> AbstractContextManager[None]:
+@contextmanager
+def reverts(reason: str) -> Iterator[None]:
     """Expect exactly this reason; another revert, or none, fails the test."""
-    manager: AbstractContextManager[None] = boa.reverts(reason)
-    return manager
+    try:
+        yield
+    except BoaError as error:
+        output = bytes(error.call_trace.output)
+    except Revert as error:
+        output = bytes(error.args[0])
+    else:
+        raise AssertionError(f"did not revert with {reason!r}")
+    assert revert_reason(output) == reason
+
+
+def revert_reason(output: bytes) -> str:
+    """The text of `Error(string)`; anything else as it is."""
+    return str(decode(["string"], output[4:])[0]) if output[:4] == ERROR_SELECTOR else repr(output)
 
 
 def create(name: str, types: list[str], arguments: list[Any], sender: str) -> str:
     """Deploy a compiled contract and return its address."""
     code = bytes.fromhex(artifact(name).bytecode.removeprefix("0x"))
-    address, _ = boa.env.deploy(sender=sender, bytecode=code + encode(types, arguments))
+    address, _ = boa.env.deploy_code(sender=sender, bytecode=code + encode(types, arguments))
     return str(address)
 
 
@@ -163,8 +179,9 @@ class World:
     def list_mock(self, name: str) -> tuple[Any, int]:
         """List a token of `tests/mocks` with 6 decimals; the token and its id."""
         token = boa.load(str(MOCKS / f"{name}.vy"))
+        token_id = self.custody.token_count()
         self.scheduled("list_token", str(token.address), 1, 6)
-        return token, self.custody.token_count() - 1
+        return token, token_id
 
     # orders
 

@@ -81,7 +81,7 @@ def test_list_market_logs(unlaunched: World) -> None:
 
 def test_there_are_at_most_175_markets(unlaunched: World) -> None:
     token, first = 4, 3
-    for _ in range(14):
+    for _ in range(16):
         mock = unlaunched.deploy_token(0)
         unlaunched.as_owner("list_token", mock.address, 1, 6)
         token += 1
