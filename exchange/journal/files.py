@@ -2,10 +2,23 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """Error numbers with which an operating system says that a file cannot grow."""
+
+
+sync_data: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
+"""Bring a file's data to the disk; only Linux can leave its times behind."""
+
+
+def allocate(fd: int, offset: int, size: int) -> None:
+    """Make room for `size` bytes at the end `offset` of a file, which read as zeros. OSError when there is none."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(fd, offset, size)
+    else:
+        write_all(fd, bytes(size), offset)
 
 
 def sync_folder(folder: Path) -> None:

@@ -19,7 +19,7 @@ from typing import Self
 from exchange.engine.commands import Command
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import CorruptJournal, JournalFull, JournalLocked
-from exchange.journal.files import NO_ROOM, sync_folder, write_all, write_atomically
+from exchange.journal.files import NO_ROOM, allocate, sync_data, sync_folder, write_all, write_atomically
 from exchange.journal.marker import MARKER_NAME, Marker, MarkerFile, read_marker
 from exchange.journal.record import (
     GENESIS_HEAD,
@@ -83,7 +83,7 @@ class Journal:
                 self._rotate()
             if self._end + size > self._room_end:
                 room_end = max(self._end + size, self._room_end + _ROOM_STEP)
-                os.posix_fallocate(self._fd, self._room_end, room_end - self._room_end)
+                allocate(self._fd, self._room_end, room_end - self._room_end)
                 self._room_end = room_end
         except OSError as error:
             if error.errno not in NO_ROOM:
@@ -117,7 +117,7 @@ class Journal:
     def sync(self) -> None:
         """Make everything appended durable and let readers see it. An OSError here is fatal: stop the process."""
         marker = Marker(self.seq, self.head)
-        os.fdatasync(self._fd)
+        sync_data(self._fd)
         self._marker.store(marker)
 
     def close(self) -> None:

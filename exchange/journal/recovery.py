@@ -6,6 +6,7 @@
 A snapshot that cannot be used costs time, never truth: it is reported, and an older start is taken.
 """
 
+import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -82,7 +83,8 @@ def verify(folder: Path, visit: Callable[[Record], None] | None = None) -> Recov
         recovered.advance(record)
         if record.seq in snapshots:
             path = snapshots[record.seq]
-            _check(path, read_snapshot(path), recovered.head, recovered.engine)
+            with contextlib.suppress(FileNotFoundError):  # dropped meanwhile for a newer one
+                _check(path, read_snapshot(path), recovered.head, recovered.engine)
         if visit is not None:
             visit(record)
     return recovered
@@ -100,6 +102,8 @@ def _start(reader: Reader, end: int) -> Recovered:
             _check(path, snapshot, reader.head_at(snapshot.seq), engine)
         except CorruptJournal as flaw:
             flaws.append(flaw)
+            continue
+        except FileNotFoundError:  # dropped meanwhile for a newer one
             continue
         return Recovered(engine, snapshot.seq, snapshot.head, snapshot.at_ms, snapshot.seq, flaws)
     return Recovered(Engine(), 0, GENESIS_HEAD, 0, 0, flaws)

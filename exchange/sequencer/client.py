@@ -26,6 +26,7 @@ from exchange.domain.errors import Refusal
 from exchange.engine.commands import Command
 from exchange.journal.codec import encode_command
 from exchange.sequencer.protocol import (
+    MAX_ANSWER,
     MAX_FRAME,
     AccountView,
     Ack,
@@ -229,7 +230,7 @@ class EngineClient:
 
     async def _receive(self, reader: asyncio.StreamReader) -> None:
         while True:
-            self._dispatch(decode_from_engine(await read_frame(reader)))
+            self._dispatch(decode_from_engine(await read_frame(reader, MAX_ANSWER)))
 
     def _dispatch(self, message: FromEngine) -> None:
         waiting = self._waiting.pop(message.id, None) if not isinstance(message, Group) else None
@@ -319,7 +320,7 @@ class Feed:
 
     @staticmethod
     async def _next(reader: asyncio.StreamReader) -> FromEngine:
-        return decode_from_engine(await read_frame(reader))
+        return decode_from_engine(await read_frame(reader, MAX_ANSWER))
 
 
 def _resolve(future: asyncio.Future[msgspec.Raw], answer: Answer) -> None:

@@ -1,6 +1,7 @@
 """What passes through the engine's socket.
 
-A frame is a length (4 bytes, big-endian, of what follows) and one msgpack message of at most `MAX_FRAME` bytes.
+A frame is a length (4 bytes, big-endian, of what follows) and one msgpack message of at most `MAX_FRAME` bytes to the
+engine, `MAX_ANSWER` from it.
 
     client → engine   Submit     commands, answered by one Outcomes in the same order
                       Ask        a question about the present, answered by one Answer
@@ -23,6 +24,7 @@ from exchange.engine import events as e
 from exchange.journal.codec import TableCodec
 
 MAX_FRAME = 4 << 20
+MAX_ANSWER = 64 << 20
 LENGTH_SIZE = 4
 
 T = TypeVar("T")
@@ -229,8 +231,7 @@ _FROM_ENGINE: msgspec.msgpack.Decoder[FromEngine] = msgspec.msgpack.Decoder(From
 def encode_frame(message: FromClient | FromEngine) -> bytes:
     """The message with its length before it. ProtocolError when it is too large."""
     body = _ENCODER.encode(message)
-    if len(body) > MAX_FRAME:
-        raise ProtocolError(f"a frame of {len(body)} bytes; at most {MAX_FRAME} are allowed")
+    _check_size(len(body), MAX_FRAME if isinstance(message, FromClient) else MAX_ANSWER)
     return len(body).to_bytes(LENGTH_SIZE) + body
 
 
@@ -265,12 +266,16 @@ def committed(record: WireRecord) -> Committed:
     return Committed(record.seq, record.at_ms, record.head, [EVENTS.decode(data) for data in record.events])
 
 
-async def read_frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame's body. IncompleteReadError at the end of the stream, ProtocolError when it is too large."""
+async def read_frame(reader: asyncio.StreamReader, limit: int) -> bytes:
+    """The next frame's body. IncompleteReadError at the end of the stream, ProtocolError when it is above `limit`."""
     size = int.from_bytes(await reader.readexactly(LENGTH_SIZE))
-    if size > MAX_FRAME:
-        raise ProtocolError(f"a frame of {size} bytes; at most {MAX_FRAME} are allowed")
+    _check_size(size, limit)
     return await reader.readexactly(size)
+
+
+def _check_size(size: int, limit: int) -> None:
+    if size > limit:
+        raise ProtocolError(f"a frame of {size} bytes; at most {limit} are allowed")
 
 
 def unavailable(message: str, retry_after_ms: int, **params: str | int) -> Refusal:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import structlog
 
-from exchange.domain.errors import Refusal
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, GroupResult, Item, parse_item
 from exchange.sequencer.metrics import EngineMetrics
@@ -27,7 +27,6 @@ from exchange.sequencer.protocol import (
     Answer,
     Ask,
     Committed,
-    FromEngine,
     Group,
     Outcomes,
     ProtocolError,
@@ -114,7 +113,7 @@ class Server:
         self._metrics.connections.set(len(self._connections))
         try:
             while not self._stopping:
-                self._receive(connection, await read_frame(reader))
+                self._receive(connection, await read_frame(reader, MAX_FRAME))
         except ProtocolError as error:
             _log.warning("client dropped", reason=str(error))
             self._metrics.dropped.labels("protocol").inc()
@@ -185,23 +184,28 @@ class Server:
         position = 0
         for work in works:
             if work.question is not None:
-                work.connection.send(encode_frame(self._answer(work.connection, work.question)))
+                work.connection.send(self._answer(work.connection, work.question))
                 continue
             outcomes = result.outcomes[position : position + len(work.items)]
             position += len(work.items)
             work.connection.send(encode_frame(Outcomes(work.id, outcomes)))
 
-    def _answer(self, connection: Connection, question: Ask | Subscribe) -> FromEngine:
+    def _answer(self, connection: Connection, question: Ask | Subscribe) -> bytes:
+        """The frame that answers a question; a client's mistake, or too much to tell, is refused."""
         engine, head = self._committer.engine, self._committer.journal.head
-        if isinstance(question, Subscribe):
-            connection.subscribed = True
-            return Answer(question.id, encode_body(views.books(engine, head)))
         try:
+            if isinstance(question, Subscribe):
+                frame = encode_frame(Answer(question.id, encode_body(views.books(engine, head))))
+                connection.subscribed = True
+                return frame
             full = self._committer.journal_full
             body = views.answer(question.question, question.address, engine, head, self._pending, full)
+            return encode_frame(Answer(question.id, body))
         except Refusal as refusal:
-            return Answer(question.id, encode_body(None), Refused.of(refusal))
-        return Answer(question.id, body)
+            refused = Refused.of(refusal)
+        except ProtocolError as error:
+            refused = Refused.of(Refusal(ErrorCode.internal, f"the answer is too large: {error}"))
+        return encode_frame(Answer(question.id, encode_body(None), refused))
 
     def _publish(self, committed: list[Committed]) -> None:
         """Send the commands to every subscriber; they are encoded once."""
