@@ -35,5 +35,5 @@ def migrate(url: str, revision: str = "head") -> None:
 
 
 async def migrate_async(url: str) -> None:
-    """`migrate()` for callers inside a running event loop."""
+    """`migrate()` for callers inside a running event loop; one at a time in a process."""
     await asyncio.to_thread(migrate, url)

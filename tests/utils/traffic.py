@@ -48,6 +48,7 @@ class Traffic:
         self.token = Web3().eth.contract(abi=exported_abi("TestToken"))
         self._nonce = self.random.randrange(1 << 32)
         self._branches: dict[int, str] = {}
+        self._start = 0
         self._actions: list[Callable[[Key], None]] = [
             self.deposit,
             self.deposit,
@@ -70,6 +71,11 @@ class Traffic:
     def height(self) -> int:
         """Height of the node's head."""
         return int(self.node.rpc("eth_blockNumber"), 16)
+
+    @property
+    def since_start(self) -> int:
+        """Blocks that `go_back` can leave."""
+        return self.height - self._start
 
     @property
     def time(self) -> int:
@@ -252,6 +258,7 @@ class Traffic:
             self._send(user, "deposit", usdc.address, 10**11, checksum(user.address), False)
             self._send(user, "deposit_eth", checksum(user.address), False, value=50 * ETHER)
         self.node.rpc("evm_setAutomine", False)
+        self._start = self.height
 
     def _send(self, sender: Key, function: str, *arguments: object, value: int = 0) -> None:
         data = self.custody.encode_abi(function, args=arguments)
