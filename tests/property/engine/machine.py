@@ -1,0 +1,245 @@
+"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-7 after every step."""
+
+from typing import Any
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from exchange.domain.errors import Refusal
+from exchange.domain.instrument import Market
+from exchange.domain.order import SINGLE_FILL, TimeInForce
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from tests.property.engine.naive import NaiveBook, Resting
+from tests.utils.engine import BTC, FEES, USDC, EngineHarness, only, reasons
+
+TRADERS = (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20, FEES)
+MAX_FILLS = 3
+MARKETS = (
+    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 30, 70, 100),
+    Market(2, "ETH/BTC", 1, BTC, 10, 1, 200, 0, 10, 0, 0),
+)
+
+traders = st.sampled_from(TRADERS)
+markets = st.sampled_from((1, 2))
+assets = st.sampled_from((USDC, 1, BTC))
+amounts = st.integers(1, 3_000)
+sides = st.integers(0, 1)
+prices = st.integers(97, 103)
+quantities = st.integers(2, 60)
+likely_terms = st.sampled_from(
+    [(TimeInForce.gtc, False)] * 4 + [(TimeInForce.ioc, False), (TimeInForce.fok, False), (TimeInForce.gtd, True)]
+)
+
+
+class EngineMachine(RuleBasedStateMachine):
+    """Random life of an exchange: orders, money in and out, reorgs, batches."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.x = EngineHarness(MARKETS)
+        self.books = {market.market_id: NaiveBook(MAX_FILLS) for market in MARKETS}
+        self.x.apply(c.SetLimits(0, 10, MAX_FILLS))
+        self.expected_issued = dict.fromkeys(self.x.engine.state.issued, 0)
+        self.withdrawals: list[bytes] = []
+        self.requests: list[str] = []
+
+    def step(self, command: c.Command) -> list[e.Event] | None:
+        """Apply a command; None when it is refused, which must change nothing."""
+        before = self.x.engine.state_hash()
+        try:
+            events = self.x.apply(command)
+        except Refusal:
+            assert self.x.engine.state_hash() == before
+            assert self.x.engine.state.events == []
+            return None
+        for credited in only(events, e.Credited):
+            self.expected_issued[credited.asset] += credited.amount
+        for debited in only(events, e.Debited):
+            self.expected_issued[debited.asset] -= debited.amount + debited.short
+        return events
+
+    def follow(self, events: list[e.Event] | None) -> None:
+        """Tell the naive books which orders ended."""
+        closed = {order_id for order_id, _ in reasons(events or [])}
+        for book in self.books.values():
+            book.drop(closed)
+
+    def inbox(self) -> int:
+        return next(self.x.inbox_ids)
+
+    @initialize()
+    def fund(self) -> None:
+        for account in TRADERS:
+            for asset in (USDC, 1, BTC):
+                self.step(c.Credit(self.inbox(), account, asset, 60_000 if asset == USDC else 6_000, "first"))
+
+    @rule(
+        orders=st.lists(st.tuples(traders, markets, sides, prices, quantities, likely_terms), min_size=4, max_size=20)
+    )
+    def trade(self, orders: list[tuple[bytes, int, int, int, int, tuple[TimeInForce, bool]]]) -> None:
+        for account, market, side, price, quantity, (tif, post_only) in orders:
+            self.place(account, market, side, price, quantity, tif, post_only, lifetime=100)
+
+    @rule(
+        account=traders,
+        market=markets,
+        side=sides,
+        price=prices,
+        quantity=quantities,
+        tif=st.sampled_from(TimeInForce),
+        post_only=st.booleans(),
+        lifetime=st.integers(0, 40),
+        single=st.booleans(),
+    )
+    def place(
+        self,
+        account: bytes,
+        market: int,
+        side: int,
+        price: int,
+        quantity: int,
+        tif: TimeInForce,
+        post_only: bool,
+        lifetime: int,
+        single: bool = False,
+    ) -> None:
+        nonce = next(self.x.nonces) | (SINGLE_FILL if single else 0)
+        expiry = self.x.now + lifetime
+        options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "nonce": nonce}
+        command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
+        events = self.step(command)
+        if events is not None:
+            self.compare(events, command, tif, post_only)
+
+    def compare(self, events: list[e.Event], command: c.PlaceOrder, tif: TimeInForce, post_only: bool) -> None:
+        """The trades and the end of the order are those of the naive book."""
+        expired = {order_id for order_id, reason in reasons(events) if reason == "expired"}
+        for book in self.books.values():
+            book.drop(expired)
+        order, order_id = command.order, self.x.engine.seq
+        new = Resting(order_id, order.account, order.side, order.price, order.quantity)
+        trades, reason = self.books[order.market].place(new, tif.name, post_only)
+        matched = only(events, e.TradeMatched)
+        assert [(t.maker_order, t.price, t.quantity) for t in matched] == trades
+        assert dict(reasons(events)).get(order_id) == reason
+        assert all(t.quote == t.price * t.quantity and t.taker_order == order_id for t in matched)
+
+    @rule(account=traders, data=st.data())
+    def cancel(self, account: bytes, data: st.DataObject) -> None:
+        record = self.x.engine.account(account)
+        if record is not None and record.orders:
+            nonce = data.draw(st.sampled_from(sorted(record.orders)))
+            self.follow(self.step(c.CancelOrder(account, nonce, b"", account)))
+
+    @rule(account=traders, data=st.data())
+    def cancel_all(self, account: bytes, data: st.DataObject) -> None:
+        record = self.x.engine.account(account)
+        if record is not None and record.orders:
+            min_nonce = data.draw(st.sampled_from(sorted(record.orders))) + 1
+            self.follow(self.step(c.CancelAll(account, min_nonce, b"", account)))
+
+    @rule(seconds=st.integers(0, 20))
+    def pass_time(self, seconds: int) -> None:
+        self.x.at_ms += seconds * 1_000
+        self.follow(self.step(c.Tick()))
+
+    @rule(account=traders, asset=assets, amount=amounts)
+    def credit(self, account: bytes, asset: int, amount: int) -> None:
+        self.step(c.Credit(self.inbox(), account, asset, amount, "more"))
+
+    @rule(account=traders, asset=assets, amount=st.integers(1, 60_000))
+    def uncredit(self, account: bytes, asset: int, amount: int) -> None:
+        cut_trade = self.x.engine.state.cut_trade
+        events = self.step(c.Uncredit(self.inbox(), account, asset, amount, "reorg"))
+        self.follow(events)
+        assert all(reversed_.trade_id > cut_trade for reversed_ in only(events or [], e.TradeReversed))
+
+    @rule(account=traders, asset=assets, amount=amounts)
+    def hold_withdrawal(self, account: bytes, asset: int, amount: int) -> None:
+        command = self.x.hold(account, asset, amount, nonce=next(self.x.nonces))
+        free = self.x.engine.withdrawable(account, asset)
+        if self.step(command) is not None:
+            assert amount <= free
+            self.withdrawals.append(command.withdrawal_hash)
+
+    @precondition(lambda self: self.withdrawals)
+    @rule(consumed=st.booleans())
+    def end_withdrawal(self, consumed: bool) -> None:
+        kind = c.ConsumeWithdrawal if consumed else c.ReleaseWithdrawal
+        assert self.step(kind(self.inbox(), self.withdrawals.pop(), "end")) is not None
+
+    @precondition(lambda self: not self.requests)
+    @rule(account=traders, asset=assets, amount=amounts)
+    def force(self, account: bytes, asset: int, amount: int) -> None:
+        self.requests.append(f"request {len(self.x.kept)}")
+        self.follow(self.step(c.ReserveForced(self.inbox(), account, asset, amount, self.requests[-1])))
+
+    @precondition(lambda self: self.requests)
+    @rule(claimed=st.integers(0, 3_000))
+    def end_force(self, claimed: int) -> None:
+        request = self.requests.pop()
+        forced = self.x.engine.state.forced[request]
+        account, asset = forced.balance.account.address, forced.balance.asset
+        if claimed:
+            amount = min(claimed, forced.requested)
+            self.follow(self.step(c.Debit(self.inbox(), account, asset, amount, request, "claimed")))
+        else:
+            self.step(c.ReleaseForced(self.inbox(), request))
+        assert request not in self.x.engine.state.forced
+
+    @precondition(lambda self: not any(account.exiting for account in self.x.engine.state.accounts))
+    @rule(account=st.sampled_from(TRADERS[:3]))
+    def exit(self, account: bytes) -> None:
+        self.follow(self.step(c.SetExiting(self.inbox(), account, True)))
+
+    @precondition(lambda self: any(account.exiting for account in self.x.engine.state.accounts))
+    @rule()
+    def stay(self) -> None:
+        for account in self.x.engine.state.accounts:
+            if account.exiting:
+                self.step(c.SetExiting(self.inbox(), account.address, False))
+
+    @rule(back=st.integers(1, 5))
+    def cut(self, back: int) -> None:
+        state = self.x.engine.state
+        events = self.step(c.CutBatch(self.inbox(), state.last_batch + 1, state.seq + 1 - back))
+        if events is not None:
+            assert all((t.seq <= state.cut_seq) == (key <= state.cut_trade) for key, t in state.trades.items())
+
+    @precondition(lambda self: self.x.engine.state.batches)
+    @rule()
+    def finalize(self) -> None:
+        batch = self.x.engine.state.batches[0].batch
+        assert self.step(c.FinalizeBatch(self.inbox(), batch)) is not None
+
+    @precondition(lambda self: self.x.engine.state.trades)
+    @rule(data=st.data())
+    def reverse(self, data: st.DataObject) -> None:
+        trades = sorted(self.x.engine.state.trades)
+        chosen = data.draw(st.lists(st.sampled_from(trades), min_size=1, max_size=3))
+        events = self.step(c.ReverseTrades(self.inbox(), tuple(chosen), "cause"))
+        assert events is not None
+        self.follow(events)
+        reversed_ = [event.trade_id for event in only(events, e.TradeReversed)]
+        assert set(chosen) <= set(reversed_)
+        assert len(reversed_) == len(set(reversed_))
+
+    @invariant()
+    def every_invariant_holds(self) -> None:
+        assert self.x.engine.violations() == []
+        assert self.x.engine.state.issued == self.expected_issued
+
+    @invariant()
+    def books_equal_the_naive_ones(self) -> None:
+        for levels in self.x.engine.books():
+            naive = self.books[levels.market.market_id]
+            assert (levels.bids, levels.asks) == (naive.levels(0), naive.levels(1))
+
+    @invariant()
+    def a_loaded_snapshot_is_the_same_engine(self) -> None:
+        assert Engine.load(self.x.engine.dump()).state_hash() == self.x.engine.state_hash()
+
+    def teardown(self) -> None:
+        self.x.validate_and_drain()
