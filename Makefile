@@ -82,7 +82,6 @@ lint: setup
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/export_abis.py --check
-	@PATH="$(CURDIR)/$(BIN):$$PATH" natrix lint contracts --disable NTX11
 	@set -e; for rule in scripts/check_*.py; do [ ! -e "$$rule" ] || $(BIN)/python "$$rule"; done
 
 format: setup
