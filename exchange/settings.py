@@ -169,7 +169,7 @@ class KeeperSettings(Section):
     `heartbeat_seconds` is how long the contract may go without a sign of the operator.
     """
 
-    priority_fee_per_gas: Count = 1_000_000_000
+    priority_fee_per_gas: Count = 100_000_000
     max_fee_per_gas: Count = 500_000_000_000
     cancel_max_fee_per_gas: Count = 1_000_000_000_000
     replace_after_seconds: Count = 30
@@ -178,7 +178,7 @@ class KeeperSettings(Section):
     batch_milliseconds: Count = 2_000
     heartbeat_seconds: Count = 3_600
     balance_floor: Count = 10**16
-    gas_per_day: Count = 10 * 10**18
+    gas_per_day: Count = 100 * 10**18
     revert_streak: Count = 5
     chain_lag_seconds: Count = 120
     dry_run: bool = False

@@ -1,10 +1,11 @@
 """The custody contract as keepers use it: its calls as bytes, its state as values, its refusals as reasons."""
 
+import re
 from dataclasses import dataclass
 
 from eth_abi.abi import encode
 
-from exchange.chain.rpc import ExecutionReverted, Rpc
+from exchange.chain.rpc import ExecutionReverted, Rpc, RpcRefused
 from exchange.chain.submission import Call
 from exchange.domain.eip712 import keccak
 from exchange.domain.settlement import Execution
@@ -13,6 +14,11 @@ GAS_CAP = 16_777_216
 """Gas of one transaction at most (https://eips.ethereum.org/EIPS/eip-7825)."""
 
 HEARTBEAT_GAS = 100_000
+
+OUT_OF_GAS = "out of gas"
+"""The reason of a call that needs more gas than it was given; nothing is wrong with what it does."""
+
+_NO_GAS = re.compile(r"out ?of ?gas|gas required exceeds", re.IGNORECASE)
 _SETTLE = keccak(b"settle(uint256,bytes32,bytes32,(uint256,uint256,uint256,uint256,bytes32,bytes32)[])")[:4]
 _WITHDRAW = "withdraw(address,address,uint256,address,uint256,uint256,uint256,bytes,uint256,bytes)"
 _MOVE = "move_to_funding(address,address,uint256,uint256,uint256,uint256,bytes,uint256,bytes)"
@@ -117,6 +123,10 @@ class Custody:
             await self._rpc.eth_call(self.address, data, sender=sender, gas=gas)
         except ExecutionReverted as error:
             return error.reason or "reverted without a reason"
+        except RpcRefused as error:
+            if _NO_GAS.search(error.message):
+                return OUT_OF_GAS
+            raise
         return None
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import batches, engine_inbox, payouts
+from exchange.database.batches import MatchedTrade
 from exchange.database.leaders import check_token
 from exchange.database.payouts import HeldWithdrawal
 from keeper.ports import Ledger
@@ -21,7 +22,7 @@ class DatabaseLedgers:
         self._token = token
 
     async def look(self, batch: int, limit: int) -> Ledger:
-        """Everything about batch `batch` and at most `limit` uncut trades."""
+        """How settlement stands at batch `batch`, and at most `limit` uncut trades."""
         async with self._engine.connect() as conn:
             await conn.execution_options(isolation_level="REPEATABLE READ")
             found = await batches.find(conn, batch)
@@ -29,9 +30,13 @@ class DatabaseLedgers:
                 waiting=await batches.waiting_commands(conn, COMMANDS),
                 last_batch=await batches.last_number(conn),
                 batch=found,
-                trades=await batches.trades_of(conn, batch) if found else [],
                 uncut=[] if found else await batches.uncut_trades(conn, limit),
             )
+
+    async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
+        """The trades of a batch that stand, in journal order."""
+        async with self._engine.connect() as conn:
+            return await batches.trades_of(conn, batch)
 
     async def cut(self, batch: int, to_seq: int) -> None:
         """Ask the engine to bind the trades up to `to_seq` to `batch`."""

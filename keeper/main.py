@@ -220,4 +220,13 @@ async def _dry_run(settings: Settings) -> None:
     """Say once what each duty would do, and do nothing: a token of 0 can write nowhere."""
     async with open_keeper(settings) as keeper:
         for name, start_term in ((settle.DUTY, keeper.settle_term), (withdraw.DUTY, keeper.withdraw_term)):
-            _log.info("would do", duty=name, plan=repr(await start_term(0).duty.plan()))
+            plan = await start_term(0).duty.plan()
+            for action in plan if isinstance(plan, list) else [plan]:
+                _log.info("would do", duty=name, action=describe(action))
+
+
+def describe(action: object) -> str:
+    """One line for a person; call data only by its length."""
+    if isinstance(action, settle.Send):
+        return f"send {action.key}: {len(action.call.data)} bytes of call data, gas limit {action.call.gas}"
+    return repr(action)

@@ -29,14 +29,13 @@ class Jobs(Protocol):
 class Ledger:
     """What the database knows of settlement, read at one moment.
 
-    `waiting`: commands of ours that the engine has not answered visibly. `batch`: the batch asked for, if cut,
-    with its standing trades. `uncut`: the oldest trades in no batch.
+    `waiting`: commands of ours that the engine has not answered visibly. `batch`: the batch asked for, if cut.
+    `uncut`: the oldest trades in no batch, if it is not.
     """
 
     waiting: int
     last_batch: int
     batch: Batch | None
-    trades: Sequence[MatchedTrade]
     uncut: Sequence[MatchedTrade]
 
 
@@ -44,7 +43,10 @@ class Ledgers(Protocol):
     """Reads of settlement, and the engine's inbox."""
 
     async def look(self, batch: int, limit: int) -> Ledger:
-        """Everything about batch `batch` and at most `limit` uncut trades."""
+        """How settlement stands at batch `batch`, and at most `limit` uncut trades."""
+
+    async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
+        """The trades of a batch that stand, in journal order."""
 
     async def cut(self, batch: int, to_seq: int) -> None:
         """Ask the engine to bind the trades up to `to_seq` to `batch`."""

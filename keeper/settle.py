@@ -22,7 +22,7 @@ from exchange.chain.submission import Call, Clock, Job
 from exchange.database.batches import Batch, MatchedTrade
 from keeper.batching import MAX_FILLS, GasModel, executions_of, fitting, records
 from keeper.bisection import culprits, longest_passing
-from keeper.custody import HEARTBEAT_GAS, Block, CustodyState, SettleCall, heartbeat_data
+from keeper.custody import HEARTBEAT_GAS, OUT_OF_GAS, Block, CustodyState, SettleCall, heartbeat_data
 from keeper.generations import on_its_way
 from keeper.ports import Jobs, Ledger, Ledgers, SettlementChain
 from keeper.suspects import Suspects
@@ -132,7 +132,7 @@ class Settle:
         if ledger.waiting:
             return Wait(f"the engine has {ledger.waiting} commands of ours to answer")
         if ledger.batch is not None:
-            return await self._plan_batch(state, ledger.batch, ledger.trades)
+            return await self._plan_batch(state, ledger.batch)
         if ledger.last_batch > state.batch_seq:
             return Wait(f"batch {state.batch_seq + 1} is missing in the database, which knows {ledger.last_batch}")
         if ledger.uncut:
@@ -178,7 +178,7 @@ class Settle:
             return Cut(state.batch_seq + 1, chosen[-1][-1].seq, sum(len(group) for group in chosen))
         return await self._judge(state, groups[0], ())
 
-    async def _plan_batch(self, state: CustodyState, batch: Batch, trades: Sequence[MatchedTrade]) -> Action:
+    async def _plan_batch(self, state: CustodyState, batch: Batch) -> Action:
         """Send a batch that is cut, unless something sent before may still settle it."""
         if batch.prev_head != state.journal_head:
             return Wait(f"the contract's journal head is not the one before batch {batch.batch}: run the audit")
@@ -188,6 +188,7 @@ class Settle:
             return Wait(f"{subject}: {waiting}")
         if self._judged_at == state.block.block_hash:
             return Wait(f"batch {batch.batch} cannot settle at this block")
+        trades = await self._ledgers.trades_of(batch.batch)
         data = SettleCall(batch.batch, batch.prev_head, batch.new_head, executions_of(trades)).data()
         try:
             gas = await self._chain.gas_of(self._operator, data)
@@ -208,7 +209,7 @@ class Settle:
             return await self._trial(state, some)
 
         found = await culprits(trades, trial, CULPRITS_AT_ONCE)
-        self._suspects.note(state.block, {trade.trade_id: reason for trade, reason in found})
+        self._suspects.note(state.block, {t.trade_id: reason for t, reason in found if reason != OUT_OF_GAS})
         convicted = await self._suspects.convicted(state.block, self._policy.confirmations, self._canonical)
         for trade, reason in found:
             log.warning("trade_fails", trade_id=trade.trade_id, reason=reason, final=trade.trade_id in convicted)
@@ -216,8 +217,10 @@ class Settle:
             return Wait(f"{len(found)} trades fail, which is not final yet")
         if later:
             return Clear(tuple(later))
-        block, reason = next(iter(convicted.values()))
-        return Reverse(tuple(convicted), f"block 0x{block.block_hash.hex()}: {reason}")
+        why = next(iter(convicted.values()))
+        block, reason = why
+        together = tuple(trade_id for trade_id, other in convicted.items() if other == why)
+        return Reverse(together, f"block 0x{block.block_hash.hex()}: {reason}")
 
     async def _plan_heartbeat(self, state: CustodyState) -> Action:
         """Show that the operator is there when there is nothing to settle."""

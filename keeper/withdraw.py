@@ -1,7 +1,7 @@
 """The withdraw duty: fast withdrawals that the engine holds, co-signed and put on the chain.
 
 Anyone may submit a co-signed withdrawal; this duty does it for the user, at no fee unless one is set. What the
-co-signer declines, or the contract would refuse, is tried again with the next block until its deadline.
+co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Clock
 from exchange.database.payouts import HeldWithdrawal
 from keeper.co_signer import Approval, CoSigner, Declined
-from keeper.custody import Block, WithdrawCall
+from keeper.custody import WithdrawCall
 from keeper.generations import on_its_way
 from keeper.ports import Jobs, SettlementChain
 from keeper.settle import Send
@@ -37,7 +37,15 @@ class WithdrawPolicy:
 
     fee: int = 0
     deadline_margin_seconds: int = 30
-    at_once: int = 100
+    at_once: int = 2_000
+    first_pause_ms: int = 1_000
+    longest_pause_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Pause:
+    length_ms: int
+    until_ms: int
 
 
 class Withdraw:
@@ -62,7 +70,7 @@ class Withdraw:
         self._jobs = jobs
         self._clock = clock
         self._policy = policy
-        self._tried: dict[bytes, bytes] = {}
+        self._pauses: dict[bytes, _Pause] = {}
 
     async def step(self) -> Sequence[Send]:
         """One round."""
@@ -75,13 +83,9 @@ class Withdraw:
         """What can be sent now. Raises ChainError and the database's errors."""
         now = self._clock.now_ms() // 1_000 + self._policy.deadline_margin_seconds
         payouts = await self._payouts.held(now, self._policy.at_once)
-        self._tried = {
-            p.withdrawal_hash: self._tried[p.withdrawal_hash] for p in payouts if p.withdrawal_hash in self._tried
-        }
-        if not payouts:
-            return []
-        block = await self._chain.block("latest")
-        planned = [await self._plan_one(payout, block) for payout in payouts]
+        waiting = {payout.withdrawal_hash for payout in payouts}
+        self._pauses = {key: pause for key, pause in self._pauses.items() if key in waiting}
+        planned = [await self._plan_one(payout) for payout in payouts if self._is_due(payout)]
         return [action for action in planned if action is not None]
 
     async def act(self, action: Send) -> None:
@@ -89,23 +93,34 @@ class Withdraw:
         if await self._jobs.enqueue(action.key, DUTY, action.call):
             log.info("job_queued", job=action.key, gas=action.call.gas)
 
-    async def _plan_one(self, payout: HeldWithdrawal, block: Block) -> Send | None:
-        if self._tried.get(payout.withdrawal_hash) == block.block_hash:
-            return None
+    def _is_due(self, payout: HeldWithdrawal) -> bool:
+        pause = self._pauses.get(payout.withdrawal_hash)
+        return pause is None or self._clock.now_ms() >= pause.until_ms
+
+    def _pause(self, payout: HeldWithdrawal) -> None:
+        """Each time in vain the pause doubles, so that those that cannot be paid do not hold up the others."""
+        known = self._pauses.get(payout.withdrawal_hash)
+        length = (
+            self._policy.first_pause_ms if known is None else min(2 * known.length_ms, self._policy.longest_pause_ms)
+        )
+        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length)
+
+    async def _plan_one(self, payout: HeldWithdrawal) -> Send | None:
         subject = f"withdraw/{payout.withdrawal_hash.hex()}"
         jobs = await self._jobs.generations(subject)
         if on_its_way(jobs):
             return None
-        self._tried[payout.withdrawal_hash] = block.block_hash
         try:
             approval = await self._co_signer.approve(payout.withdrawal_hash, self._policy.fee)
             data = call_of(approval).data()
             gas = await self._chain.gas_of(self._keeper, data)
         except Declined as error:
             log.info("withdrawal_declined", job=subject, reason=str(error))
+            self._pause(payout)
             return None
         except ExecutionReverted as error:
             log.warning("withdrawal_refused", job=subject, reason=error.reason)
+            self._pause(payout)
             return None
         return Send(f"{subject}/{len(jobs)}", self._chain.call(data, gas + gas // 4))
 

@@ -2,7 +2,7 @@
 
 from exchange.chain.rpc import Call, InvalidAnswer, Rpc, RpcRefused
 from exchange.chain.submission import Head, Inclusion
-from exchange.chain.types import Receipt
+from exchange.chain.types import Header, Receipt
 
 
 class NodeChain:
@@ -18,10 +18,11 @@ class NodeChain:
             raise InvalidAnswer("the node has no latest block")
         return Head(header.number, bytes.fromhex(header.hash[2:]), header.timestamp, header.base_fee)
 
-    async def block_hash(self, number: int) -> bytes | None:
-        """The hash of the canonical block `number`, None above the head."""
-        header = await self._rpc.header(number)
-        return None if header is None else bytes.fromhex(header.hash[2:])
+    async def block_hashes(self, numbers: list[int]) -> list[bytes | None]:
+        """The hashes of the canonical blocks at these heights, in order; None above the head."""
+        calls: list[Call] = [("eth_getBlockByNumber", (hex(number), False)) for number in numbers]
+        headers: list[Header | None] = await self._rpc.batch(calls, Header | None)  # type: ignore[arg-type]
+        return [None if header is None else bytes.fromhex(header.hash[2:]) for header in headers]
 
     async def transaction_count(self, address: bytes, block_number: int | None = None) -> int:
         """How many nonces of `address` are mined, at the head or at a block."""

@@ -123,8 +123,8 @@ class Chain(Protocol):
     async def head(self) -> Head:
         """The latest block."""
 
-    async def block_hash(self, number: int) -> bytes | None:
-        """The hash of the canonical block `number`, None above the head."""
+    async def block_hashes(self, numbers: list[int]) -> list[bytes | None]:
+        """The hashes of the canonical blocks at these heights, in order; None above the head."""
 
     async def transaction_count(self, address: bytes, block_number: int | None = None) -> int:
         """How many nonces of `address` are mined, at the head or at a block."""

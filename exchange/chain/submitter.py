@@ -92,11 +92,15 @@ class Status:
 
 @dataclass(slots=True)
 class _View:
-    """One step's reading of the chain; hashes of blocks are asked once."""
+    """One step's reading of the chain; `hashes` has the blocks in which jobs were last seen."""
 
     head: Head
     mined_nonce: int
     hashes: dict[int, bytes | None] = field(default_factory=dict)
+
+    def stands(self, inclusion: Inclusion) -> bool:
+        """Whether the block of an inclusion is still in the chain."""
+        return self.hashes[inclusion.block_number] == inclusion.block_hash
 
 
 class Submitter:
@@ -141,22 +145,16 @@ class Submitter:
 
     async def _inclusions(self, jobs: list[Job], view: _View) -> dict[bytes, Inclusion]:
         """Where the attempts of all jobs were mined, except of those whose known block still stands."""
-        wanted: list[bytes] = []
-        for job in jobs:
-            if job.inclusion is None or not await self._stands(job.inclusion, view):
-                wanted += [attempt.tx_hash for attempt in job.attempts]
+        numbers = sorted({job.inclusion.block_number for job in jobs if job.inclusion is not None})
+        view.hashes = dict(zip(numbers, await self._chain.block_hashes(numbers), strict=True)) if numbers else {}
+        lost = [job for job in jobs if job.inclusion is None or not view.stands(job.inclusion)]
+        wanted = [attempt.tx_hash for job in lost for attempt in job.attempts]
         answers = await self._chain.inclusions(wanted) if wanted else []
         return {found.tx_hash: found for found in answers if found is not None}
 
-    async def _stands(self, inclusion: Inclusion, view: _View) -> bool:
-        number = inclusion.block_number
-        if number not in view.hashes:
-            view.hashes[number] = await self._chain.block_hash(number)
-        return view.hashes[number] == inclusion.block_hash
-
     async def _follow(self, job: Job, view: _View, found: dict[bytes, Inclusion]) -> bool:
         """Bring one job that holds a nonce up to date; True if it is still waiting to be mined."""
-        if job.inclusion is not None and await self._stands(job.inclusion, view):
+        if job.inclusion is not None and view.stands(job.inclusion):
             if view.head.number - job.inclusion.block_number >= self._policy.confirmations:
                 await self._end(job, job.inclusion)
             return False

@@ -96,8 +96,8 @@ class FakeChain:
             raise NodeUnavailable("the node is away")
         return Head(len(self.blocks) - 1, self.hashes[-1], 1_000_000_000, self.base_fee)
 
-    async def block_hash(self, number: int) -> bytes | None:
-        return self.hashes[number] if number < len(self.hashes) else None
+    async def block_hashes(self, numbers: list[int]) -> list[bytes | None]:
+        return [self.hashes[number] if number < len(self.hashes) else None for number in numbers]
 
     async def transaction_count(self, address: bytes, block_number: int | None = None) -> int:
         last = len(self.blocks) - 1 if block_number is None else block_number
