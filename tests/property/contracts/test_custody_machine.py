@@ -1,0 +1,548 @@
+"""A stateful machine over every external function of the custody contract, beside its Python twin.
+
+Every call either does in the contract what it does in the twin, or reverts with the twin's reason. After every step
+the ledgers are equal, and the invariants L1 to L4 hold: the sum of all balances is the contract's liabilities, the
+contract holds at least that much, and the sum moved by exactly the tokens that moved.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import boa
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+
+from exchange.domain.eip712 import Scheme
+from exchange.domain.order import Side
+from exchange.domain.settlement import Execution
+from tests.property.contracts.twin import Refused, Row, State, Twin
+from tests.utils.contracts import ETHER, LOTS, PAIRS, REFUSING_CODE, UNITS, World, reverts, single
+from tests.utils.signing import Signer
+
+TRADERS = ("trader_a", "trader_b", "trader_c")
+KEYS = (*TRADERS, "delegate_a", "delegate_b")
+TOKENS = st.integers(0, 3)
+TRADER = st.sampled_from(TRADERS)
+KEY = st.sampled_from(KEYS)
+AMOUNT = st.one_of(st.just(0), st.integers(1, 2_000_000), st.just(10**9))
+NONCE = st.one_of(st.integers(0, 9), st.integers(0, 9).map(single))
+CALLER = st.sampled_from(("owner", "operator", "standby_operator", "co_signer", "guardian", "trader_a"))
+ROLE = st.sampled_from(("operator", "standby_operator", "guardian"))
+HOLDER = st.sampled_from(("operator", "standby_operator", "guardian", "next_a", "next_b"))
+PRICE = 600
+LAUNCHED: list[World] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _launch() -> None:
+    """One exchange for all runs, made before the first; each run rolls back to it."""
+    LAUNCHED[:] = [World()]
+
+
+class CustodyMachine(RuleBasedStateMachine):
+    """Rules are thin: they draw arguments and hand the same call to both."""
+
+    @initialize()
+    def start(self) -> None:
+        """Not in the constructor: instances are also made that are never torn down."""
+        self.world = LAUNCHED[0]
+        self.anchor = boa.env.anchor()
+        self.anchor.__enter__()
+        self.custody = self.world.custody
+        self.twin = Twin(self.world.windows, PAIRS, LOTS, self.world.now)
+        self.twin.state.last_seen = self.custody.last_seen()
+        self.refuses: set[str] = set()
+        self.totals = self.measure()
+        for name in TRADERS:
+            for token in range(4):
+                self.deposit(name, token, 10**9, False)
+
+    def teardown(self) -> None:
+        self.anchor.__exit__(None, None, None)
+
+    # both sides of a call
+
+    def both(self, twin_call: Callable[[], None], contract_call: Callable[[], Any]) -> bool:
+        """Make the call on both; whether it went through."""
+        self.twin.now = self.world.now
+        reason = self.twin.run(twin_call)
+        if reason is None:
+            contract_call()
+            return True
+        with reverts(reason):
+            contract_call()
+        return False
+
+    def address(self, name: str) -> str:
+        """The address behind a name; no name is nobody."""
+        return Signer(name).address if name else "0x" + "00" * 20
+
+    def measure(self) -> list[tuple[int, int]]:
+        """By token: the ledger's total, and what the contract holds beyond refused ETH, in token units."""
+        address = str(self.custody.address)
+        rows = []
+        for token in range(4):
+            refused = sum(self.custody.refused_eth(self.address(n)) for n in KEYS) if token == ETHER else 0
+            rows.append((self.custody.liabilities(token), self.world.wallet(address, token) - refused * UNITS[token]))
+        return rows
+
+    # money
+
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, to_funding=st.booleans())
+    def deposit(self, name: str, token: int, amount: int, to_funding: bool) -> None:
+        signer = Signer(name)
+        self.world.fund(signer, token, amount)
+        units = amount * UNITS[token]
+        address = self.world.token_address(token)
+
+        def call() -> None:
+            if token == ETHER:
+                self.custody.deposit_eth(signer.address, to_funding, value=units, sender=signer.address)
+            else:
+                self.custody.deposit(address, units, signer.address, to_funding, sender=signer.address)
+
+        self.both(lambda: self.twin.deposit(name, token, amount, to_funding), call)
+
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT)
+    def move_to_trading(self, name: str, token: int, amount: int) -> None:
+        address, units = self.world.token_address(token), amount * UNITS[token]
+        self.both(
+            lambda: self.twin.move_to_trading(name, token, amount),
+            lambda: self.custody.move_to_trading(address, units, sender=self.address(name)),
+        )
+
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, recipient=KEY)
+    def withdraw_funding(self, name: str, token: int, amount: int, recipient: str) -> None:
+        address, units, to = self.world.token_address(token), amount * UNITS[token], self.address(recipient)
+        self.both(
+            lambda: self.twin.withdraw_funding(name, token, amount, recipient),
+            lambda: self.custody.withdraw_funding(address, units, to, sender=self.address(name)),
+        )
+
+    @rule(
+        name=TRADER,
+        token=TOKENS,
+        amount=AMOUNT,
+        recipient=st.none() | KEY,
+        fees=st.tuples(*[st.integers(0, 3)] * 2),
+        nonce=st.integers(0, 5),
+        seconds=st.integers(-1, 2),
+        signer=KEY,
+        approver=st.sampled_from(("co_signer", "co_signer", "operator")),
+        honest=st.booleans(),
+    )
+    def withdraw(
+        self,
+        name: str,
+        token: int,
+        amount: int,
+        recipient: str | None,
+        fees: tuple[int, int],
+        nonce: int,
+        seconds: int,
+        signer: str,
+        approver: str,
+        honest: bool,
+    ) -> None:
+        author = name if honest else signer
+        max_fee, fee = fees
+        deadline = self.world.now + seconds
+        changes: dict[str, Any] = {"recipient": Signer(recipient).raw} if recipient else {"kind": "FundingTransfer"}
+        arguments = self.world.withdrawal(
+            Signer(author),
+            token,
+            amount,
+            account=Signer(name).raw,
+            max_fee=max_fee,
+            fee=fee,
+            nonce=nonce,
+            deadline=deadline,
+            co_signer=Signer(approver),
+            **changes,
+        )
+        self.both(
+            lambda: self.twin.withdraw(
+                name, token, amount, recipient, max_fee, nonce, deadline, fee, author, approver, "delegate_b"
+            ),
+            lambda: self.world.withdraw(arguments, sender=Signer("delegate_b")),
+        )
+
+    @rule(name=KEY)
+    def start_refusing_eth(self, name: str) -> None:
+        self.refuses.add(name)
+        boa.env.set_code(self.address(name), REFUSING_CODE)
+
+    @rule(name=KEY, recipient=KEY)
+    def claim_eth(self, name: str, recipient: str) -> None:
+        owed = self.custody.refused_eth(self.address(name))
+        if not owed:
+            with reverts("claim: nothing to claim"):
+                self.custody.claim_eth(self.address(recipient), sender=self.address(name))
+        elif recipient in self.refuses:
+            with reverts("b''"):
+                self.custody.claim_eth(self.address(recipient), sender=self.address(name))
+        else:
+            before = self.world.wallet(self.address(recipient), ETHER)
+            self.custody.claim_eth(self.address(recipient), sender=self.address(name))
+            assert self.world.wallet(self.address(recipient), ETHER) - before == owed * UNITS[ETHER]
+            self.twin.state.paid[recipient, ETHER] += owed
+            self.twin.state.paid[name, ETHER] -= owed
+
+    # leaving
+
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, recipient=KEY)
+    def request_withdraw(self, name: str, token: int, amount: int, recipient: str) -> None:
+        address, units, to = self.world.token_address(token), amount * UNITS[token], self.address(recipient)
+        self.both(
+            lambda: self.twin.request_withdraw(name, token, amount, recipient),
+            lambda: self.custody.request_withdraw(address, units, to, sender=self.address(name)),
+        )
+
+    @rule(name=TRADER, token=TOKENS)
+    def cancel_withdraw_request(self, name: str, token: int) -> None:
+        address = self.world.token_address(token)
+        self.both(
+            lambda: self.twin.cancel_withdraw_request(name, token),
+            lambda: self.custody.cancel_withdraw_request(address, sender=self.address(name)),
+        )
+
+    @rule(name=TRADER, token=TOKENS)
+    def claim_withdraw(self, name: str, token: int) -> None:
+        address = self.world.token_address(token)
+        self.both(
+            lambda: self.twin.claim_withdraw(name, token),
+            lambda: self.custody.claim_withdraw(self.address(name), address, sender=self.address("anyone")),
+        )
+
+    @rule(name=TRADER)
+    def request_exit(self, name: str) -> None:
+        self.both(lambda: self.twin.request_exit(name), lambda: self.custody.request_exit(sender=self.address(name)))
+
+    @rule(name=TRADER)
+    def cancel_exit(self, name: str) -> None:
+        self.both(lambda: self.twin.cancel_exit(name), lambda: self.custody.cancel_exit(sender=self.address(name)))
+
+    @rule(name=TRADER, token=TOKENS, caller=TRADER)
+    def claim_exit(self, name: str, token: int, caller: str) -> None:
+        address = self.world.token_address(token)
+        self.both(
+            lambda: self.twin.claim_exit(name, token, caller),
+            lambda: self.custody.claim_exit(self.address(name), address, sender=self.address(caller)),
+        )
+
+    # cancels and delegates
+
+    @rule(name=TRADER, nonce=NONCE, signer=KEY)
+    def cancel(self, name: str, nonce: int, signer: str) -> None:
+        signature = Signer(signer).sign(self.world.domain, "Cancel", account=Signer(name).raw, nonce=nonce)
+        self.both(
+            lambda: self.twin.cancel(name, nonce, signer),
+            lambda: self.custody.cancel(self.address(name), nonce, signature, sender=self.address("anyone")),
+        )
+
+    @rule(name=TRADER, step=st.integers(-1, 2) | st.just(2**44), signer=KEY)
+    def cancel_all(self, name: str, step: int, signer: str) -> None:
+        nonce = max(self.twin.state.accounts[name].lowest(self.world.now) + step, 0)
+        signature = Signer(signer).sign(self.world.domain, "CancelAll", account=Signer(name).raw, min_nonce=nonce)
+        self.both(
+            lambda: self.twin.cancel_all(name, nonce, signer),
+            lambda: self.custody.cancel_all(self.address(name), nonce, signature, sender=self.address("anyone")),
+        )
+
+    @rule(
+        name=TRADER,
+        delegate=KEY,
+        markets=st.sampled_from((2, 4, 6, 6)),
+        seconds=st.sampled_from((0, 100, 50_000)),
+        nonce=st.none() | st.integers(0, 20),
+        signer=KEY,
+    )
+    def add_delegate(
+        self, name: str, delegate: str, markets: int, seconds: int, nonce: int | None, signer: str
+    ) -> None:
+        expiry = self.world.now + seconds
+        author = name if nonce is None else signer
+        signature = Signer(author).sign(
+            self.world.domain,
+            "Delegation",
+            account=Signer(name).raw,
+            delegate=Signer(delegate).raw,
+            markets=markets,
+            expiry=expiry,
+            nonce=nonce or 0,
+        )
+
+        def call() -> None:
+            to = self.address(delegate)
+            if nonce is None:
+                self.custody.add_delegate(to, markets, expiry, sender=self.address(name))
+            else:
+                self.custody.add_delegate_signed(
+                    self.address(name), to, markets, expiry, nonce, signature, sender=self.address("anyone")
+                )
+
+        self.both(lambda: self.twin.add_delegate(name, delegate, markets, expiry, nonce, author), call)
+
+    @rule(name=TRADER, delegate=KEY, nonce=st.none() | st.integers(0, 20), signer=KEY)
+    def revoke_delegate(self, name: str, delegate: str, nonce: int | None, signer: str) -> None:
+        author = name if nonce is None else signer
+        signature = Signer(author).sign(
+            self.world.domain, "Revocation", account=Signer(name).raw, delegate=Signer(delegate).raw, nonce=nonce or 0
+        )
+
+        def call() -> None:
+            to = self.address(delegate)
+            if nonce is None:
+                self.custody.revoke_delegate(to, sender=self.address(name))
+            else:
+                self.custody.revoke_delegate_signed(
+                    self.address(name), to, nonce, signature, sender=self.address("anyone")
+                )
+
+        self.both(lambda: self.twin.revoke_delegate(name, delegate, nonce, author), call)
+
+    # settlement
+
+    @rule(data=st.data(), count=st.integers(0, 3), honest=st.sampled_from((True, True, True, False)))
+    def settle(self, data: st.DataObject, count: int, honest: bool) -> None:
+        rows = [row for _ in range(count) for row in self.draw_match(data)]
+        if honest:
+            rows.sort(key=lambda row: row.order.market)
+        elif rows:
+            rows.pop(data.draw(st.integers(0, len(rows) - 1)))
+        operator = self.twin.state.roles["operator"]
+        words = [self.execution(row).words() for row in rows]
+        head, seq = self.custody.journal_head(), self.custody.batch_seq() + 1
+        self.both(
+            lambda: self.twin.settle(operator or "nobody", rows),
+            lambda: self.custody.settle(seq, head, seq.to_bytes(32), words, sender=self.address(operator or "nobody")),
+        )
+
+    def draw_match(self, data: st.DataObject) -> list[Row]:
+        """A buyer and a seller who meet, each by its own key or a delegate's, mostly within its limits."""
+        buyer, seller = data.draw(TRADER), data.draw(TRADER)
+        market, lots = data.draw(st.sampled_from((1, 2))), data.draw(st.integers(1, 40))
+        quote = lots * PRICE + data.draw(st.sampled_from((0, 0, 0, 0, -1, 1)))
+        rows = []
+        for name, side in ((buyer, Side.buy), (seller, Side.sell)):
+            signer = data.draw(st.sampled_from((name, name, name, "delegate_a")))
+            seconds = data.draw(st.sampled_from((0, 90, 90, 90, 31 * 86_400)))
+            fields = {"price": PRICE, "quantity": 60, "max_fee_bps": 10, "expiry": self.world.now + seconds}
+            order = self.world.order(Signer(name), side, market=market, nonce=data.draw(NONCE), **fields)
+            fee = data.draw(st.integers(0, 3))
+            rows.append(Row(name, order, signer, signer != name, lots, quote, fee))
+        return rows
+
+    def execution(self, row: Row) -> Execution:
+        """The row as it goes to the contract."""
+        scheme = Scheme.delegate if row.delegated else Scheme.account
+        return self.world.execution(Signer(row.signer), row.order, row.lots, row.quote, row.fee, scheme=scheme)
+
+    # running
+
+    @rule(seconds=st.sampled_from((1, 30, 60, 120, 600, 1_000)))
+    def time_passes(self, seconds: int) -> None:
+        self.world.pass_time(seconds)
+
+    @rule(days=st.just(49 * 3_600), freeze=st.sampled_from((False, False, True)))
+    def the_operator_is_silent(self, days: int, freeze: bool) -> None:
+        self.world.pass_time(days)
+        if freeze:
+            self.freeze()
+
+    @rule()
+    def freeze(self) -> None:
+        self.both(self.twin.freeze, lambda: self.custody.freeze(sender=self.address("anyone")))
+
+    @rule(caller=CALLER)
+    def heartbeat(self, caller: str) -> None:
+        self.both(lambda: self.twin.heartbeat(caller), lambda: self.custody.heartbeat(sender=self.address(caller)))
+
+    @rule(caller=CALLER, duration=st.integers(0, 31))
+    def pause(self, caller: str, duration: int) -> None:
+        self.both(
+            lambda: self.twin.pause(caller, duration),
+            lambda: self.custody.pause(duration, sender=self.address(caller)),
+        )
+
+    @rule(caller=CALLER)
+    def unpause(self, caller: str) -> None:
+        self.both(lambda: self.twin.unpause(caller), lambda: self.custody.unpause(sender=self.address(caller)))
+
+    @rule(caller=CALLER)
+    def remove_operator(self, caller: str) -> None:
+        self.both(
+            lambda: self.twin.remove_operator(caller),
+            lambda: self.custody.remove_operator(sender=self.address(caller)),
+        )
+
+    @rule()
+    def launch_again(self) -> None:
+        with reverts("launch: done before"):
+            self.custody.launch(sender=self.address(self.twin.state.roles["owner"]))
+
+    # owner
+
+    @rule(role=ROLE, holder=HOLDER, caller=CALLER, scheduled=st.booleans())
+    def set_role(self, role: str, holder: str, caller: str, scheduled: bool) -> None:
+        def effect(state: State) -> None:
+            state.roles[role] = holder
+
+        self.operate(caller, f"set_{role}", (self.address(holder),), effect, scheduled)
+
+    @rule(holder=st.sampled_from(("fee_account", "trader_a")), caller=CALLER, scheduled=st.booleans())
+    def set_fee_account(self, holder: str, caller: str, scheduled: bool) -> None:
+        def effect(state: State) -> None:
+            state.roles["fee_account"] = holder
+
+        self.operate(caller, "set_fee_account", (self.address(holder),), effect, scheduled)
+
+    @rule(holder=st.sampled_from(("co_signer", "next_c")), caller=CALLER, scheduled=st.booleans())
+    def set_co_signer(self, holder: str, caller: str, scheduled: bool) -> None:
+        def effect(state: State) -> None:
+            state.roles["co_signer"] = holder
+
+        self.operate(caller, "set_co_signer", (self.address(holder),), effect, scheduled)
+
+    @rule(holder=st.sampled_from(("owner", "next_a")), caller=CALLER, scheduled=st.booleans())
+    def propose_owner(self, holder: str, caller: str, scheduled: bool) -> None:
+        def effect(state: State) -> None:
+            state.pending_owner = holder
+
+        self.operate(caller, "propose_owner", (self.address(holder),), effect, scheduled)
+
+    @rule(caller=st.sampled_from(("owner", "next_a", "trader_a")))
+    def accept_owner(self, caller: str) -> None:
+        self.both(
+            lambda: self.twin.accept_owner(caller), lambda: self.custody.accept_owner(sender=self.address(caller))
+        )
+
+    @rule(token=TOKENS, is_open=st.booleans(), caller=CALLER, scheduled=st.booleans())
+    def set_token_status(self, token: int, is_open: bool, caller: str, scheduled: bool) -> None:
+        def effect(state: State) -> None:
+            state.deposits_open[token] = is_open
+
+        self.operate(caller, "set_token_status", (token, is_open), effect, scheduled)
+
+    @rule(market=st.sampled_from((1, 2)), halt=st.booleans(), caller=CALLER)
+    def set_market_status(self, market: int, halt: bool, caller: str) -> None:
+        def effect(state: State) -> None:
+            if halt and state.halted_at[market]:
+                raise Refused("market: halted before")
+            state.halted_at[market] = self.world.now + self.world.windows.delay if halt else 0
+
+        self.operate(caller, "set_market_status", (market, halt), effect, True)
+
+    @rule(caller=CALLER, lot=st.integers(0, 2))
+    def list_again(self, caller: str, lot: int) -> None:
+        def market(state: State) -> None:
+            raise Refused("market: listed before" if lot else "market: lot out of range")
+
+        def token(state: State) -> None:
+            raise Refused("token: listed before")
+
+        self.operate(caller, "list_market", (*PAIRS[1], lot), market, True)
+        self.operate(caller, "list_token", (self.world.token_address(0), 1, 6), token, True)
+
+    @rule(caller=CALLER)
+    def unschedule(self, caller: str) -> None:
+        operation = self.world.operation_hash("set_operator", self.address("next_a"))
+        self.both(
+            lambda: self.twin.schedule(caller, operation.hex(), None),
+            lambda: self.custody.unschedule(operation, sender=self.address(caller)),
+        )
+
+    def operate(
+        self, caller: str, function: str, arguments: tuple[Any, ...], effect: Callable[[State], None], scheduled: bool
+    ) -> None:
+        """An owner's call, after its announcement and the timelock or without."""
+        operation = self.world.operation_hash(function, *arguments)
+        if scheduled:
+            ready_at = self.world.now + self.world.windows.timelock
+            self.both(
+                lambda: self.twin.schedule(caller, operation.hex(), ready_at),
+                lambda: self.custody.schedule(operation, sender=self.address(caller)),
+            )
+            self.world.pass_time(self.world.windows.timelock)
+        self.both(
+            lambda: self.twin.operate(caller, operation.hex(), effect),
+            lambda: getattr(self.custody, function)(*arguments, sender=self.address(caller)),
+        )
+
+    # what always holds
+
+    @invariant()
+    def ledgers_are_equal(self) -> None:
+        """Every balance is the twin's."""
+        for name in (*KEYS, "fee_account"):
+            for token in range(4):
+                assert self.custody.trading_balance(self.address(name), token) == self.twin.state.trading[name, token]
+                assert self.custody.funding_balance(self.address(name), token) == self.twin.state.funding[name, token]
+
+    @invariant()
+    def l1_l2_liabilities_are_the_sum_and_covered(self) -> None:
+        for token in range(4):
+            total = sum(
+                amount
+                for book in (self.twin.state.trading, self.twin.state.funding)
+                for (_, its_token), amount in book.items()
+                if its_token == token
+            )
+            assert self.custody.liabilities(token) == total == self.twin.state.total[token]
+            assert self.measure()[token][1] >= total * UNITS[token]
+
+    @invariant()
+    def l3_the_total_moves_only_with_tokens(self) -> None:
+        now = self.measure()
+        for token, ((total, held), (total_before, held_before)) in enumerate(zip(now, self.totals, strict=True)):
+            assert (total - total_before) * UNITS[token] == held - held_before
+        self.totals = now
+
+    @invariant()
+    def x1_everything_paid_arrived_or_waits(self) -> None:
+        refused = {name: self.custody.refused_eth(self.address(name)) for name in KEYS}
+        for name in self.refuses:
+            assert refused[name] <= self.twin.state.paid[name, ETHER]
+        assert all(not amount for name, amount in refused.items() if name not in self.refuses)
+
+    @invariant()
+    def b1_the_batch_number_counts_batches(self) -> None:
+        assert self.custody.batch_seq() == self.twin.state.seq
+        assert self.custody.frozen() == self.twin.state.frozen
+
+
+def run(examples: int, steps: int) -> None:
+    """Run the machine."""
+    run_state_machine_as_test(
+        CustodyMachine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_custody_equals_its_twin() -> None:
+    run(8, 40)
+
+
+@pytest.mark.deep
+def test_custody_equals_its_twin_for_long() -> None:
+    run(400, 80)
+
+
+def test_the_machine_calls_every_function() -> None:
+    """Every state-changing function of the ABI is called by a rule."""
+    import inspect
+
+    from bizzan.contracts import exported_abi
+
+    text = inspect.getsource(CustodyMachine) + inspect.getsource(World)
+    for entry in exported_abi("Custody"):
+        if entry["type"] == "function" and entry["stateMutability"] not in ("view", "pure"):
+            name = str(entry["name"])
+            assert f"custody.{name}" in text or f'"{name}"' in text or name.removeprefix("set_") in text, name

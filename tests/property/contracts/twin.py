@@ -1,0 +1,378 @@
+"""The custody contract again, in plain Python: the specification that the stateful machine holds it against.
+
+Amounts are ledger units, accounts are names, times are seconds. A method raises `Refused` with the contract's reason
+before it changes anything, or changes everything that the contract should change.
+"""
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from exchange.domain.deployment import Windows
+from exchange.domain.order import SINGLE_FILL, Order, Side
+
+LIMIT = 2**63 - 1
+MONTH, DAY = 30 * 86_400, 86_400
+
+
+class Refused(Exception):
+    """The contract should revert with this reason."""
+
+
+def check(fact: bool, reason: str) -> None:
+    """Refuse unless `fact` holds."""
+    if not fact:
+        raise Refused(reason)
+
+
+@dataclass
+class Account:
+    """What the contract knows of one account."""
+
+    min_nonce: int = 0
+    pending: tuple[int, int] = (0, 0)  # min_nonce, at
+    exit_at: int = 0
+    delegation_nonce: int = 0
+    filled: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    cancelled_at: dict[int, int] = field(default_factory=dict)
+    delegates: dict[str, list[int]] = field(default_factory=dict)  # markets, expiry, revoked_at
+    requests: dict[int, tuple[str, int, int, int]] = field(default_factory=dict)
+    used: set[int] = field(default_factory=set)
+
+    def lowest(self, now: int) -> int:
+        """The lowest sequence that may settle."""
+        return self.pending[0] if self.pending[1] and now >= self.pending[1] else self.min_nonce
+
+
+@dataclass(frozen=True)
+class Row:
+    """One execution: who really signed it, and what happened."""
+
+    owner: str
+    order: Order
+    signer: str
+    delegated: bool
+    lots: int
+    quote: int
+    fee: int
+
+
+@dataclass
+class State:
+    """Everything that a refused call leaves alone."""
+
+    accounts: dict[str, Account] = field(default_factory=lambda: defaultdict(Account))
+    trading: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    funding: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    paid: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    total: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    deposits_open: dict[int, bool] = field(default_factory=lambda: defaultdict(lambda: True))
+    halted_at: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    roles: dict[str, str] = field(default_factory=dict)
+    ready_at: dict[str, int] = field(default_factory=dict)
+    pending_owner: str = ""
+    paused_until: int = 0
+    pause_ready_at: int = 0
+    last_seen: int = 0
+    frozen: bool = False
+    seq: int = 0
+
+
+class Twin:
+    """The contract's rules over `State`."""
+
+    def __init__(self, windows: Windows, pairs: dict[int, tuple[int, int]], lots: dict[int, int], now: int) -> None:
+        self.windows, self.pairs, self.lots, self.now = windows, pairs, lots, now
+        names = ("owner", "operator", "standby_operator", "co_signer", "guardian", "fee_account")
+        self.state = State(roles={name: name for name in names}, last_seen=now)
+
+    def run(self, call: Callable[..., None], *arguments: Any) -> str | None:
+        """Make a call; the reason if it is refused."""
+        before = copy.deepcopy(self.state)
+        try:
+            call(*arguments)
+        except Refused as refused:
+            self.state = before
+            return str(refused)
+        return None
+
+    # money
+
+    def _credit(self, book: dict[tuple[str, int], int], account: str, token: int, amount: int) -> None:
+        book[account, token] += amount
+
+    def _debit(self, book: dict[tuple[str, int], int], account: str, token: int, amount: int) -> None:
+        name = "trading" if book is self.state.trading else "funding"
+        check(book[account, token] >= amount, f"ledger: too little {name}")
+        book[account, token] -= amount
+
+    def _pay(self, recipient: str, token: int, amount: int) -> None:
+        self.state.total[token] -= amount
+        self.state.paid[recipient, token] += amount
+
+    def check_running(self) -> None:
+        """Neither frozen nor paused."""
+        check(not self.state.frozen, "custody: frozen")
+        check(self.now >= self.state.paused_until, "custody: paused")
+
+    def deposit(self, account: str, token: int, amount: int, to_funding: bool) -> None:
+        self.check_running()
+        check(self.state.deposits_open[token], "token: deposits closed")
+        check(amount > 0, "amount: zero")
+        self.state.total[token] += amount
+        self._credit(self.state.funding if to_funding else self.state.trading, account, token, amount)
+
+    def move_to_trading(self, account: str, token: int, amount: int) -> None:
+        check(amount > 0, "amount: zero")
+        self._debit(self.state.funding, account, token, amount)
+        self._credit(self.state.trading, account, token, amount)
+
+    def withdraw_funding(self, account: str, token: int, amount: int, recipient: str) -> None:
+        check(amount > 0, "amount: zero")
+        self._debit(self.state.funding, account, token, amount)
+        self._pay(recipient, token, amount)
+
+    def withdraw(
+        self,
+        account: str,
+        token: int,
+        amount: int,
+        recipient: str | None,
+        max_fee: int,
+        nonce: int,
+        deadline: int,
+        fee: int,
+        signer: str,
+        approver: str,
+        submitter: str,
+    ) -> None:
+        """`recipient` None moves to funding."""
+        known = self.state.accounts[account]
+        check(signer == account, "signature: wrong signer")
+        check(self.now <= deadline, "withdraw: past the deadline")
+        check(fee <= max_fee and fee <= amount, "withdraw: fee over the cap")
+        check(approver == self.state.roles["co_signer"], "withdraw: not approved")
+        check(nonce not in known.used, "withdraw: nonce used")
+        known.used.add(nonce)
+        check(amount > 0, "amount: zero")
+        self._debit(self.state.trading, account, token, amount)
+        if recipient is None:
+            self._credit(self.state.funding, account, token, amount - fee)
+        else:
+            self._pay(recipient, token, amount - fee)
+        self._pay(submitter, token, fee)
+
+    # leaving
+
+    def request_withdraw(self, account: str, token: int, amount: int, recipient: str) -> None:
+        check(amount > 0, "amount: zero")
+        requests = self.state.accounts[account].requests
+        check(token not in requests or self.now > requests[token][3], "request: one is open")
+        at = self.now + self.windows.delay
+        requests[token] = (recipient, amount, at, at + self.windows.claim_window)
+
+    def cancel_withdraw_request(self, account: str, token: int) -> None:
+        check(token in self.state.accounts[account].requests, "request: none")
+        del self.state.accounts[account].requests[token]
+
+    def claim_withdraw(self, account: str, token: int) -> None:
+        requests = self.state.accounts[account].requests
+        check(token in requests, "request: none")
+        recipient, amount, claimable_at, lapses_at = requests[token]
+        check(self.state.frozen or self.now >= claimable_at, "request: too early")
+        check(self.state.frozen or self.now <= lapses_at, "request: lapsed")
+        del requests[token]
+        paid = min(amount, self.state.trading[account, token])
+        self._debit(self.state.trading, account, token, paid)
+        self._pay(recipient, token, paid)
+
+    def request_exit(self, account: str) -> None:
+        check(not self.state.accounts[account].exit_at, "exit: requested before")
+        self.state.accounts[account].exit_at = self.now + self.windows.delay
+
+    def cancel_exit(self, account: str) -> None:
+        check(bool(self.state.accounts[account].exit_at), "exit: not requested")
+        self.state.accounts[account].exit_at = 0
+
+    def claim_exit(self, account: str, token: int, caller: str) -> None:
+        exit_at = self.state.accounts[account].exit_at
+        check(bool(exit_at) or (self.state.frozen and caller == account), "exit: not requested")
+        check(self.state.frozen or self.now >= exit_at, "exit: too early")
+        trading, funding = self.state.trading[account, token], self.state.funding[account, token]
+        check(trading + funding > 0, "exit: nothing to claim")
+        self.state.trading[account, token] = self.state.funding[account, token] = 0
+        self._pay(account, token, trading + funding)
+
+    # cancels and delegates
+
+    def _may_cancel(self, account: str, signer: str) -> bool:
+        _, expiry, revoked_at = self.state.accounts[account].delegates.get(signer, [0, 0, 0])
+        return signer == account or (not revoked_at and self.now < expiry)
+
+    def cancel(self, account: str, nonce: int, signer: str) -> None:
+        known = self.state.accounts[account]
+        check(nonce not in known.cancelled_at, "cancel: posted before")
+        check(self._may_cancel(account, signer), "signature: wrong signer")
+        known.cancelled_at[nonce] = self.now + self.windows.delay
+
+    def cancel_all(self, account: str, min_nonce: int, signer: str) -> None:
+        known = self.state.accounts[account]
+        current = known.lowest(self.now)
+        check(self.now >= known.pending[1], "cancel: another is pending")
+        check(min_nonce > current, "cancel: not above the minimum")
+        check(min_nonce < current + 2**44, "cancel: too far")
+        check(self._may_cancel(account, signer), "signature: wrong signer")
+        known.min_nonce, known.pending = current, (min_nonce, self.now + self.windows.delay)
+
+    def add_delegate(
+        self, account: str, delegate: str, markets: int, expiry: int, nonce: int | None, signer: str
+    ) -> None:
+        """`nonce` None is the account's own call."""
+        known = self.state.accounts[account]
+        check(signer == account, "signature: wrong signer")
+        old_markets, old_expiry, revoked_at = known.delegates.get(delegate, [0, 0, 0])
+        check(delegate != account, "delegate: bad address")
+        check(not revoked_at, "delegate: revoked for ever")
+        check(markets & old_markets == old_markets and expiry >= old_expiry, "delegate: may only widen")
+        check(expiry > self.now, "delegate: expiry out of range")
+        self._use_delegation_nonce(known, nonce)
+        known.delegates[delegate] = [markets, expiry, 0]
+
+    def revoke_delegate(self, account: str, delegate: str, nonce: int | None, signer: str) -> None:
+        """`nonce` None is the account's own call."""
+        known = self.state.accounts[account]
+        check(signer == account, "signature: wrong signer")
+        check(delegate in known.delegates, "delegate: unknown")
+        check(not known.delegates[delegate][2], "delegate: revoked for ever")
+        self._use_delegation_nonce(known, nonce)
+        known.delegates[delegate][2] = self.now + self.windows.delay
+
+    def _use_delegation_nonce(self, known: Account, nonce: int | None) -> None:
+        chosen = known.delegation_nonce + 1 if nonce is None else nonce
+        check(chosen > known.delegation_nonce, "delegate: nonce too low")
+        known.delegation_nonce = chosen
+
+    # settlement
+
+    def settle(self, caller: str, rows: list[Row]) -> None:
+        check(caller == self.state.roles["operator"], "operator: not the operator")
+        self.check_running()
+        self.state.seq += 1
+        self.state.last_seen = self.now
+        market = 0
+        sums: dict[str, int] = defaultdict(int)
+        for row in rows:
+            if row.order.market != market:
+                self._close_market(market, sums)
+                check(row.order.market > market, "settle: markets not rising")
+                market, sums = row.order.market, defaultdict(int)
+                halted_at = self.state.halted_at[market]
+                check(not halted_at or self.now < halted_at, "market: halted")
+            self._execute(row)
+            sign = -1 if row.order.side == Side.sell else 1
+            sums["lots"] += sign * row.lots
+            sums["quote"] += sign * row.quote
+            sums["fees"] += row.fee
+        self._close_market(market, sums)
+
+    def _close_market(self, market: int, sums: dict[str, int]) -> None:
+        check(sums["lots"] == 0 and sums["quote"] == 0, "settle: sums differ")
+        if sums["fees"]:
+            self._credit(self.state.trading, self.state.roles["fee_account"], self.pairs[market][1], sums["fees"])
+
+    def _execute(self, row: Row) -> None:
+        order = row.order
+        known = self.state.accounts[row.owner]
+        sells = order.side == Side.sell
+        worst = order.price * row.lots
+        check(row.quote >= worst if sells else row.quote <= worst, f"order: price too {'low' if sells else 'high'}")
+        check(row.fee * 10_000 <= row.quote * order.max_fee_bps, "order: fee over the cap")
+        check(self.now <= order.expiry + self.windows.grace, "order: expired")
+        check(order.expiry <= self.now + MONTH, "order: expiry too far")
+        self._check_signer(row, known)
+        sequence = order.nonce & ~SINGLE_FILL
+        check(sequence >= known.lowest(self.now), "order: nonce closed")
+        check(not known.exit_at or self.now < known.exit_at, "order: account exited")
+        check(self.now < known.cancelled_at.get(order.nonce, self.now + 1), "order: cancelled")
+        if order.nonce & SINGLE_FILL:
+            check(not known.filled[order.nonce], "order: executed before")
+            check(row.lots <= order.quantity, "order: overfilled")
+            known.filled[order.nonce] = 1
+        else:
+            check(known.filled[order.nonce] + row.lots <= order.quantity, "order: overfilled")
+            known.filled[order.nonce] += row.lots
+        base, quote = self.pairs[order.market]
+        amount = row.lots * self.lots[order.market]
+        if sells:
+            self._debit(self.state.trading, row.owner, base, amount)
+            self._credit(self.state.trading, row.owner, quote, row.quote - row.fee)
+        else:
+            self._debit(self.state.trading, row.owner, quote, row.quote + row.fee)
+            self._credit(self.state.trading, row.owner, base, amount)
+
+    def _check_signer(self, row: Row, known: Account) -> None:
+        if not row.delegated:
+            check(row.signer == row.owner, "order: wrong signer")
+            return
+        check(row.order.expiry <= self.now + DAY, "order: expiry too far")
+        check(row.signer in known.delegates, "delegate: unknown")
+        markets, expiry, revoked_at = known.delegates[row.signer]
+        check(bool(markets >> row.order.market & 1), "delegate: out of scope")
+        check(row.order.expiry <= expiry, "delegate: order outlives key")
+        check(not revoked_at or self.now < revoked_at, "delegate: revoked")
+
+    # running
+
+    def heartbeat(self, caller: str) -> None:
+        check(caller == self.state.roles["operator"], "operator: not the operator")
+        check(not self.state.frozen, "custody: frozen")
+        self.state.last_seen = self.now
+
+    def freeze(self) -> None:
+        check(not self.state.frozen, "freeze: done before")
+        check(self.now > self.state.last_seen + self.windows.silence, "freeze: operator was seen")
+        self.state.frozen = True
+
+    def pause(self, caller: str, duration: int) -> None:
+        check(caller == self.state.roles["guardian"], "guardian: not the guardian")
+        check(not self.state.frozen, "pause: frozen")
+        check(0 < duration <= self.windows.pause_max, "pause: duration out of range")
+        check(self.now >= self.state.pause_ready_at, "pause: too soon after another")
+        self.state.paused_until = self.now + duration
+        self.state.pause_ready_at = self.state.paused_until + self.windows.delay + self.windows.grace
+
+    def unpause(self, caller: str) -> None:
+        check(caller == self.state.roles["guardian"], "guardian: not the guardian")
+        check(not self.state.frozen, "pause: frozen")
+        check(self.now < self.state.paused_until, "pause: not paused")
+        self.state.paused_until = 0
+
+    def remove_operator(self, caller: str) -> None:
+        roles = self.state.roles
+        check(caller == roles["guardian"], "guardian: not the guardian")
+        roles["operator"], roles["standby_operator"] = roles["standby_operator"], ""
+
+    # owner
+
+    def schedule(self, caller: str, operation: str, ready_at: int | None) -> None:
+        """`ready_at` None unschedules."""
+        check(caller == self.state.roles["owner"], "owner: not the owner")
+        if ready_at is None:
+            self.state.ready_at.pop(operation, None)
+        else:
+            self.state.ready_at[operation] = ready_at
+
+    def operate(self, caller: str, operation: str, effect: Callable[[State], None]) -> None:
+        """An owner's call: due, once."""
+        check(caller == self.state.roles["owner"], "owner: not the owner")
+        check(operation in self.state.ready_at, "owner: not scheduled")
+        check(self.now >= self.state.ready_at[operation], "owner: too early")
+        check(self.now <= self.state.ready_at[operation] + 14 * DAY, "owner: lapsed")
+        del self.state.ready_at[operation]
+        effect(self.state)
+
+    def accept_owner(self, caller: str) -> None:
+        check(bool(caller) and caller == self.state.pending_owner, "owner: not proposed")
+        self.state.roles["owner"], self.state.pending_owner = caller, ""
