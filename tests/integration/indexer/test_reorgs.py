@@ -26,6 +26,26 @@ async def test_mirror_of_plain_history_equals_a_fresh_index(
     await check_inbox(traffic, database_url, DEPTHS.credit)
 
 
+async def test_view_of_executions_balances_per_batch(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    traffic.blocks(30)
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+    batches = {row.seq: row.executions for row in await query(database_url, "select * from batch_settled")}
+    rows = await query(database_url, "select * from order_executed")
+    assert rows
+    for seq, executions in batches.items():
+        mine = [row for row in rows if row.batch == seq]
+        assert len(mine) == executions
+        bought, sold = [row for row in mine if row.side == 0], [row for row in mine if row.side == 1]
+        assert sum(row.lots for row in bought) == sum(row.lots for row in sold)
+        assert sum(row.quote for row in bought) == sum(row.quote for row in sold)
+    users = {user.address for user in traffic.users}
+    assert {row.account for row in rows} <= users
+    assert {row.market_id for row in rows} == {2}
+
+
 @pytest.mark.parametrize("depths", [(1, 2, 5, 16), (17, 33, 64)])
 async def test_tables_and_inbox_follow_reorgs(
     traffic: Traffic, database_url: str, open_mirror: OpenMirror, depths: tuple[int, ...]
