@@ -95,7 +95,7 @@ def books(state: State) -> Iterator[str]:
         yield from _crossed(book)
         for half in (book.bids, book.asks):
             yield from _half(state, half)
-            resting += sum(1 for level in half for _ in level)
+            resting += sum(1 for level in half.levels.values() for _ in level)
     if resting != len(state.orders):
         yield f"{resting} orders rest, {len(state.orders)} are open"
 
@@ -136,7 +136,7 @@ def _half(state: State, half: Half) -> Iterator[str]:
     name = f"market {half.market_id} side {half.side}"
     if half.keys != sorted(half.levels):
         yield f"{name} does not list its prices in order"
-    for level in half:
+    for level in half.levels.values():
         orders = list(level)
         if not orders or level.tail is not orders[-1]:
             yield f"{name} level {level.price} is not linked from head to tail"

@@ -54,6 +54,9 @@ class EngineMachine(RuleBasedStateMachine):
             assert self.x.engine.state_hash() == before
             assert self.x.engine.state.events == []
             return None
+        for undone in only(events, e.TradeReversed):
+            assert undone.trade_id > undone.because_of
+            assert isinstance(command, c.ReverseTrades) or undone.trade_id > self.x.engine.state.cut_trade
         for credited in only(events, e.Credited):
             self.expected_issued[credited.asset] += credited.amount
         for debited in only(events, e.Debited):
@@ -151,10 +154,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(account=traders, asset=assets, amount=st.integers(1, 60_000))
     def uncredit(self, account: bytes, asset: int, amount: int) -> None:
-        cut_trade = self.x.engine.state.cut_trade
-        events = self.step(c.Uncredit(self.inbox(), account, asset, amount, "reorg"))
-        self.follow(events)
-        assert all(reversed_.trade_id > cut_trade for reversed_ in only(events or [], e.TradeReversed))
+        self.follow(self.step(c.Uncredit(self.inbox(), account, asset, amount, "reorg")))
 
     @rule(account=traders, asset=assets, amount=amounts)
     def hold_withdrawal(self, account: bytes, asset: int, amount: int) -> None:
@@ -211,8 +211,11 @@ class EngineMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.x.engine.state.batches)
     @rule()
     def finalize(self) -> None:
-        batch = self.x.engine.state.batches[0].batch
-        assert self.step(c.FinalizeBatch(self.inbox(), batch)) is not None
+        state = self.x.engine.state
+        batch = state.batches[0]
+        later = [key for key, trade in state.trades.items() if trade.seq > batch.to_seq]
+        assert self.step(c.FinalizeBatch(self.inbox(), batch.batch)) is not None
+        assert list(state.trades) == later
 
     @precondition(lambda self: self.x.engine.state.trades)
     @rule(data=st.data())
