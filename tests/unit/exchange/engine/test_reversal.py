@@ -160,3 +160,14 @@ def test_the_fee_account_returns_what_it_collected(x: EngineHarness) -> None:
     x.apply(c.Debit(next(x.inbox_ids), FEES, USDC, 5_000, "", "out"))
     x.reverse(1)
     assert x.parts(FEES, USDC) == (0, 0, 0, 0, 5_000)
+
+
+def test_fees_repay_the_fee_accounts_deficit_first(x: EngineHarness) -> None:
+    x.sell(MAKER, PRICE, 10)
+    x.buy(TAKER, PRICE, 10)
+    x.apply(c.Debit(next(x.inbox_ids), FEES, USDC, 5_000, "", "out"))
+    x.reverse(1)
+    x.sell(MAKER, PRICE, 10)
+    events = x.buy(TAKER, PRICE, 10)
+    assert x.parts(FEES, USDC) == (30_000, 0, 0, 35_000, 0)
+    assert [event.status for event in only(events, e.AccountChanged)] == ["active"]
