@@ -95,7 +95,9 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         delegates=Delegates(lambda account, key: _load_delegate(api, account, key), now_ms),
         limits=Limits.of(settings.api),
         metrics=Metrics(),
-        watch=Watch(rpc, lambda: _position(api), lambda: (feed.seq, feed.ready and engine.connected), settings.api.lag_blocks),
+        watch=Watch(
+            rpc, lambda: _position(api), lambda: (feed.seq, feed.ready and engine.connected), settings.api.lag_blocks
+        ),
         totals=Totals(lambda: _totals(api)),
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
     )

@@ -60,8 +60,21 @@ def install(app: FastAPI, servers: Sequence[dict[str, str]] = ()) -> None:
                 title="Bizzan", version=app.version, description=DESCRIPTION, routes=app.routes, tags=app.openapi_tags
             )
             _, components = msgspec.json.schema_components(list(_types.values()), ref_template=REF)
-            document.setdefault("components", {}).setdefault("schemas", {}).update(components)
+            document.setdefault("components", {}).setdefault("schemas", {}).update(_without_prefix_items(components))
             app.openapi_schema = document
         return app.openapi_schema
 
     app.openapi = build  # type: ignore[method-assign]
+
+
+def _without_prefix_items(schema: Any) -> Any:
+    """Pairs of equal types as arrays of two: the same meaning, and more tools understand it."""
+    if isinstance(schema, list):
+        return [_without_prefix_items(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    changed = {name: _without_prefix_items(part) for name, part in schema.items()}
+    parts = changed.get("prefixItems")
+    if parts and all(part == parts[0] for part in parts):
+        changed |= {"items": changed.pop("prefixItems")[0]}
+    return changed
