@@ -24,7 +24,8 @@ SERVICES = {
 def register(app: typer.Typer) -> None:
     """Add one command per service."""
     for name, (module, help_text) in SERVICES.items():
-        app.command(name, help=help_text)(_command(module))
+        command = _keeper if name == "keeper" else _command(module)
+        app.command(name, help=help_text)(command)
 
 
 def _command(module: str) -> Callable[[], None]:
@@ -34,3 +35,11 @@ def _command(module: str) -> Callable[[], None]:
         service(settings)
 
     return run
+
+
+def _keeper(
+    dry_run: bool = typer.Option(False, "--dry-run", help="Say once what each duty would do, and do nothing."),
+) -> None:
+    settings = load_settings(keeper={"dry_run": True}) if dry_run else load_settings()
+    service = cast(Callable[[Settings], None], importlib.import_module("keeper.main").run)
+    service(settings)

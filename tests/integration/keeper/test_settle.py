@@ -12,7 +12,7 @@ from exchange.chain.signing import Key
 from exchange.chain.submission import Job, JobState
 from exchange.database.jobs import JobStore
 from exchange.database.tables import engine_inbox, trade
-from keeper.custody import GAS_CAP
+from keeper.custody import GAS_CAP, OUT_OF_GAS, Custody, SettleCall
 from keeper.main import open_keeper
 from keeper.settle import Cut
 from tests.integration.keeper.world import World, build_world, call_data, running_keeper, until
@@ -208,3 +208,11 @@ async def test_a_killed_node_that_comes_back_without_its_last_blocks_loses_no_ba
         await until(settled, "the same batch")
     assert [job.key for job in await settle_jobs(world)] == ["settle/1/0"]
     await world.rpc.close()
+
+
+async def test_want_of_gas_is_told_from_a_refusal(world: World) -> None:
+    custody, operator = Custody(world.rpc, world.custody), Key(world.settings.key("operator")).address
+    data = SettleCall(1, bytes(32), b"\x01" * 32, ()).data()
+    assert await custody.refusal(operator, data) is None
+    assert await custody.refusal(operator, data, 30_000) == OUT_OF_GAS
+    assert await custody.refusal(b"\x09" * 20, data) == "operator: not the operator"

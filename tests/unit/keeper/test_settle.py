@@ -1,0 +1,232 @@
+"""The settle duty's decisions, with the world in the test's hands."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.submission import Attempt, Call, Fees, Inclusion, Job, JobState, Kind
+from exchange.database.batches import Batch, MatchedTrade
+from exchange.database.jobs import MAX_GENERATIONS
+from keeper.batching import GasModel
+from keeper.custody import OUT_OF_GAS, Block, CustodyState
+from keeper.ports import Ledger
+from keeper.settle import Clear, Cut, Reverse, Send, Settle, SettlePolicy, Wait
+from tests.unit.keeper.test_batching import trade
+from tests.utils.submission import FakeClock
+
+OPERATOR = b"\x01" * 20
+CUSTODY = b"\x02" * 20
+WORDS = 5 * 32
+
+
+@dataclass
+class FakeCustody:
+    """The contract refuses calls that carry a bad order's id in a nonce, or more executions than `room`."""
+
+    seq: int = 0
+    head: bytes = bytes(32)
+    number: int = 100
+    bad: set[int] = field(default_factory=set)
+    room: int = 512
+    refuses_all: str | None = None
+
+    async def state(self) -> CustodyState:
+        return CustodyState(await self.block("latest"), self.seq, self.head, 1_000)
+
+    async def block(self, place: int | str) -> Block:
+        number = place if isinstance(place, int) else self.number
+        return Block(number, number.to_bytes(32), 1_000)
+
+    async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
+        words = data[4 + WORDS :]
+        executions = [words[place : place + 192] for place in range(0, len(words), 192)]
+        nonces = {int.from_bytes(each[48:56]) for each in executions}
+        if self.refuses_all:
+            return self.refuses_all
+        if self.bad & nonces:
+            return "ledger: too little trading"
+        return OUT_OF_GAS if len(executions) > self.room else None
+
+    async def gas_of(self, sender: bytes, data: bytes) -> int:
+        if reason := await self.refusal(sender, data):
+            raise ExecutionReverted(3, reason)
+        return 1_000_000
+
+    def call(self, data: bytes, gas: int) -> Call:
+        return Call(CUSTODY, data, gas)
+
+
+@dataclass
+class FakeLedgers:
+    """What the database says."""
+
+    uncut: list[MatchedTrade] = field(default_factory=list)
+    batch: Batch | None = None
+    trades: list[MatchedTrade] = field(default_factory=list)
+    waiting: int = 0
+
+    async def look(self, batch: int, limit: int) -> Ledger:
+        found = self.batch if self.batch and self.batch.batch == batch else None
+        return Ledger(self.waiting, self.batch.batch if self.batch else 0, found, self.uncut)
+
+    async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
+        return self.trades
+
+    async def cut(self, batch: int, to_seq: int) -> None:
+        self.waiting = 1
+
+    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
+        self.trades = [each for each in self.trades if each.trade_id not in trade_ids]
+
+
+@dataclass
+class FakeJobs:
+    """The job table."""
+
+    jobs: list[Job] = field(default_factory=list)
+
+    async def enqueue(self, key: str, duty: str, call: Call) -> bool:
+        self.jobs.append(Job(len(self.jobs) + 1, key, duty, call, JobState.queued))
+        return True
+
+    async def generations(self, subject: str) -> list[Job]:
+        return [job for job in self.jobs if job.key.rsplit("/", 1)[0] == subject]
+
+    async def live(self, duty: str) -> list[Job]:
+        live = (JobState.queued, JobState.sent, JobState.mined)
+        return [job for job in self.jobs if job.state in live]
+
+    async def request_cancel(self, job_id: int) -> None:
+        self.jobs[job_id - 1] = replace(self.jobs[job_id - 1], state=JobState.cancelled)
+
+
+@dataclass
+class Desk:
+    """The duty and everything around it."""
+
+    chain: FakeCustody
+    ledgers: FakeLedgers
+    jobs: FakeJobs
+    duty: Settle
+
+
+@pytest.fixture
+def desk() -> Desk:
+    chain, ledgers, jobs = FakeCustody(), FakeLedgers(), FakeJobs()
+    policy = SettlePolicy(confirmations=3, interval_ms=1_000, gas=GasModel())
+    return Desk(chain, ledgers, jobs, Settle(OPERATOR, chain, ledgers, jobs, FakeClock(), policy))
+
+
+def failed(job: Job) -> Job:
+    """The job, mined without effect."""
+    attempt = Attempt(b"\x07" * 32, 0, Kind.call, Fees(1, 1), 1, b"raw", 0)
+    inclusion = Inclusion(attempt.tx_hash, 99, bytes(32), False, 1)
+    return replace(job, state=JobState.mined, nonce=0, attempts=(attempt,), inclusion=inclusion)
+
+
+async def test_waiting_trades_are_cut_up_to_the_last_record(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(1, 9, 1, 9), trade(2, 12, 2, 12), trade(3, 12, 3, 12)]
+    assert await desk.duty.plan() == Cut(1, 12, 3)
+
+
+async def test_young_trades_wait_for_others(desk: Desk) -> None:
+    clock = FakeClock()
+    desk.ledgers.uncut = [replace(trade(1, 9, 1, 9), at_ms=clock.ms - 999)]
+    assert await desk.duty.plan() == Wait("trades wait for others to share a batch with")
+
+
+async def test_nothing_is_done_while_the_engine_has_not_answered(desk: Desk) -> None:
+    desk.ledgers.uncut, desk.ledgers.waiting = [trade(1, 9, 1, 9)], 1
+    assert await desk.duty.plan() == Wait("the engine has 1 commands of ours to answer")
+
+
+async def test_what_fails_or_needs_too_much_gas_is_left_to_a_later_batch(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(number, 10 * number, number, 100 + number) for number in range(1, 9)]
+    desk.chain.bad = {6}
+    assert await desk.duty.plan() == Cut(1, 50, 5)
+    desk.chain.room = 6
+    assert await desk.duty.plan() == Cut(1, 30, 3)
+
+
+async def test_first_trade_that_fails_is_reversed_when_its_failure_is_final(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(1, 9, 1, 9), trade(2, 12, 2, 12)]
+    desk.chain.bad = {1}
+    assert await desk.duty.plan() == Wait("1 trades fail, which is not final yet")
+    assert await desk.duty.plan() == Wait("the next trade cannot settle at this block")
+    desk.chain.number = 103
+    cause = f"block 0x{(100).to_bytes(32).hex()}: ledger: too little trading"
+    assert await desk.duty.plan() == Reverse((1,), cause)
+
+
+async def test_no_trade_is_blamed_while_no_batch_can_settle(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(1, 9, 1, 9)]
+    desk.chain.refuses_all = "pausing: paused"
+    assert await desk.duty.plan() == Wait("no batch can settle now: pausing: paused")
+
+
+async def test_want_of_gas_is_never_a_reason_to_reverse(desk: Desk) -> None:
+    desk.ledgers.uncut, desk.chain.room = [trade(1, 9, 1, 9)], 1
+    for number in (100, 103, 106):
+        desk.chain.number = number
+        assert await desk.duty.plan() == Wait("1 trades fail, which is not final yet")
+
+
+@pytest.fixture
+def cut_desk(desk: Desk) -> Desk:
+    """Batch 1 is cut, with two trades."""
+    desk.ledgers.batch = Batch(1, 0, 12, bytes(32), b"\x09" * 32)
+    desk.ledgers.trades = [trade(1, 9, 1, 9), trade(2, 12, 2, 12)]
+    return desk
+
+
+async def test_cut_batch_is_sent_once(cut_desk: Desk) -> None:
+    action = await cut_desk.duty.step()
+    assert isinstance(action, Send)
+    assert (action.key, action.call.gas) == ("settle/1/0", 1_250_000)
+    assert await cut_desk.duty.step() == Wait("settle/1: on its way")
+
+
+async def test_batch_without_trades_is_sent_too(cut_desk: Desk) -> None:
+    cut_desk.ledgers.trades = []
+    assert isinstance(await cut_desk.duty.plan(), Send)
+
+
+async def test_batch_that_was_mined_without_effect_is_sent_again(cut_desk: Desk) -> None:
+    await cut_desk.duty.step()
+    cut_desk.jobs.jobs[0] = failed(cut_desk.jobs.jobs[0])
+    action = await cut_desk.duty.plan()
+    assert isinstance(action, Send)
+    assert action.key == "settle/1/1"
+
+
+async def test_batch_is_given_up_after_many_jobs_without_effect(cut_desk: Desk) -> None:
+    job = Job(1, "settle/1/0", "settle", Call(CUSTODY, b"", 1), JobState.cancelled)
+    cut_desk.jobs.jobs = [job] * MAX_GENERATIONS
+    action = await cut_desk.duty.plan()
+    assert action == Wait(f"settle/1: given up after {MAX_GENERATIONS} transactions without effect; see the runbook")
+
+
+async def test_foreign_journal_head_stops_settlement(cut_desk: Desk) -> None:
+    cut_desk.chain.head = b"\x05" * 32
+    action = await cut_desk.duty.plan()
+    assert action == Wait("the contract's journal head is not the one before batch 1: run the audit")
+
+
+async def test_no_trade_is_reversed_before_what_could_settle_it_is_cleared(cut_desk: Desk) -> None:
+    await cut_desk.duty.step()
+    cut_desk.jobs.jobs[0] = failed(cut_desk.jobs.jobs[0])
+    later = Job(2, "settle/2/0", "settle", Call(CUSTODY, b"", 1), JobState.sent)
+    cut_desk.jobs.jobs.append(later)
+    cut_desk.chain.bad = {2}
+    assert isinstance(await cut_desk.duty.step(), Wait)
+    cut_desk.chain.number = 103
+    alive = tuple(cut_desk.jobs.jobs)
+    assert await cut_desk.duty.step() == Clear(alive)
+    cut_desk.chain.number = 104
+    action = await cut_desk.duty.step()
+    assert isinstance(action, Reverse)
+    assert action.trade_ids == (2,)
+    cut_desk.chain.number = 105
+    assert isinstance(await cut_desk.duty.step(), Send)
