@@ -45,9 +45,10 @@ def test_unpause_ends_a_pause(world: World) -> None:
 
 def test_only_the_guardian_pauses(world: World) -> None:
     for signer in (world.owner, world.operator, world.keeper):
-        for call in (lambda s: world.custody.pause(1, sender=s), lambda s: world.custody.unpause(sender=s)):
-            with reverts("guardian: not the guardian"):
-                call(signer.address)
+        with reverts("guardian: not the guardian"):
+            world.custody.pause(1, sender=signer.address)
+        with reverts("guardian: not the guardian"):
+            world.custody.unpause(sender=signer.address)
 
 
 def test_heartbeat_shows_that_the_operator_lives(world: World) -> None:

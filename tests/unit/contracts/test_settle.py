@@ -366,7 +366,7 @@ def test_a_signature_is_valid_for_its_account_only(world: World, buyer: Signer, 
 def test_every_field_is_signed(world: World, buyer: Signer, seller: Signer, change: dict[str, int]) -> None:
     world.deposit(seller, ETHER, 10_000_000)
     signature = seller.sign_order(world.domain, world.order(seller, Side.sell))
-    other = world.order(seller, **({"side": Side.sell} | change))  # type: ignore[arg-type]
+    other = world.order(seller, **({"side": Side.sell} | change))
     with reverts("order: wrong signer"):
         world.settle([world.execution(seller, other, 10, 10 * PRICE, signature=signature)])
 
@@ -387,7 +387,7 @@ def test_another_chain_or_contract_is_refused(world: World, buyer: Signer, selle
 def test_a_signature_has_one_form(world: World, buyer: Signer, seller: Signer) -> None:
     """The upper half of s is refused: in compact form it cannot even be written for most keys."""
     purchase = world.match(buyer, seller)[0].words()
-    words = list(world.match(buyer, seller)[1].words())
+    words: list[Any] = list(world.match(buyer, seller)[1].words())
     words[5] = (HALF_ORDER + 1).to_bytes(32)
     with reverts("signature: high s"):
         world.settle_words([purchase, tuple(words)])
@@ -397,7 +397,7 @@ def test_a_signature_has_one_form(world: World, buyer: Signer, seller: Signer) -
 
 
 def test_nobody_signs_for_the_zero_account(world: World, buyer: Signer, seller: Signer) -> None:
-    words = list(world.match(buyer, seller)[1].words())
+    words: list[Any] = list(world.match(buyer, seller)[1].words())
     words[0] = words[0] & (2**96 - 1)
     words[4], words[5] = bytes(32), bytes(32)
     with reverts("signature: invalid"):
@@ -405,7 +405,7 @@ def test_nobody_signs_for_the_zero_account(world: World, buyer: Signer, seller: 
 
 
 def test_the_tail_has_no_loose_bits(world: World, buyer: Signer, seller: Signer) -> None:
-    words = list(world.match(buyer, seller)[1].words())
+    words: list[Any] = list(world.match(buyer, seller)[1].words())
     words[3] |= 1 << 64
     with reverts("order: unknown scheme"):
         world.settle_words([world.match(buyer, seller)[0].words(), tuple(words)])
