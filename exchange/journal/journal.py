@@ -35,7 +35,7 @@ from exchange.journal.record import (
 )
 
 LOCK_NAME = "lock"
-SEGMENT_BYTES = 64 << 20
+SEGMENT_BYTES = 16 << 20
 _ROOM_STEP = 4 << 20
 
 

@@ -57,6 +57,8 @@ def dedup_key(command: Any) -> str:
             return cause
         case c.ReserveForced(request=request):
             return request
+        case c.ReleaseForced(request=request):
+            return f"{request}:undo"
         case c.ConsumeWithdrawal(withdrawal_hash=digest):
             return f"consume:0x{digest.hex()}:0"
         case c.ReleaseWithdrawal(withdrawal_hash=digest):

@@ -26,6 +26,7 @@ from exchange.sequencer.retry import Retry
 
 MAX_RUN = 2_000
 SNAPSHOT_EVERY = 100_000
+HEADS_REMEMBERED = 50_000
 _JOURNAL_SECONDS = 0.1
 
 _log = structlog.get_logger("projector")
@@ -39,6 +40,25 @@ class PositionMoved(Exception):
     """Somebody else has moved the database's position: the replica must start again from there."""
 
 
+class RecentHeads:
+    """The journal's heads after recent sequences, at hand; older ones are looked up. A batch is cut near the end."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._young: dict[int, bytes] = {}
+        self._old: dict[int, bytes] = {}
+
+    def add(self, seq: int, head: bytes) -> None:
+        """Remember a head; at least the last `HEADS_REMEMBERED` are."""
+        if len(self._young) == HEADS_REMEMBERED:
+            self._old, self._young = self._young, {}
+        self._young[seq] = head
+
+    def at(self, seq: int) -> bytes:
+        """The head after record `seq`, which must be durable."""
+        return self._young.get(seq) or self._old.get(seq) or self._reader.head_at(seq)
+
+
 class Projector:
     """Projects the journal in `folder` into `database`. `seq` is the last sequence that is in the database."""
 
@@ -49,6 +69,7 @@ class Projector:
         self._database = database
         self._retry = retry
         self._metrics = metrics
+        self._heads = RecentHeads(self._reader)
         self._snapshot_seq = 0
 
     async def run(self) -> None:
@@ -105,8 +126,9 @@ class Projector:
         records = follower.poll(MAX_RUN)
         if not records:
             return None
-        fold = Fold(self._reader.head_at)
+        fold = Fold(self._heads.at)
         for record in records:
+            self._heads.add(record.seq, record.head)
             fold.add(record, replica.advance(record))
         return fold.finish()
 
