@@ -15,7 +15,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database import chain_effects, chain_events, engine_inbox
-from exchange.database.chain_effects import NAME, Effect, Wish
+from exchange.database.chain_effects import NAME, UNDO, Effect, Wish
 from exchange.database.chain_events import Blocks, Row
 
 T = TypeVar("T")
@@ -133,7 +133,7 @@ class Effects:
         elif kind in ("credit", "debit"):
             done = await chain_events.payload(conn, effect.name)
             opposite = "uncredit" if kind == "credit" else "credit"
-            payload = {name: done[name] for name in ("account", "asset", "amount")} | {"cause": effect.name + ":undo"}
+            payload = {name: done[name] for name in ("account", "asset", "amount")} | {"cause": effect.name + UNDO}
             await chain_effects.undo(conn, self._chain_id, effect, opposite, payload)
         elif kind in FINAL_KINDS:
             self.irreversible += 1

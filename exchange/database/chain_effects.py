@@ -12,7 +12,7 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.engine_inbox import Post, post_many
-from exchange.database.tables import block, chain_effect
+from exchange.database.tables import block, chain_effect, engine_inbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,9 @@ class Wish:
     payload: Mapping[str, object]
 
 
+UNDO = ":undo"
+"""What the name of a command that takes an effect back ends in."""
+
 NAME = object()
 """Stands in a payload for the effect's name."""
 
@@ -71,7 +74,7 @@ async def do(conn: AsyncConnection, chain_id: int, wishes: Sequence[Wish]) -> li
     if not new:
         return [0] * len(wishes)
     generations = await _generations(conn, chain_id, [wish.key for wish in new])
-    effects = [Effect(w.key, generations.get(w.key, 0), w.block_hash, w.log_index) for w in new]
+    effects = [Effect(w.key, generations[w.key], w.block_hash, w.log_index) for w in new]
     ids = await post_many(conn, [_post(wish, effect) for wish, effect in zip(new, effects, strict=True)])
     rows = [
         {
@@ -91,7 +94,7 @@ async def do(conn: AsyncConnection, chain_id: int, wishes: Sequence[Wish]) -> li
 
 async def undo(conn: AsyncConnection, chain_id: int, effect: Effect, kind: str, payload: Mapping[str, object]) -> None:
     """Take an effect back with a command of `kind`."""
-    ids = await post_many(conn, [Post(kind, payload, effect.name + ":undo")])
+    ids = await post_many(conn, [Post(kind, payload, effect.name + UNDO)])
     await close(conn, chain_id, effect, ids[0])
 
 
@@ -111,13 +114,25 @@ def _standing(chain_id: int) -> Any:
 
 
 async def _generations(conn: AsyncConnection, chain_id: int, keys: Sequence[str]) -> dict[str, int]:
-    """The next generation of each key that was ever done."""
+    """The generation with which each key is to be done now: one that was never undone.
+
+    The inbox is asked as well as the effects: after the loss of the database it comes back from the journal,
+    and they do not.
+    """
     query = (
         select(chain_effect.c.key, (func.max(chain_effect.c.generation) + 1).label("next"))
         .where(chain_effect.c.chain_id == chain_id, chain_effect.c.key.in_(keys))
         .group_by(chain_effect.c.key)
     )
-    return {row.key: row.next for row in await conn.execute(query)}
+    generations = dict.fromkeys(keys, 0) | {row.key: row.next for row in await conn.execute(query)}
+    asked = list(keys)
+    while asked:
+        undone = {f"{key}:{generations[key]}{UNDO}": key for key in asked}
+        found = await conn.scalars(select(engine_inbox.c.dedup_key).where(engine_inbox.c.dedup_key.in_(undone)))
+        asked = [undone[name] for name in found]
+        for key in asked:
+            generations[key] += 1
+    return generations
 
 
 def _post(wish: Wish, effect: Effect) -> Post:

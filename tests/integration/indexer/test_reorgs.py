@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from exchange.database.tables import MIRROR, chain_effect
 from indexer.mirror import Mirror, PositionMoved
 from tests.integration.indexer.conftest import DEPTHS, OpenMirror
 from tests.integration.indexer.helpers import catch_up, check_balances, check_inbox, compare, query, told
@@ -169,3 +170,27 @@ async def _branch(traffic: Traffic, mirror: Mirror, depth: int) -> None:
     traffic.go_back(depth)
     traffic.blocks(traffic.random.choice((1, depth, depth + 2)))
     await catch_up(mirror)
+
+
+async def test_lost_effects_are_not_done_twice_nor_under_a_name_that_was_undone(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    """The inbox comes back from the journal after a loss of the database; what it says must be found again."""
+    traffic.deposit_to_trading(traffic.users[1])
+    traffic.block(0)
+    async with open_mirror() as mirror:
+        traffic.blocks(8)
+        await catch_up(mirror)
+        traffic.go_back(8)
+        traffic.blocks(9)
+        await catch_up(mirror)
+    before = (await told(database_url)).credits
+    tables = ", ".join(table.name for table in (*MIRROR, chain_effect))
+    await query(database_url, f"truncate {tables}")
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+        assert (await told(database_url)).credits == before
+        traffic.go_back(9)
+        traffic.blocks(9)
+        await catch_up(mirror)
+    await check_inbox(traffic, database_url, DEPTHS.credit)
