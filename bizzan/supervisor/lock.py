@@ -18,6 +18,7 @@ from bizzan.supervisor.process import started_at
 
 LOCK_NAME = "up.lock"
 MARKER_NAME = "bizzan-state"  # a folder with this file in it is one that `bizzan reset` may delete
+_LOOKS = 300
 _TEXT_BYTES = 64  # always the same, so that one write replaces all of what an earlier holder wrote
 
 
@@ -55,20 +56,25 @@ class StateLock:
 
 
 def holder(state_dir: Path) -> int | None:
-    """The pid of the process that holds the lock of the folder; None when nobody does."""
+    """The pid of the process that holds the lock of the folder; None when nobody does.
+
+    Raises AlreadyRunning when somebody holds it who does not say who.
+    """
     try:
         descriptor = os.open(state_dir / LOCK_NAME, os.O_RDWR | os.O_CLOEXEC)
     except OSError:
         return None
     try:
-        while not _try_lock(descriptor):
+        for _ in range(_LOOKS):
+            if _try_lock(descriptor):
+                return None
             pid, _, started = os.pread(descriptor, _TEXT_BYTES, 0).decode().strip().partition(" ")
             if started and started_at(int(pid)) == started:
                 return int(pid)
             time.sleep(0.01)  # its holder has just taken it, and what stands there is the one before
     finally:
         os.close(descriptor)
-    return None
+    raise AlreadyRunning(f"a process holds {state_dir / LOCK_NAME} without naming itself: end it and try again")
 
 
 def _try_lock(descriptor: int) -> bool:
