@@ -36,6 +36,11 @@ class Program:
         """Where its chain node listens."""
         return f"http://127.0.0.1:{self._environment['BIZZAN_LOCAL__CHAIN_PORT']}"
 
+    @property
+    def database_port(self) -> int:
+        """Where its database server listens."""
+        return int(self._environment["BIZZAN_LOCAL__DATABASE_PORT"])
+
     def run_file(self, path: Path) -> subprocess.CompletedProcess[str]:
         """Run a Python file with the same settings."""
         return self._run([sys.executable, str(path)], self._environment)

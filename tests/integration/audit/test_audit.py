@@ -1,0 +1,149 @@
+"""The audit is clean on an honest exchange, and says where each kind of tampering is."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from bizzan.audit.main import audit
+from exchange.journal.record import SEGMENT_HEADER_SIZE, list_segments
+from tests.integration.audit.world import World
+from tests.utils.local_stack import open_folder
+from tests.utils.program import Program
+from tests.utils.waiting import wait_for
+
+FAST = {"BIZZAN_CHAIN__CREDIT_CONFIRMATIONS": "1", "BIZZAN_CHAIN__FINAL_CONFIRMATIONS": "3"}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """An exchange with two final trades."""
+    with open_folder() as folder:
+        program = Program(folder)
+        program.succeed("up", "--detach", "--no-demo", **FAST)
+        world = World.of(program)
+
+        async def prepare() -> None:
+            await world.open_accounts()
+            await world.trade()
+            await world.trade()
+            await world.wait_final()
+
+        asyncio.run(prepare())
+        yield world
+        program.succeed("down")
+        program.succeed("reset", "--yes")
+
+
+def test_honest_exchange_is_clean_while_it_runs(world: World) -> None:
+    report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
+    assert report["clean"], report["findings"]
+    assert len(report["checks"]) == 5
+    assert any("4 executions" in check["compared"] for check in report["checks"])
+
+
+@pytest.mark.parametrize("offset", [0, 4, 30, 60], ids=["length", "seq", "payload", "head"])
+def test_flipped_byte_in_the_journal_is_named(world: World, tmp_path: Path, offset: int) -> None:
+    copy = tmp_path / "journal"
+    shutil.copytree(world.sources.journal_dir, copy)
+    segment = list_segments(copy)[0]
+    data = bytearray(segment.read_bytes())
+    data[SEGMENT_HEADER_SIZE + offset] ^= 1
+    segment.write_bytes(data)
+
+    report = asyncio.run(audit(replace(world.sources, journal_dir=copy)))
+    first = report.findings[0]
+    assert first.where.startswith(f"{segment}, offset {SEGMENT_HEADER_SIZE}, sequence 1")
+    assert "corrupt" in first.message
+
+
+@pytest.mark.parametrize(
+    ("change", "restore", "where"),
+    [
+        (
+            "update balance set available = available + 1 where account_id = 1 and asset_id = 0",
+            "update balance set available = available - 1 where account_id = 1 and asset_id = 0",
+            "table balance, account 1 ",
+        ),
+        (
+            "update trade set quote = quote + 1 where trade_id = 1",
+            "update trade set quote = quote - 1 where trade_id = 1",
+            "table trade, trade 1",
+        ),
+        (
+            "update orders set filled = filled + 1 where order_id = (select min(order_id) from orders)",
+            "update orders set filled = filled - 1 where order_id = (select min(order_id) from orders)",
+            "table orders, order ",
+        ),
+        (
+            "update batch set new_head = sha256(new_head) where batch = 1",
+            "update batch set new_head = (select new_head from batch_settled where seq = 1) where batch = 1",
+            "table batch, batch 1",
+        ),
+        (
+            "update chain_balance set trading = trading + 1 where token_id = 2",
+            "update chain_balance set trading = trading - 1 where token_id = 2",
+            "table chain_balance",
+        ),
+        (
+            "update deposit set amount = amount + 1",
+            "update deposit set amount = amount - 1",
+            "table deposit",
+        ),
+    ],
+    ids=["balance", "trade", "order", "batch", "chain_balance", "deposit"],
+)
+def test_changed_row_is_named(world: World, change: str, restore: str, where: str) -> None:
+    asyncio.run(world.execute(change))
+    try:
+        report = world.audit()
+    finally:
+        asyncio.run(world.execute(restore))
+    assert report.findings
+    assert {finding.check for finding in report.findings} == {"AUD-2 mirror"}
+    assert report.findings[0].where.startswith(where)
+
+
+def test_missing_trade_row_is_named(world: World) -> None:
+    asyncio.run(world.execute("create table kept as select * from trade where trade_id = 2"))
+    asyncio.run(world.execute("delete from trade where trade_id = 2"))
+    try:
+        report = world.audit()
+    finally:
+        asyncio.run(world.execute("insert into trade select * from kept"))
+    assert [finding.where for finding in report.findings] == ["table trade, trade 2"]
+    assert "is absent" in report.findings[0].message
+
+
+def test_restored_exchange_is_clean_again(world: World) -> None:
+    assert world.audit().findings == ()
+
+
+def test_trade_that_a_batch_leaves_out_is_named(world: World) -> None:
+    """Last in this file: what is settled on chain cannot be taken back."""
+    settled = world.program.status()["batches_settled"]
+    world.hold_keeper(True)
+
+    async def cheat() -> str:
+        await world.trade()
+        left_out = await world.trade()
+        return await world.settle_without(left_out.trade_id)
+
+    try:
+        tx_hash = asyncio.run(cheat())
+        wait_for(lambda: world.program.status()["batches_settled"] > settled, "the batch in the mirror", 120)
+        report = world.audit()
+        findings = [finding for finding in report.findings if finding.check == "AUD-4 batches"]
+        assert len(findings) == 2  # both sides of the trade
+        assert all(tx_hash in finding.where and "is left out" in finding.message for finding in findings)
+        refused = world.program.run("audit")
+        assert refused.returncode == 1
+        assert "is left out" in refused.stdout
+    finally:
+        world.hold_keeper(False)

@@ -1,0 +1,163 @@
+"""A whole exchange on which two wallets have traded, for audits; and a dishonest operator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from sqlalchemy import RowMapping, select, text
+
+from bizzan.audit.evidence import Sources
+from bizzan.audit.findings import Report
+from bizzan.audit.main import audit, sources_of
+from bizzan.client.api import BizzanClient
+from bizzan.client.custody import CustodyClient
+from bizzan.client.schemas import Fill as ClientFill
+from bizzan.client.wallet import Wallet
+from bizzan.faucet import fund
+from exchange.database import engine_inbox
+from exchange.database.engine import create_engine
+from exchange.database.tables import batch, orders, trade
+from exchange.domain.order import Order, Side, TimeInForce
+from exchange.domain.settlement import Fill, aggregate
+from exchange.settings import LOCAL_KEYS, load_settings
+from keeper.custody import SettleCall
+from tests.utils.program import Program
+
+MARKET = "BTC-USDC"
+PRICE = "8000"
+QUANTITY = "0.01"
+POLL_SECONDS = 0.2
+WAIT_POLLS = 1_500
+
+
+@dataclass
+class World:
+    """A running exchange with a seller of BTC and a buyer."""
+
+    program: Program
+    sources: Sources
+    seller: Wallet
+    buyer: Wallet
+
+    @classmethod
+    def of(cls, program: Program) -> World:
+        """Around a program that is up."""
+        local = {"chain_port": urlsplit(program.rpc_url).port, "database_port": program.database_port}
+        settings = load_settings(paths={"state_dir": program.state_dir}, local=local)
+        return cls(program, sources_of(settings), Wallet.create(), Wallet.create())
+
+    def audit(self) -> Report:
+        """Audit it as it stands."""
+        return asyncio.run(audit(self.sources))
+
+    async def open_accounts(self) -> None:
+        """Fund both wallets and deposit what each will sell."""
+        await asyncio.gather(
+            self._deposit(self.seller, "BTC", 10**8), self._deposit(self.buyer, "USDC", 10_000 * 10**6)
+        )
+
+    async def _deposit(self, wallet: Wallet, symbol: str, amount: int) -> None:
+        async with BizzanClient(self.program.api_url, wallet) as client:
+            there = client.exchange
+            tokens = {name: there.tokens[name] for name in ("ETH", symbol)}
+            key = LOCAL_KEYS["faucet" if wallet is self.seller else "guardian"]
+            await fund(self.program.rpc_url, there.chain_id, there.custody, tokens, key, wallet.text_address)
+            async with CustodyClient(self.program.rpc_url, there.custody, wallet) as custody:
+                await custody.deposit_token(tokens[symbol], amount)
+            await client.login()
+            for _ in range(WAIT_POLLS):
+                balance = (await client.balances()).balance(symbol)
+                if balance and balance.available == amount:
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+        raise AssertionError(f"the deposit of {symbol} was not credited")
+
+    async def trade(self) -> ClientFill:
+        """One trade between the two; its fill as the buyer sees it."""
+        async with (
+            BizzanClient(self.program.api_url, self.seller) as seller,
+            BizzanClient(self.program.api_url, self.buyer) as buyer,
+        ):
+            await seller.place(MARKET, Side.sell, PRICE, QUANTITY)
+            ack = await buyer.place(MARKET, Side.buy, PRICE, QUANTITY, time_in_force=TimeInForce.ioc)
+            await buyer.login()
+            for _ in range(WAIT_POLLS):
+                if fills := await buyer.fills(order_id=ack.order_id):
+                    return fills[0]
+                await asyncio.sleep(POLL_SECONDS)
+        raise AssertionError("the trade was not mirrored")
+
+    async def wait_final(self) -> None:
+        """Wait until all trades so far are final."""
+        async with BizzanClient(self.program.api_url, self.buyer) as buyer:
+            await buyer.login()
+            for _ in range(WAIT_POLLS):
+                if all(fill.status == "final" for fill in await buyer.fills()):
+                    return
+                await asyncio.sleep(POLL_SECONDS)
+        raise AssertionError("the trades did not become final")
+
+    async def execute(self, statement: str) -> None:
+        """Change the database behind everybody's back."""
+        engine = create_engine(self.sources.database_url, pool_size=1)
+        try:
+            async with engine.begin() as conn:
+                await conn.execute(text(statement))
+        finally:
+            await engine.dispose()
+
+    def hold_keeper(self, held: bool) -> None:
+        """Stop the honest keeper where it is, or let it go on."""
+        pid = self.program.pid("keeper")
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP if held else signal.SIGCONT)
+
+    async def settle_without(self, left_out: int) -> str:
+        """Cut a batch of all open trades and settle it as the operator, but leave one trade out.
+
+        Returns the transaction's hash.
+        """
+        engine = create_engine(self.sources.database_url, pool_size=1)
+        try:
+            async with engine.begin() as conn:
+                rows = (await conn.execute(select(trade).where(trade.c.batch.is_(None)))).mappings().all()
+                last = (await conn.execute(select(batch).order_by(batch.c.batch.desc()).limit(1))).mappings().one()
+                number, to_seq = last["batch"] + 1, max(row["seq"] for row in rows)
+                await engine_inbox.post(conn, "cut_batch", {"batch": number, "to_seq": to_seq}, f"cut:{number}")
+                placed = {row["order_id"]: row for row in (await conn.execute(select(orders))).mappings()}
+            for _ in range(WAIT_POLLS):
+                async with engine.connect() as conn:
+                    cut = (await conn.execute(select(batch).where(batch.c.batch == number))).mappings().first()
+                if cut is not None:
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+        finally:
+            await engine.dispose()
+        assert cut is not None, "the batch was not cut"
+        fills = [fill for row in rows if row["trade_id"] != left_out for fill in _fills(row, placed)]
+        call = SettleCall(number, bytes(cut["prev_head"]), bytes(cut["new_head"]), tuple(aggregate(fills)))
+        operator = Wallet.from_hex(LOCAL_KEYS["operator"])
+        async with CustodyClient(self.program.rpc_url, self.sources.deployment.custody, operator) as custody:
+            return (await custody.transact(custody.custody, call.data())).tx_hash
+
+
+def _fills(row: RowMapping, placed: dict[int, RowMapping]) -> Sequence[Fill]:
+    """Both sides of a trade."""
+    sides = ((row["maker_order_id"], row["maker_fee"]), (row["taker_order_id"], row["taker_fee"]))
+    return [
+        Fill(
+            order_id,
+            Order.unpack(bytes(placed[order_id]["packed"])),
+            placed[order_id]["scheme"],
+            bytes(placed[order_id]["signature"]),
+            row["quantity"],
+            row["quote"],
+            fee,
+        )
+        for order_id, fee in sides
+    ]
