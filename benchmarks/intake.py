@@ -44,6 +44,7 @@ DEPOSITS = {"USDC": 2_000_000, "BTC": 100}
 """Whole coins per wallet."""
 SPREAD_TICKS = 200
 LOTS = 20
+SERVICES = ("engine", "projector", "indexer", "api", "keeper")
 CREDIT_SECONDS = 120
 
 
@@ -96,8 +97,11 @@ async def measure(settings: Settings, quiet: bool) -> dict[str, float]:
         frames = sign(client, wallets, ORDERS + PACED_ORDERS)
         say(quiet, f"signed {len(frames)} orders in {time.perf_counter() - started:.1f} s")
     connections = [await connect(url) for _ in range(CONNECTIONS)]
+    before = cpu_seconds(settings.state_dir)
     rate = await measure_rate(connections, frames[:ORDERS])
-    say(quiet, f"{rate:.0f} orders/s; waiting for the rest of the exchange to catch up")
+    spent = {name: seconds - before.get(name, 0) for name, seconds in cpu_seconds(settings.state_dir).items()}
+    costs = ", ".join(f"{name} {seconds / ORDERS * 1e6:.0f}" for name, seconds in sorted(spent.items()))
+    say(quiet, f"{rate:.0f} orders/s; CPU microseconds per order: {costs}; waiting until the rest has caught up")
     await asyncio.sleep(5)
     latencies = await measure_latency(connections, frames[ORDERS:])
     refused = sum(connection.refused for connection in connections)
@@ -109,6 +113,22 @@ async def measure(settings: Settings, quiet: bool) -> dict[str, float]:
             f"{refused} orders were refused, so the figures mean nothing: {connections[0].last_refusal.decode()}"
         )
     return {"signed_single": round(rate), "p99_ms_at_500": round(latencies[int(len(latencies) * 0.99)], 1)}
+
+
+def cpu_seconds(state_dir: Path) -> dict[str, float]:
+    """CPU time so far of this client and of each service, where /proc tells: it shows what limits the rate."""
+    found = {"client": time.process_time()}
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if str(state_dir).encode() not in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
+                continue
+            name = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")[-1].decode()
+            fields = (process / "stat").read_text().rpartition(")")[2].split()
+        except OSError:  # it ended, or is somebody else's
+            continue
+        service = name if name in SERVICES else "chain node and database"
+        found[service] = found.get(service, 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return found
 
 
 def say(quiet: bool, text: str) -> None:

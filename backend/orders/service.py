@@ -4,6 +4,7 @@ The worker checks what needs no state: shape, domain, digest, key recovery, the 
 the engine decides, journals and acknowledges; its refusals pass through unchanged.
 """
 
+from functools import lru_cache
 from time import perf_counter
 
 from backend.context import Api
@@ -19,6 +20,7 @@ from exchange.engine import commands
 
 _SIDES = {side.name: int(side) for side in Side}
 _MAX_FEE_BPS = (1 << 16) - 1
+_unpack_terms = lru_cache(maxsize=4_096)(Terms.unpack)
 
 
 def order_of(body: schemas.OrderFields) -> Order:
@@ -43,7 +45,7 @@ def order_of(body: schemas.OrderFields) -> Order:
         integer(body.terms, "terms", 128),
     )
     try:
-        Terms.unpack(order.terms)
+        _unpack_terms(order.terms)
     except ValueError as error:
         raise Refusal(ErrorCode.unsupported_terms, str(error), "terms") from None
     return order

@@ -17,7 +17,6 @@ async def exchange_view(api: Api) -> schemas.ExchangeView:
     there = api.deployment
     async with api.reading() as connection:
         position = await positions.read(connection, there.chain_id)
-    symbols = {asset.asset_id: asset.symbol for asset in there.assets}
     limits = api.settings.limits
     return schemas.ExchangeView(
         name=there.domain_name,
@@ -27,40 +26,44 @@ async def exchange_view(api: Api) -> schemas.ExchangeView:
         fee_account=there.fee_account,
         operator=there.operator,
         co_signer=there.co_signer,
-        domain=schemas.DomainView(
-            name=api.domain.name,
-            version=VERSION,
-            chainId=api.domain.chain_id,
-            verifyingContract=checksum(api.domain.contract),
-        ),
-        types={
-            name: [schemas.TypeMember(name=field, type=kind) for field, kind in fields]
-            for name, fields in TYPES.items()
-        },
+        domain=_domain(api),
+        types={name: [schemas.TypeMember(name=field, type=kind) for field, kind in TYPES[name]] for name in TYPES},
         assets=[schemas.AssetView(**asdict(asset)) for asset in there.assets],
-        tokens=[
-            schemas.TokenView(
-                token_id=token.token_id,
-                asset_id=token.asset_id,
-                symbol=symbols[token.asset_id],
-                address=token.address,
-                decimals=token.decimals,
-                unit=str(token.unit),
-            )
-            for token in there.tokens
-        ],
+        tokens=_tokens(api),
         markets=[schemas.MarketInfo(**msgspec.structs.asdict(market_view(api, m))) for m in there.markets],
         windows=schemas.WindowsView(**asdict(there.windows)),
         credit_confirmations=api.chain.credit_confirmations,
         final_confirmations=api.chain.final_confirmations,
-        limits=schemas.LimitsView(
-            **{name: getattr(limits, name) for name in schemas.LimitsView.model_fields},
-        ),
+        limits=schemas.LimitsView(**{name: getattr(limits, name) for name in schemas.LimitsView.model_fields}),
         server_time=now_ms(),
         indexed_block=position.indexed_block,
         finalized_block=position.finalized_block,
         journal_seq=position.journal_seq,
     )
+
+
+def _domain(api: Api) -> schemas.DomainView:
+    return schemas.DomainView(
+        name=api.domain.name,
+        version=VERSION,
+        chainId=api.domain.chain_id,
+        verifyingContract=checksum(api.domain.contract),
+    )
+
+
+def _tokens(api: Api) -> list[schemas.TokenView]:
+    symbols = {asset.asset_id: asset.symbol for asset in api.deployment.assets}
+    return [
+        schemas.TokenView(
+            token_id=token.token_id,
+            asset_id=token.asset_id,
+            symbol=symbols[token.asset_id],
+            address=token.address,
+            decimals=token.decimals,
+            unit=str(token.unit),
+        )
+        for token in api.deployment.tokens
+    ]
 
 
 async def status_view(api: Api) -> schemas.StatusView:

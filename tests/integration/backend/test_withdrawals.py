@@ -1,0 +1,233 @@
+"""Withdrawals by signature, and delegated keys: who may take money out, and who may only trade."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import insert
+
+from bizzan.client.wallet import Wallet
+from exchange.database.engine import create_engine
+from exchange.database.tables import delegate, deposit
+from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.eip712 import Scheme
+from tests.utils.api_stack import (
+    BTC_USDC,
+    DEPLOYMENT,
+    DOMAIN,
+    ETH,
+    ETH_USDC,
+    FUNDS,
+    USDC,
+    ApiStack,
+    an_order,
+    cancel_body,
+    mirrored,
+    new_wallet,
+    order_body,
+)
+from tests.utils.refusals import check_refused
+from tests.utils.sign_in import sign_in
+
+HOUR = 3_600
+
+
+@pytest.fixture
+async def owner(stack: ApiStack) -> Wallet:
+    """A wallet with money."""
+    return await stack.trader()
+
+
+def withdrawal_body(signer: Wallet, asset: int = USDC, amount: int = 1_000_000, **changes: Any) -> dict[str, Any]:
+    """A withdrawal to a stranger, signed over `changes` as well; amounts in token units."""
+    message: dict[str, Any] = {
+        "account": signer.address,
+        "token": address_bytes(DEPLOYMENT.token_of_asset(asset).address),
+        "amount": amount,
+        "recipient": b"\x77" * 20,
+        "max_fee": 0,
+        "nonce": 1,
+        "deadline": int(time.time()) + HOUR,
+    } | changes
+    signature = signer.sign(DOMAIN, "Withdrawal", message)
+    return {
+        "chain_id": DOMAIN.chain_id,
+        "contract": DEPLOYMENT.custody,
+        **{key: checksum(message[key]) for key in ("account", "token", "recipient")},
+        **{key: str(message[key]) for key in ("amount", "max_fee", "nonce")},
+        "deadline": message["deadline"],
+        "signature": "0x" + signature.hex(),
+    }
+
+
+async def test_a_signed_withdrawal_is_held(api: httpx.AsyncClient, owner: Wallet) -> None:
+    answer = await api.post("/v1/withdrawals", json=withdrawal_body(owner, ETH, 5 * 10**18))
+    assert answer.status_code == 200, answer.text
+    ack = answer.json()
+    assert (ack["asset_id"], ack["amount"]) == (ETH, str(5 * 10**8))
+    await mirrored(api, ack["seq"])
+    headers = await sign_in(api, owner)
+    (shown,) = (await api.get("/v1/withdrawals", headers=headers)).json()["withdrawals"]
+    assert (shown["status"], shown["kind"], shown["withdrawal_hash"]) == ("held", "withdrawal", ack["withdrawal_hash"])
+    assert shown["message"]["amount"] == str(5 * 10**18)
+    balances = {row["asset_id"]: row for row in (await api.get("/v1/account", headers=headers)).json()["balances"]}
+    assert balances[ETH]["reserved"] == str(5 * 10**8)
+    assert balances[ETH]["withdrawable"] == str(FUNDS - 5 * 10**8)
+
+
+async def test_a_transfer_to_funding_is_held(api: httpx.AsyncClient, owner: Wallet) -> None:
+    body = withdrawal_body(owner)
+    del body["recipient"]
+    message = {
+        "account": owner.address,
+        "token": address_bytes(body["token"]),
+        "amount": 1_000_000,
+        "max_fee": 0,
+        "nonce": 1,
+        "deadline": body["deadline"],
+    }
+    body["signature"] = "0x" + owner.sign(DOMAIN, "FundingTransfer", message).hex()
+    ack = (await api.post("/v1/funding-transfers", json=body)).json()
+    await mirrored(api, ack["seq"])
+    (shown,) = (await api.get("/v1/withdrawals", headers=await sign_in(api, owner))).json()["withdrawals"]
+    assert shown["kind"] == "funding_transfer"
+
+
+async def test_refuses_a_withdrawal_signed_by_another_key(api: httpx.AsyncClient, owner: Wallet) -> None:
+    body = withdrawal_body(new_wallet(), account=owner.address)
+    check_refused(await api.post("/v1/withdrawals", json=body), 400, "wrong_signature", "signature")
+
+
+async def test_refuses_a_changed_recipient(api: httpx.AsyncClient, owner: Wallet) -> None:
+    body = withdrawal_body(owner) | {"recipient": checksum(b"\x66" * 20)}
+    check_refused(await api.post("/v1/withdrawals", json=body), 400, "wrong_signature", "signature")
+
+
+async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: Wallet) -> None:
+    body = withdrawal_body(owner)
+    assert (await api.post("/v1/withdrawals", json=body)).status_code == 200
+    answer = await api.post("/v1/withdrawals", json=body)
+    assert answer.status_code == 409
+    assert answer.json()["code"] in ("duplicate_withdrawal", "nonce_used")
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code", "field"),
+    [
+        ({"amount": FUNDS + 1}, 409, "insufficient_balance", "amount"),
+        ({"amount": 0}, 400, "amount_out_of_range", "amount"),
+        ({"amount": 1 << 64}, 400, "amount_out_of_range", "amount"),
+        ({"max_fee": 1_000_000}, 400, "fee_cap_out_of_range", "max_fee"),
+        ({"deadline": 1}, 400, "withdrawal_deadline", "deadline"),
+        ({"deadline": 1 << 39}, 400, "withdrawal_deadline", "deadline"),
+        ({"token": b"\x99" * 20}, 404, "unknown_asset", "token"),
+    ],
+)
+async def test_refuses_by_field(
+    api: httpx.AsyncClient, owner: Wallet, changes: dict[str, Any], status: int, code: str, field: str
+) -> None:
+    answer = await api.post("/v1/withdrawals", json=withdrawal_body(owner, **changes))
+    check_refused(answer, status, code, field)
+
+
+async def test_refuses_a_part_of_a_ledger_unit(api: httpx.AsyncClient, owner: Wallet) -> None:
+    error = check_refused(
+        await api.post("/v1/withdrawals", json=withdrawal_body(owner, ETH, 10**18 + 1)),
+        400,
+        "amount_out_of_range",
+        "amount",
+    )
+    assert error["params"] == {"unit": str(10**10)}
+
+
+async def test_refuses_another_chain_contract_and_field(api: httpx.AsyncClient, owner: Wallet) -> None:
+    body = withdrawal_body(owner)
+    check_refused(await api.post("/v1/withdrawals", json=body | {"chain_id": 1}), 400, "wrong_chain", "chain_id")
+    other = body | {"contract": "0x" + "dd" * 20}
+    check_refused(await api.post("/v1/withdrawals", json=other), 400, "wrong_contract", "contract")
+    check_refused(await api.post("/v1/withdrawals", json=body | {"memo": "x"}), 422, "unknown_field", "memo")
+
+
+async def _add_delegate(stack: ApiStack, owner: Wallet, key: Wallet, expiry: int, number: int) -> None:
+    """A row as the indexer writes it for a `DelegateAdded` event; the key may trade BTC-USDC only."""
+    engine = create_engine(stack.database_url)
+    row = {
+        "chain_id": DOMAIN.chain_id,
+        "block_hash": number.to_bytes(32),
+        "log_index": 0,
+        "block_number": number,
+        "tx_hash": number.to_bytes(32),
+        "kind": "added",
+        "account": owner.address,
+        "delegate": key.address,
+        "markets": 1 << BTC_USDC,
+        "expiry": expiry,
+        "effective_at": 0,
+        "nonce": 1,
+    }
+    async with engine.begin() as connection:
+        await connection.execute(insert(delegate).values(row))
+    await engine.dispose()
+
+
+async def test_a_delegated_key_trades_its_market_and_takes_nothing_out(
+    api: httpx.AsyncClient, stack: ApiStack, owner: Wallet
+) -> None:
+    key, now = new_wallet(), int(time.time())
+    await _add_delegate(stack, owner, key, now + HOUR, 1)
+    order = an_order(owner, price=500_000, expiry=now + 600)
+    body = order_body(key.sign_order(DOMAIN, order))
+    assert body["scheme"] == Scheme.delegate.name
+    assert (await api.post("/v1/orders", json=body)).status_code == 200
+    cancelled = await api.post("/v1/orders/cancel", json=cancel_body(key, order.nonce, owner.address))
+    assert cancelled.status_code == 200
+    elsewhere = order_body(key.sign_order(DOMAIN, an_order(owner, price=300_000, market=ETH_USDC, expiry=now + 600)))
+    check_refused(await api.post("/v1/orders", json=elsewhere), 400, "delegate_out_of_scope", "market")
+    later = order_body(key.sign_order(DOMAIN, an_order(owner, expiry=now + 2 * HOUR)))
+    check_refused(await api.post("/v1/orders", json=later), 400, "delegate_expired", "expiry")
+    theft = withdrawal_body(key, account=owner.address)
+    check_refused(await api.post("/v1/withdrawals", json=theft), 400, "wrong_signature", "signature")
+
+
+async def test_an_expired_delegated_key_is_refused(api: httpx.AsyncClient, stack: ApiStack, owner: Wallet) -> None:
+    key, now = new_wallet(), int(time.time())
+    await _add_delegate(stack, owner, key, now - 10, 2)
+    body = order_body(key.sign_order(DOMAIN, an_order(owner, expiry=now + 600)))
+    check_refused(await api.post("/v1/orders", json=body), 400, "delegate_expired", "signature")
+
+
+async def test_deposits_show_how_far_they_are(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    wallet = new_wallet()
+    engine = create_engine(stack.database_url)
+    common: dict[str, Any] = {
+        "chain_id": DOMAIN.chain_id,
+        "tx_hash": b"\x05" * 32,
+        "kind": "deposit",
+        "account": wallet.address,
+    }
+    rows: list[dict[str, Any]] = [
+        {"log_index": 0, "to_funding": False, "credit_inbox_id": 1},
+        {"log_index": 1, "to_funding": False, "credit_inbox_id": None},
+        {"log_index": 2, "to_funding": True, "credit_inbox_id": None},
+    ]
+    more: dict[str, Any] = {
+        "block_hash": b"\x05" * 32,
+        "block_number": 5,
+        "token_id": USDC,
+        "sender": wallet.address,
+        "amount": 7,
+    }
+    async with engine.begin() as connection:
+        await connection.execute(insert(deposit), [common | more | row for row in rows])
+    await engine.dispose()
+    headers = await sign_in(api, wallet)
+    first = (await api.get("/v1/deposits", params={"limit": 2}, headers=headers)).json()
+    assert [row["status"] for row in first["deposits"]] == ["in_funding", "confirming"]
+    second = (await api.get("/v1/deposits", params={"before": first["next_before"]}, headers=headers)).json()
+    assert [row["status"] for row in second["deposits"]] == ["credited"]
+    balances = (await api.get("/v1/account", headers=headers)).json()["balances"]
+    assert {row["asset_id"]: row["uncredited"] for row in balances}[USDC] == "7"
+    check_refused(await api.get("/v1/deposits", params={"before": "x"}, headers=headers), 422, "malformed", "before")
