@@ -2,18 +2,23 @@
 
 import asyncio
 import os
+import random
 import sys
 from asyncio.subprocess import PIPE, Process
 from pathlib import Path
 
 import aiohttp
 import pytest
+from sqlalchemy import func, select
 
 from bizzan.supervisor.ports import free_port
+from exchange.database.tables import batch
 from exchange.sequencer.seed import SeedError
 from exchange.settings import LOCAL_KEYS, SettingsError, load_settings
 from keeper.main import Keys, open_keeper
 from tests.integration.keeper.world import World, until
+
+PRICE = 6_000_000
 
 
 async def start_process(world: World, port: int) -> Process:
@@ -60,3 +65,38 @@ def test_one_key_for_two_duties_is_refused() -> None:
     settings = load_settings(keys={"keeper": LOCAL_KEYS["operator"]})
     with pytest.raises(SettingsError, match="BIZZAN_KEYS__KEEPER must not be the key of BIZZAN_KEYS__OPERATOR"):
         Keys.load(settings)
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_killed_keepers_settle_each_trade_once(world: World, seed: int) -> None:
+    """Two processes; at random moments one is killed and started again, while trades keep coming."""
+    chance = random.Random(seed)
+    seller, buyer = await world.add_trader(), await world.add_trader()
+    world.start_blocks()
+    scribe = asyncio.create_task(world.keep_answering())
+    processes = [await start_process(world, free_port()) for _ in range(2)]
+    lots = 0
+    for _ in range(12):
+        for _ in range(chance.randint(1, 5)):
+            await world.match(seller, buyer, PRICE, 1)
+            lots += 1
+        await asyncio.sleep(chance.uniform(0, 4))
+        victim = processes.pop(chance.randrange(2))
+        victim.kill()
+        await victim.communicate()
+        processes.append(await start_process(world, free_port()))
+
+    async def sold() -> bool:
+        return await world.balance(buyer, 2) >= 1_000_000_000 + lots * 10_000
+
+    await until(sold, "settlement", seconds=120)
+    for process in processes:
+        process.kill()
+        await process.communicate()
+    scribe.cancel()
+    await asyncio.gather(scribe, return_exceptions=True)
+    assert await world.balance(buyer, 2) == 1_000_000_000 + lots * 10_000
+    async with world.engine.connect() as conn:
+        cut = await conn.scalar(select(func.max(batch.c.batch)))
+    assert await world.batch_seq() == cut
