@@ -229,17 +229,22 @@ class Submitter:
             self.status.closed = None
             await self._fill_gap(view, held)
             return
-        self.status.closed = await self._guard.closed(view.head)
-        if self.status.closed is None and not self._policy.affordable(view.head.base_fee):
-            self.status.closed = f"base fee {view.head.base_fee} is above the cap {self._policy.max_fee} wei per gas"
+        before, self.status.closed = self.status.closed, await self._closed(view.head)
         if self.status.closed is not None:
-            log.warning("submission_closed", reason=self.status.closed, queued=len(queued))
+            if before is None:
+                log.warning("submission_closed", reason=self.status.closed, queued=len(queued))
             return
         fees = self._policy.market(view.head.base_fee)
         for job in queued:
             nonce = lowest_free(view.mined_nonce, held)
             await self._attempt(job, nonce, Kind.call, fees)
             held.add(nonce)
+
+    async def _closed(self, head: Head) -> str | None:
+        """Why nothing new may be sent."""
+        if not self._policy.affordable(head.base_fee):
+            return f"base fee {head.base_fee} is above the cap {self._policy.max_fee} wei per gas"
+        return await self._guard.closed(head)
 
     async def _fill_gap(self, view: _View, held: set[int]) -> None:
         """A free nonce below a held one blocks it: fill it with a transfer to self if it stays free.

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Row, and_, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -102,7 +102,8 @@ class JobStore:
             "fencing_token": self._token,
         }
         async with self._write() as conn:
-            await conn.execute(insert(attempts).values(row))
+            # after a reorg beyond finality the same call may be signed on the same nonce again: the same transaction
+            await conn.execute(upsert(attempts).values(row).on_conflict_do_update(index_elements=["tx_hash"], set_=row))
             await self._change(conn, job, state=JobState.sent, nonce=attempt.nonce, attempts=jobs.c.attempts + 1)
 
     async def set_mined(self, job: Job, inclusion: Inclusion) -> None:
