@@ -49,6 +49,7 @@ def kill(program: Program, service: str) -> None:
 def check(program: Program, placer: Placer) -> None:
     """Everything agrees, and every acknowledged order is known."""
     program.succeed("audit")
+    placer.stop()
     assert placer.acks
     assert asyncio.run(placer.missing()) == []
     assert not [error for error in placer.refusals if error.status < 500 and error.code != "settlement_backlog"]
