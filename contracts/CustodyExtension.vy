@@ -60,8 +60,8 @@ initializes: exits[
 initializes: settlement[
     access := access,
     delegates := delegates,
+    eip712 := eip712,
     ledger := ledger,
-    order := order,
     pausing := pausing,
     registry := registry,
     replay := replay,

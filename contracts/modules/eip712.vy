@@ -55,7 +55,16 @@ def _separator() -> bytes32:
 @internal
 @view
 def _digest(struct_hash: bytes32) -> bytes32:
-    return keccak256(concat(b"\x19\x01", self._separator(), struct_hash))
+    return self._digest_under(self._separator(), struct_hash)
+
+
+@internal
+@pure
+def _digest_under(separator: bytes32, struct_hash: bytes32) -> bytes32:
+    """
+    @dev For many digests under one separator.
+    """
+    return keccak256(concat(b"\x19\x01", separator, struct_hash))
 
 
 @internal

@@ -30,13 +30,14 @@ def order_hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
     """
     @notice The EIP-712 digest of a packed order: its identity everywhere.
     """
-    return self._hash(head, body, terms & U128)
+    return self._hash(head, body, terms & U128, eip712._separator())
 
 
 @internal
 @view
-def _hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
-    return eip712._digest(
+def _hash(head: uint256, body: uint256, terms: uint256, separator: bytes32) -> bytes32:
+    return eip712._digest_under(
+        separator,
         keccak256(
             abi_encode(
                 ORDER_TYPE_HASH,

@@ -25,8 +25,8 @@ from . import timing
 
 uses: access
 uses: delegates
+uses: eip712
 uses: ledger
-uses: order
 uses: pausing
 uses: registry
 uses: replay
@@ -104,6 +104,7 @@ def settle(
     market_id: uint256 = 0
     market: uint256 = 0
     totals: Totals = empty(Totals)
+    separator: bytes32 = eip712._separator()
     for execution: ICustody.Execution in executions:
         its_market: uint256 = (execution.head >> 64) & U32
         # the second half keeps market 0, which is never listed, from passing for the one that is open
@@ -113,7 +114,7 @@ def settle(
             market_id = its_market
             market = registry._live_market(market_id)
             totals = empty(Totals)
-        self._execute(execution, market_id, market)
+        self._execute(execution, market_id, market, separator)
         traded: uint256 = ((execution.fill & (U64 << 64)) << 64) | (execution.fill & U64)
         if execution.head & U8 == SELL:
             totals.sold = unsafe_add(totals.sold, traded)
@@ -136,7 +137,7 @@ def _close_market(market_id: uint256, market: uint256, totals: Totals):
 
 
 @internal
-def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256):
+def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256, separator: bytes32):
     """
     @dev Check one order against what happened to it, and move its balances.
     """
@@ -144,8 +145,10 @@ def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256)
     quote: uint256 = execution.fill & U64
     fee: uint256 = execution.tail & U64
     self._check_limits(execution.head, execution.body, lots, quote, fee)
-    digest: bytes32 = order._hash(execution.head, execution.body, execution.fill >> 128)
-    self._check_signature(execution, market_id, digest)
+    digest: bytes32 = order._hash(execution.head, execution.body, execution.fill >> 128, separator)
+    self._check_signature(
+        execution.head, execution.tail, market_id, eip712._signer_of_compact(digest, execution.r, execution.vs)
+    )
     self._use(execution.head, execution.body, lots, quote)
     # both factors are below 2**64
     base: uint256 = unsafe_mul(lots, (market >> 64) & U64)
@@ -165,10 +168,10 @@ def _execute(execution: ICustody.Execution, market_id: uint256, market: uint256)
 @view
 def _check_limits(head: uint256, body: uint256, lots: uint256, quote: uint256, fee: uint256):
     """
-    @dev Price, fee cap and expiry, in exact multiplications; every factor is below 2**64.
+    @dev Price, fee cap and expiry, in exact multiplications; every factor is below 2**64, so none can wrap.
     """
     side: uint256 = head & U8
-    assert lots != 0 and quote != 0, "order: nothing filled"
+    assert unsafe_mul(lots, quote) != 0, "order: nothing filled"
     worst: uint256 = unsafe_mul(body >> 192, lots)
     if side == SELL:
         assert quote >= worst, "order: price too low"
@@ -179,22 +182,25 @@ def _check_limits(head: uint256, body: uint256, lots: uint256, quote: uint256, f
     assert max_fee_bps <= BPS, "order: fee cap out of range"
     assert unsafe_mul(fee, BPS) <= unsafe_mul(quote, max_fee_bps), "order: fee over the cap"
     expiry: uint256 = (head >> 24) & U40
-    assert block.timestamp <= expiry + timing.GRACE, "order: expired"
-    assert expiry <= block.timestamp + MAX_ORDER_TIME, "order: expiry too far"
+    # times have 40 bits, so no sum can wrap
+    assert block.timestamp <= unsafe_add(expiry, timing.GRACE), "order: expired"
+    assert expiry <= unsafe_add(block.timestamp, MAX_ORDER_TIME), "order: expiry too far"
 
 
 @internal
 @view
-def _check_signature(execution: ICustody.Execution, market_id: uint256, digest: bytes32):
-    account: address = convert(execution.head >> 96, address)
-    signer: address = eip712._signer_of_compact(digest, execution.r, execution.vs)
-    scheme: uint256 = execution.tail >> 64
+def _check_signature(head: uint256, tail: uint256, market_id: uint256, signer: address):
+    """
+    @dev The signer is the account, or a delegate of it where the submitter says so.
+    """
+    scheme: uint256 = tail >> 64
     if scheme == BY_ACCOUNT:
-        assert signer == account, "order: wrong signer"
+        assert convert(signer, uint256) == head >> 96, "order: wrong signer"
     else:
         assert scheme == BY_DELEGATE, "order: unknown scheme"
-        expiry: uint256 = (execution.head >> 24) & U40
-        assert expiry <= block.timestamp + MAX_DELEGATED_TIME, "order: expiry too far"
+        account: address = convert(head >> 96, address)
+        expiry: uint256 = (head >> 24) & U40
+        assert expiry <= unsafe_add(block.timestamp, MAX_DELEGATED_TIME), "order: expiry too far"
         delegates._check_order(account, signer, market_id, expiry)
 
 

@@ -22,8 +22,9 @@ uses: registry
 ETH: constant(address) = empty(address)
 # What a receiver of ETH may spend: enough for a wallet of any kind.
 ETH_GAS: constant(uint256) = 100_000
-# With less than this left, the receiver would get less than its part (63 of 64 parts are passed on).
-ETH_GAS_NEEDED: constant(uint256) = 120_000
+# With less than this left, the receiver might get less: a payment to a new account costs up to 36,700 itself, and only
+# 63 of 64 parts of the rest are passed on.
+ETH_GAS_NEEDED: constant(uint256) = 150_000
 
 # ledger units
 _refused: HashMap[address, uint256]

@@ -26,9 +26,11 @@ KEYS = (*TRADERS, "delegate_a", "delegate_b")
 TOKENS = st.integers(0, 3)
 TRADER = st.sampled_from(TRADERS)
 KEY = st.sampled_from(KEYS)
-AMOUNT = st.one_of(st.just(0), st.integers(1, 2_000_000), st.just(10**9))
-NONCE = st.one_of(st.integers(0, 9), st.integers(0, 9).map(single))
-CALLER = st.sampled_from(("owner", "operator", "standby_operator", "co_signer", "guardian", "trader_a"))
+AMOUNT = st.sampled_from((0, 1, 7, 1_000, 1_000, 20_000, 20_000, 500_000, 10**9))
+NONCE = st.one_of(st.integers(0, 40), st.integers(0, 40).map(single))
+MOSTLY = st.sampled_from((True, True, True, True, True, False))
+# who holds the role that the call needs, or somebody else
+CALLER = st.sampled_from(("", "", "", "", "", "operator", "trader_a"))
 ROLE = st.sampled_from(("operator", "standby_operator", "guardian"))
 HOLDER = st.sampled_from(("operator", "standby_operator", "guardian", "next_a", "next_b"))
 PRICE = 600
@@ -58,6 +60,7 @@ class CustodyMachine(RuleBasedStateMachine):
         for name in TRADERS:
             for token in range(4):
                 self.deposit(name, token, 10**9, False)
+                self.deposit(name, token, 10**6, True)
 
     def teardown(self) -> None:
         self.anchor.__exit__(None, None, None)
@@ -78,6 +81,10 @@ class CustodyMachine(RuleBasedStateMachine):
     def address(self, name: str) -> str:
         """The address behind a name; no name is nobody."""
         return Signer(name).address if name else "0x" + "00" * 20
+
+    def resolve(self, caller: str, role: str) -> str:
+        """The caller, or who holds `role` when it is empty."""
+        return caller or self.twin.state.roles[role] or "nobody"
 
     def measure(self) -> list[tuple[int, int]]:
         """By token: the ledger's total, and what the contract holds beyond refused ETH, in token units."""
@@ -126,12 +133,12 @@ class CustodyMachine(RuleBasedStateMachine):
         token=TOKENS,
         amount=AMOUNT,
         recipient=st.none() | KEY,
-        fees=st.tuples(*[st.integers(0, 3)] * 2),
-        nonce=st.integers(0, 5),
-        seconds=st.integers(-1, 2),
+        fees=st.sampled_from(((0, 0), (3, 3), (3, 2), (3, 2), (2, 3))),
+        nonce=st.integers(0, 300),
+        seconds=st.sampled_from((-1, 0, 60, 60, 60)),
         signer=KEY,
-        approver=st.sampled_from(("co_signer", "co_signer", "operator")),
-        honest=st.booleans(),
+        approver=st.sampled_from(("", "", "", "", "operator")),
+        honest=MOSTLY,
     )
     def withdraw(
         self,
@@ -148,6 +155,7 @@ class CustodyMachine(RuleBasedStateMachine):
     ) -> None:
         author = name if honest else signer
         max_fee, fee = fees
+        approver = self.resolve(approver, "co_signer")
         deadline = self.world.now + seconds
         changes: dict[str, Any] = {"recipient": Signer(recipient).raw} if recipient else {"kind": "FundingTransfer"}
         arguments = self.world.withdrawal(
@@ -232,18 +240,34 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda: self.custody.claim_exit(self.address(name), address, sender=self.address(caller)),
         )
 
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, recipient=KEY)
+    def leave_by_request(self, name: str, token: int, amount: int, recipient: str) -> None:
+        self.request_withdraw(name, token, amount, recipient)
+        self.world.pass_time(self.world.windows.delay)
+        self.claim_withdraw(name, token)
+
+    @rule(name=TRADER, token=TOKENS, caller=TRADER, stay=st.booleans())
+    def leave_by_exit(self, name: str, token: int, caller: str, stay: bool) -> None:
+        self.request_exit(name)
+        self.world.pass_time(self.world.windows.delay)
+        self.claim_exit(name, token, caller)
+        if stay:
+            self.cancel_exit(name)
+
     # cancels and delegates
 
-    @rule(name=TRADER, nonce=NONCE, signer=KEY)
+    @rule(name=TRADER, nonce=NONCE, signer=st.just("") | KEY)
     def cancel(self, name: str, nonce: int, signer: str) -> None:
+        signer = signer or name
         signature = Signer(signer).sign(self.world.domain, "Cancel", account=Signer(name).raw, nonce=nonce)
         self.both(
             lambda: self.twin.cancel(name, nonce, signer),
             lambda: self.custody.cancel(self.address(name), nonce, signature, sender=self.address("anyone")),
         )
 
-    @rule(name=TRADER, step=st.integers(-1, 2) | st.just(2**44), signer=KEY)
+    @rule(name=TRADER, step=st.sampled_from((-1, 0, 1, 1, 2)) | st.just(2**44), signer=st.just("") | KEY)
     def cancel_all(self, name: str, step: int, signer: str) -> None:
+        signer = signer or name
         nonce = max(self.twin.state.accounts[name].lowest(self.world.now) + step, 0)
         signature = Signer(signer).sign(self.world.domain, "CancelAll", account=Signer(name).raw, min_nonce=nonce)
         self.both(
@@ -256,14 +280,14 @@ class CustodyMachine(RuleBasedStateMachine):
         delegate=KEY,
         markets=st.sampled_from((2, 4, 6, 6)),
         seconds=st.sampled_from((0, 100, 50_000)),
-        nonce=st.none() | st.integers(0, 20),
-        signer=KEY,
+        nonce=st.none() | st.integers(0, 40),
+        signer=st.just("") | KEY,
     )
     def add_delegate(
         self, name: str, delegate: str, markets: int, seconds: int, nonce: int | None, signer: str
     ) -> None:
         expiry = self.world.now + seconds
-        author = name if nonce is None else signer
+        author = name if nonce is None else signer or name
         signature = Signer(author).sign(
             self.world.domain,
             "Delegation",
@@ -285,9 +309,9 @@ class CustodyMachine(RuleBasedStateMachine):
 
         self.both(lambda: self.twin.add_delegate(name, delegate, markets, expiry, nonce, author), call)
 
-    @rule(name=TRADER, delegate=KEY, nonce=st.none() | st.integers(0, 20), signer=KEY)
+    @rule(name=TRADER, delegate=KEY, nonce=st.none() | st.integers(0, 40), signer=st.just("") | KEY)
     def revoke_delegate(self, name: str, delegate: str, nonce: int | None, signer: str) -> None:
-        author = name if nonce is None else signer
+        author = name if nonce is None else signer or name
         signature = Signer(author).sign(
             self.world.domain, "Revocation", account=Signer(name).raw, delegate=Signer(delegate).raw, nonce=nonce or 0
         )
@@ -305,7 +329,7 @@ class CustodyMachine(RuleBasedStateMachine):
 
     # settlement
 
-    @rule(data=st.data(), count=st.integers(0, 3), honest=st.sampled_from((True, True, True, False)))
+    @rule(data=st.data(), count=st.integers(0, 2), honest=MOSTLY)
     def settle(self, data: st.DataObject, count: int, honest: bool) -> None:
         rows = [row for _ in range(count) for row in self.draw_match(data)]
         if honest:
@@ -324,11 +348,11 @@ class CustodyMachine(RuleBasedStateMachine):
         """A buyer and a seller who meet, each by its own key or a delegate's, mostly within its limits."""
         buyer, seller = data.draw(TRADER), data.draw(TRADER)
         market, lots = data.draw(st.sampled_from((1, 2))), data.draw(st.integers(1, 40))
-        quote = lots * PRICE + data.draw(st.sampled_from((0, 0, 0, 0, -1, 1)))
+        quote = lots * PRICE + data.draw(st.sampled_from((*[0] * 10, -1, 1)))
         rows = []
         for name, side in ((buyer, Side.buy), (seller, Side.sell)):
-            signer = data.draw(st.sampled_from((name, name, name, "delegate_a")))
-            seconds = data.draw(st.sampled_from((0, 90, 90, 90, 31 * 86_400)))
+            signer = data.draw(st.sampled_from((*[name] * 8, "delegate_a")))
+            seconds = data.draw(st.sampled_from((0, *[90] * 10, 31 * 86_400)))
             fields = {"price": PRICE, "quantity": 60, "max_fee_bps": 10, "expiry": self.world.now + seconds}
             order = self.world.order(Signer(name), side, market=market, nonce=data.draw(NONCE), **fields)
             fee = data.draw(st.integers(0, 3))
@@ -346,9 +370,9 @@ class CustodyMachine(RuleBasedStateMachine):
     def time_passes(self, seconds: int) -> None:
         self.world.pass_time(seconds)
 
-    @rule(days=st.just(49 * 3_600), freeze=st.sampled_from((False, False, True)))
-    def the_operator_is_silent(self, days: int, freeze: bool) -> None:
-        self.world.pass_time(days)
+    @rule(hours=st.just(49), freeze=st.sampled_from((False, False, True)))
+    def the_operator_is_silent(self, hours: int, freeze: bool) -> None:
+        self.world.pass_time(hours * 3_600)
         if freeze:
             self.freeze()
 
@@ -358,10 +382,12 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(caller=CALLER)
     def heartbeat(self, caller: str) -> None:
+        caller = self.resolve(caller, "operator")
         self.both(lambda: self.twin.heartbeat(caller), lambda: self.custody.heartbeat(sender=self.address(caller)))
 
     @rule(caller=CALLER, duration=st.integers(0, 31))
     def pause(self, caller: str, duration: int) -> None:
+        caller = self.resolve(caller, "guardian")
         self.both(
             lambda: self.twin.pause(caller, duration),
             lambda: self.custody.pause(duration, sender=self.address(caller)),
@@ -369,10 +395,12 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(caller=CALLER)
     def unpause(self, caller: str) -> None:
+        caller = self.resolve(caller, "guardian")
         self.both(lambda: self.twin.unpause(caller), lambda: self.custody.unpause(sender=self.address(caller)))
 
     @rule(caller=CALLER)
     def remove_operator(self, caller: str) -> None:
+        caller = self.resolve(caller, "guardian")
         self.both(
             lambda: self.twin.remove_operator(caller),
             lambda: self.custody.remove_operator(sender=self.address(caller)),
@@ -385,28 +413,28 @@ class CustodyMachine(RuleBasedStateMachine):
 
     # owner
 
-    @rule(role=ROLE, holder=HOLDER, caller=CALLER, scheduled=st.booleans())
+    @rule(role=ROLE, holder=HOLDER, caller=CALLER, scheduled=MOSTLY)
     def set_role(self, role: str, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
             state.roles[role] = holder
 
         self.operate(caller, f"set_{role}", (self.address(holder),), effect, scheduled)
 
-    @rule(holder=st.sampled_from(("fee_account", "trader_a")), caller=CALLER, scheduled=st.booleans())
+    @rule(holder=st.sampled_from(("fee_account", "trader_a")), caller=CALLER, scheduled=MOSTLY)
     def set_fee_account(self, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
             state.roles["fee_account"] = holder
 
         self.operate(caller, "set_fee_account", (self.address(holder),), effect, scheduled)
 
-    @rule(holder=st.sampled_from(("co_signer", "next_c")), caller=CALLER, scheduled=st.booleans())
+    @rule(holder=st.sampled_from(("co_signer", "next_c")), caller=CALLER, scheduled=MOSTLY)
     def set_co_signer(self, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
             state.roles["co_signer"] = holder
 
         self.operate(caller, "set_co_signer", (self.address(holder),), effect, scheduled)
 
-    @rule(holder=st.sampled_from(("owner", "next_a")), caller=CALLER, scheduled=st.booleans())
+    @rule(holder=st.sampled_from(("owner", "next_a")), caller=CALLER, scheduled=MOSTLY)
     def propose_owner(self, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
             state.pending_owner = holder
@@ -419,7 +447,7 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda: self.twin.accept_owner(caller), lambda: self.custody.accept_owner(sender=self.address(caller))
         )
 
-    @rule(token=TOKENS, is_open=st.booleans(), caller=CALLER, scheduled=st.booleans())
+    @rule(token=TOKENS, is_open=st.booleans(), caller=CALLER, scheduled=MOSTLY)
     def set_token_status(self, token: int, is_open: bool, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
             state.deposits_open[token] = is_open
@@ -448,6 +476,7 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(caller=CALLER)
     def unschedule(self, caller: str) -> None:
+        caller = self.resolve(caller, "owner")
         operation = self.world.operation_hash("set_operator", self.address("next_a"))
         self.both(
             lambda: self.twin.schedule(caller, operation.hex(), None),
@@ -458,6 +487,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self, caller: str, function: str, arguments: tuple[Any, ...], effect: Callable[[State], None], scheduled: bool
     ) -> None:
         """An owner's call, after its announcement and the timelock or without."""
+        caller = self.resolve(caller, "owner")
         operation = self.world.operation_hash(function, *arguments)
         if scheduled:
             ready_at = self.world.now + self.world.windows.timelock

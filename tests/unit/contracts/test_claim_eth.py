@@ -47,7 +47,7 @@ def test_a_receiver_that_burns_gas_is_bounded(world: World, refuser: Signer) -> 
 def test_paying_eth_reverts_when_the_receiver_would_get_too_little_gas(world: World, refuser: Signer) -> None:
     boa.env.set_code(refuser.address, b"")
     with reverts("transfer: too little gas"):
-        world.custody.withdraw_funding(ETH, 400 * UNITS[ETHER], refuser.address, sender=refuser.address, gas=121_000)
+        world.custody.withdraw_funding(ETH, 400 * UNITS[ETHER], refuser.address, sender=refuser.address, gas=150_000)
 
 
 def test_claim_eth_reverts_when_there_is_nothing(world: World) -> None:
