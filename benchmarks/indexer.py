@@ -21,6 +21,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import uvloop
 from sqlalchemy import BigInteger, LargeBinary
 from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -33,6 +34,7 @@ from exchange.chain.abi import EVENTS
 from exchange.chain.rpc import Rpc
 from exchange.database import engine as database
 from indexer.effects import Effects
+from indexer.main import tune
 from indexer.mirror import Contract, Depths, Mirror
 
 EVENTS_TOTAL = 200_000
@@ -88,6 +90,7 @@ def emit(node: Anvil, events: int) -> Contract:
 
 def measure(node: Anvil, server: Postgres, contract: Contract, events: int, quiet: bool) -> dict[str, int]:
     """Time each way on a database of its own."""
+    tune()
     figures: dict[str, int] = {}
     ways: dict[str, Callable[[str], Coroutine[Any, Any, int]]] = {
         "raw": lambda url: read_raw(node, contract, events),
@@ -99,7 +102,8 @@ def measure(node: Anvil, server: Postgres, contract: Contract, events: int, quie
         url = server.create_database(f"bench_{name}")
         database.migrate(url)
         start = time.perf_counter()
-        read = asyncio.run(way(url))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            read = runner.run(way(url))
         seconds = time.perf_counter() - start
         if read < events:
             raise RuntimeError(f"{name} read {read} of {events} events")

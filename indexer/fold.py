@@ -79,9 +79,10 @@ def fold_logs(fold: Fold, logs: Iterable[Log], handlers: Mapping[str, Handler]) 
             fold.block_number = str(int(log.block_number, 16))
         if log.transaction_hash != tx_hash:
             tx_hash = log.transaction_hash
-            transaction = transaction_part(log.transaction_index[2:], tx_hash[2:], log.address[2:])
+            transaction = transaction_part(int(log.transaction_index, 16), tx_hash[2:], log.address[2:])
         topics = log.topics
-        add_raw(log_row(raw_prefix, log.log_index[2:], transaction, "".join(topics).replace("0x", ""), log.data[2:]))
+        words = "".join(topics).replace("0x", "")
+        add_raw(log_row(raw_prefix, int(log.log_index, 16), transaction, words, log.data[2:]))
         handler = find(topics[0]) if topics else None
         if handler is None:
             fold.unknown += 1

@@ -15,8 +15,9 @@ import asyncio
 import itertools
 import re
 from collections.abc import Sequence
+from functools import cache
 from types import TracebackType
-from typing import Any, Self, TypeVar, overload
+from typing import Any, Generic, Self, TypeVar, cast, get_args, overload
 
 import aiohttp
 import msgspec
@@ -82,14 +83,18 @@ class _Error(msgspec.Struct):
     data: object = None
 
 
-class _Answer(msgspec.Struct):
+class _Answer(msgspec.Struct, Generic[T]):
     id: int | None = None
-    result: msgspec.Raw = msgspec.Raw(b"null")
+    result: T | None = None
     error: _Error | None = None
 
 
-_single = msgspec.json.Decoder(_Answer)
-_many = msgspec.json.Decoder(list[_Answer])
+@cache
+def _decoder(returns: Any, many: bool) -> msgspec.json.Decoder[Any]:
+    """The decoder of one answer, or of a batch's, whose results are `returns`."""
+    return msgspec.json.Decoder(list[_Answer[returns]] if many else _Answer[returns])
+
+
 _encode = msgspec.json.Encoder().encode
 
 
@@ -152,7 +157,7 @@ class Rpc:
             ]
         )
         body = await self._send(request, all(READS.match(method) for method, _ in calls))
-        answers = {answer.id: answer for answer in _decode_answer(_many, body)}
+        answers = {answer.id: answer for answer in _decode(_decoder(cast(Any, returns), True), body, calls[0][0])}
         if answers.keys() != set(ids):
             raise InvalidAnswer(f"the node answered {len(answers)} of {len(ids)} calls of a batch")
         return [_result(answers[number], calls[place][0], returns) for place, number in enumerate(ids)]
@@ -256,23 +261,29 @@ def _call_object(to: bytes, data: bytes, sender: bytes | None, gas: int | None) 
 
 
 def _read(body: bytes, method: str, returns: Any) -> Any:
-    return _result(_decode_answer(_single, body), method, returns)
+    return _result(_decode(_decoder(returns, False), body, method), method, returns)
 
 
-def _decode_answer(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode(decoder: msgspec.json.Decoder[Any], body: bytes, method: str) -> Any:
     try:
         return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        raise InvalidAnswer(f"the node's answer to {method} has the wrong shape: {error}") from None
     except msgspec.DecodeError as error:
         raise InvalidAnswer(f"the node's answer is not JSON-RPC: {error}; it starts {body[:80]!r}") from None
 
 
-def _result(answer: _Answer, method: str, returns: Any) -> Any:
+def _result(answer: _Answer[Any], method: str, returns: Any) -> Any:
     if answer.error is not None:
         raise _refusal(answer.error, method)
-    try:
-        return msgspec.json.decode(answer.result, type=returns)
-    except msgspec.DecodeError as error:
-        raise InvalidAnswer(f"the node's answer to {method} has the wrong shape: {error}") from None
+    if answer.result is None and not _may_be_none(returns):
+        raise InvalidAnswer(f"the node's answer to {method} has no result")
+    return answer.result
+
+
+@cache
+def _may_be_none(returns: Any) -> bool:
+    return returns is Any or type(None) in get_args(returns)
 
 
 def _refusal(error: _Error, method: str) -> RpcRefused:

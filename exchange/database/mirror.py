@@ -7,6 +7,7 @@ so a row is put together from its pieces without reading any of them, and become
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import delete, select, text
@@ -74,18 +75,24 @@ async def copy_logs(conn: AsyncConnection, rows: Sequence[str]) -> None:
 
 
 def log_prefix(chain_id: int, block_hash: str) -> str:
-    """What all rows of a block's logs begin with. All arguments here and below are digits without 0x."""
-    return f"0008{8:08x}{chain_id:016x}{32:08x}{block_hash}{4:08x}"
+    """What all rows of a block's logs begin with. All texts here and below are digits without 0x."""
+    return f"0008{word(8)}{chain_id:016x}{word(32)}{block_hash}{word(4)}"
 
 
-def transaction_part(tx_index: str, tx_hash: str, address: str) -> str:
+def transaction_part(tx_index: int, tx_hash: str, address: str) -> str:
     """What rows of one contract's logs in one transaction share after the log index."""
-    return f"{4:08x}{tx_index:0>8}{32:08x}{tx_hash}{20:08x}{address}"
+    return f"{word(4)}{word(tx_index)}{word(32)}{tx_hash}{word(20)}{address}"
 
 
-def log_row(prefix: str, log_index: str, transaction: str, topics: str, data: str) -> str:
+def log_row(prefix: str, log_index: int, transaction: str, topics: str, data: str) -> str:
     """A row of `log` from its parts."""
-    return f"{prefix}{log_index:0>8}{transaction}{len(topics) >> 1:08x}{topics}{len(data) >> 1:08x}{data}"
+    return f"{prefix}{word(log_index)}{transaction}{word(len(topics) >> 1)}{topics}{word(len(data) >> 1)}{data}"
+
+
+@lru_cache(1 << 14)
+def word(number: int) -> str:
+    """Four bytes in hexadecimal; log indexes and lengths are few, and formatting is slow."""
+    return f"{number:08x}"
 
 
 async def _binary(rows: Sequence[str]) -> AsyncIterator[bytes]:
