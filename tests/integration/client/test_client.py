@@ -1,0 +1,152 @@
+"""The client against a whole exchange: stream, orders, delegates, and what happens when the API dies."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+
+import pytest
+
+from bizzan.client.api import BizzanClient
+from bizzan.client.book import BookReplica
+from bizzan.client.custody import CustodyClient
+from bizzan.client.errors import ApiError, TransactionFailed
+from bizzan.client.orders import OrderBuilder
+from bizzan.client.schemas import Ack
+from bizzan.client.stream import Message, Stream
+from bizzan.client.wallet import SignedOrder, Wallet
+from exchange.domain.order import Side
+from tests.integration.audit.world import MARKET, World
+from tests.utils.local_stack import open_folder
+from tests.utils.program import Program
+
+BOOK = f"book.{MARKET}"
+WAIT_SECONDS = 120
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """An exchange on which two wallets have money and nobody has traded."""
+    with open_folder() as folder:
+        program = Program(folder)
+        program.succeed("up", "--detach", "--no-demo", BIZZAN_CHAIN__CREDIT_CONFIRMATIONS="1")
+        world = World.of(program)
+        asyncio.run(world.open_accounts())
+        yield world
+        program.succeed("down")
+        program.succeed("reset", "--yes")
+
+
+@pytest.fixture
+async def seller(world: World) -> AsyncIterator[BizzanClient]:
+    """The seller's client, signed in, with an empty book when it is done."""
+    async with BizzanClient(world.program.api_url, world.seller) as client:
+        await client.login()
+        yield client
+        await client.cancel_all()
+
+
+def sell(client: BizzanClient, price: str) -> SignedOrder:
+    """A signed order to sell a little."""
+    builder: OrderBuilder = client.market(MARKET)
+    return client.sign(builder, Side.sell, builder.price(price), builder.quantity("0.001"))
+
+
+async def place_when_known(bot: BizzanClient) -> Ack:
+    """Place an order as soon as the exchange has seen on chain that the key may."""
+    for _ in range(2 * WAIT_SECONDS):
+        try:
+            return await bot.place(MARKET, Side.sell, "9000", "0.001", seconds=600)
+        except ApiError as error:
+            if error.code != "unknown_delegate":
+                raise
+        await asyncio.sleep(0.5)
+    raise AssertionError("the delegate was never known")
+
+
+async def read_until(stream: Stream, found: Callable[[Message], bool]) -> Message:
+    """The first message that is looked for."""
+    async with asyncio.timeout(WAIT_SECONDS):
+        async for message in stream:
+            if found(message):
+                return message
+    raise AssertionError("the stream ended")
+
+
+async def test_book_replica_equals_the_exchange_s_book(seller: BizzanClient) -> None:
+    book, price = BookReplica(), seller.market(MARKET).price("9000")
+    async with Stream(seller) as stream:
+        await stream.subscribe(BOOK)
+        await stream.place(sell(seller, "9000"))
+        await stream.place(sell(seller, "9100"))
+
+        def full(message: Message) -> bool:
+            book.apply(message)
+            return len(book.asks()) == 2
+
+        await read_until(stream, full)
+    assert book.asks()[0] == (price, 10)
+    assert book.asks() == (await seller.book(MARKET)).asks
+
+
+async def test_account_channel_tells_of_an_order(seller: BizzanClient) -> None:
+    async with Stream(seller) as stream:
+        await stream.subscribe("account")
+        ack = await stream.place(sell(seller, "9000"), "mine-1")
+
+        def accepted(message: Message) -> bool:
+            rows = message.content.get("events", [])
+            return any(row["event"] == "order_accepted" and row["order_hash"] == ack.order_hash for row in rows)
+
+        await read_until(stream, accepted)
+
+
+async def test_same_order_again_is_a_duplicate(seller: BizzanClient) -> None:
+    signed = sell(seller, "9000")
+    first, second = await seller.place_signed(signed), await seller.place_signed(signed)
+    assert (first.duplicate, second.duplicate) == (False, True)
+    assert first.order_id == second.order_id
+
+
+async def test_refusals_carry_code_and_field(seller: BizzanClient) -> None:
+    builder = seller.market(MARKET)
+    signed = seller.sign(builder, Side.sell, builder.price("9000") + 1, 10)
+    async with Stream(seller) as stream:
+        for place in (stream.place, seller.place_signed):
+            with pytest.raises(ApiError) as refused:
+                await place(signed)
+            assert (refused.value.code, refused.value.field) == ("price_off_tick", "price")
+
+
+async def test_stream_comes_back_with_a_snapshot_when_the_api_is_killed(world: World, seller: BizzanClient) -> None:
+    async with Stream(seller) as stream:
+        await stream.subscribe(BOOK, "account")
+        await read_until(stream, lambda message: message.kind == "snapshot" and message.channel == BOOK)
+        pid = world.program.pid("api")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+
+        await read_until(stream, lambda message: message.kind == "snapshot" and message.channel == BOOK)
+        ack = await stream.place(sell(seller, "9000"))
+    assert not ack.duplicate
+
+
+async def test_delegated_key_trades_and_cannot_withdraw(world: World, seller: BizzanClient) -> None:
+    machine = Wallet.create()
+    async with CustodyClient(world.program.rpc_url, seller.exchange.custody, world.seller) as custody:
+        await custody.add_delegate(machine.text_address, int(time.time()) + 7_200)
+    async with BizzanClient(world.program.api_url, machine, account=world.seller.address) as bot:
+        ack = await place_when_known(bot)
+        with pytest.raises(ApiError) as refused:
+            await bot.withdraw("BTC", 10_000)
+    assert refused.value.code == "wrong_signature"
+    assert ack.order_id is not None
+
+
+async def test_contract_s_reason_reaches_the_caller(world: World, seller: BizzanClient) -> None:
+    async with CustodyClient(world.program.rpc_url, seller.exchange.custody, world.seller) as custody:
+        with pytest.raises(TransactionFailed, match=r"\w+: \w+"):
+            await custody.claim_withdraw(seller.exchange.tokens["BTC"].address)
