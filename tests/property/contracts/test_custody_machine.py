@@ -557,7 +557,7 @@ def run(examples: int, steps: int) -> None:
 
 
 def test_custody_equals_its_twin() -> None:
-    run(8, 40)
+    run(6, 40)
 
 
 @pytest.mark.deep
