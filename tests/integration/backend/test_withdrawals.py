@@ -204,24 +204,22 @@ async def test_deposits_show_how_far_they_are(api: httpx.AsyncClient, stack: Api
     engine = create_engine(stack.database_url)
     common: dict[str, Any] = {
         "chain_id": DOMAIN.chain_id,
+        "block_hash": b"\x05" * 32,
+        "block_number": 5,
         "tx_hash": b"\x05" * 32,
         "kind": "deposit",
         "account": wallet.address,
+        "token_id": USDC,
+        "sender": wallet.address,
+        "amount": 7,
     }
     rows: list[dict[str, Any]] = [
         {"log_index": 0, "to_funding": False, "credit_inbox_id": 1},
         {"log_index": 1, "to_funding": False, "credit_inbox_id": None},
         {"log_index": 2, "to_funding": True, "credit_inbox_id": None},
     ]
-    more: dict[str, Any] = {
-        "block_hash": b"\x05" * 32,
-        "block_number": 5,
-        "token_id": USDC,
-        "sender": wallet.address,
-        "amount": 7,
-    }
     async with engine.begin() as connection:
-        await connection.execute(insert(deposit), [common | more | row for row in rows])
+        await connection.execute(insert(deposit), [common | row for row in rows])
     await engine.dispose()
     headers = await sign_in(api, wallet)
     first = (await api.get("/v1/deposits", params={"limit": 2}, headers=headers)).json()
