@@ -19,7 +19,6 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "contracts"
 INTERFACES = ROOT / "interfaces"
 BUILD = ROOT / "build" / "contracts"
-DEPLOYED = ("Custody", "CustodyExtension", "test_tokens/TestToken")
 EVM_VERSION = "cancun"
 OPTIMIZE = "gas"
 
@@ -72,12 +71,6 @@ def artifact(name: str) -> Artifact:
     return compiled
 
 
-def compile_all() -> None:
-    """Compile everything that a deployment needs, so that the first start need not. Raises CompileError."""
-    for name in DEPLOYED:
-        artifact(name)
-
-
 def interface_abi(name: str) -> Abi:
     """The ABI that `contracts/interfaces/{name}.vyi` promises, in its order. Raises CompileError."""
     abi: Abi = json.loads(vyper("abi", f"interfaces/{name}.vyi"))
@@ -103,7 +96,3 @@ def vyper(output: str, source: str) -> str:
 def _compile(name: str) -> Artifact:
     abi, bytecode, runtime = vyper("abi,bytecode,bytecode_runtime", f"{name}.vy").splitlines()[-3:]
     return Artifact(name, json.loads(abi), bytecode, (len(runtime) - 2) // 2)
-
-
-if __name__ == "__main__":
-    compile_all()
