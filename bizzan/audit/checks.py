@@ -8,30 +8,22 @@ AUD-5  credits     every credit and debit in the journal cites a log on chain, w
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TypeVar
-
-from sqlalchemy import RowMapping
+from collections.abc import Callable, Iterable, Iterator
 
 from bizzan.audit.chain_ledger import Executed, SettledBatch
+from bizzan.audit.comparing import Problem, compare
 from bizzan.audit.evidence import Evidence
 from bizzan.audit.findings import CheckResult, Finding
 from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
+from bizzan.audit.mirror_check import mirror
 from bizzan.audit.told import ToldLedger, key_of
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.order import Side
 from exchange.domain.settlement import Fill, aggregate
 from exchange.engine.commands import Command
-from exchange.engine.events import CloseReason, TradeMatched
+from exchange.engine.events import TradeMatched
 from exchange.engine.invariants import violations
-from exchange.sequencer.fold import order_status
 from exchange.sequencer.inbox import to_command
-
-K = TypeVar("K")
-V = TypeVar("V")
-
-Problem = tuple[str, str]
-"""Where, and what."""
 
 Check = Callable[[Evidence], Iterator[Problem]]
 
@@ -66,102 +58,6 @@ def custody(evidence: Evidence) -> Iterator[Problem]:
             if folded[account, token_id] != amount:
                 where = f"{name} balance of {checksum(account)}, token {token_id}"
                 yield where, f"the contract says {amount}, its logs add up to {folded[account, token_id]}"
-
-
-# AUD-2
-
-
-def mirror(evidence: Evidence) -> Iterator[Problem]:
-    """Rows of the chain against a fresh index and the logs; rows of the journal against its replay."""
-    for difference in evidence.differences:
-        kind = "is missing" if difference.kind == "missing" else "should not be there or differs"
-        yield f"table {difference.table}", f"a row {kind}: {difference.row}"
-    yield from _chain_balances(evidence)
-    replay = evidence.replay
-    if replay is None:
-        return
-    if replay.head != evidence.mirror.journal_head:
-        yield f"table projection, seq {replay.seq}", "its head is not the journal's head at that sequence"
-    yield from _balances(evidence, replay)
-    yield from _orders(evidence, replay)
-    yield from _trades(evidence, replay)
-    yield from _batches(evidence, replay)
-
-
-def _chain_balances(evidence: Evidence) -> Iterator[Problem]:
-    rows = {(bytes(r["account"]), r["token_id"]): (r["trading"], r["funding"]) for r in evidence.mirror.chain_balances}
-    trading, funding = evidence.chain.trading, evidence.chain.funding
-    there = {key: (trading[key], funding[key]) for key in {*trading, *funding}}
-    for (account, token_id), row, known in _compare(rows, {k: v for k, v in there.items() if v != (0, 0)}):
-        where = f"table chain_balance, account {checksum(account)}, token {token_id}"
-        yield where, f"(trading, funding) is {row or 'absent'}, the chain's logs say {known or 'nothing'}"
-
-
-def _balances(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
-    names = ("available", "held", "reserved", "unsettled", "deficit")
-    rows = {(r["account_id"], r["asset_id"]): tuple(r[name] for name in names) for r in evidence.mirror.balances}
-    known = {key: tuple(getattr(b, name) for name in names) for key, b in replay.balances.items()}
-    for (account_id, asset_id), row, replayed in _compare(rows, known):
-        address = replay.accounts.get(account_id)
-        where = f"table balance, account {account_id} ({checksum(address) if address else 'unknown'}), asset {asset_id}"
-        yield where, f"({', '.join(names)}) is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
-
-
-def _orders(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
-    rows = {
-        r["order_id"]: (r["account_id"], bytes(r["order_hash"]).hex(), r["status"], r["filled"], r["remaining"])
-        for r in evidence.mirror.orders
-    }
-    known = {}
-    for order_id, order in replay.orders.items():
-        status = order_status(CloseReason(order.closed)) if order.closed else "open"
-        filled = order.accepted.quantity - order.remaining
-        known[order_id] = (order.accepted.account, order.accepted.order_hash.hex(), status, filled, order.remaining)
-    for order_id, row, replayed in _compare(rows, known):
-        yield f"table orders, order {order_id}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
-
-
-def _trades(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
-    rows = {r["trade_id"]: _trade_row(r) for r in evidence.mirror.trades}
-    known = {trade_id: _trade_replayed(trade) for trade_id, trade in replay.trades.items()}
-    for trade_id, row, replayed in _compare(rows, known):
-        yield f"table trade, trade {trade_id}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
-
-
-def _trade_row(row: RowMapping) -> tuple[object, ...]:
-    names = ("seq", "market_id", "price", "quantity", "quote", "taker_side", "maker_order_id", "taker_order_id")
-    return (*(row[name] for name in names), row["maker_fee"], row["taker_fee"], row["batch"], row["reversed_cause"])
-
-
-def _trade_replayed(trade: ReplayedTrade) -> tuple[object, ...]:
-    match = trade.match
-    return (
-        trade.seq,
-        match.market,
-        match.price,
-        match.quantity,
-        match.quote,
-        match.taker_side,
-        match.maker_order,
-        match.taker_order,
-        match.maker_fee,
-        match.taker_fee,
-        trade.batch or None,
-        trade.reversed_cause,
-    )
-
-
-def _batches(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
-    rows = {
-        r["batch"]: (r["from_seq"], r["to_seq"], bytes(r["prev_head"]).hex(), bytes(r["new_head"]).hex(), r["status"])
-        for r in evidence.mirror.batches
-    }
-    known = {
-        number: (b.from_seq, b.to_seq, b.prev_head.hex(), b.new_head.hex(), "final" if b.final else "cut")
-        for number, b in replay.batches.items()
-    }
-    for number, row, replayed in _compare(rows, known):
-        yield f"table batch, batch {number}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
 
 
 # AUD-3
@@ -269,7 +165,7 @@ def _batch(
     there = {e.order_hash: e for e in mined.executed}
     if len(there) != len(mined.executed):
         yield where, "executes an order twice"
-    for order_hash, on_chain, replayed in _compare(there, known):
+    for order_hash, on_chain, replayed in compare(there, known):
         order = f"{where}, order 0x{order_hash.hex()}"
         if on_chain is None:
             yield order, f"is left out; the journal's trades give {_amounts(replayed)}"
@@ -357,13 +253,6 @@ def _corrupt(evidence: Evidence) -> Iterator[Problem]:
             f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}",
             f"the journal is corrupt: {corrupt.reason}",
         )
-
-
-def _compare(rows: Mapping[K, V], known: Mapping[K, V]) -> Iterator[tuple[K, V | None, V | None]]:
-    """Keys at which two mappings differ, with both values (None where there is none), rows' order first."""
-    for key in [*rows, *(key for key in known if key not in rows)]:
-        if rows.get(key) != known.get(key):
-            yield key, rows.get(key), known.get(key)
 
 
 def _symbol(deployment: Deployment, asset_id: int) -> str:

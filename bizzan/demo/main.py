@@ -117,6 +117,10 @@ class Demo:
             log.info("trader_ready", account=client.text_account, kind=type(trader).__name__)
             while True:
                 await self._act(trader, chance)
+                if not trader.solvent(purse):  # a reorg took the deposit back
+                    await self._until_done("fund", fund)
+                    trader.doubt()
+                    await asyncio.sleep(PAUSE_SECONDS)
                 await asyncio.sleep(chance.uniform(0.2, 0.8))
 
     async def _act(self, trader: Trader, chance: random.Random) -> None:

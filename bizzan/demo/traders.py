@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
 from bizzan.client.api import BizzanClient
@@ -69,6 +69,13 @@ class Trader(ABC):
         """Whole coins that the account can trade, whether held by its orders or not."""
         balance = self.account.balance(symbol) if self.account else None
         return _coins(self.client, symbol, balance.available + balance.held) if balance else Decimal(0)
+
+    def solvent(self, symbols: Iterable[str]) -> bool:
+        """Whether the account has, or is about to have, something of each asset; True while it is not known."""
+        if self.account is None:
+            return True
+        balances = [self.account.balance(symbol) for symbol in symbols]
+        return all(balance is not None and (balance.total > 0 or balance.uncredited) for balance in balances)
 
     def available(self, symbol: str) -> Decimal:
         """Whole coins that no order holds."""
