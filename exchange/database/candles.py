@@ -20,7 +20,7 @@ async def of_market(
     start_ms: int | None = None,
     end_ms: int | None = None,
     limit: int = 500,
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[*tuple[Any, ...]]]:
     """Candles that start in [start_ms, end_ms), the latest `limit` of them, oldest first."""
     query = select(candle).where(candle.c.market_id == market_id, candle.c.interval == interval)
     if start_ms is not None:
@@ -31,7 +31,7 @@ async def of_market(
     return rows[::-1]
 
 
-async def day(conn: AsyncConnection, market_id: int, now_ms: int) -> Row[Any]:
+async def day(conn: AsyncConnection, market_id: int, now_ms: int) -> Row[*tuple[Any, ...]]:
     """The last 24 hours in one row: open, high, low, close (null without a trade), volumes and trades."""
     recent = (
         select(candle)

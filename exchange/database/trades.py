@@ -14,7 +14,7 @@ CHECKED_BATCHES = 500
 
 async def of_market(
     conn: AsyncConnection, market_id: int, *, before: int | None = None, limit: int = 100
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[*tuple[Any, ...]]]:
     """Trades of a market, latest first; `before` is a trade id to page on from."""
     query = select(trade).where(trade.c.market_id == market_id).order_by(trade.c.trade_id.desc()).limit(limit)
     if before is not None:
@@ -38,7 +38,7 @@ async def fills_of_account(
     order_id: int | None = None,
     before: int | None = None,
     limit: int = 100,
-) -> Sequence[Row[Any]]:
+) -> Sequence[Row[*tuple[Any, ...]]]:
     """Fills of account `owner`, latest first; `before` is a trade id to page on from.
 
     `status` is matched, submitted (in a batch that is cut), settled (mined), final or reversed.
@@ -112,7 +112,7 @@ def _settled(chain_id: int) -> Any:
     return select(*columns).where(batch_settled.c.chain_id == chain_id).subquery("settled")
 
 
-async def totals(conn: AsyncConnection, chain_id: int) -> Row[Any]:
+async def totals(conn: AsyncConnection, chain_id: int) -> Row[*tuple[Any, ...]]:
     """`batches` cut, `batches_settled`, `batches_final`, `trades`, `trades_settled`, `trades_reversed`."""
     mined = select(batch_settled.c.seq).where(batch_settled.c.chain_id == chain_id)
 
