@@ -60,6 +60,7 @@ async def compare_with_fresh_index(
 
 
 async def _compare(live: AsyncEngine, fresh: Mirror, contract: Contract, schema: str, limit: int) -> list[Difference]:
+    trouble = "they were on different blocks"
     for attempt in range(TRIES):
         if attempt:
             await asyncio.sleep(PAUSE_SECONDS)
@@ -67,19 +68,23 @@ async def _compare(live: AsyncEngine, fresh: Mirror, contract: Contract, schema:
             before = await mirror.position(conn, contract.chain_id, NAME)
         if before is None:
             raise CheckError(f"chain {contract.chain_id} has no mirror in this database")
-        await _advance(fresh, before)
+        trouble = await _advance(fresh, before) or trouble
         async with live.begin() as conn:
             position = await mirror.position(conn, contract.chain_id, NAME, lock=True)
             if position is not None and await _meet(fresh, position):
                 return await differences(conn, schema, contract.chain_id, limit)
-    raise CheckError("the node and the mirror do not agree on a block; check again once the indexer is well")
+    raise CheckError(
+        f"the node and the mirror do not agree on a block; check again once the indexer is well ({trouble})"
+    )
 
 
-async def _advance(fresh: Mirror, to: Position) -> None:
+async def _advance(fresh: Mirror, to: Position) -> str | None:
+    """Bring the fresh mirror towards a block; what hindered it, if anything did: the next attempt looks again."""
     try:
         await fresh.step(to.number)
-    except FollowerError:
-        return  # the chain is moving; the next attempt looks again
+    except FollowerError as error:
+        return str(error)
+    return None
 
 
 async def _meet(fresh: Mirror, position: Position) -> bool:

@@ -97,13 +97,14 @@ class Reader:
     async def read(self, after: Tip, head: Tip, *, with_headers: bool = True) -> Span:
         """The next blocks after `after`, at most up to `head`.
 
-        Raises Forked, Inconsistent, or ChainError when even one block is refused.
+        A range that is refused, or whose parts do not fit, is asked again in halves: short ones are asked for by hash.
+        Raises Forked; Inconsistent or ChainError when it is so with a single block.
         """
         while True:
             last = min(head.number, after.number + self._sizer.blocks)
             try:
                 span = await (self._checked(after, last) if with_headers else self._logs_only(after, last))
-            except ChainError:
+            except (ChainError, Inconsistent):
                 if not self._sizer.refused():
                     raise
                 continue
