@@ -60,7 +60,7 @@ async def compare_with_fresh_index(
 
 
 async def _compare(live: AsyncEngine, fresh: Mirror, contract: Contract, schema: str, limit: int) -> list[Difference]:
-    trouble = "they were on different blocks"
+    trouble = ""
     for attempt in range(TRIES):
         if attempt:
             await asyncio.sleep(PAUSE_SECONDS)
@@ -68,7 +68,7 @@ async def _compare(live: AsyncEngine, fresh: Mirror, contract: Contract, schema:
             before = await mirror.position(conn, contract.chain_id, NAME)
         if before is None:
             raise CheckError(f"chain {contract.chain_id} has no mirror in this database")
-        trouble = await _advance(fresh, before) or trouble
+        trouble = await _advance(fresh, before) or f"mirror at block {before.number}, node at {fresh.head}"
         async with live.begin() as conn:
             position = await mirror.position(conn, contract.chain_id, NAME, lock=True)
             if position is not None and await _meet(fresh, position):

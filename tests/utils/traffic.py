@@ -96,8 +96,9 @@ class Traffic:
             self.block()
 
     def go_back(self, depth: int) -> None:
-        """Forget the last `depth` blocks, as a reorg does."""
+        """Forget the last `depth` blocks, as a reorg does; what comes next has other times, so other hashes."""
         self.node.rpc("evm_revert", self._branches[self.height - depth])
+        self.node.rpc("evm_increaseTime", 1_000)
 
     def view(self, function: str, *arguments: object) -> Any:
         """What the contract says now."""
