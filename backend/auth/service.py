@@ -1,11 +1,16 @@
 """Sign-in with Ethereum (https://eips.ethereum.org/EIPS/eip-4361): the message names this site, this chain and
 a nonce of ours that works once; the session it earns may read, never write."""
 
+from __future__ import annotations
+
+import asyncio
+import gc
 import secrets
 from datetime import UTC, datetime
+from functools import cache
+from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
-from siwe import SiweMessage
 
 from backend.auth import schemas
 from backend.context import Api, now_ms
@@ -15,6 +20,9 @@ from backend.wire import address_of
 from exchange.database import sessions
 from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode, Refusal
+
+if TYPE_CHECKING:
+    from siwe import SiweMessage
 
 NONCE_MS = 300_000
 
@@ -31,7 +39,7 @@ async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
 
 async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.LoginAnswer:
     """Check the message and open a session. The nonce is used up by the attempt, whatever its outcome."""
-    message = _parse(request.message)
+    message = await asyncio.to_thread(_parse, request.message)
     now = now_ms()
     async with api.writing() as connection:
         known = await sessions.use_nonce(connection, message.nonce, now)
@@ -52,10 +60,20 @@ async def logout(api: Api, token: str) -> schemas.LogoutAnswer:
     return schemas.LogoutAnswer(ended=True)
 
 
+@cache
+def _message_type() -> type[SiweMessage]:
+    """Loaded by the first sign-in: building the package's grammars takes longer than the rest of the API's start."""
+    from siwe import SiweMessage
+
+    gc.freeze()  # as after the start: the grammars are many objects, and they stay
+    loaded: type[SiweMessage] = SiweMessage
+    return loaded
+
+
 def _parse(text: str) -> SiweMessage:
     """The message; it must be exactly as EIP-4361 writes it, so that what was signed is what is read."""
     try:
-        message = SiweMessage.from_message(text, abnf=False)
+        message = _message_type().from_message(text, abnf=False)
         exact = message.prepare_message() == text
     except ValidationError as error:
         raise _malformed(error.errors()[0]["msg"]) from None
