@@ -3,8 +3,6 @@
 import asyncio
 from pathlib import Path
 
-from alembic import command
-from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.ext.asyncio import create_async_engine as _create
 
@@ -28,6 +26,9 @@ def create_engine(url: str, pool_size: int = 10, schema: str | None = None) -> A
 
 def migrate(url: str, revision: str = "head") -> None:
     """Bring the database at `url` to `revision`. Blocks; several processes may call it at once."""
+    from alembic import command  # here: only the process that migrates need load it
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["url"] = url
