@@ -3,8 +3,8 @@
 At the first block: cancels, revocations, exits, halts and forced withdrawals, because they can only make
 the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
 
-Forced withdrawals, exits and halts are compared with what the engine was told last, so that a reorg, a
-restart or a run of blocks read at once all end in the same state.
+Forced withdrawals, exits, halts and revocations are compared with what the engine was told last, so that a
+reorg, a restart or a run of blocks read at once all end in the same state.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,6 +19,8 @@ from exchange.database.chain_effects import NAME, UNDO, Effect, Wish
 from exchange.database.chain_events import Blocks, Row
 
 T = TypeVar("T")
+Said = tuple[str, Mapping[str, object]]
+"""A command's kind and payload."""
 
 log = structlog.get_logger(__name__)
 
@@ -92,11 +94,7 @@ class Effects:
         self, conn: AsyncConnection, subjects: Subjects, removed_tip: str, final_number: int, final_timestamp: int
     ) -> None:
         """Post what the remaining chain says of these subjects, where it is not what the engine was told."""
-        await self._reconcile(conn, subjects, final_number, final_timestamp)
-        for row in subjects.delegates:
-            last = await chain_events.last_delegate(conn, self._chain_id, row.account, row.delegate)
-            if last is None or last.kind == "revoked":  # the grant itself is gone
-                await self._revoke(conn, row, removed_tip)
+        await self._reconcile(conn, subjects, final_number, final_timestamp, removed_tip)
 
     def _asset(self, token_id: int) -> int:
         """The engine's asset; a token listed after the deployment was written has the same id."""
@@ -140,7 +138,12 @@ class Effects:
             log.error("a reorg removed what was final", effect=effect.name)
 
     async def _reconcile(
-        self, conn: AsyncConnection, subjects: Subjects, final_number: int, final_timestamp: int
+        self,
+        conn: AsyncConnection,
+        subjects: Subjects,
+        final_number: int,
+        final_timestamp: int,
+        removed_tip: str = "",
     ) -> None:
         await self._reconcile_requests(conn, subjects.requests, final_number, final_timestamp)
         for row in subjects.exits:
@@ -148,9 +151,7 @@ class Effects:
         for row in subjects.markets:
             await self._reconcile_market(conn, row.market_id)
         for row in subjects.delegates:
-            last = await chain_events.last_delegate(conn, self._chain_id, row.account, row.delegate)
-            if last is not None and last.kind == "revoked":
-                await self._revoke(conn, row, _place(last))
+            await self._reconcile_delegate(conn, row.account, row.delegate, removed_tip)
 
     async def _reconcile_requests(
         self, conn: AsyncConnection, subjects: Iterable[Row], final_number: int, final_timestamp: int
@@ -181,35 +182,38 @@ class Effects:
     async def _reconcile_exit(self, conn: AsyncConnection, account: bytes) -> None:
         last = await chain_events.last_exit(conn, self._chain_id, account)
         exiting = last is not None and last.kind == "requested"
-        commands = ({"account": account, "exiting": value} for value in (True, False))
-        await self._switch(conn, f"exiting:0x{account.hex()}", "set_exiting", last if exiting else None, *commands)
+        on, off = (("set_exiting", {"account": account, "exiting": value}) for value in (True, False))
+        await self._switch(conn, f"exiting:0x{account.hex()}", _cause(last) if exiting else None, on, off)
 
     async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
         last = await chain_events.last_market_status(conn, self._chain_id, market_id)
         halted = last is not None and last.halted
-        commands = ({"market": market_id, "status": value} for value in ("halted", "open"))
-        await self._switch(conn, f"halted:{market_id}", "set_market_status", last if halted else None, *commands)
+        on, off = (("set_market_status", {"market": market_id, "status": value}) for value in ("halted", "open"))
+        await self._switch(conn, f"halted:{market_id}", _cause(last) if halted else None, on, off)
+
+    async def _reconcile_delegate(
+        self, conn: AsyncConnection, account: bytes, delegate: bytes, removed_tip: str
+    ) -> None:
+        """A key is refused from its revocation, or from the reorg that removed its grant, until it is granted."""
+        last = await chain_events.last_delegate(conn, self._chain_id, account, delegate)
+        because: tuple[bytes, int] | None = None
+        if last is None:
+            because = bytes.fromhex(removed_tip.removeprefix("0x")), 0
+        elif last.kind == "revoked":
+            because = _cause(last)
+        payload = {"account": account, "delegate": delegate}
+        key = f"revocation:0x{account.hex()}:0x{delegate.hex()}"
+        await self._switch(conn, key, because, ("obey_revocation", payload), ("allow_delegate", payload))
 
     async def _switch(
-        self,
-        conn: AsyncConnection,
-        key: str,
-        kind: str,
-        because: Row | None,
-        on: Mapping[str, object],
-        off: Mapping[str, object],
+        self, conn: AsyncConnection, key: str, because: tuple[bytes, int] | None, on: Said, off: Said
     ) -> None:
-        """Make an effect stand (because of a log) or not, posting `on` or `off` only if that is news."""
+        """Make an effect stand (because of the log at a block's hash and index) or not, posting only what is news."""
         stands = await chain_effects.standing(conn, self._chain_id, [key])
         if because is not None and key not in stands:
-            wish = Wish(key, because.block_hash, because.log_index, kind, on)
-            await chain_effects.do(conn, self._chain_id, [wish])
+            await chain_effects.do(conn, self._chain_id, [Wish(key, *because, *on)])
         elif because is None and key in stands:
-            await chain_effects.undo(conn, self._chain_id, stands[key], kind, off)
-
-    async def _revoke(self, conn: AsyncConnection, row: Row, because: str) -> None:
-        key = f"revocation:0x{row.account.hex()}:0x{row.delegate.hex()}:{because}"
-        await engine_inbox.post(conn, "obey_revocation", {"account": row.account, "delegate": row.delegate}, key)
+            await chain_effects.undo(conn, self._chain_id, stands[key], *off)
 
     async def _finalize(self, conn: AsyncConnection, blocks: Blocks) -> None:
         wishes = [
@@ -281,6 +285,10 @@ def wanted_reserves(events: Sequence[Row], final_number: int, final_timestamp: i
 def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), PAGE):
         yield items[start : start + PAGE]
+
+
+def _cause(row: Row) -> tuple[bytes, int]:
+    return row.block_hash, row.log_index
 
 
 def _place(row: Row) -> str:

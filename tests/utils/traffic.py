@@ -25,6 +25,7 @@ from exchange.settings import load_settings
 ETHER = 10**18
 LOTS_PRICE = 2_000_000
 """USDC ledger units for one lot (0.001 ETH)."""
+DELEGATES = tuple(keccak(b"delegate %d" % number)[12:] for number in range(2))
 
 
 def deploy_custody(node: Anvil) -> Deployment:
@@ -198,11 +199,19 @@ class Traffic:
 
     def delegate(self, user: Key) -> None:
         """Grant or revoke a delegated key."""
-        other = checksum(keccak(b"delegate %d" % self.random.randrange(2))[12:])
+        other = checksum(DELEGATES[self.random.randrange(2)])
         if self.random.random() < 0.5:
             self._send(user, "add_delegate", other, 6, 2**33)
         else:
             self._send(user, "revoke_delegate", other)
+
+    def grant(self, user: Key) -> None:
+        """Let the first delegated key trade; it is mined with the next block."""
+        self._send(user, "add_delegate", checksum(DELEGATES[0]), 6, 2**33)
+
+    def revoke(self, user: Key) -> None:
+        """Take that right back; it is mined with the next block."""
+        self._send(user, "revoke_delegate", checksum(DELEGATES[0]))
 
     def heartbeat(self, user: Key) -> None:
         """A sign of life; and sometimes a market is halted, which only its owner may (this one reverts)."""

@@ -12,7 +12,7 @@ from exchange.domain.deployment import address_bytes, checksum
 from indexer.check import Difference, compare_with_fresh_index
 from indexer.main import contract_of
 from indexer.mirror import Mirror
-from tests.utils.traffic import Traffic
+from tests.utils.traffic import DELEGATES, Traffic
 
 
 async def catch_up(mirror: Mirror) -> None:
@@ -58,6 +58,7 @@ class Told:
         self.debits: dict[str, int] = {}
         self.reserves: dict[str, tuple[bytes, int, int]] = {}
         self.exiting: set[bytes] = set()
+        self.refused: set[tuple[bytes, bytes]] = set()
         self.batches: list[int] = []
 
     def obey(self, kind: str, payload: dict[str, Any]) -> None:
@@ -85,6 +86,10 @@ class Told:
                 account = bytes.fromhex(payload["account"][2:])
                 assert (account in self.exiting) != payload["exiting"]
                 self.exiting ^= {account}
+            case "obey_revocation" | "allow_delegate":
+                pair = (address_bytes(payload["account"]), address_bytes(payload["delegate"]))
+                assert (pair in self.refused) == (kind == "allow_delegate")
+                self.refused ^= {pair}
             case "finalize_batch":
                 self.batches.append(payload["batch"])
 
@@ -109,6 +114,10 @@ async def check_inbox(traffic: Traffic, url: str, credit_confirmations: int) -> 
     for user in traffic.users:
         exit_at = traffic.view("account_state", checksum(user.address))[3]
         assert (user.address in twin.exiting) == (exit_at > 0)
+        for delegate in DELEGATES:
+            _, expiry, revoked_at = traffic.view("delegate_state", checksum(user.address), checksum(delegate))
+            if expiry:
+                assert ((user.address, delegate) in twin.refused) == (revoked_at > 0)
         for token in traffic.deployment.tokens:
             _, amount, _, lapses_at = traffic.view("withdrawal_request", checksum(user.address), token.token_id)
             held = [r for r in twin.reserves.values() if r[:2] == (user.address, token.token_id)]
