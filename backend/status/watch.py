@@ -94,6 +94,8 @@ class Watch:
             found["projector"] = f"the journal is at {sample.engine_seq}, its mirror at {sample.position.journal_seq}"
         if sample.block is not None and sample.block - sample.position.indexed_block > self._lag_blocks:
             found["indexer"] = f"the chain is at {sample.block}, its mirror at {sample.position.indexed_block}"
+        elif not sample.position.follows_chain:
+            found["indexer"] = "the indexer is reading the chain again"
         return found
 
     def _journal_lags(self, journal_seq: int) -> bool:

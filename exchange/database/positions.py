@@ -13,7 +13,7 @@ class Position:
     """Heights and sequence up to which the rows of one transaction are true; 0 before the first.
 
     `indexed_at` is the time of the indexed block in unix seconds, `journal_at` of the projected record in
-    milliseconds.
+    milliseconds. `follows_chain` is False while the indexer reads what a deep reorg replaced.
     """
 
     indexed_block: int
@@ -21,12 +21,13 @@ class Position:
     indexed_at: int
     journal_seq: int
     journal_at: int
+    follows_chain: bool
 
 
 async def read(conn: AsyncConnection, chain_id: int) -> Position:
     """The position of the mirror that this transaction sees."""
     chain = (
-        select(cursor.c.number, cursor.c.finalized_number, block.c.timestamp)
+        select(cursor.c.number, cursor.c.finalized_number, cursor.c.status, block.c.timestamp)
         .outerjoin(block, (block.c.hash == cursor.c.hash) & (block.c.chain_id == cursor.c.chain_id))
         .where(cursor.c.chain_id == chain_id)
         .order_by(cursor.c.number)
@@ -43,6 +44,7 @@ async def read(conn: AsyncConnection, chain_id: int) -> Position:
                 func.coalesce(chain.c.timestamp, 0).label("indexed_at"),
                 func.coalesce(journal.c.seq, 0).label("journal_seq"),
                 func.coalesce(journal.c.at_ms, 0).label("journal_at"),
+                func.coalesce(chain.c.status != "catching_up", True).label("follows_chain"),
             ).select_from(zero.outerjoin(chain, zero.c.zero == 0).outerjoin(journal, zero.c.zero == 0))
         )
     ).one()
