@@ -37,7 +37,7 @@ async def reorg(program: Program, depth: int) -> int:
     """Replace the last `depth` blocks by empty ones; the height at that moment."""
     async with Rpc(program.rpc_url) as rpc:
         height = await rpc.block_number()
-        await rpc.call("anvil_reorg", depth, [], returns=object)
+        await rpc.call("anvil_reorg", depth, [], returns=str | None)
         return height
 
 
