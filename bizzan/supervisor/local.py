@@ -19,6 +19,10 @@ from bizzan.supervisor.stack import Part, Stage, Task
 from exchange.database.engine import migrate
 from exchange.settings import Settings, SettingsError, runtime_dir, setting_name
 
+# Nobody waits for these by the millisecond, as everybody does for the engine and the API: they go after them when the
+# processors are busy, and catch up when not.
+_NICENESS = {"projector": 5, "indexer": 5, "keeper": 5, "demo": 5}
+
 
 def build_stages(settings: Settings, demo: bool) -> list[Stage]:
     """The stages of the stack for these settings."""
@@ -112,6 +116,7 @@ def _service(
         ports=ports,
         socket_path=settings.engine_socket() if name == "engine" else None,
         ready=ready,
+        niceness=_NICENESS.get(name, 0),
     )
 
 

@@ -23,6 +23,8 @@ from bizzan.supervisor.errors import StartError
 
 _PR_SET_PDEATHSIG = 1
 _POLL_SECONDS = 0.02
+_GROUP_TRIES = 3
+_GROUP_PAUSE_SECONDS = 0.11
 
 
 class RunAs(TypedDict):
@@ -69,6 +71,7 @@ class Process:
         folder: Path | None = None,
         run_as: RunAs = SAME_USER,
         stop_signal: signal.Signals = signal.SIGTERM,
+        niceness: int = 0,
     ) -> None:
         self.name = name
         self.log_file = log_file
@@ -78,6 +81,7 @@ class Process:
         self._folder = folder
         self._run_as = run_as
         self._stop_signal = stop_signal
+        self._niceness = niceness
         self._child: subprocess.Popen[bytes] | None = None
         self._group_killed = False
 
@@ -112,6 +116,8 @@ class Process:
             except OSError as error:
                 raise StartError(f"{self.name} cannot start: {error}") from None
         self._group_killed = False
+        if self._niceness:
+            yield_to_others(self._child.pid, self._niceness)
         if self._pid_file is not None:
             self._pid_file.parent.mkdir(parents=True, exist_ok=True)
             self._pid_file.write_text(f"{self._child.pid} {started_at(self._child.pid)}\n")
@@ -165,6 +171,26 @@ class Process:
         except OSError:
             tail = []
         return "\n".join([*(f"  {line}" for line in tail), f"  (log: {self.log_file})"])
+
+
+def yield_to_others(pid: int, niceness: int) -> None:
+    """Let a child that leads a session go after others when the processors are busy; harmless where it cannot be done.
+
+    Where Linux groups processes by session, niceness counts within a group only, and the group has its own.
+    """
+    value = min(os.getpriority(os.PRIO_PROCESS, 0) + niceness, 19)
+    with suppress(OSError):
+        os.setpriority(os.PRIO_PROCESS, pid, value)
+    group = Path(f"/proc/{pid}/autogroup")
+    for _ in range(_GROUP_TRIES):
+        try:
+            group.write_text(str(value))
+        except BlockingIOError:  # an ordinary user may do this ten times a second
+            time.sleep(_GROUP_PAUSE_SECONDS)
+        except OSError:  # no such groups here, or the child has ended
+            return
+        else:
+            return
 
 
 def started_at(pid: int) -> str:

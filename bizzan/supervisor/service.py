@@ -38,8 +38,9 @@ class Service:
         ports: Sequence[ListeningPort] = (),
         socket_path: Path | None = None,
         ready: Callable[[], bool] | None = None,
+        niceness: int = 0,
     ) -> None:
-        """`ready` replaces the question whether it listens."""
+        """`ready` replaces the question whether it listens. A `niceness` above 0 lets the others go first."""
         self.name = name
         self._ports = ports
         self._socket_path = socket_path
@@ -50,6 +51,7 @@ class Service:
             log_file=log_dir / f"{name}.log",
             pid_file=run_dir / f"{name}.pid",
             environment=dict(os.environ) | {"PYTHONUNBUFFERED": "1"},
+            niceness=niceness,
         )
 
     @property

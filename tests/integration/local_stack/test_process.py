@@ -73,6 +73,16 @@ def test_program_that_does_not_exist_is_told(tmp_path: Path) -> None:
         make(tmp_path, ["/nonexistent"]).start()
 
 
+def test_child_that_yields_goes_after_others(tmp_path: Path) -> None:
+    process = Process("child", SLEEP, log_file=tmp_path / "child.log", niceness=5)
+    process.start()
+    assert process.pid is not None
+    niceness = os.getpriority(os.PRIO_PROCESS, process.pid)
+    process.stop()
+
+    assert niceness == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
+
+
 def test_child_ends_with_a_killed_supervisor(tmp_path: Path) -> None:
     script = (
         "import sys, time; from pathlib import Path; from bizzan.supervisor.process import Process\n"
