@@ -68,10 +68,10 @@ run: setup
 	@exec $(BIN)/bizzan up
 
 test: setup lint
-	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile
+	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-deep: setup
-	@$(BIN)/pytest $(TESTS) -m deep -n $(PYTEST_WORKERS) --dist loadfile
+	@$(BIN)/pytest $(TESTS) -m deep -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	@$(BIN)/bizzan bench all
