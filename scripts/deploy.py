@@ -7,11 +7,11 @@ the settings expect it, `deployments/{chain_id}.json` outside the local chain.
 """
 
 import argparse
-import json
 import sys
 
 from bizzan.contracts import CompileError
 from bizzan.deployer import DeployError, default_config, deploy
+from bizzan.supervisor.deployment import write_deployment
 from exchange.settings import SettingsError, load_settings
 
 
@@ -27,8 +27,7 @@ def main() -> int:
     except (CompileError, DeployError, SettingsError) as error:
         print(f"deploy: {error}", file=sys.stderr)
         return 1
-    settings.deployment_file.parent.mkdir(parents=True, exist_ok=True)
-    settings.deployment_file.write_text(json.dumps(deployment.to_json(), indent=2) + "\n")
+    write_deployment(settings, deployment)
     print(f"custody {deployment.custody} in block {deployment.block_number}: {settings.deployment_file}")
     return 0
 

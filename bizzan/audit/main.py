@@ -10,7 +10,6 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -18,10 +17,10 @@ from rich.table import Table
 from bizzan.audit.checks import run_checks
 from bizzan.audit.evidence import Evidence, Sources, gather
 from bizzan.audit.findings import AuditUnavailable, Report
+from bizzan.supervisor.deployment import read_deployment
 from bizzan.supervisor.errors import SupervisorError
 from bizzan.supervisor.local import build_anvil, build_postgres
 from bizzan.supervisor.lock import StateLock, holder
-from exchange.domain.deployment import Deployment
 from exchange.settings import Settings
 
 SHOWN = 20
@@ -34,7 +33,7 @@ def run(settings: Settings, as_json: bool = False) -> bool:
     """
     console = Console(stderr=as_json)
     try:
-        read_deployment(settings.deployment_file)  # before anything is started: without contracts there is nothing
+        read_deployment(settings)  # before anything is started: without contracts there is nothing
         with console.status("reading chain, database and journal"), servers(settings):
             report = asyncio.run(audit(sources_of(settings)))
     except AuditUnavailable as error:
@@ -58,18 +57,8 @@ def report_of(evidence: Evidence) -> Report:
 
 
 def sources_of(settings: Settings) -> Sources:
-    """Where these settings say that chain, database and journal are. Raises AuditUnavailable."""
-    return Sources(
-        settings.rpc_url, settings.database_url(), settings.journal_dir, read_deployment(settings.deployment_file)
-    )
-
-
-def read_deployment(file: Path) -> Deployment:
-    """The deployment in a file. Raises AuditUnavailable when there is none."""
-    try:
-        return Deployment.parse(json.loads(file.read_text()))
-    except FileNotFoundError:
-        raise AuditUnavailable(f"there are no contracts yet ({file} is missing): run 'bizzan up'") from None
+    """Where these settings say that chain, database and journal are. Raises SettingsError without contracts."""
+    return Sources(settings.rpc_url, settings.database_url(), settings.journal_dir, read_deployment(settings))
 
 
 @contextmanager

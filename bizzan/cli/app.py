@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bizzan.cli import services, stack, tools
+from bizzan.cli import market, services, stack, tools
 from bizzan.cli.console import fail
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import CONFIG_VARIABLE, SettingsError
@@ -28,6 +28,7 @@ app = typer.Typer(
 stack.register(app)
 services.register(app)
 tools.register(app)
+app.add_typer(market.commands, name="market")
 
 
 @app.callback()
@@ -41,9 +42,28 @@ def options(
 
 
 def main() -> None:
-    """Run one command; what a person can mend is told in one sentence, without a traceback."""
+    """Run one command; what a person can mend is told in one line, without a traceback."""
     try:
-        app()
+        code = app(prog_name="bizzan", standalone_mode=False)
+    except typer.TyperException as error:
+        code = error.exit_code
+        if message := error.format_message().rstrip("."):  # a call without a command has printed the help and says none
+            fail(message + _see_help(error))
+    except typer.Abort:
+        code = _failed("not confirmed: nothing was done")
     except (SettingsError, SupervisorError) as error:
-        fail(str(error))
-        sys.exit(1)
+        code = _failed(str(error))
+    except OSError as error:
+        code = _failed(f"the system refuses: {error}")
+    sys.exit(code)
+
+
+def _failed(message: str) -> int:
+    fail(message)
+    return 1
+
+
+def _see_help(error: typer.TyperException) -> str:
+    """Where to read how the command is called."""
+    context: typer.Context | None = getattr(error, "ctx", None)
+    return "" if context is None else f" (see '{context.command_path} --help')"

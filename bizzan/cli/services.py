@@ -9,6 +9,7 @@ from typing import cast
 
 import typer
 
+from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import Settings, load_settings
 
 # name -> (module with `run(settings)`, help)
@@ -24,15 +25,14 @@ SERVICES = {
 
 def register(app: typer.Typer) -> None:
     """Add one command per service."""
-    for name, (module, help_text) in SERVICES.items():
-        command = _keeper if name == "keeper" else _command(module)
+    for name, (_, help_text) in SERVICES.items():
+        command = _keeper if name == "keeper" else _command(name)
         app.command(name, help=help_text)(command)
 
 
-def _command(module: str) -> Callable[[], None]:
+def _command(name: str) -> Callable[[], None]:
     def run() -> None:
-        settings = load_settings()
-        _load(module)(settings)
+        _serve(name, load_settings())
 
     return run
 
@@ -40,8 +40,29 @@ def _command(module: str) -> Callable[[], None]:
 def _keeper(
     dry_run: bool = typer.Option(False, "--dry-run", help="Say once what each duty would do, and do nothing."),
 ) -> None:
-    settings = load_settings(keeper={"dry_run": True}) if dry_run else load_settings()
-    _load("keeper.main")(settings)
+    _serve("keeper", load_settings(keeper={"dry_run": True}) if dry_run else load_settings())
+
+
+def _serve(name: str, settings: Settings) -> None:
+    run = _load(SERVICES[name][0])
+    if name == "demo":
+        _run_demo(run, settings)
+        return
+    if name != "projector":
+        from bizzan.supervisor.deployment import read_deployment
+
+        read_deployment(settings)  # says in one sentence what to do when there is none
+    run(settings)
+
+
+def _run_demo(run: Callable[[Settings], None], settings: Settings) -> None:
+    from bizzan.client.errors import ClientError
+    from bizzan.demo.download import DownloadError
+
+    try:
+        run(settings)
+    except (ClientError, DownloadError) as error:
+        raise SupervisorError(str(error)) from None
 
 
 def _load(module: str) -> Callable[[Settings], None]:

@@ -1,4 +1,4 @@
-"""Commands of the local stack: up, down, status, reset."""
+"""Commands of the local stack: up, down, status, rebuild, reset."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ Demo = Annotated[bool | None, typer.Option("--demo/--no-demo", help="Wallets tha
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (up, down, status, reset):
+    for command in (up, down, status, rebuild, reset):
         app.command()(command)
 
 
@@ -71,6 +71,16 @@ def status(as_json: Annotated[bool, typer.Option("--json", help="Print one JSON 
         print(json.dumps(values))  # noqa: T201 - plain, without wrapping, for programs
     else:
         print_status(values)
+
+
+def rebuild() -> None:
+    """Make the database anew from the journal, on a stopped stack; the next 'up' reads the chain again."""
+    from bizzan.supervisor.rebuild import rebuild as rebuild_database
+
+    settings = load_settings()
+    with console.status("replaying the journal"):
+        seq = rebuild_database(settings)
+    console.print(f"the database is new, up to journal sequence {seq}; 'bizzan up' reads the chain again")
 
 
 def reset(yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:

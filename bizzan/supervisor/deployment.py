@@ -9,7 +9,8 @@ from contextlib import suppress
 from typing import Any
 
 from bizzan.supervisor.errors import SupervisorError
-from exchange.domain.deployment import Deployment, DeploymentError
+from exchange.domain.deployment import Deployment
+from exchange.sequencer.seed import SeedError, load_deployment
 from exchange.settings import Settings, SettingsError
 
 
@@ -26,7 +27,7 @@ def ensure_deployed(settings: Settings, *, anywhere: bool = False) -> bool:
             f"no contracts on chain {settings.chain.chain_id} according to {settings.deployment_file}: "
             "run 'bizzan deploy' first"
         )
-    _write(settings, _deploy(settings))
+    write_deployment(settings, _deploy(settings))
     return True
 
 
@@ -35,6 +36,7 @@ def _deploy(settings: Settings) -> Deployment:
     from bizzan.contracts import CompileError
     from bizzan.deployer import DeployError, default_config, deploy
 
+    _rpc(settings.rpc_url, "eth_chainId")
     try:
         return deploy(settings.rpc_url, settings.key("owner"), config=default_config(settings))
     except (CompileError, DeployError) as error:
@@ -43,14 +45,14 @@ def _deploy(settings: Settings) -> Deployment:
 
 def read_deployment(settings: Settings) -> Deployment:
     """What the deployment file says. Raises SettingsError when it is missing or malformed."""
-    try:
-        return Deployment.parse(json.loads(settings.deployment_file.read_text()))
-    except FileNotFoundError:
+    if not settings.deployment_file.exists():
         raise SettingsError(
             f"no contracts yet ({settings.deployment_file} is missing): run 'bizzan up' or 'bizzan deploy'"
-        ) from None
-    except (DeploymentError, ValueError) as error:
-        raise SettingsError(f"{settings.deployment_file} cannot be read: {error}") from None
+        )
+    try:
+        return load_deployment(settings.deployment_file)
+    except SeedError as error:
+        raise SettingsError(str(error)) from None
 
 
 def _is_deployed(settings: Settings) -> bool:
@@ -61,7 +63,7 @@ def _is_deployed(settings: Settings) -> bool:
     return bool(_rpc(settings.rpc_url, "eth_getCode", custody, "latest") != "0x")
 
 
-def _write(settings: Settings, deployment: Deployment) -> None:
+def write_deployment(settings: Settings, deployment: Deployment) -> None:
     """Write the deployment file in one step, so that a kill leaves none half written."""
     path = settings.deployment_file
     path.parent.mkdir(parents=True, exist_ok=True)

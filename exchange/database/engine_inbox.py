@@ -79,6 +79,13 @@ async def pending(conn: AsyncConnection, after: int, limit: int = 1_000) -> Sequ
     return [InboxRow(row.id, row.kind, row.payload) for row in await conn.execute(query)]
 
 
+async def outcome(conn: AsyncConnection, inbox_id: int) -> tuple[int | None, dict[str, Any] | None]:
+    """The journal sequence of command `inbox_id` or the refusal it met; neither while it waits."""
+    query = select(engine_inbox.c.applied_seq, engine_inbox.c.refusal).where(engine_inbox.c.id == inbox_id)
+    row = (await conn.execute(query)).one()
+    return row.applied_seq, row.refusal
+
+
 async def mark_applied(conn: AsyncConnection, inbox_id: int, seq: int) -> None:
     """Record the journal sequence at which command `inbox_id` was applied."""
     await conn.execute(update(engine_inbox).where(engine_inbox.c.id == inbox_id).values(applied_seq=seq))

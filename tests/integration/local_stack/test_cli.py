@@ -9,6 +9,7 @@ import pytest
 
 from bizzan.supervisor.anvil import Anvil
 from bizzan.supervisor.lock import StateLock
+from bizzan.supervisor.ports import free_port
 from tests.utils.program import Program
 
 
@@ -23,7 +24,7 @@ def test_help_names_every_command(program: Program) -> None:
     assert result.returncode == 0
     for command in ("up", "down", "status", "reset", "engine", "projector", "api", "indexer", "keeper"):
         assert f" {command} " in result.stdout
-    for command in ("deploy", "audit", "bench", "faucet", "demo"):
+    for command in ("deploy", "audit", "bench", "faucet", "demo", "market", "rebuild"):
         assert f" {command} " in result.stdout
 
 
@@ -96,3 +97,51 @@ def test_deploy_elsewhere_needs_a_key_of_its_own(program: Program, anvil: Anvil)
     refusal = program.refusal("deploy", BIZZAN_CHAIN__CHAIN_ID="5", RPC_URL=anvil.url)
 
     assert "BIZZAN_KEYS__OWNER is not set, and chain 5 has no default for it" in refusal
+
+
+def test_deploy_without_a_chain_says_so(program: Program) -> None:
+    assert f"no chain answers at {program.rpc_url}" in program.refusal("deploy")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dance"], "No such command 'dance' (see 'bizzan --help')"),
+        (["status", "--xml"], "No such option: --xml (see 'bizzan status --help')"),
+        (["up", "now"], "unexpected extra argument(s) (now) (see 'bizzan up --help')"),
+        (["faucet"], "Missing argument 'address' (see 'bizzan faucet --help')"),
+        (["--config"], "Option '--config' requires an argument"),
+        (["market", "close", "BTC/USDC"], "No such command 'close' (see 'bizzan market --help')"),
+        (["market", "halt"], "Missing argument 'symbol' (see 'bizzan market halt --help')"),
+        (["market", "fees", "1", "--maker", "x", "--taker", "5"], "Invalid value for '--maker'"),
+    ],
+)
+def test_wrong_arguments_are_named_in_one_line(program: Program, arguments: list[str], message: str) -> None:
+    result = program.run(*arguments)
+
+    assert result.returncode == 2
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+
+
+@pytest.mark.parametrize("service", ["engine", "projector", "api", "indexer", "keeper"])
+def test_service_without_a_stack_says_what_is_missing(program: Program, service: str) -> None:
+    refusal = program.refusal(service)
+
+    assert refusal.count("\n") == 1
+    assert "run 'bizzan up'" in refusal or "with 'bizzan up'" in refusal
+
+
+def test_market_without_a_database_says_so(program: Program) -> None:
+    nowhere = f"postgresql+asyncpg://nobody@127.0.0.1:{free_port()}/nothing"
+
+    assert "the database cannot be used" in program.refusal("market", "halt", "BTC/USDC", DATABASE_URL=nowhere)
+
+
+def test_delisting_asks_first(program: Program) -> None:
+    assert "not confirmed: nothing was done" in program.refusal("market", "delist", "BTC/USDC")
+
+
+def test_rebuild_without_a_journal_changes_nothing(program: Program) -> None:
+    assert "nothing to rebuild from" in program.refusal("rebuild")
+    assert not program.state_dir.exists()

@@ -1,0 +1,61 @@
+"""Commands of the operator about one market: halt, open, delist, fees."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated
+
+import typer
+
+from bizzan.cli.console import console
+from bizzan.supervisor.errors import SupervisorError
+from exchange.settings import load_settings
+
+Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
+
+commands = typer.Typer(help="Halt, open or delist a market, or set its fees.", no_args_is_help=True)
+
+
+@commands.command()
+def halt(symbol: Symbol) -> None:
+    """Take no new orders; cancels go on, open orders stay."""
+    _set_status(symbol, "halted")
+
+
+@commands.command(name="open")
+def open_again(symbol: Symbol) -> None:
+    """Take orders again."""
+    _set_status(symbol, "open")
+
+
+@commands.command()
+def delist(symbol: Symbol, yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False) -> None:
+    """Close the market for ever, with all its open orders."""
+    if not yes:
+        typer.confirm(f"Close {symbol} for ever and cancel its open orders?", abort=True)
+    _set_status(symbol, "delisted")
+
+
+@commands.command()
+def fees(
+    symbol: Symbol,
+    maker: Annotated[int, typer.Option(help="Maker fee in basis points.")],
+    taker: Annotated[int, typer.Option(help="Taker fee in basis points.")],
+) -> None:
+    """Set the fees of orders to come; open orders keep theirs."""
+    name, seq = _change(symbol, "set_market_fees", {"maker_fee_bps": maker, "taker_fee_bps": taker})
+    console.print(f"{name}: maker {maker} bps, taker {taker} bps, from journal sequence {seq}")
+
+
+def _set_status(symbol: str, status: str) -> None:
+    name, seq = _change(symbol, "set_market_status", {"status": status})
+    console.print(f"{name} is {status} from journal sequence {seq}")
+
+
+def _change(symbol: str, kind: str, values: Mapping[str, object]) -> tuple[str, int]:
+    from bizzan.operator import OperatorError, change_market
+
+    try:
+        return change_market(load_settings().database_url(), symbol, kind, values)
+    except OperatorError as error:
+        raise SupervisorError(str(error)) from None

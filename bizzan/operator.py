@@ -1,0 +1,83 @@
+"""What an operator tells the engine: a command in its inbox, journaled like any other, and the wait for its fate.
+
+Raises OperatorError when the command was not posted, was refused, or nobody took it in time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Mapping
+
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from exchange.database import engine_inbox, markets
+from exchange.database.engine import create_engine
+
+WAIT_SECONDS = 30.0
+_POLL_SECONDS = 0.05
+
+
+class OperatorError(Exception):
+    """The engine did not do what was asked."""
+
+
+def change_market(
+    database_url: str, symbol: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
+) -> tuple[str, int]:
+    """Post a command about one market and wait until it is applied; the market's symbol and the journal sequence.
+
+    `symbol` is `BTC/USDC`, `btc-usdc` or the id; `kind` and `values` are the command's but for the market. Raises
+    OperatorError.
+    """
+    try:
+        return asyncio.run(_change_market(database_url, symbol, kind, values, wait_seconds))
+    except (SQLAlchemyError, OSError) as error:
+        raise OperatorError(
+            f"the database cannot be used ({_first_line(error)}): start the stack with 'bizzan up'"
+        ) from None
+
+
+async def _change_market(
+    url: str, symbol: str, kind: str, values: Mapping[str, object], wait_seconds: float
+) -> tuple[str, int]:
+    database = create_engine(url, pool_size=1)
+    try:
+        async with database.begin() as conn:
+            known = await markets.symbols(conn)
+            name = _find(known, symbol)
+            payload = {"market": known[name], **values}
+            inbox_id = await engine_inbox.post(conn, kind, payload, f"operator:{uuid.uuid4()}")
+        return name, await _applied(database, inbox_id, wait_seconds)
+    finally:
+        await database.dispose()
+
+
+def _find(known: Mapping[str, int], symbol: str) -> str:
+    wanted = symbol.upper().replace("-", "/")
+    for name, market_id in known.items():
+        if wanted in (name, str(market_id)):
+            return name
+    raise OperatorError(f"there is no market {symbol}: choose one of {', '.join(known) or '(none)'}")
+
+
+async def _applied(database: AsyncEngine, inbox_id: int, wait_seconds: float) -> int:
+    """The journal sequence at which a posted command was applied."""
+    for _ in range(max(1, round(wait_seconds / _POLL_SECONDS))):
+        async with database.connect() as conn:
+            seq, refusal = await engine_inbox.outcome(conn, inbox_id)
+        if refusal is not None:
+            raise OperatorError(f"the engine refuses ({refusal['code']}): {refusal['message']}")
+        if seq is not None:
+            return seq
+        await asyncio.sleep(_POLL_SECONDS)
+    raise OperatorError(
+        f"not applied within {wait_seconds:g} s: inbox command {inbox_id} waits for the engine and the projector, "
+        "and is obeyed when both run (bizzan status)"
+    )
+
+
+def _first_line(error: Exception) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return str(cause).partition("\n")[0] or type(cause).__name__
