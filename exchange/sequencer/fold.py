@@ -28,6 +28,7 @@ class Rows:
     seq: int
     head: bytes
     at_ms: int
+    records: int = 0
     assets: dict[int, Row] = field(default_factory=dict)
     markets: dict[int, Row] = field(default_factory=dict)
     market_changes: dict[int, Row] = field(default_factory=dict)
@@ -87,6 +88,7 @@ class Fold:
         if type(record.command) in _FROM_INBOX:
             self._inbox_applied(record)
         self.rows.seq, self.rows.head, self.rows.at_ms = record.seq, record.head, record.at_ms
+        self.rows.records += 1
 
     def finish(self) -> Rows:
         """The rows of everything added."""

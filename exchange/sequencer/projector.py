@@ -26,6 +26,9 @@ from exchange.sequencer.retry import Retry
 
 MAX_RUN = 2_000
 SNAPSHOT_EVERY = 100_000
+SMALL_RUN = 200
+REST_SECONDS = 0.03
+"""After a small run: what comes meanwhile goes into one transaction, which costs far more than its rows."""
 HEADS_REMEMBERED = 50_000
 _JOURNAL_SECONDS = 0.1
 
@@ -120,6 +123,8 @@ class Projector:
             self._moved_to(rows.seq)
             if rows.seq - self._snapshot_seq >= SNAPSHOT_EVERY:
                 self._snapshot(replica)
+            if rows.records < SMALL_RUN:
+                await asyncio.sleep(REST_SECONDS)
 
     def _fold(self, replica: Recovered, follower: Follower) -> Rows | None:
         """The rows of the next run of records, or None while there is none."""
