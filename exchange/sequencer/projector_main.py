@@ -4,6 +4,7 @@ run(settings)    blocks; SIGTERM and SIGINT stop it; it may be killed at any mom
 """
 
 import asyncio
+import gc
 import signal
 from collections.abc import Coroutine
 from typing import Any
@@ -31,6 +32,7 @@ _log = structlog.get_logger("projector")
 def run(settings: Settings) -> None:
     """Run the projector until it is told to stop. SystemExit with a message when it cannot run."""
     configure_logs(settings.log_level, "projector")
+    gc.set_threshold(200_000, 20, 100)  # a run is many objects, and none of them forms a cycle
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings))
