@@ -19,6 +19,9 @@ from tests.utils.stream import StreamClient, open_stream
 
 BOOK = "book.BTC-USDC"
 
+OPEN_ORDERS = 900  # each a level of the book, so that a snapshot of it is large
+CUT_OFF_SECONDS = 120
+
 
 class BookCopy:
     """A client's book, built from a snapshot and the diffs after it."""
@@ -201,15 +204,11 @@ async def test_a_client_that_does_not_read_is_cut_off(stack: ApiStack) -> None:
     narrow.connect((address.hostname, address.port))
     try:
         async with open_stream(url) as writer:
-            for step in range(200):
+            for step in range(OPEN_ORDERS):
                 await writer.ask("place", order=signed_body(trader, Side.buy, 550_000 + 10 * step))
         async with open_stream(url, sock=narrow, max_queue=1) as client:
             await _ask_without_reading(client)
-            metrics = ""
-            async with httpx.AsyncClient(base_url=url, timeout=30) as other:
-                while "bizzan_api_stream_slow_total 1.0" not in metrics:
-                    metrics = (await other.get("/metrics")).text
-                    await asyncio.sleep(0.05)
+            await _cut_off(url)
             with pytest.raises(ConnectionClosed) as closed:
                 await _read_to_the_end(client)
             assert closed.value.rcvd is not None
@@ -218,13 +217,22 @@ async def test_a_client_that_does_not_read_is_cut_off(stack: ApiStack) -> None:
         stack.kill("api-slow")
 
 
+async def _cut_off(url: str) -> None:
+    """Wait until the API says that it cut one connection off."""
+    async with httpx.AsyncClient(base_url=url, timeout=30) as other, asyncio.timeout(CUT_OFF_SECONDS):
+        metrics = ""
+        while "bizzan_api_stream_slow_total 1.0" not in metrics:
+            metrics = (await other.get("/metrics")).text
+            await asyncio.sleep(0.05)
+
+
 async def _read_to_the_end(client: StreamClient) -> None:
     while True:
         await client.connection.recv()
 
 
 async def _ask_without_reading(client: StreamClient) -> None:
-    """Few bytes out, a few megabytes back: more than the buffers on the way hold."""
+    """Few bytes out, some ten megabytes back: more than the buffers on the way hold."""
     for _ in range(400):
         for op in ("subscribe", "unsubscribe"):
             await client.connection.send(json.dumps({"op": op, "channels": [BOOK]}))
