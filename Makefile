@@ -71,7 +71,7 @@ test: setup lint
 	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-deep: setup
-	@$(BIN)/pytest $(TESTS) -m deep -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup
 	@$(BIN)/bizzan bench all
