@@ -22,7 +22,7 @@ from exchange.domain.instrument import Market, MarketStatus
 from exchange.domain.order import Side
 from exchange.engine import events
 from exchange.sequencer.client import EngineClient, FeedLost
-from exchange.sequencer.protocol import Books, ProtocolError
+from exchange.sequencer.protocol import Books, MarketBook, ProtocolError
 
 log = structlog.get_logger()
 
@@ -127,6 +127,7 @@ class Feed:
             self.books[market_id] = Book(books.seq, there.bids, there.asks)
             self.trades[market_id].clear()
             self.last_price[market_id] = there.last_price
+            self._set_rules(there)
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
             self._snapshot_all(market_id)
         self.accounts.restart()
@@ -175,11 +176,14 @@ class Feed:
         self._new_trades.setdefault(event.market, []).append(trade)
 
     def _on_market(self, seq: int, at_ms: int, event: events.MarketChanged) -> None:
-        self._markets[event.market] = replace(
-            self._markets[event.market],
-            status=MarketStatus(event.status),
-            maker_fee_bps=event.maker_fee_bps,
-            taker_fee_bps=event.taker_fee_bps,
+        self._set_rules(event)
+
+    def _set_rules(self, now: events.MarketChanged | MarketBook) -> None:
+        self._markets[now.market] = replace(
+            self._markets[now.market],
+            status=MarketStatus(now.status),
+            maker_fee_bps=now.maker_fee_bps,
+            taker_fee_bps=now.taker_fee_bps,
         )
 
     def _flush(self) -> None:

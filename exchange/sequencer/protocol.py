@@ -132,12 +132,18 @@ class Committed(NamedTuple):
 
 
 class MarketBook(msgspec.Struct, array_like=True, frozen=True):
-    """One market's levels, best first: (price, lots). `last_price` is the last trade's, or the reference."""
+    """One market's levels, best first: (price, lots). `last_price` is the last trade's, or the reference.
+
+    `status` and the fees are those of now, which need not be the deployment's.
+    """
 
     market: int
     last_price: int
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
+    status: str
+    maker_fee_bps: int
+    taker_fee_bps: int
 
 
 class Books(msgspec.Struct, array_like=True, frozen=True):

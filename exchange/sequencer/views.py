@@ -19,7 +19,16 @@ from exchange.sequencer.protocol import (
 def books(engine: Engine, head: bytes) -> Books:
     """Every market's levels."""
     markets = [
-        MarketBook(levels.market.market_id, levels.last_price, levels.bids, levels.asks) for levels in engine.books()
+        MarketBook(
+            levels.market.market_id,
+            levels.last_price,
+            levels.bids,
+            levels.asks,
+            levels.market.status.value,
+            levels.market.maker_fee_bps,
+            levels.market.taker_fee_bps,
+        )
+        for levels in engine.books()
     ]
     return Books(engine.seq, engine.at_ms, head, markets)
 
