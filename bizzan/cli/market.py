@@ -39,8 +39,8 @@ def delist(symbol: Symbol, yes: Annotated[bool, typer.Option("--yes", "-y", help
 @commands.command()
 def fees(
     symbol: Symbol,
-    maker: Annotated[int, typer.Option(help="Maker fee in basis points.")],
-    taker: Annotated[int, typer.Option(help="Taker fee in basis points.")],
+    maker: Annotated[int, typer.Option(min=0, help="Maker fee in basis points.")],
+    taker: Annotated[int, typer.Option(min=0, help="Taker fee in basis points.")],
 ) -> None:
     """Set the fees of orders to come; open orders keep theirs."""
     name, seq = _change(symbol, "set_market_fees", {"maker_fee_bps": maker, "taker_fee_bps": taker})

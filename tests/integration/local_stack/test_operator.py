@@ -1,0 +1,169 @@
+"""What an operator does to a running exchange, and to a stopped one: markets, and the database made anew."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from bizzan.client.api import BizzanClient
+from bizzan.client.errors import ApiError
+from exchange.database.engine import create_engine
+from exchange.domain.order import Side
+from exchange.journal.record import SEGMENT_HEADER_SIZE, list_segments
+from tests.integration.audit.world import MARKET, PRICE, QUANTITY, World
+from tests.utils.local_stack import open_folder
+from tests.utils.program import Program
+from tests.utils.waiting import wait_for
+
+FAST = {"BIZZAN_CHAIN__CREDIT_CONFIRMATIONS": "1", "BIZZAN_CHAIN__FINAL_CONFIRMATIONS": "3"}
+LASTING = {
+    "balance": "account_id, asset_id, available, held, reserved, unsettled, deficit, seq",
+    "orders": "order_id, status, filled, remaining, close_reason, created_at, closed_at",
+    "trade": "trade_id, seq, price, quantity, maker_fee, taker_fee, batch, at_ms",
+    "batch": "batch, from_seq, to_seq, new_head, status",
+    "candle": "market_id, interval, start_ms, open, high, low, close, base_volume, trades",
+    "engine_inbox": "id, kind, payload::text, applied_seq",
+    "deposit": "block_hash, log_index, amount, credit_inbox_id",
+    "chain_balance": "account, token_id, trading, funding",
+}
+KEPT = {
+    "job": "job_id, key, nonce",
+    "attempt": "tx_hash, job_id, nonce, raw",
+    "session": "token_hash, address",
+}
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    """An exchange with a final trade."""
+    with open_folder() as folder:
+        program = Program(folder)
+        program.succeed("up", "--detach", "--no-demo", **FAST)
+        world = World.of(program)
+
+        async def prepare() -> None:
+            await world.open_accounts()
+            await world.trade()
+            await world.wait_final()
+
+        asyncio.run(prepare())
+        yield world
+        program.succeed("down")
+        program.succeed("reset", "--yes")
+
+
+def sell(world: World, market: str = MARKET) -> str:
+    """Place an order and cancel it: the code of the refusal, or nothing."""
+
+    async def place() -> str:
+        async with BizzanClient(world.program.api_url, world.seller) as client:
+            try:
+                await client.place(market, Side.sell, PRICE, QUANTITY)
+            except ApiError as error:
+                return error.code
+            await client.cancel_all()
+            return ""
+
+    return asyncio.run(place())
+
+
+async def rows(world: World, table: str, columns: str) -> list[Any]:
+    """Columns of a table, in some fixed order; of the inbox, what the engine did not refuse."""
+    engine = create_engine(world.sources.database_url, pool_size=1)
+    try:
+        async with engine.connect() as conn:
+            applied = "where applied_seq is not null" if table == "engine_inbox" else ""
+            found = (await conn.execute(text(f"select {columns} from {table} {applied}"))).all()
+            return sorted(found, key=repr)
+    finally:
+        await engine.dispose()
+
+
+def contents(world: World, tables: Mapping[str, str]) -> dict[str, list[Any]]:
+    """Of each table these columns."""
+    return {table: asyncio.run(rows(world, table, columns)) for table, columns in tables.items()}
+
+
+def test_halted_market_refuses_orders_until_it_is_opened(world: World) -> None:
+    assert sell(world) == ""
+    assert "BTC/USDC is halted from journal sequence" in world.program.succeed("market", "halt", "btc-usdc")
+    assert sell(world) == "market_halted"
+    assert "BTC/USDC is open" in world.program.succeed("market", "open", "1")
+    assert sell(world) == ""
+
+
+def test_fees_are_those_of_the_orders_to_come(world: World) -> None:
+    spoken = world.program.succeed("market", "fees", "BTC/USDC", "--maker", "1", "--taker", "7")
+    assert "BTC/USDC: maker 1 bps, taker 7 bps" in spoken
+
+    fill = asyncio.run(world.trade())
+
+    assert int(fill.fee) == int(fill.quote) * 7 // 10_000
+
+
+def test_what_the_engine_refuses_is_told(world: World) -> None:
+    assert "there is no market DOGE/USDC: choose one of BTC/USDC, ETH/USDC" in world.program.refusal(
+        "market", "halt", "DOGE/USDC"
+    )
+    refusal = world.program.refusal("market", "fees", "ETH/BTC", "--maker", "10000", "--taker", "5")
+    assert "the engine refuses (fee_cap_out_of_range): a fee rate must be 0 to 9999 bps" in refusal
+
+
+def test_delisted_market_stays_so(world: World) -> None:
+    world.program.succeed("market", "delist", "ETH/BTC", "--yes")
+
+    assert sell(world, "ETH-BTC") == "market_halted"
+    assert "delisted for ever" in world.program.refusal("market", "open", "ETH/BTC")
+
+
+def test_rebuild_is_refused_while_the_stack_runs(world: World) -> None:
+    assert "is already running" in world.program.refusal("rebuild")
+
+
+def test_rebuilt_database_is_the_old_one_without_its_damage(world: World) -> None:
+    asyncio.run(world.wait_final())
+    before, kept, status = contents(world, LASTING), contents(world, KEPT), world.program.status()
+    asyncio.run(world.execute("update balance set available = available + 1"))
+    asyncio.run(world.execute("delete from trade"))
+    world.program.succeed("down")
+
+    assert f"up to journal sequence {status['engine_seq']}" in world.program.succeed("rebuild")
+    world.program.succeed("up", "--detach", "--no-demo", **FAST)
+
+    wait_for(lambda: world.program.status()["indexed_block"] or 0, "the mirror", 120)
+    wait_for(lambda: world.program.status()["indexed_block"] > status["indexed_block"], "the chain read again", 120)
+    assert contents(world, LASTING) == before
+    assert all(set(kept[table]) <= set(there) for table, there in contents(world, KEPT).items())
+    assert world.program.status()["engine_seq"] == status["engine_seq"]
+    report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
+    assert report["clean"], report["findings"]
+
+
+def test_fees_and_status_are_still_in_force_after_a_restart(world: World) -> None:
+    assert sell(world, "ETH-BTC") == "market_halted"
+
+    fill = asyncio.run(world.trade())
+
+    assert int(fill.fee) == int(fill.quote) * 7 // 10_000
+
+
+def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: World) -> None:
+    asyncio.run(world.wait_final())
+    before = contents(world, LASTING)
+    world.program.succeed("down")
+    segment = list_segments(world.sources.journal_dir)[0]
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: SEGMENT_HEADER_SIZE + 30] + b"?" + whole[SEGMENT_HEADER_SIZE + 31 :])
+
+    refusal = world.program.refusal("rebuild")
+    segment.write_bytes(whole)
+    world.program.succeed("up", "--detach", "--no-demo", **FAST)
+
+    assert "nothing was changed, because the journal cannot be replayed" in refusal
+    assert str(segment) in refusal
+    assert contents(world, LASTING) == before
