@@ -2,24 +2,63 @@
 
 A connection's memory is bounded in the kernel too, and closing never waits for a peer that does not
 read: the close frame is put behind what is buffered, and what is not read by then is dropped.
+
+The acknowledgements of one group commit come in one turn of the event loop, and leave in one system call.
 """
 
 import asyncio
 import socket
+from typing import Any, cast
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 SEND_BUFFER_BYTES = 262_144
 LINGER_SECONDS = 30.0
+GATHERED_BYTES = 65_536
+
+
+class GatheringTransport:
+    """A transport whose writes are gathered until the turn ends, or until they are `GATHERED_BYTES`."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._parts: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Write soon."""
+        if not self._parts:
+            self._loop.call_soon(self.flush)
+        self._parts.append(data)
+        self._size += len(data)
+        if self._size >= GATHERED_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what has been gathered now; a transport that has been closed meanwhile takes nothing."""
+        if self._parts and not self._transport.is_closing():
+            self._transport.write(b"".join(self._parts))
+        self._parts.clear()
+        self._size = 0
+
+    def close(self) -> None:
+        """Close behind what has been gathered."""
+        self.flush()
+        self._transport.close()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class StreamProtocol(WebSocketsSansIOProtocol):
     """uvicorn's protocol on the sans-I/O core of `websockets`."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound the kernel's buffer of this connection."""
+        """Bound the kernel's buffer of this connection, and gather what it writes."""
         super().connection_made(transport)
+        self.transport = cast(asyncio.Transport, GatheringTransport(self.transport, self.loop))
         connection = transport.get_extra_info("socket")
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
