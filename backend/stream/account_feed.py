@@ -214,6 +214,17 @@ def _fills(event: events.TradeMatched) -> Iterator[tuple[int, Row]]:
     )
 
 
+def _reversed(event: events.TradeReversed) -> Iterator[tuple[int, Row]]:
+    row = {
+        "event": "trade_reversed",
+        "trade_id": event.trade_id,
+        "reason": event.cause,
+        "because_of": event.because_of or None,
+    }
+    yield event.maker_account, row
+    yield event.taker_account, row
+
+
 def _balance(event: events.BalanceChanged) -> Iterator[tuple[int, Row]]:
     names = ("available", "held", "reserved", "unsettled", "deficit")
     amounts = {name: str(getattr(event, name)) for name in names}
@@ -250,6 +261,7 @@ _DESCRIBE: dict[type, Callable[[Any], Iterator[tuple[int, Row]]]] = {
     events.OrderAccepted: _accepted,
     events.OrderClosed: _closed,
     events.TradeMatched: _fills,
+    events.TradeReversed: _reversed,
     events.BalanceChanged: _balance,
     events.Credited: _credited,
     events.Debited: _debited,

@@ -244,6 +244,8 @@ class TradeReversed:
     """The trade never happened, for both sides. `because_of` is the trade whose reversal pulled it, or 0."""
 
     trade_id: int
+    maker_account: int
+    taker_account: int
     cause: str
     because_of: int
 

@@ -40,7 +40,8 @@ class Reversal:
         trade = state.trades.pop(trade_id)
         book = state.books[trade.match.market]
         buyer, seller, buyer_fee, _ = parties(state, trade.match)
-        state.events.append(e.TradeReversed(trade_id, self.cause, because_of))
+        match = trade.match
+        state.events.append(e.TradeReversed(trade_id, match.maker_account, match.taker_account, self.cause, because_of))
         settle(state, trade)
         state.give(buyer.balance(book.quote_asset), trade.match.quote + buyer_fee)
         state.give(seller.balance(book.base_asset), trade.match.quantity * book.lot_size)

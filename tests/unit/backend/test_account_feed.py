@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from backend.stream.account_feed import AccountFeed, AccountState
-from exchange.engine.events import AccountOpened, BalanceChanged
+from exchange.engine.events import AccountOpened, BalanceChanged, TradeReversed
 
 OWNER = b"\x01" * 20
 OTHER = b"\x02" * 20
@@ -112,3 +112,19 @@ async def test_after_a_restart_there_is_a_new_snapshot() -> None:
         ("snapshot", 9),
         ("account", 10),
     ]
+
+
+async def test_both_sides_are_told_why_their_trade_was_reversed() -> None:
+    engine, listeners = SlowEngine(), {OWNER: Listener(), OTHER: Listener()}
+    feed = AccountFeed(engine.load)
+    for account_id, (address, listener) in enumerate(listeners.items(), 7):
+        listening = asyncio.create_task(feed.listen(address, listener))
+        await engine.answer(1, account_id)
+        await engine.answer(1, account_id)
+        await listening
+    feed.apply(2, 0, TradeReversed(5, 7, 8, "block 0xab: ledger: too little trading", 0))
+    feed.flush()
+    for listener in listeners.values():
+        (told,) = listener.messages[1]["events"]
+        assert (told["event"], told["trade_id"], told["because_of"]) == ("trade_reversed", 5, None)
+        assert told["reason"] == "block 0xab: ledger: too little trading"

@@ -20,9 +20,10 @@ def test_a_reversed_trade_leaves_no_trace_in_any_balance(x: EngineHarness) -> No
     x.credit(FEES, USDC, 1)
     before = [x.parts(*pair) for pair in pairs]
     x.sell(MAKER, PRICE, 10)
-    x.buy(TAKER, PRICE, 10)
+    matched = x.buy(TAKER, PRICE, 10)
     events = x.reverse(1)
-    assert only(events, e.TradeReversed) == [e.TradeReversed(1, "cause", 0)]
+    (match,) = only(matched, e.TradeMatched)
+    assert only(events, e.TradeReversed) == [e.TradeReversed(1, match.maker_account, match.taker_account, "cause", 0)]
     assert [x.parts(*pair) for pair in pairs] == before
     assert x.engine.oldest_unsettled_at is None
 

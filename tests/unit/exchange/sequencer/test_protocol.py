@@ -44,7 +44,7 @@ def _every_event() -> list[e.Event]:
         e.ForcedReleased("request", "claimed"),
         e.BatchCut(1, 0, 9),
         e.BatchFinalized(1),
-        e.TradeReversed(1, "cause", 0),
+        e.TradeReversed(1, 2, 3, "cause", 0),
     ]
 
 
