@@ -19,6 +19,7 @@ minimum nonce and stay below 2**48.
     bits 8-9   trigger source
 """
 
+import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Self
@@ -26,6 +27,8 @@ from typing import Self
 SINGLE_FILL = 1 << 63
 NONCE_LIMIT = 1 << 48
 PACKED_SIZE = 80
+ACCOUNT_SIZE = 20
+_PACKED = struct.Struct(">20sI5sHBQQQQ16s")
 MAX_EXPIRY = (1 << 40) - 1
 MAX_ORDER_SECONDS = 30 * 86_400
 MAX_DELEGATED_SECONDS = 86_400
@@ -157,28 +160,39 @@ class Order:
 
     def pack(self) -> bytes:
         """The 80 packed bytes. OverflowError if a field does not fit its width."""
-        if self.side >> 8 or self.max_fee_bps >> 16 or self.expiry >> 40 or self.market >> 32:
-            raise OverflowError("a field of the order exceeds its width")
-        if (self.price | self.quantity | self.nonce | self.trigger_price) >> 64:
-            raise OverflowError("a field of the order exceeds its width")
-        head, tail = self.words()
-        return head.to_bytes(32) + tail.to_bytes(32) + self.terms.to_bytes(16)
+        if len(self.account) != ACCOUNT_SIZE:
+            raise OverflowError(f"the account has {ACCOUNT_SIZE} bytes, not {len(self.account)}")
+        try:
+            return _PACKED.pack(
+                self.account,
+                self.market,
+                self.expiry.to_bytes(5),
+                self.max_fee_bps,
+                self.side,
+                self.price,
+                self.quantity,
+                self.nonce,
+                self.trigger_price,
+                self.terms.to_bytes(16),
+            )
+        except struct.error:
+            raise OverflowError("a field of the order exceeds its width") from None
 
     @classmethod
     def unpack(cls, data: bytes) -> Self:
         """The order in 80 packed bytes; ValueError for another length."""
         if len(data) != PACKED_SIZE:
             raise ValueError(f"a packed order has {PACKED_SIZE} bytes, not {len(data)}")
-        word = int.from_bytes(data[32:64])
+        account, market, expiry, max_fee_bps, side, price, quantity, nonce, trigger_price, terms = _PACKED.unpack(data)
         return cls(
-            account=data[:20],
-            market=int.from_bytes(data[20:24]),
-            side=data[31],
-            price=word >> 192,
-            quantity=word >> 128 & _U64,
-            nonce=word >> 64 & _U64,
-            expiry=int.from_bytes(data[24:29]),
-            trigger_price=word & _U64,
-            max_fee_bps=int.from_bytes(data[29:31]),
-            terms=int.from_bytes(data[64:80]),
+            account,
+            market,
+            side,
+            price,
+            quantity,
+            nonce,
+            int.from_bytes(expiry),
+            trigger_price,
+            max_fee_bps,
+            int.from_bytes(terms),
         )
