@@ -1,4 +1,4 @@
-"""Counts that cost a scan: read at most every two seconds, once for all who ask."""
+"""Counts that cost a scan: read once for all who ask, at most every two seconds, and more rarely as they grow."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,6 +8,9 @@ from typing import Any
 from sqlalchemy import Row
 
 PERIOD_SECONDS = 2.0
+LONGEST_PERIOD_SECONDS = 10.0
+COUNTING_SHARE = 20
+"""Counting takes one part in this many of the time, as long as the longest period allows it."""
 
 Counts = tuple[Row[Any], int]
 """The totals of `exchange.database.trades.totals`, and its mismatches."""
@@ -19,11 +22,16 @@ class Totals:
     def __init__(self, load: Callable[[], Awaitable[Counts]]) -> None:
         self._load = load
         self._lock = asyncio.Lock()
-        self._kept: tuple[float, Counts] | None = None
+        self._kept: Counts | None = None
+        self._until = 0.0
 
     async def read(self) -> Counts:
-        """The counts, at most two seconds old."""
+        """The counts, two seconds old at most, or up to ten when they have become slow to read."""
         async with self._lock:
-            if self._kept is None or monotonic() - self._kept[0] >= PERIOD_SECONDS:
-                self._kept = monotonic(), await self._load()
-            return self._kept[1]
+            if self._kept is None or monotonic() >= self._until:
+                began = monotonic()
+                self._kept = await self._load()
+                done = monotonic()
+                pause = min(max(PERIOD_SECONDS, COUNTING_SHARE * (done - began)), LONGEST_PERIOD_SECONDS)
+                self._until = done + pause
+            return self._kept
