@@ -7,7 +7,7 @@
         calls must have been scheduled, by the hash of its calldata, longer ago than a user needs to leave. The guardian
         can remove the operator at once, in favour of a standby that the owner announced under the timelock. No role
         can move a user's balance.
-@custom:invariant A1, A2
+@custom:invariant A1, A2, R3
 @custom:kill The guardian calls `remove_operator`; a second call leaves nobody who can settle.
 """
 
@@ -37,7 +37,8 @@ def __init__(roles: ICustody.Roles):
     assert empty(address) not in [
         roles.owner, roles.operator, roles.co_signer, roles.guardian, roles.fee_account
     ], "roles: zero address"
-    assert roles.co_signer not in [roles.operator, roles.standby_operator], "roles: co-signer operates"
+    assert roles.fee_account != self, "roles: fee account is custody"
+    self._check_operators(roles.operator, roles.standby_operator, roles.co_signer)
     self._owner = roles.owner
     self._operator = roles.operator
     self._standby_operator = roles.standby_operator
@@ -99,10 +100,11 @@ def operation_ready_at(operation_hash: bytes32) -> uint256:
 @external
 def schedule(operation_hash: bytes32):
     """
-    @notice Announce an owner's call. Scheduling it again starts its time again.
+    @notice Announce an owner's call, after launch. Scheduling it again starts its time again.
     @param operation_hash keccak256 of the later call's calldata.
     """
     self._check_owner()
+    assert self._launched, "owner: not launched"
     ready_at: uint256 = block.timestamp + timing.TIMELOCK
     self._ready_at[operation_hash] = ready_at
     log ICustody.OperationScheduled(operation_hash=operation_hash, ready_at=ready_at)
@@ -124,7 +126,7 @@ def set_operator(operator: address):
     @notice Appoint who may settle; the zero address leaves nobody.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
-    assert operator == empty(address) or operator != self._co_signer, "roles: co-signer operates"
+    self._check_operators(operator, self._standby_operator, self._co_signer)
     self._operator = operator
     log ICustody.OperatorChanged(operator=operator)
 
@@ -135,7 +137,7 @@ def set_standby_operator(standby_operator: address):
     @notice Name who succeeds when the guardian removes the operator; the zero address leaves nobody.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
-    assert standby_operator == empty(address) or standby_operator != self._co_signer, "roles: co-signer operates"
+    self._check_operators(self._operator, standby_operator, self._co_signer)
     self._standby_operator = standby_operator
     log ICustody.StandbyOperatorChanged(standby_operator=standby_operator)
 
@@ -146,9 +148,7 @@ def set_co_signer(co_signer: address):
     @notice Appoint who approves fast withdrawals; the zero address leaves the delayed ones only.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
-    assert co_signer == empty(address) or co_signer not in [
-        self._operator, self._standby_operator
-    ], "roles: co-signer operates"
+    self._check_operators(self._operator, self._standby_operator, co_signer)
     self._co_signer = co_signer
     log ICustody.CoSignerChanged(co_signer=co_signer)
 
@@ -170,6 +170,7 @@ def set_fee_account(fee_account: address):
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     assert fee_account != empty(address), "roles: zero address"
+    assert fee_account != self, "roles: fee account is custody"
     self._fee_account = fee_account
     log ICustody.FeeAccountChanged(fee_account=fee_account)
 
@@ -206,6 +207,17 @@ def remove_operator():
     self._operator = successor
     self._standby_operator = empty(address)
     log ICustody.OperatorRemoved(operator=removed, successor=successor)
+
+
+@internal
+@pure
+def _check_operators(operator: address, standby_operator: address, co_signer: address):
+    """
+    @dev Three different keys; the zero address holds no role.
+    """
+    if co_signer != empty(address):
+        assert co_signer not in [operator, standby_operator], "roles: co-signer operates"
+    assert operator == empty(address) or operator != standby_operator, "roles: standby operates"
 
 
 @internal

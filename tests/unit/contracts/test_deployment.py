@@ -36,9 +36,9 @@ WINDOWS_IN_ORDER = (
         ({"delay": 30 * 86_400 + 1}, "windows: delay out of range"),
         ({"pause_max": WINDOWS.grace}, "windows: pause too long"),
         ({"pause_max": WINDOWS.delay}, "windows: pause too long"),
-        ({"claim_window": 0}, "windows: no claim window"),
+        ({"claim_window": 0}, "windows: claim window out of range"),
         ({"timelock": WINDOWS.delay + WINDOWS.claim_window}, "windows: timelock too short"),
-        ({"silence": WINDOWS.pause_max}, "windows: silence too short"),
+        ({"silence": WINDOWS.timelock}, "windows: silence too short"),
     ],
 )
 def test_deployment_reverts_for_bad_windows(world: World, change: dict[str, int], reason: str) -> None:
