@@ -106,13 +106,17 @@ def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows,
     @param name The brand that users see when they sign: the EIP-712 domain's name.
     @param roles Who holds each role; only the standby operator may be the zero address.
     @param windows The contract's times, in seconds, for ever.
-    @param extension A `CustodyExtension` with equal windows, for ever.
+    @param extension A `CustodyExtension` with equal name and windows, for ever.
     """
     timing.__init__(windows)
     eip712.__init__(name)
     access.__init__(roles)
     theirs: ICustody.Windows = staticcall ICustody(extension).windows()
     assert keccak256(abi_encode(theirs)) == keccak256(abi_encode(windows)), "windows: extension differs"
+    domain: bytes32 = keccak256(
+        abi_encode(eip712.DOMAIN_TYPE_HASH, keccak256(name), eip712.VERSION_HASH, chain.id, extension)
+    )
+    assert staticcall ICustody(extension).domain_separator() == domain, "name: extension differs"
     EXTENSION = extension
 
 

@@ -126,7 +126,7 @@ exports: (
 @deploy
 def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows):
     """
-    @param name The brand that users see when they sign: the EIP-712 domain's name.
+    @param name As for the custody contract, which checks that it is equal.
     @param roles As for the custody contract.
     @param windows As for the custody contract, which checks that they are equal.
     """

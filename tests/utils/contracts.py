@@ -101,11 +101,18 @@ class World:
         if launch:
             self.as_owner("launch")
 
-    def deploy_custody(self, roles: list[str], windows: Windows, *, extension_windows: Windows | None = None) -> str:
+    def deploy_custody(
+        self,
+        roles: list[str],
+        windows: Windows,
+        *,
+        extension_windows: Windows | None = None,
+        extension_name: str = NAME,
+    ) -> str:
         """Deploy both halves and return the address."""
         types = ["string", ROLES_TYPE, WINDOWS_TYPE]
         sender = self.owner.address
-        extension_arguments: list[Any] = [NAME, roles, window_words(extension_windows or windows)]
+        extension_arguments: list[Any] = [extension_name, roles, window_words(extension_windows or windows)]
         extension = create("CustodyExtension", types, extension_arguments, sender)
         arguments = [NAME, roles, window_words(windows), extension]
         return create("Custody", [*types, "address"], arguments, sender)
