@@ -111,7 +111,7 @@ class CustodyClient:
         return await self._call("cancel_withdraw_request(address)", token)
 
     async def claim_withdraw(self, token: str, account: str | None = None) -> Receipt:
-        """Pay a request out, inside its claim window; anyone may."""
+        """Pay a request out, inside its claim window; anyone may, but only the account when its balance is less."""
         return await self._call("claim_withdraw(address,address)", self._me(account), token)
 
     async def request_exit(self) -> Receipt:

@@ -5,7 +5,7 @@
 @license Apache-2.0
 @notice Money in, and the moves that need nobody's consent: from funding to trading, and out of funding. Arguments are
         token units and must be whole ledger units.
-@custom:invariant L1, L3
+@custom:invariant L1, L3, R3
 @custom:kill The guardian calls `pause`, or the owner closes one token with `set_token_status`; both stop deposits only.
 """
 
@@ -67,7 +67,7 @@ def withdraw_funding(token: address, amount: uint256, recipient: address):
     token_id: uint256 = registry._token_id(token)
     paid: uint256 = registry._ledger_amount(token_id, amount)
     ledger._debit_funding(msg.sender, token_id, paid)
-    transfers._pay(token_id, recipient, paid)
+    transfers._pay(token_id, recipient, paid, msg.sender)
     log ICustody.FundingWithdrawn(account=msg.sender, token_id=token_id, recipient=recipient, amount=paid)
 
 
@@ -75,7 +75,7 @@ def withdraw_funding(token: address, amount: uint256, recipient: address):
 @view
 def _open_token(token: address, account: address) -> uint256:
     pausing._check_deposits()
-    assert account != empty(address), "deposit: zero account"
+    assert account not in [empty(address), self], "deposit: bad account"
     token_id: uint256 = registry._token_id(token)
     assert registry._tokens[token_id].deposits_open, "token: deposits closed"
     return token_id

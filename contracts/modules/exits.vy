@@ -64,7 +64,7 @@ def claim_exit(account: address, token: address):
     assert trading + funding != 0, "exit: nothing to claim"
     ledger._debit_trading(account, token_id, trading)
     ledger._debit_funding(account, token_id, funding)
-    transfers._pay(token_id, account, trading + funding)
+    transfers._pay(token_id, account, trading + funding, account)
     log ICustody.ExitClaimed(
         account=account, token_id=token_id, trading_amount=trading, funding_amount=funding
     )

@@ -5,8 +5,9 @@
 @license Apache-2.0
 @notice The only place where tokens and ETH come in and go out, and the only place where the ledger's total changes. What
         comes in is what the balance rose by; nothing else ever reads a balance. A token may return true or nothing. ETH
-        goes out with bounded gas, and waits as a claim if the receiver refuses it, so that no receiver stops another.
-@custom:invariant L1, T1, T2
+        goes out with bounded gas; if the receiver refuses it, it waits as a claim of the party whose money it was, so that
+        no receiver stops another, and nobody who picks the moment of a payment takes it from its owner.
+@custom:invariant L1, T1, T2, T3
 @custom:kill Nothing to stop: paying out must always work.
 """
 
@@ -42,7 +43,8 @@ def refused_eth(account: address) -> uint256:
 @external
 def claim_eth(recipient: address):
     """
-    @notice Fetch, with unbounded gas, the ETH that the caller refused when it was paid.
+    @notice Fetch, with unbounded gas, ETH that was paid out of the caller's account, or to the caller as a fee, and that
+            the receiver refused.
     """
     self._check_recipient(recipient)
     amount: uint256 = self._refused[msg.sender]
@@ -72,9 +74,9 @@ def _take(token_id: uint256, amount: uint256) -> uint256:
 
 
 @internal
-def _pay(token_id: uint256, recipient: address, amount: uint256):
+def _pay(token_id: uint256, recipient: address, amount: uint256, claimant: address):
     """
-    @dev Pay ledger units that the caller has debited; zero pays nothing.
+    @dev Pay ledger units that the caller has debited; zero pays nothing. Refused ETH waits for the claimant.
     """
     if amount == 0:
         return
@@ -87,5 +89,5 @@ def _pay(token_id: uint256, recipient: address, amount: uint256):
         return
     assert msg.gas >= ETH_GAS_NEEDED, "transfer: too little gas"
     if not raw_call(recipient, b"", value=value, gas=ETH_GAS, revert_on_failure=False):
-        self._refused[recipient] += amount
-        log ICustody.EthRefused(recipient=recipient, amount=amount)
+        self._refused[claimant] += amount
+        log ICustody.EthRefused(account=claimant, amount=amount)

@@ -5,7 +5,7 @@
 @license Apache-2.0
 @notice Out of trading, fast or without anybody. Fast: the account signs amount, recipient, fee cap, nonce and deadline, the
         co-signer approves exactly that, and anyone submits it for the fee. Forced: the account requests, and from the
-        delay on, for the length of the claim window, the money can be claimed; once frozen, at once. The operator is
+        delay on, for the length of the claim window, the money can be claimed; once frozen, without the delay. The operator is
         needed for neither, and no pause stops them.
 @custom:invariant X1, X2, X3
 @custom:kill The owner schedules `set_co_signer` to the zero address, which leaves the forced way only.
@@ -91,8 +91,8 @@ def withdraw(
     debit, charge = self._debit_approved(
         account, token_id, amount, max_fee, nonce, deadline, fee, digest, approval
     )
-    transfers._pay(token_id, recipient, debit - charge)
-    transfers._pay(token_id, msg.sender, charge)
+    transfers._pay(token_id, recipient, debit - charge, account)
+    transfers._pay(token_id, msg.sender, charge, msg.sender)
     log ICustody.Withdrawn(
         account=account,
         token_id=token_id,
@@ -134,7 +134,7 @@ def move_to_funding(
         account, token_id, amount, max_fee, nonce, deadline, fee, digest, approval
     )
     ledger._credit(account, token_id, debit - charge, True)
-    transfers._pay(token_id, msg.sender, charge)
+    transfers._pay(token_id, msg.sender, charge, msg.sender)
     log ICustody.MovedToFunding(
         account=account, token_id=token_id, amount=debit, fee=charge, nonce=nonce, withdrawal_hash=digest
     )
@@ -181,19 +181,21 @@ def cancel_withdraw_request(token: address):
 @external
 def claim_withdraw(account: address, token: address):
     """
-    @notice Anyone executes a request in its window, or at once when frozen: pays the requested amount, or all of the
-            trading balance if that is less, to the recipient that the account named.
+    @notice Anyone executes a request from the delay on, or at once when frozen, until it lapses: pays the requested
+            amount to the recipient that the account named. When the trading balance is less, only the account itself
+            claims, all of it, so that nobody uses its request up while proceeds are still to settle.
     """
     token_id: uint256 = registry._token_id(token)
     request: ICustody.WithdrawalRequest = self._requests[account][token_id]
     assert request.amount != 0, "request: none"
     if not pausing._is_frozen():
         assert block.timestamp >= request.claimable_at, "request: too early"
-        assert block.timestamp <= request.lapses_at, "request: lapsed"
+    assert block.timestamp <= request.lapses_at, "request: lapsed"
     self._requests[account][token_id] = empty(ICustody.WithdrawalRequest)
     paid: uint256 = min(request.amount, ledger._trading_balance(account, token_id))
+    assert paid == request.amount or msg.sender == account, "request: less than requested"
     ledger._debit_trading(account, token_id, paid)
-    transfers._pay(token_id, request.recipient, paid)
+    transfers._pay(token_id, request.recipient, paid, account)
     log ICustody.WithdrawalClaimed(account=account, token_id=token_id, recipient=request.recipient, amount=paid)
 
 

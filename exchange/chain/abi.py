@@ -64,7 +64,7 @@ _EVENTS = (
     _event("ExitRequested", "address account,uint256 effective_at", 1),
     _event("ExitCancelled", "address account", 1),
     _event("ExitClaimed", "address account,uint256 token_id,uint256 trading_amount,uint256 funding_amount", 2),
-    _event("EthRefused", "address recipient,uint256 amount", 1),
+    _event("EthRefused", "address account,uint256 amount", 1),
     _event("EthClaimed", "address account,address recipient,uint256 amount", 1),
     _event("NonceCancelled", "address account,uint256 nonce,uint256 effective_at", 1),
     _event("NoncesCancelled", "address account,uint256 min_nonce,uint256 effective_at", 1),

@@ -19,7 +19,7 @@ def refuser(world: World) -> Signer:
 
 def test_refused_eth_waits_and_can_be_claimed(world: World, refuser: Signer) -> None:
     world.custody.withdraw_funding(ETH, 400 * UNITS[ETHER], refuser.address, sender=refuser.address)
-    assert world.event("EthRefused") == {"recipient": refuser.address, "amount": 400}
+    assert world.event("EthRefused") == {"account": refuser.address, "amount": 400}
     assert world.custody.refused_eth(refuser.address) == 400
     world.check_solvent([refuser])
     elsewhere = Signer("elsewhere").address
@@ -30,12 +30,12 @@ def test_refused_eth_waits_and_can_be_claimed(world: World, refuser: Signer) -> 
 
 
 def test_a_refusing_receiver_stops_nobody(world: World, refuser: Signer) -> None:
-    arguments_sender = Signer("sender")
-    world.deposit(arguments_sender, ETHER, 500)
-    arguments = world.withdrawal(arguments_sender, ETHER, 500, recipient=refuser.raw, max_fee=20, fee=20)
+    sender = Signer("sender")
+    world.deposit(sender, ETHER, 500)
+    arguments = world.withdrawal(sender, ETHER, 500, recipient=refuser.raw, max_fee=20, fee=20)
     world.withdraw(arguments)
     assert world.wallet(world.keeper.address, ETHER) == 20 * UNITS[ETHER]
-    assert world.custody.refused_eth(refuser.address) == 480
+    assert world.custody.refused_eth(sender.address) == 480
 
 
 def test_a_receiver_that_burns_gas_is_bounded(world: World, refuser: Signer) -> None:

@@ -53,9 +53,9 @@ def test_deposit_reverts_when_the_token_is_not_listed(world: World, depositor: S
 
 
 def test_deposit_reverts_for_the_zero_account(world: World, depositor: Signer) -> None:
-    with reverts("deposit: zero account"):
+    with reverts("deposit: bad account"):
         world.custody.deposit(world.token_address(USDC), 1, ETH, False, sender=depositor.address)
-    with reverts("deposit: zero account"):
+    with reverts("deposit: bad account"):
         world.custody.deposit_eth(ETH, False, value=10**10, sender=depositor.address)
 
 

@@ -25,9 +25,10 @@ def request(world: World, trader: Signer, token_id: int = USDC, amount: int = 40
     )
 
 
-def claim(world: World, trader: Signer, token_id: int = USDC) -> None:
+def claim(world: World, trader: Signer, token_id: int = USDC, sender: Signer | None = None) -> None:
     """Claim as anybody."""
-    world.custody.claim_withdraw(trader.address, world.token_address(token_id), sender=world.keeper.address)
+    caller = (sender or world.keeper).address
+    world.custody.claim_withdraw(trader.address, world.token_address(token_id), sender=caller)
 
 
 @pytest.mark.parametrize("token_id", range(4))
@@ -57,10 +58,10 @@ def test_claim_pays_after_the_delay(world: World, trader: Signer, token_id: int)
     world.check_solvent([trader])
 
 
-def test_claim_pays_what_is_left(world: World, trader: Signer) -> None:
+def test_claim_by_the_account_pays_what_is_left(world: World, trader: Signer) -> None:
     request(world, trader, amount=5_000)
     world.pass_time(world.windows.delay)
-    claim(world, trader)
+    claim(world, trader, sender=trader)
     assert (world.wallet(RECIPIENT, USDC), world.trading(trader, USDC)) == (1_000, 0)
 
 
@@ -68,7 +69,7 @@ def test_claim_of_an_empty_balance_closes_the_request(world: World, trader: Sign
     poor = Signer("poor")
     request(world, poor)
     world.pass_time(world.windows.delay)
-    claim(world, poor)
+    claim(world, poor, sender=poor)
     assert world.event("WithdrawalClaimed")["amount"] == 0
     with reverts("request: none"):
         claim(world, poor)
