@@ -17,6 +17,8 @@ PENDING_AT_SHIFT: constant(uint256) = 96
 EXIT_SHIFT: constant(uint256) = 136
 DELEGATION_SHIFT: constant(uint256) = 176
 CANCELS_FLAG: constant(uint256) = 1 << 224
+# One delegation nonce rises by less than this, so that no single message uses up what revocations need.
+MAX_DELEGATION_STEP: constant(uint256) = 2**44
 U40: constant(uint256) = 2**40 - 1
 U48: constant(uint256) = 2**48 - 1
 
@@ -56,7 +58,7 @@ def _min_nonce(word: uint256) -> uint256:
 @internal
 def _set_pending(account: address, min_nonce: uint256, at: uint256):
     """
-    @dev An earlier pending minimum must bind already.
+    @dev An earlier pending minimum binds already, or is replaced.
     """
     word: uint256 = self._words[account]
     kept: uint256 = (word >> EXIT_SHIFT) << EXIT_SHIFT
@@ -80,8 +82,9 @@ def _use_delegation_nonce(account: address, nonce: uint256):
     @dev Delegation nonces only rise, so an older message cannot be posted after a newer one.
     """
     word: uint256 = self._words[account]
-    assert nonce > (word >> DELEGATION_SHIFT) & U48, "delegate: nonce too low"
-    assert nonce <= U48, "delegate: nonce too high"
+    current: uint256 = (word >> DELEGATION_SHIFT) & U48
+    assert nonce > current, "delegate: nonce too low"
+    assert nonce <= U48 and nonce < current + MAX_DELEGATION_STEP, "delegate: nonce too high"
     self._words[account] = (word & ~(U48 << DELEGATION_SHIFT)) | (nonce << DELEGATION_SHIFT)
 
 

@@ -71,7 +71,8 @@ def add_delegate_signed(
 @external
 def revoke_delegate(delegate: address):
     """
-    @notice The caller takes the right back, for ever: the engine obeys at once, settlement after the delay.
+    @notice The caller takes the right back, for ever: the engine obeys at once, settlement after the delay. A signed
+            delegation that nobody has posted yet is of no use any more.
     """
     self._revoke(msg.sender, delegate, accounts._next_delegation_nonce(msg.sender))
 
@@ -102,7 +103,6 @@ def _add(account: address, delegate: address, markets: uint256, expiry: uint256,
 @internal
 def _revoke(account: address, delegate: address, nonce: uint256):
     word: uint256 = self._delegates[account][delegate]
-    assert word != 0, "delegate: unknown"
     assert (word >> REVOKED_SHIFT) & U40 == 0, "delegate: revoked for ever"
     accounts._use_delegation_nonce(account, nonce)
     effective_at: uint256 = block.timestamp + timing.DELAY

@@ -42,6 +42,20 @@ async def test_grant_needs_no_command_and_a_revocation_is_obeyed_at_the_first_bl
     assert (await told(database_url)).refused == {(owner(traffic).address, DELEGATES[0])}
 
 
+async def test_revocation_of_a_key_that_was_never_granted_is_obeyed(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    async with open_mirror() as mirror:
+        traffic.revoke(owner(traffic))
+        mine(traffic)
+        await catch_up(mirror)
+        traffic.grant(owner(traffic))  # the contract refuses it: revoked for ever
+        mine(traffic)
+        await catch_up(mirror)
+    assert await posted(database_url) == ["obey_revocation"]
+    assert (await told(database_url)).refused == {(owner(traffic).address, DELEGATES[0])}
+
+
 async def test_revocation_that_a_reorg_removes_is_taken_back(
     traffic: Traffic, database_url: str, open_mirror: OpenMirror
 ) -> None:

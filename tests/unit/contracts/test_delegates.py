@@ -157,11 +157,6 @@ def test_add_delegate_reverts_for_bad_arguments(world: World, seller: Signer) ->
             world.custody.add_delegate(DELEGATE.address, 2, expiry, sender=seller.address)
 
 
-def test_revoke_delegate_reverts_for_an_unknown_one(world: World, seller: Signer) -> None:
-    with reverts("delegate: unknown"):
-        world.custody.revoke_delegate(DELEGATE.address, sender=seller.address)
-
-
 def test_signed_forms_do_the_same(world: World, buyer: Signer, seller: Signer) -> None:
     expiry = world.now + 10_000
     add_signed(world, seller, expiry, 5)

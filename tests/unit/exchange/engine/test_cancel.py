@@ -91,6 +91,14 @@ def test_a_revoked_delegate_loses_its_orders_and_places_no_more(x: EngineHarness
     assert x.apply(c.AllowDelegate(next(x.inbox_ids), NEWCOMER, DELEGATE)) == []
 
 
+def test_a_delegate_revoked_before_anybody_knew_it_places_nothing(x: EngineHarness) -> None:
+    assert x.apply(c.ObeyRevocation(next(x.inbox_ids), MAKER, DELEGATE)) == []
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1, scheme=1, signer=DELEGATE), ErrorCode.unknown_delegate)
+    x.apply(c.ObeyRevocation(next(x.inbox_ids), NEWCOMER, DELEGATE))
+    x.credit(NEWCOMER, BTC, 1_000_000)
+    x.refuse(x.order(NEWCOMER, Side.sell, PRICE, 1, scheme=1, signer=DELEGATE), ErrorCode.unknown_delegate)
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_an_account_that_leaves_stops_and_may_come_back(x: EngineHarness, back: bool) -> None:
     x.buy(MAKER, PRICE, 1)
