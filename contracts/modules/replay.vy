@@ -6,7 +6,7 @@
 @notice What has been filled and what may no longer be. A nonce whose top bit is clear counts filled lots in a 64-bit lane,
         four nonces to a slot; one whose top bit is set executes once, marked by one of 256 bits. Cancels are signed
         messages that anyone may post; they bind here after the delay, so that what was matched before settles.
-@custom:invariant O2, O3, O5
+@custom:invariant O2, O3, O5, D3
 @custom:kill A cancel cannot be undone; `cancel_all` closes every nonce below a number.
 """
 
@@ -79,13 +79,16 @@ def cancel(account: address, nonce: uint256, signature: Bytes[65]):
 def cancel_all(account: address, min_nonce: uint256, signature: Bytes[65]):
     """
     @notice Post a cancel of every nonce (without its top bit) below `min_nonce`. One that does not bind yet must bind
-            before the next, so that nobody can put off what was posted.
+            before the next, so that nobody else can put off what the account posted; the account itself may replace it
+            by a higher one, which binds the whole delay later.
     @param signature Of `CancelAll` by the account or a live delegate; empty when the caller is the account.
     """
     word: uint256 = accounts._words[account]
     current: uint256 = accounts._min_nonce(word)
     pending_at: uint256 = (word >> accounts.PENDING_AT_SHIFT) & accounts.U40
-    assert block.timestamp >= pending_at, "cancel: another is pending"
+    if block.timestamp < pending_at:
+        assert msg.sender == account, "cancel: another is pending"
+        current = (word >> accounts.PENDING_SHIFT) & accounts.U48
     assert min_nonce > current, "cancel: not above the minimum"
     assert min_nonce < min(current + MAX_NONCE_STEP, NONCE_LIMIT), "cancel: too far"
     self._check_author(account, keccak256(abi_encode(CANCEL_ALL_TYPE_HASH, account, min_nonce)), signature)
