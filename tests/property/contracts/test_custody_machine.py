@@ -35,6 +35,7 @@ TRADER = st.sampled_from(TRADERS)
 KEY = st.sampled_from(KEYS)
 AMOUNT = st.sampled_from((0, 1, 7, 1_000, 1_000, 20_000, 20_000, 500_000, 10**9))
 NONCE = st.one_of(st.integers(0, 40), st.integers(0, 40).map(single))
+DELEGATION_NONCE = st.none() | st.sampled_from((*range(41), 2**45))
 MOSTLY = st.sampled_from((True, True, True, True, True, False))
 # who holds the role that the call needs, or somebody else
 CALLER = st.sampled_from(("", "", "", "", "", "operator", "trader_a"))
@@ -62,7 +63,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self.custody = self.world.custody
         self.twin = Twin(self.world.windows, PAIRS, LOTS, self.world.now)
         self.twin.state.last_seen = self.custody.last_seen()
-        self.refuses: set[str] = set()
+        self.outside = {(name, token): self.wallet(name, token) for name in KEYS for token in range(4)}
         self.fresh = 1_000
         self.totals = self.measure()
         for name in TRADERS:
@@ -94,6 +95,10 @@ class CustodyMachine(RuleBasedStateMachine):
         """The caller, or who holds `role` when it is empty."""
         return caller or self.twin.state.roles[role] or "nobody"
 
+    def wallet(self, name: str, token: int) -> int:
+        """What a name holds outside, in token units."""
+        return self.world.wallet(self.address(name), token)
+
     def measure(self) -> list[tuple[int, int]]:
         """By token: the ledger's total, and what the contract holds beyond refused ETH, in token units."""
         address = str(self.custody.address)
@@ -118,7 +123,8 @@ class CustodyMachine(RuleBasedStateMachine):
             else:
                 self.custody.deposit(address, units, signer.address, to_funding, sender=signer.address)
 
-        self.both(lambda: self.twin.deposit(name, token, amount, to_funding), call)
+        if not self.both(lambda: self.twin.deposit(name, token, amount, to_funding), call):
+            self.outside[name, token] += units
 
     @rule(name=TRADER, token=TOKENS, amount=AMOUNT)
     def move_to_trading(self, name: str, token: int, amount: int) -> None:
@@ -187,24 +193,15 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(name=KEY)
     def start_refusing_eth(self, name: str) -> None:
-        self.refuses.add(name)
+        self.twin.state.refuses.add(name)
         boa.env.set_code(self.address(name), REFUSING_CODE)
 
     @rule(name=KEY, recipient=KEY)
     def claim_eth(self, name: str, recipient: str) -> None:
-        owed = self.custody.refused_eth(self.address(name))
-        if not owed:
-            with reverts("claim: nothing to claim"):
-                self.custody.claim_eth(self.address(recipient), sender=self.address(name))
-        elif recipient in self.refuses:
-            with reverts("b''"):
-                self.custody.claim_eth(self.address(recipient), sender=self.address(name))
-        else:
-            before = self.world.wallet(self.address(recipient), ETHER)
-            self.custody.claim_eth(self.address(recipient), sender=self.address(name))
-            assert self.world.wallet(self.address(recipient), ETHER) - before == owed * UNITS[ETHER]
-            self.twin.state.paid[recipient, ETHER] += owed
-            self.twin.state.paid[name, ETHER] -= owed
+        self.both(
+            lambda: self.twin.claim_eth(name, recipient),
+            lambda: self.custody.claim_eth(self.address(recipient), sender=self.address(name)),
+        )
 
     # leaving
 
@@ -224,12 +221,12 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda: self.custody.cancel_withdraw_request(address, sender=self.address(name)),
         )
 
-    @rule(name=TRADER, token=TOKENS)
-    def claim_withdraw(self, name: str, token: int) -> None:
-        address = self.world.token_address(token)
+    @rule(name=TRADER, token=TOKENS, by_itself=st.booleans())
+    def claim_withdraw(self, name: str, token: int, by_itself: bool) -> None:
+        address, caller = self.world.token_address(token), name if by_itself else "anyone"
         self.both(
-            lambda: self.twin.claim_withdraw(name, token),
-            lambda: self.custody.claim_withdraw(self.address(name), address, sender=self.address("anyone")),
+            lambda: self.twin.claim_withdraw(name, token, caller),
+            lambda: self.custody.claim_withdraw(self.address(name), address, sender=self.address(caller)),
         )
 
     @rule(name=TRADER)
@@ -248,11 +245,11 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda: self.custody.claim_exit(self.address(name), address, sender=self.address(caller)),
         )
 
-    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, recipient=KEY)
-    def leave_by_request(self, name: str, token: int, amount: int, recipient: str) -> None:
+    @rule(name=TRADER, token=TOKENS, amount=AMOUNT, recipient=KEY, by_itself=st.booleans())
+    def leave_by_request(self, name: str, token: int, amount: int, recipient: str, by_itself: bool) -> None:
         self.request_withdraw(name, token, amount, recipient)
         self.world.pass_time(self.world.windows.delay)
-        self.claim_withdraw(name, token)
+        self.claim_withdraw(name, token, by_itself)
 
     @rule(name=TRADER, token=TOKENS, caller=TRADER, stay=st.booleans())
     def leave_by_exit(self, name: str, token: int, caller: str, stay: bool) -> None:
@@ -273,14 +270,19 @@ class CustodyMachine(RuleBasedStateMachine):
             lambda: self.custody.cancel(self.address(name), nonce, signature, sender=self.address("anyone")),
         )
 
-    @rule(name=TRADER, step=st.sampled_from((-1, 0, 1, 1, 1, 2, 2, 2**44)), signer=st.just("") | KEY)
-    def cancel_all(self, name: str, step: int, signer: str) -> None:
-        signer = signer or name
+    @rule(
+        name=TRADER,
+        step=st.sampled_from((-1, 0, 1, 1, 1, 2, 2, 2**44)),
+        signer=st.just("") | KEY,
+        by_itself=st.booleans(),
+    )
+    def cancel_all(self, name: str, step: int, signer: str, by_itself: bool) -> None:
+        signer, caller = signer or name, name if by_itself else "anyone"
         nonce = max(self.twin.state.accounts[name].lowest(self.world.now) + step, 0)
         signature = Signer(signer).sign(self.world.domain, "CancelAll", account=Signer(name).raw, min_nonce=nonce)
         self.both(
-            lambda: self.twin.cancel_all(name, nonce, signer),
-            lambda: self.custody.cancel_all(self.address(name), nonce, signature, sender=self.address("anyone")),
+            lambda: self.twin.cancel_all(name, nonce, signer, caller),
+            lambda: self.custody.cancel_all(self.address(name), nonce, signature, sender=self.address(caller)),
         )
 
     @rule(
@@ -288,7 +290,7 @@ class CustodyMachine(RuleBasedStateMachine):
         delegate=KEY,
         markets=st.sampled_from((2, 4, 6, 6)),
         seconds=st.sampled_from((0, 100, 50_000)),
-        nonce=st.none() | st.integers(0, 40),
+        nonce=DELEGATION_NONCE,
         signer=st.just("") | KEY,
     )
     def add_delegate(
@@ -317,7 +319,7 @@ class CustodyMachine(RuleBasedStateMachine):
 
         self.both(lambda: self.twin.add_delegate(name, delegate, markets, expiry, nonce, author), call)
 
-    @rule(name=TRADER, delegate=KEY, nonce=st.none() | st.integers(0, 40), signer=st.just("") | KEY)
+    @rule(name=TRADER, delegate=KEY, nonce=DELEGATION_NONCE, signer=st.just("") | KEY)
     def revoke_delegate(self, name: str, delegate: str, nonce: int | None, signer: str) -> None:
         author = name if nonce is None else signer or name
         signature = Signer(author).sign(
@@ -439,6 +441,9 @@ class CustodyMachine(RuleBasedStateMachine):
     @rule(role=ROLE, holder=HOLDER, caller=CALLER, scheduled=MOSTLY)
     def set_role(self, role: str, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
+            others = {"operator": "standby_operator", "standby_operator": "operator"}
+            if role in others and state.roles[others[role]] == holder:
+                raise Refused("roles: standby operates")
             state.roles[role] = holder
 
         self.operate(caller, f"set_{role}", (self.address(holder),), effect, scheduled)
@@ -555,10 +560,11 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @invariant()
     def x1_everything_paid_arrived_or_waits(self) -> None:
-        refused = {name: self.custody.refused_eth(self.address(name)) for name in KEYS}
-        for name in self.refuses:
-            assert refused[name] <= self.twin.state.paid[name, ETHER]
-        assert all(not amount for name, amount in refused.items() if name not in self.refuses)
+        for name in KEYS:
+            assert self.custody.refused_eth(self.address(name)) == self.twin.state.refused.get(name, 0)
+            for token in range(4):
+                paid = self.twin.state.paid.get((name, token), 0) * UNITS[token]
+                assert self.wallet(name, token) == self.outside[name, token] + paid
 
     @invariant()
     def b1_the_batch_number_counts_batches(self) -> None:

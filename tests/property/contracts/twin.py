@@ -14,7 +14,10 @@ from exchange.domain.deployment import Windows
 from exchange.domain.order import SINGLE_FILL, Order, Side
 
 LIMIT = 2**63 - 1
+STEP = 2**44
 MONTH, DAY = 30 * 86_400, 86_400
+ETHER = 1
+REFUSAL = "b''"  # what a receiver that refuses ETH says
 
 
 class Refused(Exception):
@@ -67,6 +70,8 @@ class State:
     trading: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     funding: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
     paid: dict[tuple[str, int], int] = field(default_factory=lambda: defaultdict(int))
+    refuses: set[str] = field(default_factory=set)  # receivers whose code takes no ETH
+    refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     total: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     deposits_open: dict[int, bool] = field(default_factory=lambda: defaultdict(lambda: True))
     halted_at: dict[int, int] = field(default_factory=lambda: defaultdict(int))
@@ -108,9 +113,17 @@ class Twin:
         check(book[account, token] >= amount, f"ledger: too little {name}")
         book[account, token] -= amount
 
-    def _pay(self, recipient: str, token: int, amount: int) -> None:
+    def _pay(self, recipient: str, token: int, amount: int, claimant: str) -> None:
         self.state.total[token] -= amount
-        self.state.paid[recipient, token] += amount
+        if token == ETHER and recipient in self.state.refuses:
+            self.state.refused[claimant] += amount
+        else:
+            self.state.paid[recipient, token] += amount
+
+    def claim_eth(self, claimant: str, recipient: str) -> None:
+        check(self.state.refused[claimant] > 0, "claim: nothing to claim")
+        check(recipient not in self.state.refuses, REFUSAL)
+        self.state.paid[recipient, ETHER] += self.state.refused.pop(claimant)
 
     def check_running(self) -> None:
         """Neither frozen nor paused."""
@@ -132,7 +145,7 @@ class Twin:
     def withdraw_funding(self, account: str, token: int, amount: int, recipient: str) -> None:
         check(amount > 0, "amount: zero")
         self._debit(self.state.funding, account, token, amount)
-        self._pay(recipient, token, amount)
+        self._pay(recipient, token, amount, account)
 
     def withdraw(
         self,
@@ -161,8 +174,8 @@ class Twin:
         if recipient is None:
             self._credit(self.state.funding, account, token, amount - fee)
         else:
-            self._pay(recipient, token, amount - fee)
-        self._pay(submitter, token, fee)
+            self._pay(recipient, token, amount - fee, account)
+        self._pay(submitter, token, fee, submitter)
 
     # leaving
 
@@ -177,16 +190,17 @@ class Twin:
         check(token in self.state.accounts[account].requests, "request: none")
         del self.state.accounts[account].requests[token]
 
-    def claim_withdraw(self, account: str, token: int) -> None:
+    def claim_withdraw(self, account: str, token: int, caller: str) -> None:
         requests = self.state.accounts[account].requests
         check(token in requests, "request: none")
         recipient, amount, claimable_at, lapses_at = requests[token]
         check(self.state.frozen or self.now >= claimable_at, "request: too early")
-        check(self.state.frozen or self.now <= lapses_at, "request: lapsed")
+        check(self.now <= lapses_at, "request: lapsed")
         del requests[token]
         paid = min(amount, self.state.trading[account, token])
+        check(paid == amount or caller == account, "request: less than requested")
         self._debit(self.state.trading, account, token, paid)
-        self._pay(recipient, token, paid)
+        self._pay(recipient, token, paid, account)
 
     def request_exit(self, account: str) -> None:
         check(not self.state.accounts[account].exit_at, "exit: requested before")
@@ -203,7 +217,7 @@ class Twin:
         trading, funding = self.state.trading[account, token], self.state.funding[account, token]
         check(trading + funding > 0, "exit: nothing to claim")
         self.state.trading[account, token] = self.state.funding[account, token] = 0
-        self._pay(account, token, trading + funding)
+        self._pay(account, token, trading + funding, account)
 
     # cancels and delegates
 
@@ -217,14 +231,16 @@ class Twin:
         check(self._may_cancel(account, signer), "signature: wrong signer")
         known.cancelled_at[nonce] = self.now + self.windows.delay
 
-    def cancel_all(self, account: str, min_nonce: int, signer: str) -> None:
+    def cancel_all(self, account: str, min_nonce: int, signer: str, caller: str) -> None:
         known = self.state.accounts[account]
-        current = known.lowest(self.now)
-        check(self.now >= known.pending[1], "cancel: another is pending")
+        binding = known.lowest(self.now)
+        pending = self.now < known.pending[1]
+        check(not pending or caller == account, "cancel: another is pending")
+        current = known.pending[0] if pending else binding
         check(min_nonce > current, "cancel: not above the minimum")
-        check(min_nonce < current + 2**44, "cancel: too far")
+        check(min_nonce < current + STEP, "cancel: too far")
         check(self._may_cancel(account, signer), "signature: wrong signer")
-        known.min_nonce, known.pending = current, (min_nonce, self.now + self.windows.delay)
+        known.min_nonce, known.pending = binding, (min_nonce, self.now + self.windows.delay)
 
     def add_delegate(
         self, account: str, delegate: str, markets: int, expiry: int, nonce: int | None, signer: str
@@ -244,14 +260,15 @@ class Twin:
         """`nonce` None is the account's own call."""
         known = self.state.accounts[account]
         check(signer == account, "signature: wrong signer")
-        check(delegate in known.delegates, "delegate: unknown")
-        check(not known.delegates[delegate][2], "delegate: revoked for ever")
+        markets, expiry, revoked_at = known.delegates.get(delegate, [0, 0, 0])
+        check(not revoked_at, "delegate: revoked for ever")
         self._use_delegation_nonce(known, nonce)
-        known.delegates[delegate][2] = self.now + self.windows.delay
+        known.delegates[delegate] = [markets, expiry, self.now + self.windows.delay]
 
     def _use_delegation_nonce(self, known: Account, nonce: int | None) -> None:
         chosen = known.delegation_nonce + 1 if nonce is None else nonce
         check(chosen > known.delegation_nonce, "delegate: nonce too low")
+        check(chosen < known.delegation_nonce + STEP, "delegate: nonce too high")
         known.delegation_nonce = chosen
 
     # settlement
