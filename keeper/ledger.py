@@ -1,6 +1,6 @@
 """The database, as the duties see it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -47,10 +47,10 @@ class DatabaseLedgers:
         key = f"reverse_trades/{trade_ids[0]}/{len(trade_ids)}"
         await self._post("reverse_trades", {"trade_ids": list(trade_ids), "cause": cause}, key)
 
-    async def held(self, now: int, limit: int) -> Sequence[HeldWithdrawal]:
-        """The oldest held withdrawals that can still be mined at the unix second `now`."""
+    async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
+        """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
         async with self._engine.connect() as conn:
-            return await payouts.held(conn, now, limit)
+            return await payouts.held(conn, now, limit, paused)
 
     async def _post(self, kind: str, payload: Mapping[str, object], key: str) -> None:
         """Post a command; one that the engine refused before is posted anew."""

@@ -4,7 +4,7 @@ Anyone may submit a co-signed withdrawal; this duty does it for the user, at no 
 co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,8 +27,8 @@ log = structlog.get_logger(__name__)
 class Payouts(Protocol):
     """The withdrawals that wait."""
 
-    async def held(self, now: int, limit: int) -> Sequence[HeldWithdrawal]:
-        """The oldest held withdrawals that can still be mined at the unix second `now`."""
+    async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
+        """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,7 @@ class WithdrawPolicy:
 class _Pause:
     length_ms: int
     until_ms: int
+    deadline: int
 
 
 class Withdraw:
@@ -82,10 +83,9 @@ class Withdraw:
     async def plan(self) -> list[Send]:
         """What can be sent now. Raises ChainError and the database's errors."""
         now = self._clock.now_ms() // 1_000 + self._policy.deadline_margin_seconds
-        payouts = await self._payouts.held(now, self._policy.at_once)
-        waiting = {payout.withdrawal_hash for payout in payouts}
-        self._pauses = {key: pause for key, pause in self._pauses.items() if key in waiting}
-        planned = [await self._plan_one(payout) for payout in payouts if self._is_due(payout)]
+        self._pauses = {key: pause for key, pause in self._pauses.items() if pause.deadline > now}
+        payouts = await self._payouts.held(now, self._policy.at_once, self._resting())
+        planned = [await self._plan_one(payout) for payout in payouts]
         return [action for action in planned if action is not None]
 
     async def act(self, action: Send) -> None:
@@ -93,9 +93,9 @@ class Withdraw:
         if await self._jobs.enqueue(action.key, DUTY, action.call):
             log.info("job_queued", job=action.key, gas=action.call.gas)
 
-    def _is_due(self, payout: HeldWithdrawal) -> bool:
-        pause = self._pauses.get(payout.withdrawal_hash)
-        return pause is None or self._clock.now_ms() >= pause.until_ms
+    def _resting(self) -> list[bytes]:
+        """Those whose pause is not over. They are left out before the limit, or they would hide all later ones."""
+        return [key for key, pause in self._pauses.items() if self._clock.now_ms() < pause.until_ms]
 
     def _pause(self, payout: HeldWithdrawal) -> None:
         """Each time in vain the pause doubles, so that those that cannot be paid do not hold up the others."""
@@ -103,7 +103,7 @@ class Withdraw:
         length = (
             self._policy.first_pause_ms if known is None else min(2 * known.length_ms, self._policy.longest_pause_ms)
         )
-        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length)
+        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length, payout.deadline)
 
     async def _plan_one(self, payout: HeldWithdrawal) -> Send | None:
         subject = f"withdraw/{payout.withdrawal_hash.hex()}"

@@ -1,10 +1,11 @@
 """What the withdraw duty and the co-signer read: held withdrawals, and what an account still has to pay."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, case, exists, func, or_, select
+from sqlalchemy import ColumnElement, LargeBinary, Row, all_, and_, bindparam, case, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.tables import account, forced_withdrawal, market, trade, withdrawal, withdrawal_event
@@ -24,13 +25,24 @@ class HeldWithdrawal:
     seq: int
 
 
-async def held(conn: AsyncConnection, now: int, limit: int) -> list[HeldWithdrawal]:
-    """The oldest held withdrawals whose deadline is after the unix second `now` and that are not mined."""
+async def held(conn: AsyncConnection, now: int, limit: int, paused: Collection[bytes] = ()) -> list[HeldWithdrawal]:
+    """Held withdrawals whose deadline is after the unix second `now`, that are not mined and not `paused` (digests).
+
+    Every account's oldest comes before any account's second: no account can fill `limit` while another waits.
+    """
+    turn = func.row_number().over(partition_by=withdrawal.c.account_id, order_by=withdrawal.c.seq)
+    # one array, because a statement has room for 32,767 parameters only
+    resting = bindparam("paused", list(paused), ARRAY(LargeBinary))
     query = (
         select(withdrawal, account.c.address)
         .join(account, account.c.account_id == withdrawal.c.account_id)
-        .where(withdrawal.c.status == "held", withdrawal.c.deadline > now, ~_mined())
-        .order_by(withdrawal.c.seq)
+        .where(
+            withdrawal.c.status == "held",
+            withdrawal.c.deadline > now,
+            withdrawal.c.withdrawal_hash != all_(resting),
+            ~_mined(),
+        )
+        .order_by(turn, withdrawal.c.seq)
         .limit(limit)
     )
     return [_held(row) for row in await conn.execute(query)]

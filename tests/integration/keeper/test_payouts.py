@@ -1,0 +1,106 @@
+"""Which held withdrawals the withdraw duty looks at, when there are more than it takes at once."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from exchange.database import payouts
+from exchange.database.payouts import HeldWithdrawal
+from exchange.database.tables import account, asset, withdrawal
+from keeper.co_signer import Approval, CoSigner, Declined
+from keeper.ports import Jobs, SettlementChain
+from keeper.withdraw import Withdraw, WithdrawPolicy
+from tests.utils.submission import FakeClock
+
+AT_ONCE = 10
+HONEST = 99
+
+
+@dataclass
+class StubbornCoSigner:
+    """Declines everything, and remembers what it was asked for."""
+
+    asked: list[int] = field(default_factory=list)
+
+    async def approve(self, withdrawal_hash: bytes, fee: int) -> Approval:
+        self.asked.append(int.from_bytes(withdrawal_hash))
+        raise Declined("not now")
+
+
+class NoJobs:
+    """Nothing was sent yet."""
+
+    async def generations(self, subject: str) -> list[object]:
+        return []
+
+
+@dataclass
+class HeldIn:
+    """The duty's view of a database."""
+
+    engine: AsyncEngine
+
+    async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
+        async with self.engine.connect() as conn:
+            return await payouts.held(conn, now, limit, paused)
+
+
+async def hold(engine: AsyncEngine, clock: FakeClock, owners: Mapping[int, int]) -> None:
+    """Hold a withdrawal by each hash of `owners` for its account, in that order."""
+    accounts = [
+        {"account_id": owner, "address": owner.to_bytes(20), "status": "active", "min_nonce": 0}
+        for owner in sorted(set(owners.values()))
+    ]
+    common = {"asset_id": 0, "amount": 1, "deadline": clock.ms // 1_000 + 86_400, "message": {}, "status": "held"}
+    held = [
+        common
+        | {"withdrawal_hash": digest.to_bytes(32), "account_id": owner, "nonce": digest, "seq": seq}
+        | {"signature": b"\x01" * 65, "created_at": clock.ms}
+        for seq, (digest, owner) in enumerate(owners.items(), start=1)
+    ]
+    async with engine.begin() as conn:
+        await conn.execute(insert(asset).values(asset_id=0, symbol="USDC", decimals=6))
+        await conn.execute(insert(account), accounts)
+        await conn.execute(insert(withdrawal), held)
+
+
+def duty_of(engine: AsyncEngine, clock: FakeClock, co_signer: StubbornCoSigner) -> Withdraw:
+    return Withdraw(
+        b"\x01" * 20,
+        cast(SettlementChain, None),
+        HeldIn(engine),
+        cast(CoSigner, co_signer),
+        cast(Jobs, NoJobs()),
+        clock,
+        WithdrawPolicy(at_once=AT_ONCE),
+    )
+
+
+async def test_an_account_cannot_hide_the_withdrawals_of_others(engine: AsyncEngine) -> None:
+    clock, co_signer = FakeClock(), StubbornCoSigner()
+    await hold(engine, clock, dict.fromkeys(range(1, 3 * AT_ONCE), 1) | {HONEST: 2})
+    await duty_of(engine, clock, co_signer).plan()
+    assert len(co_signer.asked) == AT_ONCE
+    assert co_signer.asked[:2] == [1, HONEST]
+
+
+async def test_accounts_that_cannot_be_paid_leave_room_to_others(engine: AsyncEngine) -> None:
+    clock, co_signer = FakeClock(), StubbornCoSigner()
+    await hold(engine, clock, {digest: digest for digest in range(1, 3 * AT_ONCE)} | {HONEST: HONEST})
+    duty = duty_of(engine, clock, co_signer)
+    for _ in range(3):
+        await duty.plan()
+    assert co_signer.asked == [*range(1, 3 * AT_ONCE), HONEST]
+
+
+async def test_a_pause_ends_and_doubles(engine: AsyncEngine) -> None:
+    clock, co_signer = FakeClock(), StubbornCoSigner()
+    await hold(engine, clock, {7: 1})
+    duty = duty_of(engine, clock, co_signer)
+    for wait_ms, asked in ((0, 1), (999, 1), (1, 2), (1_999, 2), (1, 3)):
+        clock.ms += wait_ms
+        await duty.plan()
+        assert len(co_signer.asked) == asked
