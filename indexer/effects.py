@@ -69,6 +69,8 @@ class Effects:
             await self._finalize(conn, self._blocks(step.final))
             held = await chain_events.standing_requests(conn, self._chain_id)
             await self._reconcile_requests(conn, held, step.final[1], step.final_timestamp)
+            for row in await chain_events.touched_exits(conn, self._blocks(step.final)):
+                await self._reconcile_exit(conn, row.account, step.final[1])
             await self._release_overdue(conn, step.final_timestamp)
 
     async def subjects(self, conn: AsyncConnection, blocks: Blocks) -> Subjects:
@@ -147,7 +149,7 @@ class Effects:
     ) -> None:
         await self._reconcile_requests(conn, subjects.requests, final_number, final_timestamp)
         for row in subjects.exits:
-            await self._reconcile_exit(conn, row.account)
+            await self._reconcile_exit(conn, row.account, final_number)
         for row in subjects.markets:
             await self._reconcile_market(conn, row.market_id)
         for row in subjects.delegates:
@@ -179,9 +181,13 @@ class Effects:
         wish = Wish(f"reserve:{_place(row)}", row.block_hash, row.log_index, "reserve_forced", payload)
         await chain_effects.do(conn, self._chain_id, [wish])
 
-    async def _reconcile_exit(self, conn: AsyncConnection, account: bytes) -> None:
+    async def _reconcile_exit(self, conn: AsyncConnection, account: bytes, final_number: int) -> None:
+        """An account is leaving until the cancellation of its exit is final, and so is every claim before that.
+
+        Otherwise it could trade what a claim has paid already, until the claim's debit arrives.
+        """
         last = await chain_events.last_exit(conn, self._chain_id, account)
-        exiting = last is not None and last.kind == "requested"
+        exiting = last is not None and (last.kind == "requested" or last.block_number > final_number)
         on, off = (("set_exiting", {"account": account, "exiting": value}) for value in (True, False))
         await self._switch(conn, f"exiting:0x{account.hex()}", _cause(last) if exiting else None, on, off)
 

@@ -62,7 +62,7 @@ select distinct account from exit_request
 where chain_id = :chain_id and block_number > :above and block_number <= :up_to order by account
 """
 _LAST_EXIT = """
-select block_hash, log_index, kind from exit_request where chain_id = :chain_id and account = :account
+select block_number, block_hash, log_index, kind from exit_request where chain_id = :chain_id and account = :account
 order by block_number desc, log_index desc limit 1
 """
 _LAST_DELEGATE = """
@@ -153,7 +153,7 @@ async def touched_exits(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
 
 
 async def last_exit(conn: AsyncConnection, chain_id: int, account: bytes) -> Row | None:
-    """The last word on an account's exit: kind and the log's place."""
+    """The last word on an account's exit: kind, block_number and the log's place."""
     return (await conn.execute(text(_LAST_EXIT), {"chain_id": chain_id, "account": account})).one_or_none()
 
 
