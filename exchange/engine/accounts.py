@@ -82,7 +82,10 @@ class Balance:
 
 
 class Account:
-    """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance."""
+    """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance.
+
+    `top_nonce` is the highest sequence of the orders that the account's own key signed.
+    """
 
     __slots__ = (
         "account_id",
@@ -95,6 +98,7 @@ class Account:
         "order_hashes",
         "orders",
         "revoked",
+        "top_nonce",
         "used_nonces",
         "used_withdrawals",
     )
@@ -105,6 +109,7 @@ class Account:
         self.balances: dict[int, Balance] = {}
         self.orders: dict[int, OpenOrder] = {}
         self.min_nonce = 0
+        self.top_nonce = 0
         self.used_nonces = NonceSet()
         self.used_withdrawals = NonceSet()
         self.exiting = False

@@ -15,6 +15,12 @@ from exchange.engine.state import State
 
 CANCELLED = CloseReason.cancelled
 
+MAX_NONCE_STEP = 1 << 44
+"""How far one cancel-all raises the minimum nonce, at most; the contract has the same limit."""
+
+DELEGATED_NONCE_SLACK = 1 << 20
+"""How far above the time, or the account's own orders, a delegated key raises the minimum nonce, at most."""
+
 
 def cancel_order(state: State, command: c.CancelOrder) -> None:
     """Cancel one open order by its nonce."""
@@ -28,12 +34,10 @@ def cancel_order(state: State, command: c.CancelOrder) -> None:
     raise Refusal(ErrorCode.unknown_order, "there is no order on this nonce", "nonce")
 
 
-def cancel_all(state: State, command: c.CancelAll) -> None:
+def cancel_all(state: State, at_ms: int, command: c.CancelAll) -> None:
     """Raise the minimum nonce and cancel the open orders below it."""
     account = state.account(command.account)
     _check_signer(account, command.signer)
-    if command.min_nonce > NONCE_LIMIT:
-        raise Refusal(ErrorCode.nonce_out_of_range, "min_nonce must be at most 2**48", "min_nonce")
     if command.min_nonce <= account.min_nonce:
         minimum = account.min_nonce
         raise Refusal(
@@ -41,6 +45,14 @@ def cancel_all(state: State, command: c.CancelAll) -> None:
             f"min_nonce must be above {minimum}, the one in force",
             "min_nonce",
             {"min_nonce": str(minimum)},
+        )
+    highest = _highest_minimum(account, command.signer, at_ms)
+    if command.min_nonce > highest:
+        raise Refusal(
+            ErrorCode.nonce_out_of_range,
+            f"min_nonce must be at most {highest}, or the account's nonces could be used up",
+            "min_nonce",
+            {"max": str(highest)},
         )
     _raise_min_nonce(state, account, command.min_nonce, CloseReason.cancelled)
 
@@ -144,6 +156,19 @@ def set_limits(state: State, command: c.SetLimits) -> None:
 def _check_signer(account: Account, signer: bytes) -> None:
     if account.revoked and signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
+
+
+def _highest_minimum(account: Account, signer: bytes, at_ms: int) -> int:
+    """How high this signer may raise the minimum nonce now.
+
+    Nonces run out for ever, so a delegated key gets no further than the time in milliseconds, where clients
+    start to count, and the nonces that the account's own key used. Nonces of delegated orders do not count,
+    because a delegated key chooses them.
+    """
+    highest = min(account.min_nonce + MAX_NONCE_STEP, NONCE_LIMIT) - 1
+    if signer == account.address:
+        return highest
+    return min(highest, max(account.top_nonce, at_ms) + DELEGATED_NONCE_SLACK)
 
 
 def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: CloseReason) -> None:

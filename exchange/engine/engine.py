@@ -29,7 +29,7 @@ Handler = Callable[[State, int, int, Any], None]
 HANDLERS: dict[type, Handler] = {
     c.PlaceOrder: place,
     c.CancelOrder: lambda state, seq, at_ms, command: control.cancel_order(state, command),
-    c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, command),
+    c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, at_ms, command),
     c.HoldWithdrawal: lambda state, seq, at_ms, command: custody.hold_withdrawal(state, at_ms, command),
     c.Tick: lambda state, seq, at_ms, command: state.expire(at_ms),
     c.ListAsset: lambda state, seq, at_ms, command: control.list_asset(state, command),

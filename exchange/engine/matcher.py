@@ -5,6 +5,7 @@ go to the market's fee account. What comes in can be traded at once and counts a
 """
 
 from exchange.domain.amount import BPS
+from exchange.domain.order import SINGLE_FILL
 from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
@@ -42,6 +43,8 @@ def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
     placed, order, account, book = candidate.placed, candidate.order, candidate.account, candidate.book
     taker = OpenOrder(seq, placed, account, book, candidate.rates)
     account.used_nonces.add(order.nonce)
+    if placed.signer == order.account:
+        account.top_nonce = max(account.top_nonce, order.nonce & ~SINGLE_FILL)
     account.order_hashes.put(placed.order_hash, seq)
     if placed.client_order_id:
         account.client_order_ids.put(placed.client_order_id, placed.order_hash)

@@ -19,7 +19,7 @@ from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 
-VERSION = 1
+VERSION = 2
 
 
 class SnapshotError(ValueError):
@@ -109,6 +109,7 @@ def _dump_account(account: Account) -> list[Any]:
     return [
         account.address,
         account.min_nonce,
+        account.top_nonce,
         account.exiting,
         sorted(account.revoked),
         sorted(account.used_nonces.words.items()),
@@ -123,9 +124,10 @@ def _dump_account(account: Account) -> list[Any]:
 
 
 def _load_account(account_id: int, values: list[Any]) -> Account:
-    address, min_nonce, exiting, revoked, nonces, withdrawals, hashes, client_ids, balances = values
+    address, min_nonce, top_nonce, exiting, revoked, nonces, withdrawals, hashes, client_ids, balances = values
     account = Account(account_id, address)
     account.min_nonce = min_nonce
+    account.top_nonce = top_nonce
     account.exiting = exiting
     account.revoked = set(revoked)
     account.used_nonces = _load_nonces(nonces)

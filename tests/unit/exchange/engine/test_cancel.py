@@ -6,6 +6,7 @@ from exchange.domain.errors import ErrorCode
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine.control import DELEGATED_NONCE_SLACK, MAX_NONCE_STEP
 from tests.utils.engine import BTC, DELEGATE, MAKER, TAKER, USDC, EngineHarness, only, reasons
 
 PRICE = 5_000_000
@@ -51,6 +52,36 @@ def test_cancel_all_closes_below_the_minimum_and_refuses_such_nonces_for_ever(x:
     x.refuse(c.CancelAll(MAKER, NONCE_LIMIT + 1, b"", MAKER), ErrorCode.nonce_out_of_range)
     x.buy(MAKER, PRICE, 1, nonce=31)
     assert [order.placed.order.nonce for order in x.engine.open_orders(MAKER)] == [30, 31]
+
+
+def test_a_delegated_key_cannot_use_up_the_nonces(x: EngineHarness) -> None:
+    x.sell(MAKER, PRICE, 1, nonce=NONCE_LIMIT - 1, scheme=1, signer=DELEGATE)
+    highest = x.at_ms + DELEGATED_NONCE_SLACK
+    for min_nonce in (highest + 1, NONCE_LIMIT - 1, NONCE_LIMIT):
+        refusal = x.refuse(c.CancelAll(MAKER, min_nonce, b"", DELEGATE), ErrorCode.nonce_out_of_range)
+        assert (refusal.field, refusal.params) == ("min_nonce", {"max": str(highest)})
+    x.apply(c.CancelAll(MAKER, highest, b"", DELEGATE))
+    x.refuse(c.CancelAll(MAKER, highest + 1, b"", DELEGATE), ErrorCode.nonce_out_of_range)
+    x.buy(MAKER, PRICE - 10, 1, nonce=highest)
+
+
+def test_a_delegated_key_follows_the_nonces_that_the_account_itself_uses(x: EngineHarness) -> None:
+    used = x.at_ms * 5
+    x.sell(MAKER, PRICE, 1, nonce=used)
+    x.buy(TAKER, PRICE, 1, nonce=SINGLE_FILL | used, tif=TimeInForce.ioc)
+    copy = x.replay()
+    for account in (MAKER, TAKER):
+        x.apply(c.CancelAll(account, used + 1, b"", DELEGATE))
+        copy.apply(x.engine.seq, x.at_ms, c.CancelAll(account, used + 1, b"", DELEGATE))
+    assert copy.dump() == x.engine.dump()
+    x.refuse(c.CancelAll(MAKER, used + DELEGATED_NONCE_SLACK + 1, b"", DELEGATE), ErrorCode.nonce_out_of_range)
+
+
+def test_the_account_itself_raises_its_minimum_as_far_as_the_contract_lets_it(x: EngineHarness) -> None:
+    x.refuse(c.CancelAll(MAKER, MAX_NONCE_STEP, b"", MAKER), ErrorCode.nonce_out_of_range)
+    for step in range(1, 17):
+        x.apply(c.CancelAll(MAKER, step * (MAX_NONCE_STEP - 1), b"", MAKER))
+    x.refuse(c.CancelAll(MAKER, NONCE_LIMIT, b"", MAKER), ErrorCode.nonce_out_of_range)
 
 
 def test_a_cancel_on_chain_is_obeyed_before_and_after_its_order(x: EngineHarness) -> None:
