@@ -35,6 +35,7 @@ _CONFLICT = (
     ErrorCode.order_closed,
     ErrorCode.too_many_open_orders,
     ErrorCode.duplicate_withdrawal,
+    ErrorCode.too_many_withdrawals,
 )
 _NOT_FOUND = (
     ErrorCode.not_found,

@@ -18,11 +18,17 @@ from exchange.domain.instrument import Token
 from exchange.engine.commands import HoldWithdrawal
 
 MAX_DEADLINE_SECONDS = 7 * 86_400
+ZERO_ADDRESS = bytes(20)
 
 
 async def withdraw(api: Api, request: schemas.WithdrawalRequest) -> schemas.WithdrawalAck:
     """Hold money for a signed withdrawal to `recipient`."""
-    return await _hold(api, "Withdrawal", request, {"recipient": address_of(request.recipient)})
+    recipient = address_of(request.recipient)
+    if recipient in (ZERO_ADDRESS, address_of(api.deployment.custody)):
+        raise Refusal(
+            ErrorCode.bad_recipient, "recipient must not be the zero address, nor the exchange's contract", "recipient"
+        )
+    return await _hold(api, "Withdrawal", request, {"recipient": recipient})
 
 
 async def transfer(api: Api, request: schemas.FundingTransferRequest) -> schemas.WithdrawalAck:

@@ -65,6 +65,8 @@ class ErrorCode(StrEnum):
     unknown_withdrawal = "unknown_withdrawal"
     duplicate_withdrawal = "duplicate_withdrawal"
     withdrawal_deadline = "withdrawal_deadline"
+    too_many_withdrawals = "too_many_withdrawals"
+    bad_recipient = "bad_recipient"
     settlement_backlog = "settlement_backlog"
 
     inbox_out_of_order = "inbox_out_of_order"

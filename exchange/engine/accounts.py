@@ -84,7 +84,8 @@ class Balance:
 class Account:
     """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance.
 
-    `top_nonce` is the highest sequence of the orders that the account's own key signed.
+    `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
+    account's own key signed.
     """
 
     __slots__ = (
@@ -94,6 +95,7 @@ class Account:
         "client_order_ids",
         "deficits",
         "exiting",
+        "holds",
         "min_nonce",
         "order_hashes",
         "orders",
@@ -110,6 +112,7 @@ class Account:
         self.orders: dict[int, OpenOrder] = {}
         self.min_nonce = 0
         self.top_nonce = 0
+        self.holds = 0
         self.used_nonces = NonceSet()
         self.used_withdrawals = NonceSet()
         self.exiting = False

@@ -15,6 +15,9 @@ from exchange.engine.state import ForcedRequest, State, Withdrawal
 
 NONCE_WIDTH = 64
 
+MAX_HOLDS = 16
+"""Fast withdrawals that one account may have held at a time: each costs the keeper work until its deadline."""
+
 
 def credit(state: State, command: c.Credit) -> None:
     """Money arrived; it repays a deficit first."""
@@ -90,6 +93,7 @@ def hold_withdrawal(state: State, at_ms: int, command: c.HoldWithdrawal) -> None
     balance.available -= command.amount
     balance.reserved += command.amount
     state.touched_balances[balance] = None
+    account.holds += 1
     account.used_withdrawals.add(command.nonce)
     state.withdrawals[command.withdrawal_hash] = Withdrawal(balance, command.amount, command.nonce, command.deadline)
     state.events.append(
@@ -145,6 +149,13 @@ def _check_withdrawal(state: State, at_ms: int, account: Account, command: c.Hol
         raise Refusal(ErrorCode.account_blocked, "the account has a deficit after a reorg: deposit to repay it")
     if account.exiting:
         raise Refusal(ErrorCode.account_exiting, "the account is leaving: the exit pays everything")
+    if account.holds >= MAX_HOLDS:
+        raise Refusal(
+            ErrorCode.too_many_withdrawals,
+            f"at most {MAX_HOLDS} withdrawals are held at a time: wait until one is final or past its deadline",
+            None,
+            {"limit": MAX_HOLDS},
+        )
     if command.deadline * 1_000 <= at_ms:
         raise Refusal(ErrorCode.withdrawal_deadline, "deadline is past", "deadline", {"now": at_ms // 1_000})
     balance = account.balances.get(command.asset)
@@ -162,6 +173,7 @@ def _pop_withdrawal(state: State, withdrawal_hash: bytes) -> Withdrawal:
     withdrawal = state.withdrawals.pop(withdrawal_hash, None)
     if withdrawal is None:
         raise Refusal(ErrorCode.unknown_withdrawal, "no such withdrawal is held", "withdrawal_hash")
+    withdrawal.balance.account.holds -= 1
     return withdrawal
 
 

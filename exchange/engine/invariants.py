@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 
 from exchange.domain.order import SINGLE_FILL
-from exchange.engine.accounts import Balance
+from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
 from exchange.engine.orders import hold_for
 from exchange.engine.settling import proceeds
@@ -64,8 +64,13 @@ def backed_outflows(state: State) -> Iterator[str]:
     """ENG-4."""
     reserved: Counter[Balance] = Counter()
     owed: Counter[Balance] = Counter()
+    holds: Counter[Account] = Counter()
     for withdrawal in state.withdrawals.values():
         reserved[withdrawal.balance] += withdrawal.amount
+        holds[withdrawal.balance.account] += 1
+    for account in state.accounts:
+        if account.holds != holds[account]:
+            yield f"account {account.account_id} counts {account.holds} held withdrawals, there are {holds[account]}"
     for forced in state.forced.values():
         reserved[forced.balance] += forced.reserved
         owed[forced.balance] += forced.requested - forced.reserved

@@ -97,6 +97,7 @@ def _load(parts: list[Any]) -> State:
     for withdrawal_hash, account_id, asset, amount, nonce, deadline in withdrawals:
         balance = state.account_by_id(account_id).balance(asset)
         state.withdrawals[withdrawal_hash] = Withdrawal(balance, amount, nonce, deadline)
+        balance.account.holds += 1
     for request, account_id, asset, requested, reserved in forced:
         entry = ForcedRequest(request, state.account_by_id(account_id).balance(asset), requested)
         entry.reserved = reserved

@@ -124,6 +124,8 @@ async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: 
         ({"deadline": 1}, 400, "withdrawal_deadline", "deadline"),
         ({"deadline": 1 << 39}, 400, "withdrawal_deadline", "deadline"),
         ({"token": b"\x99" * 20}, 404, "unknown_asset", "token"),
+        ({"recipient": bytes(20)}, 400, "bad_recipient", "recipient"),
+        ({"recipient": address_bytes(DEPLOYMENT.custody)}, 400, "bad_recipient", "recipient"),
     ],
 )
 async def test_refuses_by_field(

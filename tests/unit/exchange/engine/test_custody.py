@@ -3,10 +3,12 @@
 import pytest
 
 from exchange.domain.amount import MAX_AMOUNT
-from exchange.domain.errors import ErrorCode
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Side
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine.custody import MAX_HOLDS
+from exchange.engine.engine import Engine
 from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness, only, reasons
 
 PRICE = 5_000_000
@@ -83,6 +85,23 @@ def test_a_fast_withdrawal_is_refused(x: EngineHarness) -> None:
     x.refuse(x.hold(NEWCOMER, USDC, 1, nonce=2), ErrorCode.unknown_account)
     x.refuse(x.hold(MAKER, 9, 1, nonce=2), ErrorCode.unknown_asset)
     x.refuse(x.hold(MAKER, USDC, 0, nonce=2), ErrorCode.amount_out_of_range)
+
+
+def test_an_account_holds_a_bounded_number_of_fast_withdrawals(x: EngineHarness) -> None:
+    for nonce in range(MAX_HOLDS):
+        x.apply(x.hold(MAKER, (USDC, BTC)[nonce % 2], 1, nonce=nonce))
+    refusal = x.refuse(x.hold(MAKER, USDC, 1, nonce=99), ErrorCode.too_many_withdrawals)
+    assert refusal.params == {"limit": MAX_HOLDS}
+    x.apply(x.hold(TAKER, USDC, 1, nonce=1))
+    for end, nonce in ((c.ReleaseWithdrawal, 0), (c.ConsumeWithdrawal, 1)):
+        ended = x.hold(MAKER, (USDC, BTC)[nonce % 2], 1, nonce=nonce)
+        x.apply(end(next(x.inbox_ids), ended.withdrawal_hash, "over"))
+        x.apply(x.hold(MAKER, USDC, 1, nonce=100 + nonce))
+        x.refuse(x.hold(MAKER, USDC, 1, nonce=99), ErrorCode.too_many_withdrawals)
+    copy = Engine.load(x.engine.dump())
+    assert copy.violations() == []
+    with pytest.raises(Refusal, match="at most 16"):
+        copy.apply(x.engine.seq + 1, x.at_ms, x.hold(MAKER, USDC, 1, nonce=99))
 
 
 def test_proceeds_can_be_withdrawn_only_when_they_are_final(x: EngineHarness) -> None:
