@@ -21,6 +21,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.domain.order import Side
 from exchange.engine import events
+from exchange.journal.codec import CodecError
 from exchange.sequencer.client import EngineClient, FeedLost
 from exchange.sequencer.protocol import Books, MarketBook, ProtocolError
 
@@ -77,7 +78,7 @@ class Feed:
         while True:
             try:
                 await self._follow()
-            except (FeedLost, ProtocolError, Refusal, OSError) as error:
+            except (FeedLost, ProtocolError, CodecError, Refusal, OSError) as error:
                 log.warning("feed_lost", reason=str(error))
             self.ready = False
             await asyncio.sleep(RETRY_SECONDS)

@@ -37,6 +37,7 @@ class CloseReason(StrEnum):
     account_exiting = "account_exiting"
     debited = "debited"
     trade_reversed = "trade_reversed"
+    unsettled_limit = "unsettled_limit"
 
 
 @_event

@@ -1,7 +1,7 @@
 """What must hold between any two commands, as a list of checks. Each says what is wrong, or nothing.
 
 ENG-1  conservation      per asset: sum of available + held + reserved - deficit = credits - debits
-ENG-2  no_negative       no part of a balance is negative; who owes has nothing available
+ENG-2  no_negative       no part of a balance is negative or beyond 63 bits; who owes has nothing available
 ENG-3  backed_orders     held = what the open orders hold, each exactly what its remaining lots need
 ENG-4  backed_outflows   reserved = fast withdrawals held + what forced withdrawals reserved
 ENG-5  unsettled         unsettled = the proceeds of all trades that are not final
@@ -12,6 +12,7 @@ ENG-7  stopped_accounts  who is blocked or leaving has no open order; nobody has
 from collections import Counter
 from collections.abc import Callable, Iterator
 
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
@@ -40,6 +41,8 @@ def no_negative(state: State) -> Iterator[str]:
     for b in _balances(state):
         if min(b.available, b.held, b.reserved, b.unsettled, b.deficit, b.owed) < 0:
             yield f"{_name(b)} has a negative part"
+        if max(b.available, b.held, b.reserved, b.unsettled, b.deficit, b.owed) > MAX_AMOUNT:
+            yield f"{_name(b)} has a part beyond what the ledger counts"
         if b.available and (b.deficit or b.owed):
             yield f"{_name(b)} has {b.available} available and owes {b.deficit + b.owed}"
     for account in state.accounts:

@@ -4,7 +4,7 @@ A trade is at the maker's price. The buyer pays quote and fee, the seller receiv
 go to the market's fee account. What comes in can be traded at once and counts as unsettled until it is final.
 """
 
-from exchange.domain.amount import BPS
+from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
@@ -21,6 +21,10 @@ FOK_UNFILLED = CloseReason.fok_unfilled
 POST_ONLY_WOULD_TAKE = CloseReason.post_only_would_take
 SELF_TRADE = CloseReason.self_trade
 TOO_MANY_FILLS = CloseReason.too_many_fills
+UNSETTLED_LIMIT = CloseReason.unsettled_limit
+
+QUOTE_BOUND = 2
+"""What one trade brings one balance in quote is less than this many times its quote: proceeds and both fees."""
 
 
 def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
@@ -92,7 +96,7 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candi
 
 def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | None:
     """What keeps an all-or-none order from being filled at once; None if nothing does."""
-    missing, fills = taker.remaining, 0
+    missing, fills, quote = taker.remaining, 0, 0
     limit = half.sign * taker.price
     for level in half:
         if level.key < limit:
@@ -103,7 +107,11 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
             fills += 1
             if fills > max_fills:
                 return TOO_MANY_FILLS
-            missing -= maker.remaining
+            lots = min(missing, maker.remaining)
+            quote += lots * maker.price
+            if _beyond(taker, maker, taker.remaining - missing + lots, quote) is not None:
+                return UNSETTLED_LIMIT
+            missing -= lots
             if missing <= 0:
                 return None
     return FOK_UNFILLED
@@ -123,10 +131,30 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
             if not fills_left:
                 return TOO_MANY_FILLS
             fills_left -= 1
+            lots = min(taker.remaining, maker.remaining)
+            beyond = _beyond(taker, maker, lots, lots * maker.price)
+            if beyond is taker:
+                return UNSETTLED_LIMIT
+            if beyond is maker:
+                state.close(maker, UNSETTLED_LIMIT)
+                maker = level.head
+                continue
             _fill(state, seq, at_ms, taker, maker, level)
             if not taker.remaining:
                 return FILLED
             maker = level.head
+    return None
+
+
+def _beyond(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOrder | None:
+    """The order that cannot trade this much, because what is unsettled would exceed what the ledger counts."""
+    book = taker.book
+    base, quote = lots * book.lot_size, QUOTE_BOUND * quote
+    to_taker, to_maker = (base, quote) if taker.side == BUY else (quote, base)
+    if maker.gets.unsettled + to_maker > MAX_AMOUNT:
+        return maker
+    if taker.gets.unsettled + to_taker > MAX_AMOUNT or book.fees.unsettled + quote > MAX_AMOUNT:
+        return taker
     return None
 
 

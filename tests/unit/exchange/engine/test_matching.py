@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -187,3 +188,34 @@ def test_many_closed_orders_do_not_leave_their_expiries_behind(x: EngineHarness)
         x.sell(MAKER, PRICE, 1, nonce=nonce)
         x.apply(c.CancelOrder(MAKER, nonce, b"", MAKER))
     assert len(x.engine.state.expiries) <= 1_026
+
+
+def test_turnover_that_is_not_final_never_exceeds_what_the_ledger_counts(x: EngineHarness) -> None:
+    lots = 10**11
+    x.credit(MAKER, BTC, 10**15)
+    x.credit(MAKER, USDC, 10**18)
+    x.credit(OTHER, USDC, 2 * 10**18)
+    for _ in range(16):
+        x.sell(MAKER, PRICE, lots)
+        x.buy(OTHER, PRICE, lots, tif=TimeInForce.ioc)
+        x.sell(OTHER, PRICE, lots)
+        x.buy(MAKER, PRICE, lots, tif=TimeInForce.ioc)
+        assert x.engine.violations() == []
+    x.sell(MAKER, PRICE, lots)
+    x.buy(OTHER, PRICE, lots, tif=TimeInForce.ioc)
+    assert x.balance(MAKER, USDC).unsettled > MAX_AMOUNT - 2 * PRICE * lots
+    x.credit(MAKER, BTC, 10**15)
+    x.sell(MAKER, PRICE, lots)
+    maker = x.engine.seq
+    honest = x.buy(TAKER, PRICE, 10, tif=TimeInForce.ioc)
+    assert len(only(honest, e.TradeMatched)) == 1
+    assert reasons(x.buy(OTHER, PRICE, lots - 10, tif=TimeInForce.fok))[-1][1] == "unsettled_limit"
+    assert (maker, "unsettled_limit") in reasons(x.buy(OTHER, PRICE, lots - 10, tif=TimeInForce.ioc))
+    x.buy(OTHER, PRICE, lots)
+    for tif in (TimeInForce.ioc, TimeInForce.fok, TimeInForce.gtc):
+        events = x.sell(MAKER, PRICE, lots, tif=tif)
+        assert reasons(events) == [(x.engine.seq, "unsettled_limit")]
+    assert x.engine.violations() == []
+    x.cut(1)
+    x.finalize(1)
+    assert len(only(x.sell(MAKER, PRICE, lots), e.TradeMatched)) == 1
