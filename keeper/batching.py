@@ -1,21 +1,33 @@
 """Which trades go into a batch, and how they become executions. Pure.
 
-A batch ends at a journal sequence, so the trades of one record always stay together. Room is counted in
-executions: one per order, because fills of an order are added up.
+A batch ends at a journal sequence, so the trades of one record always stay together. Fills of an order are added
+up, so room is counted in executions; how many there are depends on the layout:
+
+    by_market   one section per market. Least gas, but what a trade in one market brought may be spent in
+                another, whose section comes first
+    in_order    sections as in the journal. Always in the order of spending, at up to two executions per trade
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 
 from exchange.database.batches import MatchedTrade, SignedOrder
 from exchange.domain.order import Order
-from exchange.domain.settlement import Execution, Fill, aggregate
+from exchange.domain.settlement import Execution, Fill, aggregate, in_order
 
 MAX_EXECUTIONS = 512
 """Executions the contract takes in one batch."""
 
 MAX_FILLS = 200
 """Fills of one taker order at most: the engine closes it after that many."""
+
+
+class Layout(Enum):
+    """How a batch's executions are arranged. The first that the contract takes is used."""
+
+    by_market = "by_market"
+    in_order = "in_order"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +43,15 @@ class GasModel:
         return min(MAX_EXECUTIONS, max(1, (self.cap - margin - self.fixed) // self.per_execution))
 
 
-def executions_of(trades: Iterable[MatchedTrade]) -> tuple[Execution, ...]:
-    """The executions that settle these trades, as the contract wants them sorted."""
-    return tuple(aggregate([fill for trade in trades for fill in _fills(trade)]))
+def executions_of(trades: Iterable[MatchedTrade], layout: Layout = Layout.by_market) -> tuple[Execution, ...]:
+    """The executions that settle these trades, which are in journal order."""
+    fills = [fill for trade in trades for fill in _fills(trade)]
+    return tuple(aggregate(fills) if layout is Layout.by_market else in_order(fills))
+
+
+def layouts_of(trades: Sequence[MatchedTrade]) -> list[tuple[Execution, ...]]:
+    """The executions in each layout, without repetition."""
+    return list(dict.fromkeys(executions_of(trades, layout) for layout in Layout))
 
 
 def records(trades: Sequence[MatchedTrade]) -> list[list[MatchedTrade]]:
@@ -46,12 +64,16 @@ def records(trades: Sequence[MatchedTrade]) -> list[list[MatchedTrade]]:
     return groups
 
 
-def fitting(groups: Sequence[Sequence[MatchedTrade]], room: int) -> int:
-    """How many of the first records have at most `room` orders together; at least one if there is one."""
-    orders: set[int] = set()
+def fitting(groups: Sequence[Sequence[MatchedTrade]], room: int, layout: Layout = Layout.by_market) -> int:
+    """How many of the first records have at most `room` executions together; at least one if there is one."""
+    executions: set[tuple[int, int]] = set()
+    section, market = 0, 0
     for count, group in enumerate(groups):
-        orders.update(order.order_id for trade in group for order in (trade.maker, trade.taker))
-        if count and len(orders) > room:
+        its_market = Order.unpack(group[0].taker.packed).market  # a record is one taker's
+        if layout is Layout.in_order and its_market != market:
+            section, market = section + 1, its_market
+        executions.update((section, order.order_id) for trade in group for order in (trade.maker, trade.taker))
+        if count and len(executions) > room:
             return count
     return len(groups)
 

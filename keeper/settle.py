@@ -4,8 +4,8 @@ Each round looks at the contract, the database and the jobs, decides on one acti
 contract says what is next: its `batch_seq` plus one. If that batch
 
 - is not cut: the trades that wait are tried against the chain as it is, and the longest run of records that
-  passes is cut. What cannot settle is thus found before it is bound to a batch;
-- is cut, without a job that may still settle it: it is simulated and sent;
+  passes in either layout is cut. What cannot settle is thus found before it is bound to a batch;
+- is cut, without a job that may still settle it: it is simulated, and sent in the first layout that passes;
 - is sent: wait. The submitter sees to it, through reorgs as well.
 
 A trade that fails is only a suspect. When it has failed ever since a block that is final by now, and no
@@ -20,7 +20,8 @@ import structlog
 from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Call, Clock, Job
 from exchange.database.batches import Batch, MatchedTrade
-from keeper.batching import MAX_FILLS, GasModel, executions_of, fitting, records
+from exchange.domain.settlement import Execution
+from keeper.batching import MAX_EXECUTIONS, MAX_FILLS, GasModel, Layout, executions_of, fitting, layouts_of, records
 from keeper.bisection import culprits, longest_passing
 from keeper.custody import HEARTBEAT_GAS, OUT_OF_GAS, Block, CustodyState, SettleCall, heartbeat_data
 from keeper.generations import on_its_way
@@ -161,22 +162,32 @@ class Settle:
     async def _plan_cut(self, state: CustodyState, ledger: Ledger) -> Action:
         """Cut the longest run of waiting records that would settle now."""
         groups = records(ledger.uncut)
-        count = fitting(groups, self._policy.gas.executions(self._policy.gas_margin))
+        count = fitting(groups, self._room)
         age = self._clock.now_ms() - groups[0][0].at_ms
         if count == len(groups) and age < self._policy.interval_ms:
             return Wait("trades wait for others to share a batch with")
         if self._judged_at == state.block.block_hash:
             return Wait("the next trade cannot settle at this block")
 
-        async def trial(some: Sequence[Sequence[MatchedTrade]]) -> str | None:
-            return await self._trial(state, [trade for group in some for trade in group])
-
-        passing = await longest_passing(groups[:count], trial)
+        passing = await self._longest(state, groups)
         if passing:
             self._suspects.note(state.block, {})
             chosen = groups[:passing]
             return Cut(state.batch_seq + 1, chosen[-1][-1].seq, sum(len(group) for group in chosen))
         return await self._judge(state, groups[0], ())
+
+    async def _longest(self, state: CustodyState, groups: Sequence[Sequence[MatchedTrade]]) -> int:
+        """How many of the first records settle together, in the layout that takes most."""
+        longest = 0
+        for layout in Layout:
+
+            async def trial(some: Sequence[Sequence[MatchedTrade]], layout: Layout = layout) -> str | None:
+                return await self._refusal(state, executions_of([trade for group in some for trade in group], layout))
+
+            count = fitting(groups, self._room, layout)
+            if count > longest:
+                longest = max(longest, await longest_passing(groups[:count], trial))
+        return longest
 
     async def _plan_batch(self, state: CustodyState, batch: Batch) -> Action:
         """Send a batch that is cut, unless something sent before may still settle it."""
@@ -189,14 +200,25 @@ class Settle:
         if self._judged_at == state.block.block_hash:
             return Wait(f"batch {batch.batch} cannot settle at this block")
         trades = await self._ledgers.trades_of(batch.batch)
-        data = SettleCall(batch.batch, batch.prev_head, batch.new_head, executions_of(trades)).data()
-        try:
-            gas = await self._chain.gas_of(self._operator, data)
-        except ExecutionReverted:
+        call = await self._settle_call(batch, trades)
+        if call is None:
             return await self._judge(state, trades, await self._later_jobs(batch.batch))
         self._suspects.note(state.block, {})
-        limit = min(gas + gas // 4, self._policy.gas.cap)
-        return Send(f"{subject}/{len(jobs)}", self._chain.call(data, limit))
+        return Send(f"{subject}/{len(jobs)}", call)
+
+    async def _settle_call(self, batch: Batch, trades: Sequence[MatchedTrade]) -> Call | None:
+        """The batch in the first layout that settles now, None if none does."""
+        for number, executions in enumerate(layouts_of(trades)):
+            data = SettleCall(batch.batch, batch.prev_head, batch.new_head, executions).data()
+            # a node may answer an estimate over the cap with an error that is not the contract's
+            if number and await self._chain.refusal(self._operator, data, self._policy.gas.cap) is not None:
+                continue
+            try:
+                gas = await self._chain.gas_of(self._operator, data)
+            except ExecutionReverted:
+                continue
+            return self._chain.call(data, min(gas + gas // 4, self._policy.gas.cap))
+        return None
 
     async def _judge(self, state: CustodyState, trades: Sequence[MatchedTrade], later: Sequence[Job]) -> Action:
         """Find the trades that fail; wait until that is final, clear what could still settle them, reverse them."""
@@ -235,8 +257,24 @@ class Settle:
             return Wait(f"no heartbeat can be sent: {refusal}")
         return Send(f"{subject}/{len(jobs)}", self._chain.call(heartbeat_data(), HEARTBEAT_GAS))
 
+    @property
+    def _room(self) -> int:
+        return self._policy.gas.executions(self._policy.gas_margin)
+
     async def _trial(self, state: CustodyState, trades: Sequence[MatchedTrade]) -> str | None:
-        call = SettleCall(state.batch_seq + 1, state.journal_head, TENTATIVE_HEAD, executions_of(trades))
+        """Why the trades fail together in every layout: the last one's reason that is not want of gas."""
+        reason = None
+        for executions in layouts_of(trades):
+            refusal = await self._refusal(state, executions)
+            if refusal is None:
+                return None
+            reason = refusal if reason is None or refusal != OUT_OF_GAS else reason
+        return reason
+
+    async def _refusal(self, state: CustodyState, executions: tuple[Execution, ...]) -> str | None:
+        if len(executions) > MAX_EXECUTIONS:
+            return OUT_OF_GAS
+        call = SettleCall(state.batch_seq + 1, state.journal_head, TENTATIVE_HEAD, executions)
         return await self._chain.refusal(self._operator, call.data(), self._policy.gas_limit)
 
     async def _later_jobs(self, batch: int) -> list[Job]:

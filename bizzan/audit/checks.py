@@ -9,6 +9,7 @@ AUD-5  credits     every credit and debit in the journal cites a log on chain, w
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 
 from bizzan.audit.chain_ledger import Executed, SettledBatch
 from bizzan.audit.comparing import Problem, compare
@@ -162,9 +163,7 @@ def _batch(
     if mined.announced != len(mined.executed):
         yield where, f"announces {mined.announced} executions, logs {len(mined.executed)}"
     known = {bytes(e.order_hash): e for e in _executions(replay, trades)}
-    there = {e.order_hash: e for e in mined.executed}
-    if len(there) != len(mined.executed):
-        yield where, "executes an order twice"
+    there = per_order(mined.executed)
     for order_hash, on_chain, replayed in compare(there, known):
         order = f"{where}, order 0x{order_hash.hex()}"
         if on_chain is None:
@@ -175,8 +174,21 @@ def _batch(
             yield order, f"was executed with {_amounts(on_chain)}; the journal's trades give {_amounts(replayed)}"
 
 
+def per_order(executed: Iterable[Executed]) -> dict[bytes, Executed]:
+    """What each order did in a batch: the sums over its executions, of which it has one in each section at most."""
+    sums: dict[bytes, Executed] = {}
+    for each in executed:
+        one = sums.get(each.order_hash)
+        sums[each.order_hash] = (
+            each
+            if one is None
+            else replace(one, lots=one.lots + each.lots, quote=one.quote + each.quote, fee=one.fee + each.fee)
+        )
+    return sums
+
+
 def _executions(replay: Replay, trades: Iterable[ReplayedTrade]) -> Iterator[Executed]:
-    """What the contract must have executed for these trades."""
+    """What the contract must have executed for these trades, one per order."""
     fills = []
     hashes = {}
     for trade in trades:

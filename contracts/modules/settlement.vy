@@ -3,11 +3,11 @@
 """
 @title Settlement
 @license Apache-2.0
-@notice Batches of matched orders. A batch holds one execution per order, grouped by market, and is bound to the journal:
-        it must start at the stored head. Each execution is checked against the order its owner signed: price, quantity,
-        expiry, fee cap, replay state, signature. Then per market what was bought is what was sold, and what buyers paid
-        is what sellers received and fees. No token moves and no other contract is called. The operator chooses among
-        matches that users signed and can do nothing else.
+@notice Batches of matched orders, bound to the journal: a batch must start at the stored head. It consists of sections,
+        each of consecutive executions in one market. Each execution is checked against the order its owner signed:
+        price, quantity, expiry, fee cap, replay state, signature. Then per section what was bought is what was sold, and
+        what buyers paid is what sellers received and fees. No token moves and no other contract is called. The operator
+        chooses among matches that users signed and can do nothing else.
 @custom:invariant O1, O2, O4, B1, B2
 @custom:kill The guardian calls `remove_operator` or `pause`.
 """
@@ -92,7 +92,7 @@ def settle(
     @notice The operator settles the trades between two heads of the journal. A batch without executions moves the head.
     @param seq One more than `batch_seq()`.
     @param prev_head Equal to `journal_head()`.
-    @param executions Grouped by market, market ids rising.
+    @param executions In sections: a section ends where the market changes, and a market may have several.
     """
     access._check_operator()
     pausing._check_running()
@@ -110,7 +110,6 @@ def settle(
         # the second half keeps market 0, which is never listed, from passing for the one that is open
         if its_market != market_id or market == 0:
             self._close_market(market_id, market, totals)
-            assert its_market > market_id, "settle: markets not rising"
             market_id = its_market
             market = registry._live_market(market_id)
             totals = empty(Totals)
@@ -128,7 +127,7 @@ def settle(
 @internal
 def _close_market(market_id: uint256, market: uint256, totals: Totals):
     """
-    @dev A market's sums must meet; its fees go to the fee account's trading balance.
+    @dev A section's sums must meet; its fees go to the fee account's trading balance.
     """
     assert totals.bought == totals.sold, "settle: sums differ"
     if totals.fees != 0:

@@ -1,4 +1,4 @@
-"""From fills to calldata: one execution per order and batch, in the six words that the contract reads.
+"""From fills to calldata: executions in the six words that the contract reads.
 
     head   word 0 of the packed order
     body   word 1 of the packed order
@@ -7,11 +7,16 @@
     r, vs  the signature, compact (EIP-2098: the top bit of `vs` is the parity)
 
 Two rows of one trade, the buyer's and the seller's, are two fills. `lots`, `quote` and `fee` of an execution
-are sums over the order's fills in the batch; the contract checks the sums.
+are sums over the order's fills; the contract checks the sums in each section, a run of executions in one market.
+
+    aggregate   one section per market: an order has one execution in the batch, but markets are not in time
+    in_order    a section ends where the market changes: an order may have several, and nothing is spent before
+                it came in, because an order spends only what was there when it was accepted
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import groupby
 
 from exchange.domain.order import Order
 
@@ -35,7 +40,7 @@ class Fill:
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """What one order did in one batch."""
+    """What one order did in one section of a batch."""
 
     order: Order
     scheme: int
@@ -79,3 +84,9 @@ def aggregate(fills: Iterable[Fill]) -> list[Execution]:
     return [
         Execution(first.order, first.scheme, first.signature, lots, quote, fee) for first, lots, quote, fee in ordered
     ]
+
+
+def in_order(fills: Iterable[Fill]) -> list[Execution]:
+    """One execution per order and section, for fills in journal order. ValueError if a fill is empty."""
+    sections = groupby(fills, key=lambda fill: fill.order.market)
+    return [execution for _, section in sections for execution in aggregate(section)]

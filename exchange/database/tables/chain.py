@@ -205,7 +205,7 @@ order_executed = Table(
     integer("quote", "quote ledger units paid or received, without the fee", kind=Amount),
     integer("fee", "quote ledger units of fee", kind=Amount),
     integer("batch", "number of the batch"),
-    comment="What the contract executed, one row per order and batch: a view of the raw logs.",
+    comment="What the contract executed, one row per order and section of a batch: a view of the raw logs.",
 )
 
 ORDER_EXECUTED_VIEW = """

@@ -342,9 +342,7 @@ class CustodyMachine(RuleBasedStateMachine):
     @rule(data=st.data(), count=st.integers(0, 2), honest=MOSTLY)
     def settle(self, data: st.DataObject, count: int, honest: bool) -> None:
         rows = [row for _ in range(count) for row in self.draw_match(data)]
-        if honest:
-            rows.sort(key=lambda row: row.order.market)
-        elif rows:
+        if rows and not honest:
             rows.pop(data.draw(st.integers(0, len(rows) - 1)))
         self.settle_rows(rows)
 

@@ -2,7 +2,7 @@
 
 from exchange.database.batches import MatchedTrade, SignedOrder
 from exchange.domain.order import Order, Side
-from keeper.batching import GasModel, executions_of, fitting, records
+from keeper.batching import GasModel, Layout, executions_of, fitting, layouts_of, records
 
 
 def signed(order_id: int, side: Side, market: int = 1) -> SignedOrder:
@@ -31,8 +31,27 @@ def test_executions_are_grouped_by_market() -> None:
     assert [each.order.market for each in executions] == [1, 1, 2, 2]
 
 
+def test_in_order_executions_follow_the_journal() -> None:
+    trades = [trade(1, 9, 1, 9, market=2), trade(2, 10, 2, 10, market=1), trade(3, 11, 1, 11, market=2)]
+    executions = executions_of(trades, Layout.in_order)
+    assert [(each.order.market, each.order.nonce) for each in executions] == [
+        (2, 1),
+        (2, 9),
+        (1, 2),
+        (1, 10),
+        (2, 1),
+        (2, 11),
+    ]
+
+
+def test_layouts_that_are_the_same_are_one() -> None:
+    assert len(layouts_of([trade(1, 9, 1, 9), trade(2, 10, 1, 10)])) == 1
+    assert len(layouts_of([trade(1, 9, 1, 9, market=2), trade(2, 10, 2, 10, market=1)])) == 2
+
+
 def test_no_trades_are_no_executions() -> None:
     assert executions_of([]) == ()
+    assert layouts_of([]) == [()]
 
 
 def test_records_keep_their_trades_together() -> None:
@@ -46,6 +65,15 @@ def test_fitting_counts_orders_once_and_takes_one_record_in_any_case() -> None:
     assert fitting(groups, 3) == 2
     assert fitting(groups, 1) == 1
     assert fitting([], 4) == 0
+
+
+def test_room_is_what_the_layout_takes() -> None:
+    trades = [trade(1, 9, 1, 9, market=2), trade(2, 10, 2, 10, market=1), trade(3, 11, 1, 11, market=2)]
+    groups = records(trades)
+    for count in (1, 2, 3):
+        for layout, room in ((layout, len(executions_of(trades[:count], layout))) for layout in Layout):
+            assert fitting(groups[:count], room, layout) == count
+            assert fitting(groups[:count], room - 1, layout) == max(1, count - 1)
 
 
 def test_gas_model_stays_below_the_cap() -> None:

@@ -21,9 +21,18 @@ CUSTODY = b"\x02" * 20
 WORDS = 5 * 32
 
 
+def markets_of(data: bytes) -> list[int]:
+    """The markets of a call's executions, in their order."""
+    words = data[4 + WORDS :]
+    return [int.from_bytes(words[place + 20 : place + 24]) for place in range(0, len(words), 192)]
+
+
 @dataclass
 class FakeCustody:
-    """The contract refuses calls that carry a bad order's id in a nonce, or more executions than `room`."""
+    """The contract refuses calls that carry a bad order's id in a nonce, or more executions than `room`.
+
+    With `spends` = (market, other): it refuses what begins in `market`, which spends what `other` brings.
+    """
 
     seq: int = 0
     head: bytes = bytes(32)
@@ -31,6 +40,7 @@ class FakeCustody:
     bad: set[int] = field(default_factory=set)
     room: int = 512
     refuses_all: str | None = None
+    spends: tuple[int, int] | None = None
 
     async def state(self) -> CustodyState:
         return CustodyState(await self.block("latest"), self.seq, self.head, 1_000)
@@ -46,6 +56,8 @@ class FakeCustody:
         if self.refuses_all:
             return self.refuses_all
         if self.bad & nonces:
+            return "ledger: too little trading"
+        if self.spends and markets_of(data)[:1] == [self.spends[0]]:
             return "ledger: too little trading"
         return OUT_OF_GAS if len(executions) > self.room else None
 
@@ -148,6 +160,48 @@ async def test_what_fails_or_needs_too_much_gas_is_left_to_a_later_batch(desk: D
     assert await desk.duty.plan() == Cut(1, 50, 5)
     desk.chain.room = 6
     assert await desk.duty.plan() == Cut(1, 30, 3)
+
+
+async def test_trades_that_settle_only_in_journal_order_share_a_batch(desk: Desk) -> None:
+    trades = [trade(1, 9, 1, 9, market=2), trade(2, 12, 2, 12), trade(3, 15, 3, 15, market=2)]
+    desk.ledgers.uncut, desk.chain.spends = trades, (1, 2)
+    assert await desk.duty.plan() == Cut(1, 15, 3)
+    desk.ledgers.batch, desk.ledgers.trades = Batch(1, 0, 15, bytes(32), b"\x09" * 32), trades
+    action = await desk.duty.plan()
+    assert isinstance(action, Send)
+    assert markets_of(action.call.data) == [2, 2, 1, 1, 2, 2]
+
+
+async def test_markets_are_gathered_where_that_settles(cut_desk: Desk) -> None:
+    cut_desk.ledgers.trades = [trade(1, 9, 1, 9, market=2), trade(2, 12, 2, 12)]
+    action = await cut_desk.duty.plan()
+    assert isinstance(action, Send)
+    assert markets_of(action.call.data) == [1, 1, 2, 2]
+
+
+async def test_longest_run_of_either_layout_is_cut(desk: Desk) -> None:
+    desk.ledgers.uncut = [
+        trade(number, 10 * number, 1 + number % 2, 100 + number, market=2 - number % 2) for number in range(1, 9)
+    ]
+    desk.chain.room = 8
+    assert await desk.duty.plan() == Cut(1, 60, 6), "two resting orders and six that come, in two sections"
+    desk.chain.spends = (1, 2)
+    desk.ledgers.uncut = desk.ledgers.uncut[1:]
+    assert await desk.duty.plan() == Cut(1, 50, 4), "four sections of two executions"
+
+
+async def test_want_of_room_in_one_layout_is_no_excuse_for_a_trade(cut_desk: Desk) -> None:
+    """In the other layout the failing trade is out of room; what a batch holds must settle in one of them."""
+    cut_desk.ledgers.trades = [
+        trade(number, 10 * number, 1 + number % 2, 100 + number, market=2 - number % 2) for number in range(1, 5)
+    ]
+    cut_desk.chain.bad, cut_desk.chain.room = {104}, 7
+    assert await cut_desk.duty.plan() == Wait("1 trades fail, which is not final yet")
+    cut_desk.chain.number = 103
+    action = await cut_desk.duty.plan()
+    assert isinstance(action, Reverse)
+    assert action.trade_ids == (4,)
+    assert action.cause.endswith("ledger: too little trading")
 
 
 async def test_first_trade_that_fails_is_reversed_when_its_failure_is_final(desk: Desk) -> None:

@@ -1,9 +1,9 @@
-"""Fills become executions: one per order, summed, in the contract's order and layout."""
+"""Fills become executions: one per order and section, summed, in the contract's layout."""
 
 import pytest
 
 from exchange.domain.order import Order
-from exchange.domain.settlement import Execution, Fill, aggregate, compact_signature
+from exchange.domain.settlement import Execution, Fill, aggregate, compact_signature, in_order
 
 R = bytes(range(1, 33))
 S = b"\x7f" + bytes(31)
@@ -27,8 +27,15 @@ def test_executions_are_sorted_by_market_then_by_order() -> None:
     assert [(e.order.market, e.order.nonce) for e in executions] == [(1, 5), (1, 8), (2, 3), (2, 9)]
 
 
+def test_in_order_a_section_ends_where_the_market_changes() -> None:
+    fills = [fill(9, market=2), fill(3, market=2), fill(9, market=2), fill(8, market=1), fill(5), fill(9, market=2)]
+    executions = [(e.order.market, e.order.nonce, e.lots) for e in in_order(fills)]
+    assert executions == [(2, 3, 1), (2, 9, 2), (1, 5, 1), (1, 8, 1), (2, 9, 1)]
+
+
 def test_nothing_aggregates_to_nothing() -> None:
     assert aggregate([]) == []
+    assert in_order([]) == []
 
 
 @pytest.mark.parametrize("part", [{"lots": 0}, {"quote": 0}, {"fee": -1}])
