@@ -1,7 +1,7 @@
 """What the engine must know of the chain, posted to its inbox in the transaction that mirrors it.
 
-At the first block: cancels, revocations, exits, halts and forced withdrawals, because they can only make
-the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
+At the first block: cancels, revocations, exits, halts, a freeze and forced withdrawals, because they can only
+make the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
 
 Forced withdrawals, exits, halts and revocations are compared with what the engine was told last, so that a
 reorg, a restart or a run of blocks read at once all end in the same state.

@@ -73,12 +73,17 @@ order by block_number desc, log_index desc limit 1
 _MARKETS = """
 select distinct (params ->> 'market_id')::int as market_id from chain_status
 where chain_id = :chain_id and block_number > :above and block_number <= :up_to and kind = 'market_status_changed'
+union
+select l.market_id from market_listed l join chain_status s on s.chain_id = l.chain_id and s.kind = 'frozen'
+where l.chain_id = :chain_id
+  and greatest(l.block_number, s.block_number) > :above and greatest(l.block_number, s.block_number) <= :up_to
 order by market_id
 """
 _LAST_MARKET_STATUS = """
-select block_hash, log_index, (params ->> 'halted')::bool as halted from chain_status
-where chain_id = :chain_id and kind = 'market_status_changed' and params ->> 'market_id' = :market_id
-order by block_number desc, log_index desc limit 1
+select block_hash, log_index, kind = 'frozen' or (params ->> 'halted')::bool as halted from chain_status
+where chain_id = :chain_id
+  and (kind = 'frozen' or kind = 'market_status_changed' and params ->> 'market_id' = :market_id)
+order by kind = 'frozen' desc, block_number desc, log_index desc limit 1
 """
 _OVERDUE = """
 select withdrawal_hash from withdrawal w
@@ -164,12 +169,12 @@ async def last_delegate(conn: AsyncConnection, chain_id: int, account: bytes, de
 
 
 async def touched_markets(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
-    """Markets whose status was set."""
+    """Markets whose status was set; all of them when trading was ended for ever."""
     return await _range(conn, _MARKETS, blocks)
 
 
 async def last_market_status(conn: AsyncConnection, chain_id: int, market_id: int) -> Row | None:
-    """The last word on a market: halted and the log's place."""
+    """The last word on a market: halted and the log's place. A freeze has the last word for ever."""
     values = {"chain_id": chain_id, "market_id": str(market_id)}
     return (await conn.execute(text(_LAST_MARKET_STATUS), values)).one_or_none()
 
