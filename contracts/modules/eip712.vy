@@ -13,6 +13,8 @@
 DOMAIN_TYPE_HASH: constant(bytes32) = keccak256(
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
+# What EIP-191 puts before every typed message.
+PREFIX: constant(bytes2) = 0x1901
 VERSION_HASH: constant(bytes32) = keccak256("1")
 # Half of the curve's order, rounded down.
 HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
@@ -64,7 +66,7 @@ def _digest_under(separator: bytes32, struct_hash: bytes32) -> bytes32:
     """
     @dev For many digests under one separator.
     """
-    return keccak256(concat(b"\x19\x01", separator, struct_hash))
+    return keccak256(concat(PREFIX, separator, struct_hash))
 
 
 @internal
