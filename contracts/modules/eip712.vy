@@ -57,16 +57,7 @@ def _separator() -> bytes32:
 @internal
 @view
 def _digest(struct_hash: bytes32) -> bytes32:
-    return self._digest_under(self._separator(), struct_hash)
-
-
-@internal
-@pure
-def _digest_under(separator: bytes32, struct_hash: bytes32) -> bytes32:
-    """
-    @dev For many digests under one separator.
-    """
-    return keccak256(concat(PREFIX, separator, struct_hash))
+    return keccak256(concat(PREFIX, self._separator(), struct_hash))
 
 
 @internal
@@ -84,8 +75,11 @@ def _signer_of_compact(digest: bytes32, r: bytes32, vs: bytes32) -> address:
     """
     @dev EIP-2098: the top bit of `vs` is the parity.
     """
-    word: uint256 = convert(vs, uint256)
-    return self._signer(digest, unsafe_add(27, word >> 255), convert(r, uint256), word & S_MASK)
+    s: uint256 = convert(vs, uint256) & S_MASK
+    assert s <= HALF_ORDER, "signature: high s"
+    signer: address = ecrecover(digest, unsafe_add(27, convert(vs, uint256) >> 255), convert(r, uint256), s)
+    assert signer != empty(address), "signature: invalid"
+    return signer
 
 
 @internal
