@@ -135,7 +135,7 @@ def _execute(
 ) -> uint256:
     """
     @dev Check one order against what its owner signed and what happened to it, and move its balances. Returns what it
-         adds to its section's sums. It is one function because it runs for every order: a call costs as much as a check.
+         adds to its section's sums. A call costs as much as a check, so it makes few.
     """
     side: uint256 = execution.head & U8
     lots: uint256 = (execution.fill >> 64) & U64
