@@ -30,8 +30,8 @@ from .modules import withdrawals
 
 initializes: timing
 initializes: eip712
-initializes: accounts
 initializes: ledger
+initializes: accounts[ledger := ledger]
 initializes: access[timing := timing]
 initializes: order[eip712 := eip712]
 initializes: pausing[access := access, timing := timing]

@@ -3,14 +3,18 @@
 """
 @title Accounts
 @license Apache-2.0
-@notice One packed slot per account, read once per execution: the nonces that are closed, the exit, and whether any single
-        nonce was cancelled here. From the lowest bit: min_nonce 48 | pending_min_nonce 48 | pending_min_nonce_at 40 |
-        exit_at 40 | delegation_nonce 48 | has_cancels 1.
+@notice One packed slot per account: the nonces that are closed, the exit, and whether any single nonce was cancelled
+        here. Settlement reads it only for accounts that the ledger marks, so every limit set here marks its account. From
+        the lowest bit: min_nonce 48 | pending_min_nonce 48 | pending_min_nonce_at 40 | exit_at 40 | delegation_nonce 48 |
+        has_cancels 1.
 @custom:invariant O5, E1
 @custom:kill Nothing to stop: only other modules call it.
 """
 
 from ..interfaces import ICustody
+from . import ledger
+
+uses: ledger
 
 PENDING_SHIFT: constant(uint256) = 48
 PENDING_AT_SHIFT: constant(uint256) = 96
@@ -61,6 +65,7 @@ def _set_pending(account: address, min_nonce: uint256, at: uint256):
     @dev An earlier pending minimum binds already, or is replaced.
     """
     word: uint256 = self._words[account]
+    ledger._mark(account)
     kept: uint256 = (word >> EXIT_SHIFT) << EXIT_SHIFT
     self._words[account] = kept | (at << PENDING_AT_SHIFT) | (min_nonce << PENDING_SHIFT) | self._min_nonce(word)
 
@@ -73,6 +78,7 @@ def _exit_at(account: address) -> uint256:
 
 @internal
 def _set_exit_at(account: address, at: uint256):
+    ledger._mark(account)
     self._words[account] = (self._words[account] & ~(U40 << EXIT_SHIFT)) | (at << EXIT_SHIFT)
 
 
@@ -96,4 +102,5 @@ def _next_delegation_nonce(account: address) -> uint256:
 
 @internal
 def _flag_cancels(account: address):
+    ledger._mark(account)
     self._words[account] |= CANCELS_FLAG

@@ -13,6 +13,8 @@
 DOMAIN_TYPE_HASH: constant(bytes32) = keccak256(
     "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 )
+# What EIP-191 puts before every typed message.
+PREFIX: constant(bytes2) = 0x1901
 VERSION_HASH: constant(bytes32) = keccak256("1")
 # Half of the curve's order, rounded down.
 HALF_ORDER: constant(uint256) = 57896044618658097711785492504343953926418782139537452191302581570759080747168
@@ -55,16 +57,7 @@ def _separator() -> bytes32:
 @internal
 @view
 def _digest(struct_hash: bytes32) -> bytes32:
-    return self._digest_under(self._separator(), struct_hash)
-
-
-@internal
-@pure
-def _digest_under(separator: bytes32, struct_hash: bytes32) -> bytes32:
-    """
-    @dev For many digests under one separator.
-    """
-    return keccak256(concat(b"\x19\x01", separator, struct_hash))
+    return keccak256(concat(PREFIX, self._separator(), struct_hash))
 
 
 @internal
@@ -82,8 +75,11 @@ def _signer_of_compact(digest: bytes32, r: bytes32, vs: bytes32) -> address:
     """
     @dev EIP-2098: the top bit of `vs` is the parity.
     """
-    word: uint256 = convert(vs, uint256)
-    return self._signer(digest, unsafe_add(27, word >> 255), convert(r, uint256), word & S_MASK)
+    s: uint256 = convert(vs, uint256) & S_MASK
+    assert s <= HALF_ORDER, "signature: high s"
+    signer: address = ecrecover(digest, unsafe_add(27, convert(vs, uint256) >> 255), convert(r, uint256), s)
+    assert signer != empty(address), "signature: invalid"
+    return signer
 
 
 @internal

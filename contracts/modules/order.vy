@@ -36,21 +36,19 @@ def order_hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
 @internal
 @view
 def _hash(head: uint256, body: uint256, terms: uint256, separator: bytes32) -> bytes32:
-    return eip712._digest_under(
-        separator,
-        keccak256(
-            abi_encode(
-                ORDER_TYPE_HASH,
-                head >> 96,
-                (head >> 64) & U32,
-                head & U8,
-                body >> 192,
-                (body >> 128) & U64,
-                (body >> 64) & U64,
-                (head >> 24) & U40,
-                body & U64,
-                (head >> 8) & U16,
-                terms,
-            )
+    struct_hash: bytes32 = keccak256(
+        abi_encode(
+            ORDER_TYPE_HASH,
+            head >> 96,
+            (head >> 64) & U32,
+            head & U8,
+            body >> 192,
+            (body >> 128) & U64,
+            (body >> 64) & U64,
+            (head >> 24) & U40,
+            body & U64,
+            (head >> 8) & U16,
+            terms,
         )
     )
+    return keccak256(concat(eip712.PREFIX, separator, struct_hash))

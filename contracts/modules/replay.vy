@@ -115,37 +115,39 @@ def _check_author(account: address, struct_hash: bytes32, signature: Bytes[65]):
 
 
 @internal
-def _use(key: uint256, nonce: uint256, lots: uint256, quantity: uint256):
+@view
+def _check_limits(account: address, nonce: uint256):
     """
-    @dev Count a fill. `key` is the account << 96; for a single fill `lots` and `quantity` are in the order's own measure.
+    @dev What the account has closed: nonces, or everything by its exit.
     """
-    self._check_nonce(nonce)
-    account: address = convert(key >> 96, address)
     word: uint256 = accounts._words[account]
-    sequence: uint256 = nonce & SEQUENCE_MASK
-    assert sequence >= accounts._min_nonce(word), "order: nonce closed"
+    assert nonce & SEQUENCE_MASK >= accounts._min_nonce(word), "order: nonce closed"
     exit_at: uint256 = (word >> accounts.EXIT_SHIFT) & accounts.U40
     assert exit_at == 0 or block.timestamp < exit_at, "order: account exited"
     if word & accounts.CANCELS_FLAG != 0:
         cancelled_at: uint256 = self._cancelled_at[account][nonce]
         assert cancelled_at == 0 or block.timestamp < cancelled_at, "order: cancelled"
-    if nonce & SINGLE_FILL != 0:
-        self._use_bit(key | (sequence >> 8), 1 << (sequence & 255))
+
+
+@internal
+def _use(key: uint256, nonce: uint256, lots: uint256, quantity: uint256):
+    """
+    @dev Count a fill. `key` is the account << 96; for a single fill `lots` and `quantity` are in the order's own measure.
+    """
+    # clears the top bit of 64 only, as `_check_nonce` does
+    sequence: uint256 = nonce & SEQUENCE_MASK
+    assert sequence < NONCE_LIMIT, "order: nonce out of range"
+    if nonce != sequence:
+        slot: uint256 = key | (sequence >> 8)
+        bits: uint256 = self._bits[slot]
+        bit: uint256 = 1 << (sequence & 255)
+        assert bits & bit == 0, "order: executed before"
         assert lots <= quantity, "order: overfilled"
+        self._bits[slot] = bits | bit
     else:
-        self._use_lane(key | (sequence >> 2), (sequence & 3) << 6, lots, quantity)
-
-
-@internal
-def _use_bit(slot: uint256, bit: uint256):
-    bits: uint256 = self._bits[slot]
-    assert bits & bit == 0, "order: executed before"
-    self._bits[slot] = bits | bit
-
-
-@internal
-def _use_lane(slot: uint256, offset: uint256, lots: uint256, quantity: uint256):
-    lanes: uint256 = self._lanes[slot]
-    # both below 2**64: the sum cannot wrap, and at most `quantity` it fits the lane
-    assert unsafe_add((lanes >> offset) & U64, lots) <= quantity, "order: overfilled"
-    self._lanes[slot] = unsafe_add(lanes, lots << offset)
+        slot: uint256 = key | (sequence >> 2)
+        lanes: uint256 = self._lanes[slot]
+        offset: uint256 = (sequence & 3) << 6
+        # both below 2**64: the sum cannot wrap, and at most `quantity` it fits the lane
+        assert unsafe_add((lanes >> offset) & U64, lots) <= quantity, "order: overfilled"
+        self._lanes[slot] = unsafe_add(lanes, lots << offset)
