@@ -7,6 +7,7 @@ It runs the very bytecode that is deployed, through the committed ABI. Amounts a
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -185,10 +186,14 @@ class World:
 
     def list_mock(self, name: str) -> tuple[Any, int]:
         """List a token of `tests/mocks` with 6 decimals; the token and its id."""
-        token = boa.load(str(MOCKS / f"{name}.vy"))
+        token = self.deploy_mock(name)
         token_id = self.custody.token_count()
         self.scheduled("list_token", str(token.address), 1, 6)
         return token, token_id
+
+    def deploy_mock(self, name: str) -> Any:
+        """A fresh contract of `tests/mocks`."""
+        return mock_compiler(name).deploy()
 
     # orders
 
@@ -299,6 +304,12 @@ class World:
             self.owner.address,
         )
         return at("TestToken", address)
+
+
+@cache
+def mock_compiler(name: str) -> Any:
+    """A contract of `tests/mocks`, compiled once."""
+    return boa.load_partial(str(MOCKS / f"{name}.vy"))
 
 
 def window_words(windows: Windows) -> list[int]:
