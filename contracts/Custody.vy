@@ -78,11 +78,7 @@ exports: (
     # leaving
     withdrawals.withdraw,
     withdrawals.move_to_funding,
-    withdrawals.request_withdraw,
-    withdrawals.cancel_withdraw_request,
     withdrawals.claim_withdraw,
-    exits.request_exit,
-    exits.cancel_exit,
     exits.claim_exit,
     pausing.freeze,
     # settlement

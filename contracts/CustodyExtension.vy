@@ -69,6 +69,11 @@ initializes: settlement[
 ]
 
 exports: (
+    # leaving: what moves no money yet
+    withdrawals.request_withdraw,
+    withdrawals.cancel_withdraw_request,
+    exits.request_exit,
+    exits.cancel_exit,
     # orders and delegates
     replay.cancel,
     replay.cancel_all,

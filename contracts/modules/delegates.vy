@@ -56,7 +56,12 @@ def add_delegate(delegate: address, markets: uint256, expiry: uint256):
 
 @external
 def add_delegate_signed(
-    account: address, delegate: address, markets: uint256, expiry: uint256, nonce: uint256, signature: Bytes[65]
+    account: address,
+    delegate: address,
+    markets: uint256,
+    expiry: uint256,
+    nonce: uint256,
+    signature: Bytes[eip712.MAX_SIGNATURE],
 ):
     """
     @notice The same by the account's signature (`Delegation`), posted by anyone.
@@ -78,7 +83,9 @@ def revoke_delegate(delegate: address):
 
 
 @external
-def revoke_delegate_signed(account: address, delegate: address, nonce: uint256, signature: Bytes[65]):
+def revoke_delegate_signed(
+    account: address, delegate: address, nonce: uint256, signature: Bytes[eip712.MAX_SIGNATURE]
+):
     """
     @notice The same by the account's signature (`Revocation`), posted by anyone.
     """

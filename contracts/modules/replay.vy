@@ -61,7 +61,7 @@ def nonce_cancelled_at(account: address, nonce: uint256) -> uint256:
 
 
 @external
-def cancel(account: address, nonce: uint256, signature: Bytes[65]):
+def cancel(account: address, nonce: uint256, signature: Bytes[eip712.MAX_SIGNATURE]):
     """
     @notice Post a cancel of one nonce: the engine obeys at once, settlement after the delay.
     @param signature Of `Cancel` by the account or a live delegate; empty when the caller is the account.
@@ -76,7 +76,7 @@ def cancel(account: address, nonce: uint256, signature: Bytes[65]):
 
 
 @external
-def cancel_all(account: address, min_nonce: uint256, signature: Bytes[65]):
+def cancel_all(account: address, min_nonce: uint256, signature: Bytes[eip712.MAX_SIGNATURE]):
     """
     @notice Post a cancel of every nonce (without its top bit) below `min_nonce`. One that does not bind yet must bind
             before the next, so that nobody else can put off what the account posted; the account itself may replace it
@@ -106,12 +106,14 @@ def _check_nonce(nonce: uint256):
 
 @internal
 @view
-def _check_author(account: address, struct_hash: bytes32, signature: Bytes[65]):
+def _check_author(account: address, struct_hash: bytes32, signature: Bytes[eip712.MAX_SIGNATURE]):
     if len(signature) == 0:
         assert msg.sender == account, "signature: missing"
     else:
-        signer: address = eip712._signer_of(eip712._digest(struct_hash), signature)
-        assert signer == account or delegates._may_cancel(account, signer), "signature: wrong signer"
+        digest: bytes32 = eip712._digest(struct_hash)
+        key: address = eip712._key_of(digest, signature)
+        if key == empty(address) or (key != account and not delegates._may_cancel(account, key)):
+            eip712._ask(account, digest, signature)
 
 
 @internal

@@ -70,7 +70,7 @@ def withdraw(
     max_fee: uint256,
     nonce: uint256,
     deadline: uint256,
-    signature: Bytes[65],
+    signature: Bytes[eip712.MAX_SIGNATURE],
     fee: uint256,
     approval: Bytes[65],
 ):
@@ -113,7 +113,7 @@ def move_to_funding(
     max_fee: uint256,
     nonce: uint256,
     deadline: uint256,
-    signature: Bytes[65],
+    signature: Bytes[eip712.MAX_SIGNATURE],
     fee: uint256,
     approval: Bytes[65],
 ):
