@@ -1,7 +1,7 @@
 """A stateful machine over the deposit addresses, beside a Python twin of all money around them.
 
-C1: what was sent to an account's address lies there, was credited to that account in trading, or went where that account
-said; nothing else moves. C2: nobody but the account decides anything but when it is swept. C3: an address keeps no
+C1: what was sent to an address lies there, was credited to its account in trading, or went where that account
+said. C2: nobody but the account decides anything but when it is swept. C3: an address keeps no
 allowance. Every call does in the contract what it does in the twin, or reverts with the twin's reason.
 """
 

@@ -7,7 +7,7 @@ import boa
 import pytest
 from eth.exceptions import Revert
 
-from bizzan.contracts import artifact
+from bizzan.contracts import artifact, vyper
 from exchange.domain.deployment import ETH
 from tests.utils.contracts import BTI, ETHER, REFUSING_CODE, UNITS, USDC, World, create, reverts
 from tests.utils.signing import Signer
@@ -98,6 +98,13 @@ def test_deployment_reverts_when_custody_has_no_code(account: Signer) -> None:
     code = bytes.fromhex(artifact("DepositAddress").bytecode.removeprefix("0x"))
     with reverts("custody: no code"):
         create("DepositAddresses", ["address", "bytes"], [account.address, code], account.address)
+
+
+def test_factory_and_deposit_addresses_have_no_storage() -> None:
+    for name in ("DepositAddresses", "DepositAddress"):
+        layout = json.loads(vyper("layout", f"{name}.vy"))
+        assert "storage_layout" not in layout
+        assert list(layout["transient_storage_layout"]) == ["$.nonreentrant_key"]
 
 
 # sweep
