@@ -20,6 +20,7 @@ import structlog
 from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Call, Clock, Job
 from exchange.database.batches import Batch, MatchedTrade
+from exchange.domain.contract_refusals import contract_refusal
 from exchange.domain.settlement import Execution
 from keeper.batching import MAX_EXECUTIONS, MAX_FILLS, GasModel, Layout, executions_of, fitting, layouts_of, records
 from keeper.bisection import culprits, longest_passing
@@ -234,7 +235,9 @@ class Settle:
         self._suspects.note(state.block, {t.trade_id: reason for t, reason in found if reason != OUT_OF_GAS})
         convicted = await self._suspects.convicted(state.block, self._policy.confirmations, self._canonical)
         for trade, reason in found:
-            log.warning("trade_fails", trade_id=trade.trade_id, reason=reason, final=trade.trade_id in convicted)
+            code = contract_refusal(reason).code.value
+            final = trade.trade_id in convicted
+            log.warning("trade_fails", trade_id=trade.trade_id, reason=reason, code=code, final=final)
         if not convicted:
             return Wait(f"{len(found)} trades fail, which is not final yet")
         if later:

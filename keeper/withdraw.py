@@ -13,6 +13,7 @@ import structlog
 from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Clock
 from exchange.database.payouts import HeldWithdrawal
+from exchange.domain.contract_refusals import contract_refusal
 from keeper.co_signer import Approval, CoSigner, Declined
 from keeper.custody import WithdrawCall
 from keeper.generations import on_its_way
@@ -119,7 +120,8 @@ class Withdraw:
             self._pause(payout)
             return None
         except ExecutionReverted as error:
-            log.warning("withdrawal_refused", job=subject, reason=error.reason)
+            code = contract_refusal(error.reason).code.value
+            log.warning("withdrawal_refused", job=subject, reason=error.reason, code=code)
             self._pause(payout)
             return None
         return Send(f"{subject}/{len(jobs)}", self._chain.call(data, gas + gas // 4))

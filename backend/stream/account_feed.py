@@ -13,6 +13,7 @@ import structlog
 
 from backend.stream.channels import Channel, Sink
 from backend.wire import checksum, hexed
+from exchange.domain.contract_refusals import refusal_of_cause
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
 from exchange.engine import events
@@ -215,10 +216,12 @@ def _fills(event: events.TradeMatched) -> Iterator[tuple[int, Row]]:
 
 
 def _reversed(event: events.TradeReversed) -> Iterator[tuple[int, Row]]:
+    refusal = refusal_of_cause(event.cause)
     row = {
         "event": "trade_reversed",
         "trade_id": event.trade_id,
         "reason": event.cause,
+        "code": refusal and refusal.code.value,
         "because_of": event.because_of or None,
     }
     yield event.maker_account, row

@@ -19,10 +19,11 @@ from eth_typing import ChecksumAddress, HexStr
 from eth_utils.abi import function_signature_to_4byte_selector
 from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
-from web3.types import TxParams, Wei
+from web3.types import TxParams, TxReceipt, Wei
 
 from bizzan.client.errors import TransactionFailed, Unreachable
 from bizzan.client.wallet import Wallet
+from exchange.domain.contract_refusals import reason_of
 from exchange.domain.deployment import ETH, address_bytes, checksum
 from exchange.domain.instrument import Token
 
@@ -186,8 +187,10 @@ class CustodyClient:
             transaction = await self._rpc(self._prepare(to, data, value))
             signed = Account.sign_transaction(dict(transaction), self.wallet.key)
             digest = await self._rpc(self._web3.eth.send_raw_transaction(signed.raw_transaction))
-        receipt: Receipt = await self._rpc(self._wait(HexStr("0x" + bytes(digest).hex())))
-        return receipt
+        receipt = await self._rpc(self._wait(HexStr("0x" + bytes(digest).hex())))
+        if not receipt["status"]:
+            raise await self._refused_when_mined(transaction, receipt)
+        return Receipt("0x" + bytes(digest).hex(), receipt["blockNumber"], receipt["gasUsed"])
 
     async def _call(self, signature: str, *arguments: Any) -> Receipt:
         return await self.send(self.custody, signature, *arguments)
@@ -211,18 +214,27 @@ class CustodyClient:
         transaction["gas"] = await eth.estimate_gas(transaction) * (100 + GAS_MARGIN_PERCENT) // 100
         return transaction
 
-    async def _wait(self, tx_hash: HexStr) -> Receipt:
+    async def _wait(self, tx_hash: HexStr) -> TxReceipt:
         deadline = asyncio.get_running_loop().time() + self._timeout_seconds
         while asyncio.get_running_loop().time() < deadline:
             try:
-                found = await self._web3.eth.get_transaction_receipt(tx_hash)
+                return await self._web3.eth.get_transaction_receipt(tx_hash)
             except TransactionNotFound:
                 await asyncio.sleep(POLL_SECONDS)
-                continue
-            if not found["status"]:
-                raise TransactionFailed("the transaction reverted when it was mined", tx_hash)
-            return Receipt(tx_hash, found["blockNumber"], found["gasUsed"])
         raise TransactionFailed(f"not mined within {self._timeout_seconds:g} s; it may still be", tx_hash)
+
+    async def _refused_when_mined(self, transaction: TxParams, receipt: TxReceipt) -> TransactionFailed:
+        """The error of a transaction that was well when it was sent; the reason is what it meets after its block."""
+        tx_hash = "0x" + bytes(receipt["transactionHash"]).hex()
+        call: TxParams = {key: transaction[key] for key in ("from", "to", "data", "value")}  # type: ignore[assignment]
+        try:
+            await self._rpc(self._web3.eth.call(call, receipt["blockNumber"]))
+        except TransactionFailed as error:
+            if error.reason is not None:
+                return TransactionFailed.refused(error.reason, tx_hash)
+        except Unreachable:
+            pass
+        return TransactionFailed("the transaction reverted when it was mined", tx_hash)
 
     async def _number(self, signature: str, *arguments: Any, contract: str | None = None) -> int:
         to = cast(ChecksumAddress, checksum(address_bytes(contract or self.custody)))
@@ -236,7 +248,7 @@ class CustodyClient:
         try:
             return await call
         except ContractLogicError as error:
-            raise TransactionFailed(str(error.message or error)) from error
+            raise TransactionFailed.refused(_reason(error)) from error
         except Web3RPCError as error:
             raise TransactionFailed(error.user_message or str(error)) from error
         except (Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
@@ -244,6 +256,13 @@ class CustodyClient:
 
     def _me(self, address: str | None) -> str:
         return address or self.wallet.text_address
+
+
+def _reason(error: ContractLogicError) -> str:
+    """The contract's reason: in the data of the revert, or else in what the node says."""
+    if isinstance(error.data, str) and (reason := reason_of(bytes.fromhex(error.data.removeprefix("0x")))):
+        return reason
+    return str(error.message or "").removeprefix("execution reverted").removeprefix(":").strip()
 
 
 def _calldata(signature: str, arguments: tuple[Any, ...]) -> bytes:

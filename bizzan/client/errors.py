@@ -3,10 +3,14 @@
 ClientError
 ├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
 ├── Unreachable          no answer, or not one that can be read; the request may have been carried out
-└── TransactionFailed    the chain refused a transaction, or it reverted
+└── TransactionFailed    the chain refused a transaction, or it reverted; a contract's refusal has `code` and `advice`
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
+
+from exchange.domain.contract_refusals import contract_refusal
 
 
 class ClientError(Exception):
@@ -40,8 +44,21 @@ class Unreachable(ClientError):
 
 
 class TransactionFailed(ClientError):
-    """The chain refused the transaction, or mined it as reverted; the message is the contract's reason."""
+    """The chain refused the transaction, or mined it as reverted; the message is the contract's reason.
 
-    def __init__(self, message: str, tx_hash: str | None = None) -> None:
+    When a contract refused, `reason` is its text, `code` the stable code that `docs/errors.md` gives it, and `advice`
+    what to do; all three are None when it never came to that.
+    """
+
+    def __init__(self, message: str, tx_hash: str | None = None, *, reason: str | None = None) -> None:
         super().__init__(message if tx_hash is None else f"{message} (transaction {tx_hash})")
         self.tx_hash = tx_hash
+        self.reason = reason
+        refusal = None if reason is None else contract_refusal(reason)
+        self.code = None if refusal is None else refusal.code
+        self.advice = None if refusal is None else refusal.advice
+
+    @classmethod
+    def refused(cls, reason: str, tx_hash: str | None = None) -> TransactionFailed:
+        """A contract's refusal, with its reason or, without one, an empty text."""
+        return cls(reason or "the contract refused without a reason", tx_hash, reason=reason)

@@ -28,7 +28,7 @@ def __init__(values: ICustody.Windows):
     assert values.delay != 0 and values.delay <= MAX_DELAY, "windows: delay out of range"
     assert values.grace <= MAX_DELAY, "windows: grace out of range"
     assert values.pause_max < min(values.delay, values.grace), "windows: pause too long"
-    assert values.claim_window != 0 and values.claim_window <= MAX_WINDOW, "windows: claim window out of range"
+    assert values.claim_window != 0 and values.claim_window <= MAX_WINDOW, "windows: claim out of range"
     assert values.timelock > values.delay + values.claim_window, "windows: timelock too short"
     # the owner can appoint an operator before the lack of one freezes
     assert values.silence > values.timelock, "windows: silence too short"

@@ -74,6 +74,36 @@ class ErrorCode(StrEnum):
     unknown_batch = "unknown_batch"
     unknown_trade = "unknown_trade"
 
+    # of the contract only: exchange.domain.contract_refusals
+    token_full = "token_full"
+    wrong_call = "wrong_call"
+    deposits_closed = "deposits_closed"
+    token_refused = "token_refused"
+    too_little_gas = "too_little_gas"
+    nothing_to_claim = "nothing_to_claim"
+    insufficient_allowance = "insufficient_allowance"
+    not_approved = "not_approved"
+    lapsed = "lapsed"
+    not_requested = "not_requested"
+    too_early = "too_early"
+    already_done = "already_done"
+    cancel_pending = "cancel_pending"
+    bad_delegate = "bad_delegate"
+    expiry_out_of_range = "expiry_out_of_range"
+    delegate_only_widens = "delegate_only_widens"
+    delegate_revoked = "delegate_revoked"
+    overfilled = "overfilled"
+    price_beyond_limit = "price_beyond_limit"
+    sums_differ = "sums_differ"
+    exchange_frozen = "exchange_frozen"
+    not_launched = "not_launched"
+    exchange_paused = "exchange_paused"
+    duration_out_of_range = "duration_out_of_range"
+    not_scheduled = "not_scheduled"
+    bad_configuration = "bad_configuration"
+    bad_listing = "bad_listing"
+    contract_refused = "contract_refused"
+
 
 class Refusal(Exception):
     """A command, request or transaction that is refused, and why.

@@ -3,11 +3,10 @@
 @title Hostile token
 @license Apache-2.0
 @notice A token that may keep a fee, answer false, or call somebody back in the middle of a transfer or of a look at a
-        balance. It never uses up an allowance, and replaces none but by zero.
+        balance.
 """
 
 _balances: HashMap[address, uint256]
-allowance: public(HashMap[address, HashMap[address, uint256]])
 fee_bps: public(uint256)
 answer: public(bool)
 target: public(address)
@@ -52,9 +51,7 @@ def balanceOf(holder: address) -> uint256:
 
 @external
 def approve(spender: address, amount: uint256) -> bool:
-    assert amount == 0 or self.allowance[msg.sender][spender] == 0
-    self.allowance[msg.sender][spender] = amount
-    return self.answer
+    return True
 
 
 @external

@@ -128,3 +128,4 @@ async def test_both_sides_are_told_why_their_trade_was_reversed() -> None:
         (told,) = listener.messages[1]["events"]
         assert (told["event"], told["trade_id"], told["because_of"]) == ("trade_reversed", 5, None)
         assert told["reason"] == "block 0xab: ledger: too little trading"
+        assert told["code"] == "insufficient_balance"

@@ -246,8 +246,8 @@ def test_deployment_reverts_when_the_extension_has_another_name(world: World, na
     [
         (replace(WINDOWS, grace=30 * DAY + 1), "windows: grace out of range"),
         (replace(WINDOWS, grace=2**256 - 7_200), "windows: grace out of range"),
-        (replace(WINDOWS, claim_window=90 * DAY + 1), "windows: claim window out of range"),
-        (replace(WINDOWS, claim_window=2**256 - 2 - WINDOWS.delay), "windows: claim window out of range"),
+        (replace(WINDOWS, claim_window=90 * DAY + 1), "windows: claim out of range"),
+        (replace(WINDOWS, claim_window=2**256 - 2 - WINDOWS.delay), "windows: claim out of range"),
         (replace(WINDOWS, silence=90 * DAY + 1), "windows: silence too long"),
         (replace(WINDOWS, silence=2**256 - 1), "windows: silence too long"),
         (replace(WINDOWS, timelock=90 * DAY), "windows: silence too short"),

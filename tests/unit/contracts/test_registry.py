@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import boa
 import pytest
 
 from exchange.domain.deployment import ETH
+from scripts.print_storage_layout import COMMITTED
 from tests.utils.contracts import BTC_USDC, BTI, ETHER, LOTS, PAIRS, UNITS, USDC, World, reverts
 
 
@@ -40,6 +42,17 @@ def test_list_token_reverts_for_bad_arguments(unlaunched: World, arguments: tupl
     token, unit, decimals = arguments
     with reverts(reason):
         unlaunched.as_owner("list_token", unlaunched.custody.address if token == "custody" else token, unit, decimals)
+
+
+def test_list_token_reverts_when_there_are_no_more_ids(unlaunched: World) -> None:
+    rows = [line.split() for line in COMMITTED.read_text().splitlines()]
+    slot = next(int(number) for number, name, *_ in rows if name == "registry._token_count:")
+    assert boa.env.get_storage(unlaunched.custody.address, slot) == unlaunched.custody.token_count() == 4
+    boa.env.set_storage(unlaunched.custody.address, slot, 2**32 - 1)
+    with reverts("token: too many"):
+        unlaunched.as_owner("list_token", str(unlaunched.deploy_mock("NoReturnToken").address), 1, 6)
+    boa.env.set_storage(unlaunched.custody.address, slot, 2**32 - 2)
+    unlaunched.as_owner("list_token", str(unlaunched.deploy_mock("NoReturnToken").address), 1, 6)
 
 
 def test_list_token_logs(world: World) -> None:
