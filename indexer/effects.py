@@ -4,7 +4,9 @@ At the first block: cancels, revocations, exits, halts, a freeze and forced with
 make the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
 
 Forced withdrawals, exits, halts and revocations are compared with what the engine was told last, so that a
-reorg, a restart or a run of blocks read at once all end in the same state.
+reorg, a restart or a run of blocks read at once all end in the same state. The same holds after a loss of the
+database: a new index tells nothing before it has reached the node's head, and then only what is not as the engine
+was told, according to the inbox that came back from the journal.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +16,7 @@ from typing import TypeVar
 import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database import chain_effects, chain_events, engine_inbox
+from exchange.database import chain_effects, chain_events, engine_inbox, recall
 from exchange.database.chain_effects import NAME, UNDO, Effect, Wish
 from exchange.database.chain_events import Blocks, Row
 
@@ -26,6 +28,8 @@ log = structlog.get_logger(__name__)
 
 FOREVER = 2**62
 PAGE = 1_000
+STRETCH = 10_000
+"""Blocks of a whole chain that are looked at together."""
 FINAL_KINDS = ("consume", "finalize")
 """Effects that no command takes back: a reorg past finality that removes their log needs an operator."""
 
@@ -73,6 +77,51 @@ class Effects:
                 await self._reconcile_exit(conn, row.account, step.final[1])
             await self._release_overdue(conn, step.final_timestamp)
 
+    async def restate(self, conn: AsyncConnection, whole: Advance) -> None:
+        """Post what the whole chain says, where it is not what the engine was told before this index was made.
+
+        `whole` is the step from nothing. Deposits that a reorg removed meanwhile are taken back last, so that those
+        that were mined again pay for them.
+        """
+        await recall.remember(conn, self._chain_id)
+        lost = await recall.without_log(conn, self._chain_id)
+        for effect in lost:
+            if not effect.key.startswith("credit:"):
+                await self._take_back(conn, effect)
+        for row in await recall.untold_cancels(conn, self._chain_id):
+            await self._cancel(conn, row)
+        for stretch in _stretches(whole.confirmed):
+            await self._credits(conn, self._blocks(stretch))
+        for stretch in _stretches(whole.final):
+            await self._finalize(conn, self._blocks(stretch))
+        subjects = await self._all_subjects(conn, self._blocks(whole.indexed))
+        for row in subjects.markets:
+            await self._recall_halt(conn, row.market_id)
+        await self._reconcile(conn, subjects, whole.final[1], whole.final_timestamp)
+        for effect in lost:
+            if effect.key.startswith("credit:"):
+                await self._take_back(conn, effect)
+        await self._release_overdue(conn, whole.final_timestamp)
+
+    async def _all_subjects(self, conn: AsyncConnection, blocks: Blocks) -> Subjects:
+        """Whom anything on chain, or anything the engine was told of it, concerns."""
+        found = await self.subjects(conn, blocks)
+        return Subjects(
+            sorted({*found.requests, *await chain_events.standing_requests(conn, self._chain_id)}),
+            sorted({*found.exits, *await recall.exiting(conn, self._chain_id)}),
+            found.markets,
+            sorted({*found.delegates, *await recall.delegates(conn, self._chain_id)}),
+        )
+
+    async def _recall_halt(self, conn: AsyncConnection, market_id: int) -> None:
+        """A market that is halted on chain and in the engine was halted by the chain, as far as can be told.
+
+        Halted in the engine only, it was by an operator, who alone opens it again.
+        """
+        last = await chain_events.last_market_status(conn, self._chain_id, market_id)
+        if last is not None and last.halted:
+            await recall.halt(conn, self._chain_id, market_id, _cause(last))
+
     async def subjects(self, conn: AsyncConnection, blocks: Blocks) -> Subjects:
         """Whom the events in a range of blocks concern."""
         return Subjects(
@@ -107,8 +156,11 @@ class Effects:
 
     async def _cancels(self, conn: AsyncConnection, blocks: Blocks) -> None:
         for row in await chain_events.cancels(conn, blocks):
-            payload = {"account": row.account, "nonce": int(row.nonce), "min_nonce": int(row.min_nonce)}
-            await engine_inbox.post(conn, "obey_cancel", payload, f"cancel:{_place(row)}")
+            await self._cancel(conn, row)
+
+    async def _cancel(self, conn: AsyncConnection, row: Row) -> None:
+        payload = {"account": row.account, "nonce": int(row.nonce), "min_nonce": int(row.min_nonce)}
+        await engine_inbox.post(conn, "obey_cancel", payload, f"cancel:{_place(row)}")
 
     async def _credits(self, conn: AsyncConnection, blocks: Blocks) -> None:
         for page in _pages(await chain_events.creditable(conn, blocks)):
@@ -291,6 +343,12 @@ def wanted_reserves(events: Sequence[Row], final_number: int, final_timestamp: i
 def _pages(items: Sequence[T]) -> Iterator[Sequence[T]]:
     for start in range(0, len(items), PAGE):
         yield items[start : start + PAGE]
+
+
+def _stretches(heights: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    above, up_to = heights
+    for start in range(above, up_to, STRETCH):
+        yield start, min(start + STRETCH, up_to)
 
 
 def _cause(row: Row) -> tuple[bytes, int]:

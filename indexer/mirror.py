@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from exchange.chain.rpc import Rpc
 from exchange.chain.types import Log
 from exchange.database import mirror
-from exchange.database.mirror import Position
+from exchange.database.mirror import CATCHING_UP, LIVE, NEW, Position
 from indexer.effects import Advance, Effects
 from indexer.fold import Fold, fold_headers, fold_logs
 from indexer.follower import FollowerError, Forked, Inconsistent, Reader, Span, Tip, common_ancestor
@@ -188,13 +188,13 @@ class Mirror:
             span.end.hash,
             max(before.confirmed_number, min(span.end.number, self.head - self._depths.credit + 1)),
             max(before.finalized_number, min(span.end.number, finalized)),
-            "live" if span.end.number >= self.head else before.status,
+            LIVE if span.end.number >= self.head else before.status,
         )
         async with self._engine.begin() as conn:
             await self._lock(conn, before)
             await self._insert(conn, fold)
             if self._effects is not None:
-                await self._effects.advance(conn, await self._advance(conn, before, after))
+                await self._tell(conn, self._effects, before, after)
             await mirror.move(conn, self._contract.chain_id, NAME, after)
         self._position = after
         self._markets = fold.markets
@@ -220,13 +220,23 @@ class Mirror:
             await mirror.copy(conn, table, rows)
         await mirror.add_balances(conn, self._contract.chain_id, fold.trading, fold.funding)
 
-    async def _advance(self, conn: AsyncConnection, before: Position, after: Position) -> Advance:
-        return Advance(
-            (before.number, after.number),
-            (before.confirmed_number, after.confirmed_number),
-            (before.finalized_number, after.finalized_number),
-            await mirror.timestamp(conn, self._contract.chain_id, after.finalized_number),
+    async def _tell(self, conn: AsyncConnection, effects: Effects, before: Position, after: Position) -> None:
+        """Let the engine know what is new; of a new index all at once at its end, for the past is over."""
+        final_timestamp = await mirror.timestamp(conn, self._contract.chain_id, after.finalized_number)
+        if before.status != NEW:
+            indexed, confirmed, final = before.number, before.confirmed_number, before.finalized_number
+        else:
+            indexed = confirmed = final = self._contract.first_block - 1
+        step = Advance(
+            (indexed, after.number),
+            (confirmed, after.confirmed_number),
+            (final, after.finalized_number),
+            final_timestamp,
         )
+        if before.status != NEW:
+            await effects.advance(conn, step)
+        elif after.status == LIVE:
+            await effects.restate(conn, step)
 
     async def _go_back(self) -> None:
         """Leave a dead branch: find the common ancestor and take back everything above it."""
@@ -237,7 +247,7 @@ class Mirror:
             ancestor,
             confirmed_number=min(before.confirmed_number, ancestor.number),
             finalized_number=min(before.finalized_number, ancestor.number),
-            status=before.status if depth <= self._depths.retained else "catching_up",
+            status=before.status if before.status == NEW or depth <= self._depths.retained else CATCHING_UP,
         )
         async with self._engine.begin() as conn:
             await self._lock(conn, before)
@@ -251,14 +261,15 @@ class Mirror:
 
     async def _take_back(self, conn: AsyncConnection, before: Position, after: Position) -> None:
         chain_id = self._contract.chain_id
-        subjects = await self._effects.withdraw(conn, after.number) if self._effects else None
+        effects = self._effects if before.status != NEW else None
+        subjects = await effects.withdraw(conn, after.number) if effects else None
         fold = Fold(chain_id, self._markets)
         fold_logs(fold, [_as_log(row) for row in await mirror.logs_above(conn, chain_id, after.number)], HANDLERS)
         await mirror.add_balances(conn, chain_id, fold.trading, fold.funding, sign=-1)
         await mirror.delete_above(conn, chain_id, after.number)
-        if self._effects and subjects:
+        if effects and subjects:
             final_timestamp = await mirror.timestamp(conn, chain_id, after.finalized_number)
-            await self._effects.restore(conn, subjects, before.hash, after.finalized_number, final_timestamp)
+            await effects.restore(conn, subjects, before.hash, after.finalized_number, final_timestamp)
 
     async def _ancestor(self) -> Position:
         """The last block of the mirror that is on the node's chain, or the place before the contract's first."""

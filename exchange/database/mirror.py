@@ -18,6 +18,10 @@ from exchange.database.tables import DERIVED, block, chain_balance, cursor, log
 
 COPY_BYTES = 1 << 18
 NULL = "\\N"
+NEW = "new"
+"""Status of an index that has not reached the node's head yet: nobody was told anything of it."""
+LIVE = "live"
+CATCHING_UP = "catching_up"
 
 COLUMNS: Mapping[str, tuple[str, ...]] = {table.name: tuple(table.c.keys()) for table in (block, log, *DERIVED)}
 """Columns of each table in the order of its rows."""
@@ -31,7 +35,7 @@ class Position:
     hash: str
     confirmed_number: int
     finalized_number: int
-    status: str = "catching_up"
+    status: str = NEW
 
 
 Deltas = Mapping[tuple[str, int], int]

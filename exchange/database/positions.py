@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from exchange.database.mirror import LIVE
 from exchange.database.tables import block, cursor, projection
 
 
@@ -13,7 +14,7 @@ class Position:
     """Heights and sequence up to which the rows of one transaction are true; 0 before the first.
 
     `indexed_at` is the time of the indexed block in unix seconds, `journal_at` of the projected record in
-    milliseconds. `follows_chain` is False while the indexer reads what a deep reorg replaced.
+    milliseconds. `follows_chain` is False while the indexer reads what is new to it, or what a deep reorg replaced.
     """
 
     indexed_block: int
@@ -44,7 +45,7 @@ async def read(conn: AsyncConnection, chain_id: int) -> Position:
                 func.coalesce(chain.c.timestamp, 0).label("indexed_at"),
                 func.coalesce(journal.c.seq, 0).label("journal_seq"),
                 func.coalesce(journal.c.at_ms, 0).label("journal_at"),
-                func.coalesce(chain.c.status != "catching_up", True).label("follows_chain"),
+                func.coalesce(chain.c.status == LIVE, True).label("follows_chain"),
             ).select_from(zero.outerjoin(chain, zero.c.zero == 0).outerjoin(journal, zero.c.zero == 0))
         )
     ).one()

@@ -52,7 +52,7 @@ cursor = Table(
     blob("hash", "hash of the last block indexed"),
     integer("confirmed_number", "deposits up to this height have been credited"),
     integer("finalized_number", "blocks up to this height are final"),
-    string("status", "catching_up, or live once it has reached the node's head"),
+    string("status", "new until it first reaches the node's head, then live; catching_up after a deep reorg"),
     comment="How far each index is; moves in the transaction that writes the rows.",
 )
 
@@ -290,7 +290,7 @@ chain_effect = Table(
     chain_id(primary_key=True),
     string("key", "what was done: kind, and the log or account it concerns", primary_key=True),
     integer("generation", "how often it was done before", kind=Integer, primary_key=True, autoincrement=False),
-    blob("block_hash", "block of the log that caused it"),
+    blob("block_hash", "block of the log that caused it; empty when only the journal remembers it"),
     integer("log_index", "position of that log in its block", kind=Integer),
     integer("do_inbox_id", "the inbox command that did it"),
     integer("undo_inbox_id", "the inbox command that undid it, null while it stands", nullable=True),
