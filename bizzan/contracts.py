@@ -11,9 +11,10 @@ import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ROOT / "contracts"
@@ -31,12 +32,22 @@ class CompileError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """A compiled contract: its own ABI, its creation code, and the size in bytes of the code that stays on chain."""
+    """A compiled contract: its own ABI, the code that creates it, the code that stays, and what follows that code.
+
+    Both codes are hexadecimal. A deployed contract is its `runtime` and then its immutables, whose names and places
+    `immutables` gives: `module.NAME` to offset and length in bytes.
+    """
 
     name: str
     abi: Abi
     bytecode: str
-    runtime_size: int
+    runtime: str
+    immutables: dict[str, tuple[int, int]]
+
+    @property
+    def runtime_size(self) -> int:
+        """Bytes of the code that stays on chain, without its immutables."""
+        return (len(self.runtime) - 2) // 2
 
 
 def source_hash() -> str:
@@ -50,23 +61,15 @@ def source_hash() -> str:
 
 def artifact(name: str) -> Artifact:
     """The compiled contract `name`, a path under `contracts/` without suffix. Raises CompileError."""
-    path = BUILD / f"{name.replace('/', '-')}-{source_hash()[:24]}.json"
+    path = BUILD / f"{name.replace('/', '-')}-{source_hash()[:24]}.artifact.json"
     if path.exists():
-        return Artifact(**json.loads(path.read_bytes()))
+        kept = json.loads(path.read_bytes())
+        return Artifact(**kept | {"immutables": {key: tuple(place) for key, place in kept["immutables"].items()}})
     compiled = _compile(name)
     path.parent.mkdir(parents=True, exist_ok=True)
     # renamed into place, so that a reader beside us never sees half a file
     partial = path.with_suffix(f".{os.getpid()}")
-    partial.write_text(
-        json.dumps(
-            {
-                "name": compiled.name,
-                "abi": compiled.abi,
-                "bytecode": compiled.bytecode,
-                "runtime_size": compiled.runtime_size,
-            }
-        )
-    )
+    partial.write_text(json.dumps(asdict(compiled)))
     partial.replace(path)
     return compiled
 
@@ -94,5 +97,16 @@ def vyper(output: str, source: str) -> str:
 
 
 def _compile(name: str) -> Artifact:
-    abi, bytecode, runtime = vyper("abi,bytecode,bytecode_runtime", f"{name}.vy").splitlines()[-3:]
-    return Artifact(name, json.loads(abi), bytecode, (len(runtime) - 2) // 2)
+    abi, bytecode, runtime, layout = vyper("abi,bytecode,bytecode_runtime,layout", f"{name}.vy").splitlines()[-4:]
+    return Artifact(name, json.loads(abi), bytecode, runtime, _places(json.loads(layout).get("code_layout", {})))
+
+
+def _places(tree: dict[str, Any], prefix: str = "") -> dict[str, tuple[int, int]]:
+    """The immutables in a compiler's code layout, modules' own under the module's name."""
+    found: dict[str, tuple[int, int]] = {}
+    for name, entry in tree.items():
+        if "offset" in entry:
+            found[prefix + name] = (entry["offset"], entry["length"])
+        else:
+            found |= _places(entry, f"{prefix}{name}.")
+    return found

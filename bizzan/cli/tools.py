@@ -1,4 +1,4 @@
-"""Commands that do one thing and end: deploy, faucet, audit, bench."""
+"""Commands that do one thing and end: deploy, verify, faucet, audit, bench."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, faucet, audit, bench):
+    for command in (deploy, verify, faucet, audit, bench):
         app.command()(command)
 
 
@@ -31,6 +31,16 @@ def deploy() -> None:
     settings = load_settings()
     done = ensure_deployed(settings, anywhere=True)
     console.print(f"{'deployed' if done else 'already there'}: {settings.deployment_file}", soft_wrap=True)
+
+
+def verify(
+    rpc: Annotated[str | None, typer.Option(help="The chain's JSON-RPC; the settings' by default.")] = None,
+    deployment: Annotated[Path | None, typer.Option(help="The deployment file; the settings' by default.")] = None,
+) -> None:
+    """Compare the contracts on chain with the sources at hand, byte by byte; exit 1 if they differ."""
+    settings = load_settings()
+    run = importlib.import_module("bizzan.cli.verification").run
+    raise typer.Exit(run(rpc or settings.rpc_url, deployment or settings.deployment_file))
 
 
 def faucet(address: Annotated[str, typer.Argument(help="Who gets the play money, as a 0x address.")]) -> None:
