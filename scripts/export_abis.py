@@ -1,7 +1,7 @@
 """Write the ABI files in `interfaces/` from the contracts; with `--check` only say whether they are current.
 
-The custody contract is two pieces of code behind one address, so its ABI is the interface's, and this script refuses
-when the two pieces together do not offer exactly that.
+A contract's ABI is its interface's, and this script refuses when the contract does not offer exactly that. The custody
+contract is two pieces of code behind one address, which are looked at together.
 """
 
 import argparse
@@ -25,14 +25,23 @@ def callable_entries(abi: Abi) -> set[Entry]:
     return {signature(entry) for entry in abi if entry["type"] in ("function", "event")}
 
 
-def custody_abi() -> Abi:
-    """The interface's ABI, once it is proved to be what the contract offers. Raises ValueError otherwise."""
-    promised = interface_abi("ICustody")
-    offered = callable_entries(artifact("Custody").abi) | callable_entries(artifact("CustodyExtension").abi)
+def promised_abi(interface: str, *contracts: str) -> Abi:
+    """The interface's ABI, once it is proved to be what the contracts together offer. Raises ValueError otherwise."""
+    promised = interface_abi(interface)
+    offered = {entry for name in contracts for entry in callable_entries(artifact(name).abi)}
     if wrong := callable_entries(promised) ^ offered:
         names = ", ".join(sorted({f"{kind} {name}" for kind, name, _, _ in wrong}))
-        raise ValueError(f"contracts/interfaces/ICustody.vyi and the contract differ in: {names}")
+        raise ValueError(f"contracts/interfaces/{interface}.vyi and the contract differ in: {names}")
     return promised
+
+
+def exported() -> dict[str, Abi]:
+    """Every ABI that is exported, by name."""
+    return {
+        "Custody": promised_abi("ICustody", "Custody", "CustodyExtension"),
+        "DepositAddresses": promised_abi("IDepositAddresses", "DepositAddresses"),
+        "TestToken": artifact("test_tokens/TestToken").abi,
+    }
 
 
 def main() -> int:
@@ -41,7 +50,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing; fail when a file is stale")
     check = parser.parse_args().check
     stale = []
-    for name, abi in (("Custody", custody_abi()), ("TestToken", artifact("test_tokens/TestToken").abi)):
+    for name, abi in exported().items():
         path = INTERFACES / f"{name}.json"
         text = json.dumps(abi, indent=2) + "\n"
         if path.exists() and path.read_text() == text:

@@ -3,10 +3,11 @@
 @title Hostile token
 @license Apache-2.0
 @notice A token that may keep a fee, answer false, or call somebody back in the middle of a transfer or of a look at a
-        balance.
+        balance. It never uses up an allowance, and replaces none but by zero.
 """
 
 _balances: HashMap[address, uint256]
+allowance: public(HashMap[address, HashMap[address, uint256]])
 fee_bps: public(uint256)
 answer: public(bool)
 target: public(address)
@@ -51,7 +52,9 @@ def balanceOf(holder: address) -> uint256:
 
 @external
 def approve(spender: address, amount: uint256) -> bool:
-    return True
+    assert amount == 0 or self.allowance[msg.sender][spender] == 0
+    self.allowance[msg.sender][spender] = amount
+    return self.answer
 
 
 @external

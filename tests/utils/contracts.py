@@ -118,6 +118,12 @@ class World:
         arguments = [NAME, roles, window_words(windows), extension]
         return create("Custody", [*types, "address"], arguments, sender)
 
+    def deploy_deposit_addresses(self) -> Any:
+        """The factory of deposit addresses for this exchange."""
+        code = bytes.fromhex(artifact("DepositAddress").bytecode.removeprefix("0x"))
+        arguments: list[Any] = [str(self.custody.address), code]
+        return at("DepositAddresses", create("DepositAddresses", ["address", "bytes"], arguments, self.owner.address))
+
     # time
 
     @property

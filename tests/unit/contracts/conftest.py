@@ -18,6 +18,8 @@ def launched_world() -> World:
 @pytest.fixture
 def world(launched_world: World) -> Iterator[World]:
     """The exchange for one test."""
+    # boa remembers which slots were written at an address after a rollback too, and reads them as another contract's
+    boa.env.sstore_trace.clear()
     with boa.env.anchor():
         yield launched_world
 

@@ -135,6 +135,21 @@ def test_funding_moves_at_once_and_leaves_when_frozen(world: ForeignWorld, selle
     check_whole(world, [seller])
 
 
+@on(*TOKENS)
+def test_plain_transfers_to_a_deposit_address_are_swept_or_recovered(world: ForeignWorld, seller: Signer) -> None:
+    factory, unit = world.deploy_deposit_addresses(), UNITS[BTI]
+    address = str(factory.address_of(seller.address))
+    world.fund(HEIR, BTI, 12)
+    world.token.transfer(address, 7 * unit + 1, sender=HEIR.address)
+    factory.sweep(seller.address, BTI, sender=STRANGER.address)
+    assert (world.trading(seller, BTI), world.wallet(address, BTI)) == (START + 7, 1)
+    assert world.token.allowance(address, world.custody.address) == 0
+    world.token.transfer(address, 2 * unit, sender=HEIR.address)
+    factory.recover(world.token_address(BTI), seller.address, sender=seller.address)
+    assert (world.wallet(seller.address, BTI), world.wallet(address, BTI)) == (2 * unit + 1, 0)
+    check_whole(world, [seller])
+
+
 @contextmanager
 def refuses_with(*signatures: str) -> Iterator[None]:
     """Expect one of these custom errors of the token."""
