@@ -3,9 +3,11 @@
 """
 @title Replay
 @license Apache-2.0
-@notice What has been filled and what may no longer be. A nonce whose top bit is clear counts filled lots in a 64-bit lane,
-        four nonces to a slot; one whose top bit is set executes once, marked by one of 256 bits. Cancels are signed
-        messages that anyone may post; they bind here after the delay, so that what was matched before settles.
+@notice What has been filled and what may no longer be. A nonce whose top bit is set executes once, marked by one of 256
+        bits. Any other has two bits, 128 nonces to a slot: closed, once an order was filled whole, and counted, while the
+        lots filled so far stand in a 64-bit lane, four nonces to a slot. An order filled whole at once thus needs no lane.
+        All orders of a nonce share this: the first that is filled whole closes the nonce for every other. Cancels are
+        signed messages that anyone may post; they bind here after the delay, so that what was matched before settles.
 @custom:invariant O2, O3, O5, D3
 @custom:kill A cancel cannot be undone; `cancel_all` closes every nonce below a number.
 """
@@ -30,6 +32,14 @@ NONCE_LIMIT: constant(uint256) = 2**48
 MAX_NONCE_STEP: constant(uint256) = 2**44
 U64: constant(uint256) = 2**64 - 1
 
+# The two bits of a multi-fill nonce.
+COUNTED: constant(uint256) = 1
+CLOSED: constant(uint256) = 2
+# What `filled` says of a nonce on which nothing more can be filled.
+ALL_FILLED: constant(uint256) = 2**64 - 1
+
+# account << 96 | sequence / 128 -> two bits of each nonce
+_marks: HashMap[uint256, uint256]
 # account << 96 | sequence / 4 -> four counters of filled lots
 _lanes: HashMap[uint256, uint256]
 # account << 96 | sequence / 256 -> executed bits
@@ -41,13 +51,17 @@ _cancelled_at: HashMap[address, HashMap[uint256, uint256]]
 @view
 def filled(account: address, nonce: uint256) -> uint256:
     """
-    @notice Lots filled on a nonce; for a single-fill nonce 1 when it has been executed.
+    @notice Lots filled so far on a nonce that orders can still fill, and 2**64 - 1 once nothing more can be filled on it:
+            an order was filled whole, or a single-fill order was executed.
     """
     sequence: uint256 = nonce & SEQUENCE_MASK
     self._check_nonce(nonce)
     key: uint256 = convert(account, uint256) << 96
     if nonce & SINGLE_FILL != 0:
-        return (self._bits[key | (sequence >> 8)] >> (sequence & 255)) & 1
+        return ((self._bits[key | (sequence >> 8)] >> (sequence & 255)) & 1) * ALL_FILLED
+    marks: uint256 = self._marks[key | (sequence >> 7)] >> ((sequence & 127) << 1)
+    if marks & CLOSED != 0:
+        return ALL_FILLED
     return (self._lanes[key | (sequence >> 2)] >> ((sequence & 3) << 6)) & U64
 
 
@@ -135,6 +149,7 @@ def _check_limits(account: address, nonce: uint256):
 def _use(key: uint256, nonce: uint256, lots: uint256, quantity: uint256):
     """
     @dev Count a fill. `key` is the account << 96; for a single fill `lots` and `quantity` are in the order's own measure.
+         Neither is above 2**64, and the caller has seen to it that `lots` is not 0.
     """
     # clears the top bit of 64 only, as `_check_nonce` does
     sequence: uint256 = nonce & SEQUENCE_MASK
@@ -146,10 +161,30 @@ def _use(key: uint256, nonce: uint256, lots: uint256, quantity: uint256):
         assert bits & bit == 0, "order: executed before"
         assert lots <= quantity, "order: overfilled"
         self._bits[slot] = bits | bit
-    else:
-        slot: uint256 = key | (sequence >> 2)
-        lanes: uint256 = self._lanes[slot]
-        offset: uint256 = (sequence & 3) << 6
-        # both below 2**64: the sum cannot wrap, and at most `quantity` it fits the lane
-        assert unsafe_add((lanes >> offset) & U64, lots) <= quantity, "order: overfilled"
-        self._lanes[slot] = unsafe_add(lanes, lots << offset)
+        return
+    marks_slot: uint256 = key | (sequence >> 7)
+    offset: uint256 = (sequence & 127) << 1
+    marks: uint256 = self._marks[marks_slot]
+    mark: uint256 = (marks >> offset) & 3
+    assert mark < CLOSED, "order: nonce filled"
+    if mark != 0 or lots != quantity:
+        if self._count(key | (sequence >> 2), (sequence & 3) << 6, lots, quantity):
+            if mark == 0:
+                self._marks[marks_slot] = marks | (COUNTED << offset)
+            return
+    self._marks[marks_slot] = marks | (CLOSED << offset)
+
+
+@internal
+def _count(slot: uint256, offset: uint256, lots: uint256, quantity: uint256) -> bool:
+    """
+    @dev Add to the lots filled. Returns whether the order can be filled further.
+    """
+    lanes: uint256 = self._lanes[slot]
+    # both below 2**64: the sum cannot wrap, and at most `quantity` it fits the lane
+    filled: uint256 = unsafe_add((lanes >> offset) & U64, lots)
+    assert filled <= quantity, "order: overfilled"
+    if filled == quantity:
+        return False
+    self._lanes[slot] = unsafe_add(lanes, lots << offset)
+    return True

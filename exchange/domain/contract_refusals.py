@@ -366,6 +366,12 @@ _ROWS = (
         "Sign with a higher nonce.",
     ),
     _Row(
+        "order: nonce filled",
+        ErrorCode.nonce_used,
+        "An order on this nonce was filled whole, which closes the nonce.",
+        "Place a new order with a fresh nonce.",
+    ),
+    _Row(
         "order: nonce out of range",
         ErrorCode.nonce_out_of_range,
         "The nonce, without its top bit, needs more than 48 bits.",

@@ -368,6 +368,25 @@ class CustodyMachine(RuleBasedStateMachine):
             rows.append(Row(name, order, name, False, lots, lots * PRICE, lots * PRICE // 1_000))
         self.settle_rows(rows)
 
+    @rule(
+        sides=st.permutations(TRADERS),
+        nonce=st.integers(50, 53),
+        quantity=st.sampled_from((1, 3, 60)),
+        lots=st.lists(st.integers(1, 3), min_size=1, max_size=3),
+    )
+    def settle_orders_of_a_few_nonces(self, sides: list[str], nonce: int, quantity: int, lots: list[int]) -> None:
+        """Orders of several quantities share these nonces, and each batch fills them in one part or in several."""
+        fields = {"price": PRICE, "quantity": quantity, "max_fee_bps": 10, "expiry": self.world.now + 90}
+        rows = []
+        for name, side in zip(sides, (Side.buy, Side.sell), strict=False):
+            order = self.world.order(Signer(name), side, nonce=nonce, **fields)
+            rows += [Row(name, order, name, False, part, part * PRICE, 0) for part in lots]
+        self.settle_rows(rows)
+        for name in sides[:2]:
+            known = self.twin.state.accounts[name]
+            expected = 2**64 - 1 if nonce in known.closed else known.filled[nonce]
+            assert self.custody.filled(self.address(name), nonce) == expected
+
     def draw_match(self, data: st.DataObject) -> list[Row]:
         """A buyer and a seller who meet, each by its own key or a delegate's, mostly within its limits."""
         buyer, seller = data.draw(TRADER), data.draw(TRADER)
@@ -572,8 +591,8 @@ class CustodyMachine(RuleBasedStateMachine):
 
 # What settlement depends on. Among all the other rules too few batches are drawn.
 SETTLING = {
-    "settle", "settle_a_fresh_match", "cancel", "cancel_all", "add_delegate", "revoke_delegate", "deposit",
-    "time_passes", "request_exit", "cancel_exit",
+    "settle", "settle_a_fresh_match", "settle_orders_of_a_few_nonces", "cancel", "cancel_all", "add_delegate",
+    "revoke_delegate", "deposit", "time_passes", "request_exit", "cancel_exit",
 }  # fmt: skip
 OTHERS = {name for name, member in vars(CustodyMachine).items() if hasattr(member, RULE_MARKER)} - SETTLING
 

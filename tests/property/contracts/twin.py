@@ -38,7 +38,8 @@ class Account:
     pending: tuple[int, int] = (0, 0)  # min_nonce, at
     exit_at: int = 0
     delegation_nonce: int = 0
-    filled: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    filled: dict[int, int] = field(default_factory=lambda: defaultdict(int))  # lots, by multi-fill nonce
+    closed: set[int] = field(default_factory=set)  # nonces that were filled whole or executed once
     cancelled_at: dict[int, int] = field(default_factory=dict)
     delegates: dict[str, list[int]] = field(default_factory=dict)  # markets, expiry, revoked_at
     requests: dict[int, tuple[str, int, int, int]] = field(default_factory=dict)
@@ -308,17 +309,7 @@ class Twin:
         check(self.now <= order.expiry + self.windows.grace, "order: expired")
         check(order.expiry <= self.now + MONTH, "order: expiry too far")
         self._check_signer(row, known)
-        sequence = order.nonce & ~SINGLE_FILL
-        check(sequence >= known.lowest(self.now), "order: nonce closed")
-        check(not known.exit_at or self.now < known.exit_at, "order: account exited")
-        check(self.now < known.cancelled_at.get(order.nonce, self.now + 1), "order: cancelled")
-        if order.nonce & SINGLE_FILL:
-            check(not known.filled[order.nonce], "order: executed before")
-            check(row.lots <= order.quantity, "order: overfilled")
-            known.filled[order.nonce] = 1
-        else:
-            check(known.filled[order.nonce] + row.lots <= order.quantity, "order: overfilled")
-            known.filled[order.nonce] += row.lots
+        self._use(known, order, row.lots)
         base, quote = self.pairs[order.market]
         amount = row.lots * self.lots[order.market]
         if sells:
@@ -327,6 +318,22 @@ class Twin:
         else:
             self._debit(self.state.trading, row.owner, quote, row.quote + row.fee)
             self._credit(self.state.trading, row.owner, base, amount)
+        check(order.nonce & ~SINGLE_FILL >= known.lowest(self.now), "order: nonce closed")
+        check(not known.exit_at or self.now < known.exit_at, "order: account exited")
+        check(self.now < known.cancelled_at.get(order.nonce, self.now + 1), "order: cancelled")
+
+    def _use(self, known: Account, order: Order, lots: int) -> None:
+        nonce = order.nonce
+        if nonce & SINGLE_FILL:
+            check(nonce not in known.closed, "order: executed before")
+            check(lots <= order.quantity, "order: overfilled")
+            known.closed.add(nonce)
+            return
+        check(nonce not in known.closed, "order: nonce filled")
+        check(known.filled[nonce] + lots <= order.quantity, "order: overfilled")
+        known.filled[nonce] += lots
+        if known.filled[nonce] == order.quantity:
+            known.closed.add(nonce)
 
     def _check_signer(self, row: Row, known: Account) -> None:
         if not row.delegated:

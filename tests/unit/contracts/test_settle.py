@@ -23,6 +23,7 @@ from tests.utils.contracts import (
 from tests.utils.signing import Signer
 
 PRICE = 6_000_000
+ALL_FILLED = 2**64 - 1  # nothing more can be filled
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
@@ -268,11 +269,57 @@ def test_expiry_is_at_most_thirty_days_away(world: World, buyer: Signer, seller:
 
 
 def test_fills_accumulate_up_to_the_quantity(world: World, buyer: Signer, seller: Signer) -> None:
-    for lots in (4, 6):
+    for lots, filled in ((4, 4), (5, 9)):
         settle_parts(world, buyer, seller, lots)
-    assert world.custody.filled(seller.address, 1) == 10
+        assert world.custody.filled(seller.address, 1) == filled
     with reverts("order: overfilled"):
+        settle_parts(world, buyer, seller, 2)
+    settle_parts(world, buyer, seller, 1)
+    assert world.custody.filled(seller.address, 1) == ALL_FILLED
+    with reverts("order: nonce filled"):
         settle_parts(world, buyer, seller, 1)
+
+
+def test_an_order_filled_whole_at_once_closes_its_nonce(world: World, buyer: Signer, seller: Signer) -> None:
+    settle_parts(world, buyer, seller, 10)
+    assert world.custody.filled(seller.address, 1) == ALL_FILLED
+    for lots in (1, 10, 11):
+        with reverts("order: nonce filled"):
+            settle_parts(world, buyer, seller, lots)
+
+
+@pytest.mark.parametrize("parts", [(10,), (3, 7)])
+def test_the_first_order_filled_whole_closes_the_nonce_for_all(
+    world: World, buyer: Signer, seller: Signer, parts: tuple[int, ...]
+) -> None:
+    """Orders that share a nonce cancel one another: a larger one is not filled after a smaller one is whole."""
+    for lots in parts:
+        settle_parts(world, buyer, seller, lots)
+    larger = world.order(seller, Side.sell, quantity=50, price=PRICE - 10)
+    with reverts("order: nonce filled"):
+        world.settle(
+            [world.execution(buyer, world.order(buyer, nonce=2), 1), world.execution(seller, larger, 1, PRICE)]
+        )
+
+
+def test_nothing_is_filled_of_an_order_of_no_lots(world: World, buyer: Signer, seller: Signer) -> None:
+    sides = ((buyer, Side.buy), (seller, Side.sell))
+    with reverts("order: overfilled"):
+        world.settle([world.execution(s, world.order(s, side, quantity=0), 1) for s, side in sides])
+
+
+def test_the_128_nonces_of_one_slot_do_not_touch_each_other(world: World, buyer: Signer, seller: Signer) -> None:
+    """Neighbours in a slot of marks and in a slot of counters, each whole, in part, and untouched."""
+    whole, parts = (0, 63, 126, 129), (1, 62, 64, 127, 128)
+    for nonce in whole:
+        settle_parts(world, buyer, seller, 10, nonce)
+    for nonce in parts:
+        settle_parts(world, buyer, seller, 1 + nonce % 9, nonce)
+    expected = dict.fromkeys(range(132), 0) | dict.fromkeys(whole, ALL_FILLED) | {n: 1 + n % 9 for n in parts}
+    assert {nonce: world.custody.filled(seller.address, nonce) for nonce in expected} == expected
+    for nonce in parts:
+        settle_parts(world, buyer, seller, 9 - nonce % 9, nonce)
+    assert [world.custody.filled(seller.address, nonce) for nonce in parts] == [ALL_FILLED] * len(parts)
 
 
 def settle_parts(world: World, buyer: Signer, seller: Signer, lots: int, nonce: int = 1) -> None:
@@ -282,8 +329,10 @@ def settle_parts(world: World, buyer: Signer, seller: Signer, lots: int, nonce: 
 
 
 def test_one_batch_cannot_overfill_either(world: World, buyer: Signer, seller: Signer) -> None:
+    with reverts("order: nonce filled"):
+        world.settle(part(world, buyer, seller, 10) + part(world, buyer, seller, 1)[:1])
     with reverts("order: overfilled"):
-        world.settle(world.match(buyer, seller, 10) + world.match(buyer, seller, 10)[:1])
+        world.settle(part(world, buyer, seller, 9) + part(world, buyer, seller, 2)[:1])
 
 
 def test_four_nonces_of_one_slot_do_not_touch_each_other(world: World, buyer: Signer, seller: Signer) -> None:
@@ -301,7 +350,7 @@ def test_an_amended_order_keeps_the_fill_count(world: World, buyer: Signer, sell
 
 def test_single_fill_orders_execute_once(world: World, buyer: Signer, seller: Signer) -> None:
     settle_parts(world, buyer, seller, 4, single(1))
-    assert world.custody.filled(seller.address, single(1)) == 1
+    assert world.custody.filled(seller.address, single(1)) == ALL_FILLED
     assert world.custody.filled(seller.address, 1) == 0
     with reverts("order: executed before"):
         settle_parts(world, buyer, seller, 1, single(1))
