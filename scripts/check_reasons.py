@@ -21,11 +21,12 @@ from exchange.domain.errors import ErrorCode
 
 DOCUMENT = ROOT / "docs" / "errors.md"
 TESTS = (ROOT / "tests" / "unit" / "contracts", ROOT / "tests" / "integration" / "contracts")
-SHAPE = re.compile(r"[a-z][a-z-]*: [a-z0-9][^:]*")
+SHAPE = re.compile(r"[a-z][a-z -]*: [a-z0-9][^:]*")
 MAX_BYTES = 32
 # Refused for one reason under conditions that are written differently, because they look at different things.
 REPEATED = frozenset(
     {
+        "deposit: bad account",
         "exit: not requested",
         "ledger: balance overflow",
         "ledger: too little trading",
@@ -39,6 +40,7 @@ REPEATED = frozenset(
         "signature: invalid",
         "signature: wallet refused",
         "signature: wrong signer",
+        "token: no code",
         "token: not listed",
         "token: refused",
     }

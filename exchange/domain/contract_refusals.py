@@ -438,6 +438,43 @@ _ROWS = (
         "The batch is not the next one.",
         "The exchange must settle the next batch.",
     ),
+    # deposit addresses
+    _Row(
+        "custody: no code",
+        ErrorCode.bad_configuration,
+        "There is no contract at the custody contract's address.",
+        "Deploy the custody contract first.",
+    ),
+    _Row(
+        "deposit address: not factory",
+        ErrorCode.forbidden,
+        "Only the factory of deposit addresses may call this.",
+        "Call the factory.",
+    ),
+    _Row(
+        "recover: bad recipient",
+        ErrorCode.bad_recipient,
+        "The recipient is the zero address, the deposit address or the custody contract.",
+        "Name another recipient.",
+    ),
+    _Row(
+        "recover: nothing to recover",
+        ErrorCode.nothing_to_claim,
+        "The deposit address holds nothing of this token.",
+        "Nothing to do.",
+    ),
+    _Row(
+        "recover: recipient refused",
+        ErrorCode.bad_recipient,
+        "The recipient does not take ETH.",
+        "Name another recipient.",
+    ),
+    _Row(
+        "sweep: nothing to sweep",
+        ErrorCode.nothing_to_claim,
+        "The deposit address holds less than one ledger unit of this token.",
+        "Send more, or sweep later.",
+    ),
     # running
     _Row(
         "custody: frozen",
