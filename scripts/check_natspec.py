@@ -1,11 +1,13 @@
-"""Fail when a contract lacks what every contract has: NatSpec on each external function, title, licence, notice, how to
-stop it, both pragmas, and a reason for every assert; or when it names an invariant that docs/invariants.md lacks."""
+"""Fail when a contract lacks what every contract has: title, licence, notice, how to stop it, both pragmas, a reason
+for every assert, and NatSpec on each external function that says units, who calls, who pays and how it rounds; when
+something changes without an event; or when a contract names an invariant that docs/invariants.md lacks."""
 
 import re
 import sys
 from pathlib import Path
 
 from bizzan.contracts import ROOT, SOURCES
+from scripts import natspec_rules
 
 PRAGMAS = ("# pragma version 0.4.3\n", "# pragma nonreentrancy on\n")
 TAGS = ("@title ", "@license Apache-2.0", "@notice ", "@custom:kill ")
@@ -33,7 +35,9 @@ def problems(path: Path, invariants: str) -> list[str]:
 def main() -> int:
     """0 when every contract is in order."""
     invariants = (ROOT / "docs" / "invariants.md").read_text()
-    found = [problem for path in sorted(SOURCES.rglob("*.vy")) for problem in problems(path, invariants)]
+    paths = sorted(SOURCES.rglob("*.vy"))
+    found = [problem for path in paths for problem in problems(path, invariants)]
+    found += natspec_rules.problems(natspec_rules.program(paths))
     for problem in found:
         print(f"check_natspec: {problem}", file=sys.stderr)
     return int(bool(found))

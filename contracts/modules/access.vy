@@ -113,7 +113,8 @@ def schedule(operation_hash: bytes32):
 @external
 def unschedule(operation_hash: bytes32):
     """
-    @notice Withdraw an announcement.
+    @notice The owner withdraws an announcement.
+    @param operation_hash keccak256 of the later call's calldata.
     """
     self._check_owner()
     self._ready_at[operation_hash] = 0
@@ -123,7 +124,7 @@ def unschedule(operation_hash: bytes32):
 @external
 def set_operator(operator: address):
     """
-    @notice Appoint who may settle; the zero address leaves nobody.
+    @notice The owner appoints who may settle; the zero address leaves nobody.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     self._check_operators(operator, self._standby_operator, self._co_signer)
@@ -134,7 +135,7 @@ def set_operator(operator: address):
 @external
 def set_standby_operator(standby_operator: address):
     """
-    @notice Name who succeeds when the guardian removes the operator; the zero address leaves nobody.
+    @notice The owner names who succeeds when the guardian removes the operator; the zero address leaves nobody.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     self._check_operators(self._operator, standby_operator, self._co_signer)
@@ -145,7 +146,7 @@ def set_standby_operator(standby_operator: address):
 @external
 def set_co_signer(co_signer: address):
     """
-    @notice Appoint who approves fast withdrawals; the zero address leaves the delayed ones only.
+    @notice The owner appoints who approves fast withdrawals; the zero address leaves the delayed ones only.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     self._check_operators(self._operator, self._standby_operator, co_signer)
@@ -156,7 +157,7 @@ def set_co_signer(co_signer: address):
 @external
 def set_guardian(guardian: address):
     """
-    @notice Appoint who may pause and remove the operator; the zero address leaves nobody.
+    @notice The owner appoints who may pause and remove the operator; the zero address leaves nobody.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     self._guardian = guardian
@@ -166,7 +167,7 @@ def set_guardian(guardian: address):
 @external
 def set_fee_account(fee_account: address):
     """
-    @notice Name the account whose trading balance is credited with fees.
+    @notice The owner names the account whose trading balance is credited with fees.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     assert fee_account != empty(address), "roles: zero address"
@@ -178,7 +179,7 @@ def set_fee_account(fee_account: address):
 @external
 def propose_owner(owner: address):
     """
-    @notice Name the next owner, who must accept.
+    @notice The owner names the next one, who must accept.
     """
     self._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
     self._pending_owner = owner

@@ -65,6 +65,8 @@ def add_delegate_signed(
 ):
     """
     @notice The same by the account's signature (`Delegation`), posted by anyone.
+    @param markets Bit n allows market n.
+    @param expiry Unix seconds; no order of this key may expire later.
     """
     struct_hash: bytes32 = keccak256(
         abi_encode(DELEGATION_TYPE_HASH, account, delegate, markets, expiry, nonce)

@@ -25,7 +25,7 @@ uses: transfers
 def deposit(token: address, amount: uint256, account: address, to_funding: bool):
     """
     @notice Credit `account` with what the transfer from the caller brings in.
-    @param amount Token units, allowed to this contract before.
+    @param amount Token units, allowed to this contract before. What arrives is rounded down to ledger units.
     """
     assert token != empty(address), "deposit: use deposit_eth"
     token_id: uint256 = self._open_token(token, account)
@@ -37,7 +37,7 @@ def deposit(token: address, amount: uint256, account: address, to_funding: bool)
 @payable
 def deposit_eth(account: address, to_funding: bool):
     """
-    @notice Credit `account` with the ETH sent along.
+    @notice Anyone credits `account` with the ETH sent along, in wei: a whole number of ledger units.
     """
     token_id: uint256 = self._open_token(empty(address), account)
     amount: uint256 = registry._ledger_amount(token_id, msg.value)

@@ -28,7 +28,8 @@ U128: constant(uint256) = 2**128 - 1
 @view
 def order_hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
     """
-    @notice The EIP-712 digest of a packed order: its identity everywhere.
+    @notice The EIP-712 digest of a packed order: its identity everywhere. `head`, `body` and `terms` are packed as this
+            module's docstring says.
     """
     return self._hash(head, body, terms & U128, eip712._separator())
 

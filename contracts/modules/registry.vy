@@ -81,7 +81,7 @@ def markets(market_id: uint256) -> ICustody.MarketInfo:
 @external
 def list_token(token: address, unit: uint256, decimals: uint256):
     """
-    @notice List a token, or ETH as the zero address. A token whose balances change by themselves must not be listed.
+    @notice The owner lists a token, or ETH as the zero address. A token whose balances change by themselves must not be listed.
     @param unit Token units in one ledger unit.
     @param decimals The token's decimals, for the record.
     """
@@ -101,7 +101,7 @@ def list_token(token: address, unit: uint256, decimals: uint256):
 @external
 def set_token_status(token_id: uint256, deposits_open: bool):
     """
-    @notice Open or close deposits of a token.
+    @notice The owner opens or closes deposits of a token.
     """
     access._check_operation(keccak256(slice(msg.data, 0, TWO_WORDS)))
     assert token_id < self._token_count, "token: not listed"
@@ -112,7 +112,7 @@ def set_token_status(token_id: uint256, deposits_open: bool):
 @external
 def list_market(base_token_id: uint256, quote_token_id: uint256, lot_size: uint256):
     """
-    @notice List a market between two tokens.
+    @notice The owner lists a market between two tokens.
     @param lot_size Base ledger units in one lot.
     """
     access._check_operation(keccak256(slice(msg.data, 0, THREE_WORDS)))
@@ -133,7 +133,7 @@ def list_market(base_token_id: uint256, quote_token_id: uint256, lot_size: uint2
 @external
 def set_market_status(market_id: uint256, halted: bool):
     """
-    @notice Halt a market, which binds after the delay, or open it again, which binds at once.
+    @notice The owner halts a market, which binds after the delay, or opens it again, which binds at once.
     """
     access._check_operation(keccak256(slice(msg.data, 0, TWO_WORDS)))
     word: uint256 = self._markets[market_id]

@@ -92,6 +92,7 @@ def settle(
     @notice The operator settles the trades between two heads of the journal. A batch without executions moves the head.
     @param seq One more than `batch_seq()`.
     @param prev_head Equal to `journal_head()`.
+    @param new_head The journal's head after these trades, which the next batch must start at.
     @param executions In sections: a section ends where the market changes, and a market may have several.
     """
     access._check_operator()

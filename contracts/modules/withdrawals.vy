@@ -76,6 +76,8 @@ def withdraw(
 ):
     """
     @notice Pay `amount` less `fee` out of trading to `recipient`, and the fee to the caller. All in token units.
+    @param max_fee What the account signed: `fee` is at most this.
+    @param deadline Unix seconds, the last moment.
     @param signature Of `Withdrawal` by the account; empty when the caller is the account.
     @param approval Of `Approval` by the co-signer.
     """
@@ -120,6 +122,8 @@ def move_to_funding(
     """
     @notice Move `amount` less `fee` from trading to the account's own funding, and pay the fee out to the caller. All
             in token units.
+    @param max_fee What the account signed: `fee` is at most this.
+    @param deadline Unix seconds, the last moment.
     @param signature Of `FundingTransfer` by the account; empty when the caller is the account.
     @param approval Of `Approval` by the co-signer.
     """
