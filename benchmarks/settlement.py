@@ -36,7 +36,7 @@ from exchange.chain.signing import Key
 from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Value, keccak
 from exchange.domain.order import SINGLE_FILL, Order, Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from exchange.settings import Settings
 
 TRANSACTION_CAP = 16_777_216
@@ -128,7 +128,7 @@ class Chain:
 
     def _batch(self, executions: Sequence[Execution]) -> tuple[object, ...]:
         heads = [keccak(seq.to_bytes(32)) if seq else bytes(32) for seq in (self._seq, self._seq + 1)]
-        return (self._seq + 1, *heads, [execution.words() for execution in executions])
+        return (self._seq + 1, *heads, *pack(executions))
 
     def _call(self, sender: str, to: str, function: str, *arguments: object, abi: str = "Custody") -> dict[str, str]:
         data = self._contracts[abi].encode_abi(function, args=arguments)

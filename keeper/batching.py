@@ -14,10 +14,16 @@ from enum import Enum
 
 from exchange.database.batches import MatchedTrade, SignedOrder
 from exchange.domain.order import Order
-from exchange.domain.settlement import Execution, Fill, aggregate, in_order
-
-MAX_EXECUTIONS = 512
-"""Executions the contract takes in one batch."""
+from exchange.domain.settlement import (
+    MAX_EXECUTIONS,
+    MAX_PROOFS,
+    Execution,
+    Fill,
+    aggregate,
+    in_order,
+    pack,
+    path_length,
+)
 
 MAX_FILLS = 200
 """Fills of one taker order at most: the engine closes it after that many."""
@@ -65,17 +71,27 @@ def records(trades: Sequence[MatchedTrade]) -> list[list[MatchedTrade]]:
 
 
 def fitting(groups: Sequence[Sequence[MatchedTrade]], room: int, layout: Layout = Layout.by_market) -> int:
-    """How many of the first records have at most `room` executions together; at least one if there is one."""
+    """How many of the first records fit in a batch: at most `room` executions, and paths that the contract takes.
+    At least one if there is one.
+    """
     executions: set[tuple[int, int]] = set()
+    paths: dict[int, int] = {}
     section, market = 0, 0
     for count, group in enumerate(groups):
         its_market = Order.unpack(group[0].taker.packed).market  # a record is one taker's
         if layout is Layout.in_order and its_market != market:
             section, market = section + 1, its_market
-        executions.update((section, order.order_id) for trade in group for order in (trade.maker, trade.taker))
-        if count and len(executions) > room:
+        orders = [order for trade in group for order in (trade.maker, trade.taker)]
+        executions.update((section, order.order_id) for order in orders)
+        paths.update((order.order_id, path_length(order.scheme, order.signature)) for order in orders)
+        if count and (len(executions) > room or sum(paths.values()) > MAX_PROOFS):
             return count
     return len(groups)
+
+
+def is_one_batch(executions: Sequence[Execution]) -> bool:
+    """Whether the contract takes so many executions, with so many paths, at once."""
+    return len(executions) <= MAX_EXECUTIONS and len(pack(executions)[1]) <= MAX_PROOFS
 
 
 def _fills(trade: MatchedTrade) -> list[Fill]:

@@ -8,18 +8,22 @@ from eth_abi.abi import encode
 from exchange.chain.rpc import ExecutionReverted, Rpc, RpcRefused
 from exchange.chain.submission import Call
 from exchange.domain.eip712 import keccak
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 
 GAS_CAP = 16_777_216
 """Gas of one transaction at most (https://eips.ethereum.org/EIPS/eip-7825)."""
 
 HEARTBEAT_GAS = 100_000
 
+_HEAD_SIZE = 5 * 32
+_EXECUTION_SIZE = 6 * 32
+
 OUT_OF_GAS = "out of gas"
 """The reason of a call that needs more gas than it was given; nothing is wrong with what it does."""
 
 _NO_GAS = re.compile(r"out ?of ?gas|gas required exceeds", re.IGNORECASE)
-_SETTLE = keccak(b"settle(uint256,bytes32,bytes32,(uint256,uint256,uint256,uint256,bytes32,bytes32)[])")[:4]
+_EXECUTIONS = "(uint256,uint256,uint256,uint256,bytes32,bytes32)[]"
+_SETTLE = keccak(f"settle(uint256,bytes32,bytes32,{_EXECUTIONS},bytes32[])".encode())[:4]
 _WITHDRAW = "withdraw(address,address,uint256,address,uint256,uint256,uint256,bytes,uint256,bytes)"
 _MOVE = "move_to_funding(address,address,uint256,uint256,uint256,uint256,bytes,uint256,bytes)"
 
@@ -54,16 +58,19 @@ class SettleCall:
 
     def data(self) -> bytes:
         """The call data; the executions are static words, so they are laid out by hand."""
-        parts = [
-            _SETTLE,
-            self.seq.to_bytes(32),
+        executions, proofs = pack(self.executions)
+        words = [
+            self.seq,
             self.prev_head,
             self.new_head,
-            (128).to_bytes(32),
-            len(self.executions).to_bytes(32),
+            _HEAD_SIZE,
+            _HEAD_SIZE + 32 + _EXECUTION_SIZE * len(executions),
+            len(executions),
+            *(word for execution in executions for word in execution),
+            len(proofs),
+            *proofs,
         ]
-        parts += [_word(value) for execution in self.executions for value in execution.words()]
-        return b"".join(parts)
+        return _SETTLE + b"".join(_word(word) for word in words)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from exchange.chain.submission import Call, Clock, Job
 from exchange.database.batches import Batch, MatchedTrade
 from exchange.domain.contract_refusals import contract_refusal
 from exchange.domain.settlement import Execution
-from keeper.batching import MAX_EXECUTIONS, MAX_FILLS, GasModel, Layout, executions_of, fitting, layouts_of, records
+from keeper.batching import MAX_FILLS, GasModel, Layout, executions_of, fitting, is_one_batch, layouts_of, records
 from keeper.bisection import culprits, longest_passing
 from keeper.custody import HEARTBEAT_GAS, OUT_OF_GAS, Block, CustodyState, SettleCall, heartbeat_data
 from keeper.generations import on_its_way
@@ -275,7 +275,7 @@ class Settle:
         return reason
 
     async def _refusal(self, state: CustodyState, executions: tuple[Execution, ...]) -> str | None:
-        if len(executions) > MAX_EXECUTIONS:
+        if not is_one_batch(executions):
             return OUT_OF_GAS
         call = SettleCall(state.batch_seq + 1, state.journal_head, TENTATIVE_HEAD, executions)
         return await self._chain.refusal(self._operator, call.data(), self._policy.gas_limit)

@@ -33,6 +33,7 @@ REPEATED = frozenset(
         "order: expiry too far",
         "order: nonce out of range",
         "order: overfilled",
+        "order: unknown scheme",
         "request: none",
         "roles: fee account is custody",
         "roles: zero address",

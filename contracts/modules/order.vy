@@ -13,9 +13,8 @@ from . import eip712
 
 uses: eip712
 
-ORDER_TYPE_HASH: constant(bytes32) = keccak256(
-    "Order(address account,uint32 market,uint8 side,uint64 price,uint64 quantity,uint64 nonce,uint64 expiry,uint64 trigger_price,uint16 max_fee_bps,uint128 terms)"
-)
+ORDER_TYPE: constant(String[177]) = "Order(address account,uint32 market,uint8 side,uint64 price,uint64 quantity,uint64 nonce,uint64 expiry,uint64 trigger_price,uint16 max_fee_bps,uint128 terms)"
+ORDER_TYPE_HASH: constant(bytes32) = keccak256(ORDER_TYPE)
 U8: constant(uint256) = 2**8 - 1
 U16: constant(uint256) = 2**16 - 1
 U32: constant(uint256) = 2**32 - 1
@@ -31,13 +30,13 @@ def order_hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
     @notice The EIP-712 digest of a packed order: its identity everywhere. `head`, `body` and `terms` are packed as this
             module's docstring says.
     """
-    return self._hash(head, body, terms & U128, eip712._separator())
+    return eip712._digest(self._struct_hash(head, body, terms & U128))
 
 
 @internal
-@view
-def _hash(head: uint256, body: uint256, terms: uint256, separator: bytes32) -> bytes32:
-    struct_hash: bytes32 = keccak256(
+@pure
+def _struct_hash(head: uint256, body: uint256, terms: uint256) -> bytes32:
+    return keccak256(
         abi_encode(
             ORDER_TYPE_HASH,
             head >> 96,
@@ -52,4 +51,3 @@ def _hash(head: uint256, body: uint256, terms: uint256, separator: bytes32) -> b
             terms,
         )
     )
-    return keccak256(concat(eip712.PREFIX, separator, struct_hash))

@@ -5,8 +5,9 @@
 @license Apache-2.0
 @notice Batches of matched orders, bound to the journal: a batch must start at the stored head. It consists of sections,
         each of consecutive executions in one market. Each execution is checked against the order its owner signed:
-        price, quantity, expiry, fee cap, replay state, signature. Then per section what was bought is what was sold, and
-        what buyers paid is what sellers received and fees. No token moves and no other contract is called. The operator
+        price, quantity, expiry, fee cap, replay state, signature, which is the account's or a delegate's, over the order
+        alone or over a tree of orders. Then per section what was bought is what was sold, and what buyers paid is what
+        sellers received and fees. No token moves and no other contract is called. The operator
         chooses among matches that users signed and can do nothing else.
 @custom:invariant O1, O2, O4, B1, B2
 @custom:kill The guardian calls `remove_operator` or `pause`.
@@ -14,6 +15,7 @@
 
 from ..interfaces import ICustody
 from . import access
+from . import bulk
 from . import delegates
 from . import eip712
 from . import ledger
@@ -32,16 +34,21 @@ uses: registry
 uses: replay
 uses: timing
 
-MAX_EXECUTIONS: constant(uint256) = 512
+# The compiler sets aside memory for as many of each, which every batch pays for.
+MAX_EXECUTIONS: constant(uint256) = 448
+MAX_PROOFS: constant(uint256) = 512
 # The farthest expiry of an order, and of one that a delegate signed, in seconds from now.
 MAX_ORDER_TIME: constant(uint256) = 30 * 86_400
 MAX_DELEGATED_TIME: constant(uint256) = 86_400
 BPS: constant(uint256) = 10_000
 SELL: constant(uint256) = 1
 BUY_QUOTE: constant(uint256) = 2
-# The scheme flag of a delegate's signature, where it stands in `tail >> 64`.
-BY_ACCOUNT: constant(uint256) = 0
-BY_DELEGATE: constant(uint256) = 1 << 184
+# An order by itself, signed by its account, has none of the tail's upper bits set.
+PLAIN: constant(uint256) = 0
+BY_DELEGATE: constant(uint256) = 1 << 248
+IN_BULK: constant(uint256) = 2 << 248
+SCHEMES: constant(uint256) = 3
+U184: constant(uint256) = 2**184 - 1
 SINGLE_FILL: constant(uint256) = 1 << 63
 ACCOUNT_MASK: constant(uint256) = (2**160 - 1) << 96
 U8: constant(uint256) = 2**8 - 1
@@ -87,6 +94,7 @@ def settle(
     prev_head: bytes32,
     new_head: bytes32,
     executions: DynArray[ICustody.Execution, MAX_EXECUTIONS],
+    proofs: DynArray[bytes32, MAX_PROOFS],
 ):
     """
     @notice The operator settles the trades between two heads of the journal. A batch without executions moves the head.
@@ -94,6 +102,8 @@ def settle(
     @param prev_head Equal to `journal_head()`.
     @param new_head The journal's head after these trades, which the next batch must start at.
     @param executions In sections: a section ends where the market changes, and a market may have several.
+    @param proofs The paths of orders that were signed in bulk, each from the order's neighbour upwards; the executions'
+           tails say where theirs start.
     """
     access._check_operator()
     pausing._check_running()
@@ -114,7 +124,17 @@ def settle(
             market_id = its_market
             market = registry._live_market(market_id)
             sums = 0
-        sums = unsafe_add(sums, self._execute(execution, market_id, market, separator))
+        signed: bytes32 = empty(bytes32)
+        if execution.tail & IN_BULK != 0:
+            node: bytes32 = order._struct_hash(execution.head, execution.body, execution.fill >> 128)
+            index: uint256 = 0
+            height: uint256 = 0
+            start: uint256 = 0
+            index, height, start = bulk._place(execution.tail, len(proofs))
+            for level: uint256 in range(height, bound=bulk.MAX_HEIGHT):
+                node = bulk._parent(node, proofs[start + level], (index >> level) & 1 != 0)
+            signed = bulk._digest(node, height, separator)
+        sums = unsafe_add(sums, self._execute(execution, market_id, market, separator, signed))
     self._close_market(market_id, market, sums)
     log ICustody.BatchSettled(seq=seq, prev_head=prev_head, new_head=new_head, executions=len(executions))
 
@@ -132,21 +152,26 @@ def _close_market(market_id: uint256, market: uint256, sums: uint256):
 
 @internal
 def _execute(
-    execution: ICustody.Execution, market_id: uint256, market: uint256, separator: bytes32
+    execution: ICustody.Execution, market_id: uint256, market: uint256, separator: bytes32, in_bulk: bytes32
 ) -> uint256:
     """
-    @dev Check one order against what its owner signed and what happened to it, and move its balances. Returns what it
-         adds to its section's sums. A call costs as much as a check, so it makes few.
+    @dev Check one order against what its owner signed and what happened to it, and move its balances. `in_bulk` is what
+         was signed if the order was signed in bulk, else empty. Returns what it adds to its section's sums. A call costs
+         as much as a check, so it makes few.
     """
     side: uint256 = execution.head & U8
     lots: uint256 = (execution.fill >> 64) & U64
     quote: uint256 = execution.fill & U64
     fee: uint256 = execution.tail & U64
     self._check_terms(execution.head, execution.body, lots, quote, fee)
-    digest: bytes32 = order._hash(execution.head, execution.body, execution.fill >> 128, separator)
-    signer: address = eip712._signer_of_compact(digest, execution.r, execution.vs)
-    if convert(signer, uint256) != execution.head >> 96 or execution.tail >> 64 != BY_ACCOUNT:
-        self._check_delegate(execution.head, execution.tail, market_id, signer)
+    struct_hash: bytes32 = order._struct_hash(execution.head, execution.body, execution.fill >> 128)
+    digest: bytes32 = keccak256(concat(eip712.PREFIX, separator, struct_hash))
+    signed: bytes32 = digest
+    if in_bulk != empty(bytes32):
+        signed = in_bulk
+    signer: address = eip712._signer_of_compact(signed, execution.r, execution.vs)
+    if convert(signer, uint256) != execution.head >> 96 or execution.tail >> 64 != PLAIN:
+        self._check_scheme(execution.head, execution.tail, market_id, signer)
     nonce: uint256 = (execution.body >> 64) & U64
     measure: uint256 = lots
     if side == BUY_QUOTE:
@@ -198,13 +223,16 @@ def _check_terms(head: uint256, body: uint256, lots: uint256, quote: uint256, fe
 
 @internal
 @view
-def _check_delegate(head: uint256, tail: uint256, market_id: uint256, signer: address):
+def _check_scheme(head: uint256, tail: uint256, market_id: uint256, signer: address):
     """
-    @dev The signer is not the account, or the submitter says so: it must be a delegate.
+    @dev The signer is not the account, or the submitter names another scheme: the account in bulk, or a delegate.
     """
-    assert tail >> 64 != BY_ACCOUNT, "order: wrong signer"
-    assert tail >> 64 == BY_DELEGATE, "order: unknown scheme"
+    assert tail >> 248 <= SCHEMES, "order: unknown scheme"
+    assert tail & IN_BULK != 0 or (tail >> 64) & U184 == 0, "order: unknown scheme"
     account: address = convert(head >> 96, address)
-    expiry: uint256 = (head >> 24) & U40
-    assert expiry <= unsafe_add(block.timestamp, MAX_DELEGATED_TIME), "order: expiry too far"
-    delegates._check_order(account, signer, market_id, expiry)
+    if tail & BY_DELEGATE == 0:
+        assert signer == account, "order: wrong signer"
+    else:
+        expiry: uint256 = (head >> 24) & U40
+        assert expiry <= unsafe_add(block.timestamp, MAX_DELEGATED_TIME), "order: expiry too far"
+        delegates._check_order(account, signer, market_id, expiry)

@@ -405,7 +405,7 @@ _ROWS = (
         "order: unknown scheme",
         ErrorCode.unknown_scheme,
         "The execution names a scheme of signatures that does not exist.",
-        "Use the account's or a delegate's.",
+        "Use the account's or a delegate's, alone or in bulk.",
     ),
     _Row(
         "order: unknown side",
@@ -418,6 +418,24 @@ _ROWS = (
         ErrorCode.wrong_signature,
         "The signature is by another key, or of another order.",
         "Check chain, contract and every field that was signed.",
+    ),
+    _Row(
+        "bulk: height out of range",
+        ErrorCode.wrong_signature,
+        "A tree of orders has 1 to 10 levels.",
+        "Sign between 2 and 1,024 orders at once.",
+    ),
+    _Row(
+        "bulk: index out of range",
+        ErrorCode.wrong_signature,
+        "A tree of that height has no such place.",
+        "Name the order's place in the tree that was signed.",
+    ),
+    _Row(
+        "bulk: path out of range",
+        ErrorCode.wrong_signature,
+        "The execution's path is not among the proofs of the batch.",
+        "The batch carries the path of every order that was signed in bulk.",
     ),
     # batches
     _Row(

@@ -1,8 +1,8 @@
 """EIP-712: the types users sign, hashed by hand, and the same types as a wallet wants them.
 
 Source: https://eips.ethereum.org/EIPS/eip-712. The types and the schemes are final. One table
-(`TYPES`) defines every message; the encoder, the wallet payload and the contract's type hashes all
-follow from it. Values are integers, or bytes for `address` (20) and `bytes32` (32).
+(`TYPES`) defines every message but the tree of orders (`exchange.domain.bulk`); the encoder, the wallet payload and the
+contract's type hashes all follow from it. Values are integers, or bytes for `address` (20) and `bytes32` (32).
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,6 @@ TYPES: Mapping[str, Fields] = {
         ("max_fee_bps", "uint16"),
         ("terms", "uint128"),
     ),
-    "BulkOrder": (("root", "bytes32"),),
     "Cancel": (("account", "address"), ("nonce", "uint64")),
     "CancelAll": (("account", "address"), ("min_nonce", "uint64")),
     "Withdrawal": (
@@ -71,7 +70,7 @@ VERSION = "1"
 
 
 class Scheme(IntFlag):
-    """How a signature covers an order: by whom (bit 0) and over what (bit 1)."""
+    """How a signature covers an order: by whom (bit 0) and over what (bit 1: `exchange.domain.bulk`)."""
 
     account = 0
     delegate = 1
@@ -178,15 +177,3 @@ class Domain:
                 key: "0x" + value.hex() if isinstance(value, bytes) else str(value) for key, value in values.items()
             },
         }
-
-
-def bulk_root(leaves: list[bytes]) -> bytes:
-    """Root of the Merkle tree over order struct hashes, padded with zero leaves to a power of two."""
-    level = list(leaves)
-    if not level:
-        raise ValueError("a bulk order has at least one leaf")
-    while len(level) & (len(level) - 1):
-        level.append(bytes(32))
-    while len(level) > 1:
-        level = [keccak(level[i] + level[i + 1]) for i in range(0, len(level), 2)]
-    return level[0]

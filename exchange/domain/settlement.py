@@ -4,7 +4,11 @@
     body   word 1 of the packed order
     fill   terms 128 | lots 64 | quote 64
     tail   scheme 8 | zero 184 | fee 64
+           in bulk: scheme 8 | zero 144 | start 16 | height 8 | index 16 | fee 64
     r, vs  the signature, compact (EIP-2098: the top bit of `vs` is the parity)
+
+The paths of orders that were signed in bulk stand beside the executions in one list; `start` is where an order's path
+begins in it.
 
 Two rows of one trade, the buyer's and the seller's, are two fills. `lots`, `quote` and `fee` of an execution
 are sums over the order's fills; the contract checks the sums in each section, a run of executions in one market.
@@ -14,13 +18,19 @@ are sums over the order's fills; the contract checks the sums in each section, a
                 it came in, because an order spends only what was there when it was accepted
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from exchange.domain.bulk import SIGNATURE_SIZE, BulkSignature
+from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order
 
-SIGNATURE_SIZE = 65
+MAX_EXECUTIONS = 448
+"""Executions the contract takes in one batch."""
+
+MAX_PROOFS = 512
+"""Hashes of paths the contract takes in one batch."""
 
 Words = tuple[int, int, int, int, bytes, bytes]
 
@@ -49,17 +59,45 @@ class Execution:
     quote: int
     fee: int
 
-    def words(self) -> Words:
-        """The struct as the contract's ABI takes it.
+    @property
+    def path(self) -> tuple[bytes, ...]:
+        """The path in its tree if the order was signed in bulk, else nothing. ValueError if the signature has none."""
+        return BulkSignature.unpack(self.signature).proof.path if self.scheme & Scheme.bulk else ()
 
-        OverflowError if a sum exceeds 64 bits, ValueError if the signature is not r, s, v (27 or 28).
+    def words(self, start: int = 0) -> Words:
+        """The struct as the contract's ABI takes it. `start` is where the path stands in the batch's list.
+
+        OverflowError if a sum exceeds 64 bits, ValueError if the signature is not one of its scheme.
         """
         if (self.lots | self.quote | self.fee) >> 64:
             raise OverflowError("the fills of one order exceed 64 bits: split the batch")
         head, body = self.order.words()
-        r, vs = compact_signature(self.signature)
+        signature, place = self.signature, 0
+        if self.scheme & Scheme.bulk:
+            bulk = BulkSignature.unpack(self.signature)
+            signature, place = bulk.signature, start << 24 | bulk.proof.height << 16 | bulk.proof.index
+        r, vs = compact_signature(signature)
         fill = self.order.terms << 128 | self.lots << 64 | self.quote
-        return head, body, fill, self.scheme << 248 | self.fee, r, vs
+        return head, body, fill, self.scheme << 248 | place << 64 | self.fee, r, vs
+
+
+def pack(executions: Sequence[Execution]) -> tuple[list[Words], list[bytes]]:
+    """The structs of a batch and the paths that they refer to. Executions of one order share its path."""
+    words: list[Words] = []
+    proofs: list[bytes] = []
+    starts: dict[tuple[bytes, ...], int] = {}
+    for execution in executions:
+        path = execution.path
+        if path not in starts:
+            starts[path] = len(proofs)
+            proofs += path
+        words.append(execution.words(starts[path]))
+    return words, proofs
+
+
+def path_length(scheme: int, signature: bytes) -> int:
+    """How many hashes an order brings into a batch."""
+    return (len(signature) - SIGNATURE_SIZE) // 32 if scheme & Scheme.bulk else 0
 
 
 def compact_signature(signature: bytes) -> tuple[bytes, bytes]:

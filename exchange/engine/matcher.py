@@ -6,6 +6,7 @@ go to the market's fee account. What comes in can be traded at once and counts a
 
 from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
+from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
@@ -97,6 +98,7 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candi
 def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | None:
     """What keeps an all-or-none order from being filled at once; None if nothing does."""
     missing, fills, quote = taker.remaining, 0, 0
+    hashes_left = MAX_PROOFS - taker.hashes
     limit = half.sign * taker.price
     for level in half:
         if level.key < limit:
@@ -105,7 +107,8 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
             if maker.account is taker.account:
                 return SELF_TRADE
             fills += 1
-            if fills > max_fills:
+            hashes_left -= maker.hashes
+            if fills > max_fills or hashes_left < 0:
                 return TOO_MANY_FILLS
             lots = min(missing, maker.remaining)
             quote += lots * maker.price
@@ -118,19 +121,23 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
 
 
 def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> CloseReason | None:
-    """Fill `taker` from the best levels on; None when it remains open and meets nobody any more."""
+    """Fill `taker` from the best levels on; None when it remains open and meets nobody any more.
+
+    What it fills settles in one batch, so it meets no more orders, and paths of such, than a batch takes.
+    """
     limit = half.sign * taker.price
     keys, levels, account = half.keys, half.levels, taker.account
-    fills_left = state.limits.max_fills
+    fills_left, hashes_left = state.limits.max_fills, MAX_PROOFS - taker.hashes
     while keys and keys[-1] >= limit:
         level = levels[keys[-1]]
         maker = level.head
         while maker is not None:
             if maker.account is account:
                 return SELF_TRADE
-            if not fills_left:
+            if not fills_left or maker.hashes > hashes_left:
                 return TOO_MANY_FILLS
             fills_left -= 1
+            hashes_left -= maker.hashes
             lots = min(taker.remaining, maker.remaining)
             beyond = _beyond(taker, maker, lots, lots * maker.price)
             if beyond is taker:

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 from exchange.domain.amount import BPS
 from exchange.domain.order import Side, Terms, TimeInForce
+from exchange.domain.settlement import path_length
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.commands import PlaceOrder
 
@@ -37,13 +38,15 @@ KINDS = {
 class OpenOrder:
     """An accepted order. `held` of `pays` backs its `remaining` lots; fills bring money into `gets`.
 
-    `hold_bps` is the highest fee rate the order can meet; with the other two rates it is fixed for life.
+    `hold_bps` is the highest fee rate the order can meet; with the other two rates it is fixed for life. `hashes` are
+    those of its path if it was signed in bulk.
     """
 
     __slots__ = (
         "account",
         "book",
         "gets",
+        "hashes",
         "held",
         "hold_bps",
         "level",
@@ -76,6 +79,7 @@ class OpenOrder:
         self.price = order.price
         self.remaining = order.quantity
         self.maker_bps, self.taker_bps, self.hold_bps = rates
+        self.hashes = path_length(placed.scheme, placed.signature)
         self.held = 0
         self.level: Level | None = None
         self.prev: OpenOrder | None = None

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import NoReturn
 
 from exchange.domain.amount import BPS, MAX_AMOUNT
+from exchange.domain.bulk import BulkSignature
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import (
@@ -26,8 +27,9 @@ from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
 from exchange.engine.state import State
 
-ACCOUNT = int(Scheme.account)
 DELEGATE = int(Scheme.delegate)
+BULK = int(Scheme.bulk)
+SCHEMES = DELEGATE | BULK
 
 
 class Candidate:
@@ -76,10 +78,20 @@ def check_market(c: Candidate) -> None:
         raise Refusal(ErrorCode.market_halted, f"the market is {status}: it takes cancels only", "market")
     if c.order.side not in (BUY, SELL):
         raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy) or 1 (sell)", "side")
-    if c.placed.scheme not in (ACCOUNT, DELEGATE):
-        raise Refusal(ErrorCode.unknown_scheme, "scheme must be 0 (account) or 1 (delegate)", "scheme")
+    if c.placed.scheme & ~SCHEMES:
+        raise Refusal(ErrorCode.unknown_scheme, "scheme must be account or delegate (1), plus 2 in bulk", "scheme")
+    if c.placed.scheme & BULK:
+        check_path(c.placed.signature)
     if c.order.trigger_price:
         raise Refusal(ErrorCode.terms_conflict, "an order without a trigger has trigger_price 0", "trigger_price")
+
+
+def check_path(signature: bytes) -> None:
+    """The signature of an order signed in bulk has a path that the contract can follow."""
+    try:
+        BulkSignature.unpack(signature)
+    except ValueError as error:
+        raise Refusal(ErrorCode.wrong_signature, f"the signature is wrong: {error}", "signature") from None
 
 
 def check_account(c: Candidate) -> None:
@@ -131,7 +143,7 @@ def check_expiry(c: Candidate) -> None:
     now, expiry = c.at_ms // 1_000, c.order.expiry
     if expiry <= now:
         raise Refusal(ErrorCode.expired, "expiry is past", "expiry", {"now": now})
-    longest = MAX_DELEGATED_SECONDS if c.placed.scheme == DELEGATE else MAX_ORDER_SECONDS
+    longest = MAX_DELEGATED_SECONDS if c.placed.scheme & DELEGATE else MAX_ORDER_SECONDS
     if expiry - now > longest:
         raise Refusal(
             ErrorCode.expiry_too_far, f"expiry must be within {longest} s", "expiry", {"latest": now + longest}

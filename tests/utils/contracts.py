@@ -5,7 +5,7 @@ It runs the very bytecode that is deployed, through the committed ABI. Amounts a
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -20,7 +20,7 @@ from bizzan.contracts import artifact, exported_abi
 from exchange.domain.deployment import ETH, Windows, address_bytes, checksum
 from exchange.domain.eip712 import Domain, Scheme, keccak
 from exchange.domain.order import SINGLE_FILL, Order, Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from tests.utils.signing import Signer
 
 WINDOWS = Windows(delay=120, grace=100, claim_window=600, timelock=1_000, pause_max=30, silence=48 * 3_600)
@@ -245,13 +245,14 @@ class World:
 
     def settle(self, executions: Iterable[Execution]) -> None:
         """Settle a batch onto the stored head."""
-        self.settle_words([execution.words() for execution in executions])
+        self.settle_words(*pack(list(executions)))
 
-    def settle_words(self, words: list[tuple[Any, ...]]) -> None:
+    def settle_words(self, words: Sequence[tuple[Any, ...]], proofs: Sequence[bytes] = ()) -> None:
         """Settle raw words onto the stored head."""
         seq = self.custody.batch_seq() + 1
         head = seq.to_bytes(32)
-        self.custody.settle(seq, self.custody.journal_head(), head, words, sender=self.operator.address)
+        arguments = (seq, self.custody.journal_head(), head, list(words), list(proofs))
+        self.custody.settle(*arguments, sender=self.operator.address)
 
     def event(self, name: str) -> dict[str, Any]:
         """The arguments of the only event `name` that the last call logged."""

@@ -123,6 +123,7 @@ class EngineHarness:
         trigger_price: int = 0,
         max_fee_bps: int = 10,
         scheme: int = 0,
+        signature: bytes = b"\x07" * 65,
         signer: bytes | None = None,
         client_order_id: str = "",
     ) -> c.PlaceOrder:
@@ -140,9 +141,7 @@ class EngineHarness:
             max_fee_bps,
             word,
         )
-        return c.PlaceOrder(
-            order, keccak(repr(order).encode()), scheme, b"\x07" * 65, signer or account, client_order_id
-        )
+        return c.PlaceOrder(order, keccak(repr(order).encode()), scheme, signature, signer or account, client_order_id)
 
     def buy(self, account: bytes, price: int, quantity: int, **options: object) -> list[e.Event]:
         """Place a buy order."""

@@ -19,7 +19,7 @@ from exchange.chain.signing import Key
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.eip712 import keccak
 from exchange.domain.order import SINGLE_FILL, Order, Side, Terms, TimeInForce
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from exchange.settings import load_settings
 
 ETHER = 10**18
@@ -221,8 +221,8 @@ class Traffic:
         """A batch of one trade of ETH for USDC, or an empty one."""
         seq, head = self.view("batch_seq"), self.view("journal_head")
         new_head = self.random.randbytes(32)
-        words = [] if self.random.random() < 0.2 else [item.words() for item in self._trade()]
-        self._send(self.operator, "settle", seq + 1, head, new_head, words)
+        executions = [] if self.random.random() < 0.2 else self._trade()
+        self._send(self.operator, "settle", seq + 1, head, new_head, *pack(executions))
 
     def _trade(self) -> list[Execution]:
         buyer, seller = self.random.sample(self.users, 2)

@@ -16,7 +16,7 @@ from bizzan.deployer import DeployConfig, DeployError, TokenConfig, default_conf
 from bizzan.supervisor.anvil import Anvil
 from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.order import Order, Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from exchange.settings import Settings
 from tests.utils.signing import Signer
 
@@ -83,9 +83,8 @@ def test_deposit_settle_and_withdraw_on_a_real_node(anvil: Anvil, deployment: De
         order = Order(address_bytes(account), 1, int(side), PRICE, 10, 1, expiry, 0, 10, 0)
         signature = Account.unsafe_sign_hash(domain.order_hash(order), keys[name]).signature
         executions.append(Execution(order, 0, bytes(signature), 10, 10 * PRICE, 1_000))
-    words = [execution.words() for execution in executions]
     operator = SETTINGS.key("operator")
-    send(web3, operator, custody, "Custody", "settle", 1, bytes(32), b"\1" * 32, words)
+    send(web3, operator, custody, "Custody", "settle", 1, bytes(32), b"\1" * 32, *pack(executions))
 
     buyer = Account.from_key(keys["buyer"]).address
     btc = deployment.token_of_asset(2)

@@ -18,7 +18,7 @@ from bizzan.supervisor.anvil import Anvil
 from exchange.domain.deployment import ETH, Deployment, address_bytes
 from exchange.domain.eip712 import keccak
 from exchange.domain.order import Order, Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from exchange.settings import Settings
 from tests.utils.documents import blocks, run_bash, tool_folder, with_settings
 
@@ -84,8 +84,8 @@ class Leaver:
         for account, side in ((USER, Side.buy), (COUNTERPARTY, Side.sell)):
             order = Order(address_bytes(account.address), 1, int(side), PRICE, LOTS, nonce, expiry, 0, 10, 0)
             signature = account.unsafe_sign_hash(self.deployment.domain.order_hash(order)).signature
-            executions.append(Execution(order, 0, bytes(signature), LOTS, LOTS * PRICE, FEE).words())
-        return self.custody.functions.settle(seq, bytes([seq - 1]) * 32, bytes([seq]) * 32, executions)
+            executions.append(Execution(order, 0, bytes(signature), LOTS, LOTS * PRICE, FEE))
+        return self.custody.functions.settle(seq, bytes([seq - 1]) * 32, bytes([seq]) * 32, *pack(executions))
 
     def run(self, *names: str, others: str = "", step: int = 150, batch: str = "") -> str:
         """Run blocks of the document one after the other; while the reader sleeps, time passes and others act."""

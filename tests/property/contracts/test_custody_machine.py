@@ -6,6 +6,7 @@ contract holds at least that much, and the sum moved by exactly the tokens that 
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boa
@@ -21,9 +22,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from exchange.domain.bulk import Tree
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from tests.property.contracts.twin import Refused, Row, State, Twin
 from tests.utils.contracts import ETHER, LOTS, PAIRS, REFUSING_CODE, UNITS, World, reverts, single
 from tests.utils.signing import Signer
@@ -349,11 +351,12 @@ class CustodyMachine(RuleBasedStateMachine):
     def settle_rows(self, rows: list[Row]) -> None:
         """Settle as whoever is the operator."""
         operator = self.twin.state.roles["operator"]
-        words = [self.execution(row).words() for row in rows]
+        words, proofs = pack([self.execution(row) for row in rows])
         head, seq = self.custody.journal_head(), self.custody.batch_seq() + 1
+        arguments = (seq, head, seq.to_bytes(32), words, proofs)
         self.both(
             lambda: self.twin.settle(operator or "nobody", rows),
-            lambda: self.custody.settle(seq, head, seq.to_bytes(32), words, sender=self.address(operator or "nobody")),
+            lambda: self.custody.settle(*arguments, sender=self.address(operator or "nobody")),
         )
 
     @rule(sides=st.permutations(TRADERS), market=st.sampled_from((1, 2)), lots=st.integers(1, 60), once=st.booleans())
@@ -399,13 +402,20 @@ class CustodyMachine(RuleBasedStateMachine):
             fields = {"price": PRICE, "quantity": 60, "max_fee_bps": 10, "expiry": self.world.now + seconds}
             order = self.world.order(Signer(name), side, market=market, nonce=data.draw(NONCE), **fields)
             fee = data.draw(st.integers(0, 3))
-            rows.append(Row(name, order, signer, signer != name, lots, quote, fee))
+            bulk = data.draw(st.sampled_from((0, 0, 2, 5)))
+            rows.append(Row(name, order, signer, signer != name, lots, quote, fee, bulk))
         return rows
 
     def execution(self, row: Row) -> Execution:
         """The row as it goes to the contract."""
         scheme = Scheme.delegate if row.delegated else Scheme.account
-        return self.world.execution(Signer(row.signer), row.order, row.lots, row.quote, row.fee, scheme=scheme)
+        signer = Signer(row.signer)
+        if row.bulk:
+            others = [replace(row.order, nonce=10**6 + n) for n in range(1, row.bulk)]
+            tree = Tree([*others, row.order])
+            blob = tree.signatures(signer.key.sign(tree.digest(self.world.domain)))[-1]
+            return Execution(row.order, int(scheme | Scheme.bulk), blob, row.lots, row.quote, row.fee)
+        return self.world.execution(signer, row.order, row.lots, row.quote, row.fee, scheme=scheme)
 
     # running
 

@@ -61,6 +61,7 @@ class Row:
     lots: int
     quote: int
     fee: int
+    bulk: int = 0  # how many orders share its signature, 0 for none
 
 
 @dataclass

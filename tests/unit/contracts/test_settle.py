@@ -7,7 +7,7 @@ import pytest
 
 from exchange.domain.eip712 import Domain
 from exchange.domain.order import Side
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from tests.utils.contracts import (
     BTC,
     BTC_USDC,
@@ -70,20 +70,19 @@ def test_settle_advances_the_head(world: World, buyer: Signer, seller: Signer) -
 def test_settle_reverts_for_anyone_but_the_operator(world: World) -> None:
     for signer in (world.owner, world.standby_operator, world.co_signer, world.guardian, world.keeper):
         with reverts("operator: not the operator"):
-            world.custody.settle(1, GENESIS, GENESIS, [], sender=signer.address)
+            world.custody.settle(1, GENESIS, GENESIS, [], [], sender=signer.address)
 
 
 def test_settle_reverts_for_a_wrong_seq_or_head(world: World) -> None:
     for seq in (0, 2):
         with reverts("settle: wrong seq"):
-            world.custody.settle(seq, GENESIS, GENESIS, [], sender=world.operator.address)
+            world.custody.settle(seq, GENESIS, GENESIS, [], [], sender=world.operator.address)
     with reverts("settle: wrong head"):
-        world.custody.settle(1, b"\1" * 32, GENESIS, [], sender=world.operator.address)
+        world.custody.settle(1, b"\1" * 32, GENESIS, [], [], sender=world.operator.address)
 
 
 def test_a_batch_cannot_settle_twice(world: World, buyer: Signer, seller: Signer) -> None:
-    words = [execution.words() for execution in world.match(buyer, seller)]
-    arguments = (1, GENESIS, b"\1" * 32, words)
+    arguments = (1, GENESIS, b"\1" * 32, *pack(world.match(buyer, seller)))
     world.custody.settle(*arguments, sender=world.operator.address)
     with reverts("settle: wrong seq"):
         world.custody.settle(*arguments, sender=world.operator.address)

@@ -1,8 +1,11 @@
 """Trades into executions: records stay whole, orders are counted once."""
 
+from dataclasses import replace
+
 from exchange.database.batches import MatchedTrade, SignedOrder
+from exchange.domain.eip712 import keccak
 from exchange.domain.order import Order, Side
-from keeper.batching import GasModel, Layout, executions_of, fitting, layouts_of, records
+from keeper.batching import GasModel, Layout, executions_of, fitting, is_one_batch, layouts_of, records
 
 
 def signed(order_id: int, side: Side, market: int = 1) -> SignedOrder:
@@ -74,6 +77,25 @@ def test_room_is_what_the_layout_takes() -> None:
         for layout, room in ((layout, len(executions_of(trades[:count], layout))) for layout in Layout):
             assert fitting(groups[:count], room, layout) == count
             assert fitting(groups[:count], room - 1, layout) == max(1, count - 1)
+
+
+def test_a_batch_carries_no_more_paths_than_the_contract_takes() -> None:
+    """Ten hashes for each order in bulk, once for each order: 51 of them, and orders by themselves as well."""
+    trades = [trade(number, number, number, 200 + number % 3, market=1 + number % 2) for number in range(1, 61)]
+    bulk = [replace(each, maker=in_bulk(each.maker)) for each in trades]
+    groups = records(bulk + bulk[:20])
+    for layout in Layout:
+        assert fitting(groups, 500, layout) == 51
+        assert is_one_batch(executions_of(bulk[:51] + bulk[:20], layout))
+        assert not is_one_batch(executions_of(bulk[:52], layout))
+        assert fitting(records(trades), 500, layout) == 60
+    assert is_one_batch(executions_of(trades[:1]) * 224)
+    assert not is_one_batch(executions_of(trades[:1]) * 225)
+
+
+def in_bulk(order: SignedOrder) -> SignedOrder:
+    path = b"".join(keccak(bytes((order.order_id, level))) for level in range(10))
+    return replace(order, scheme=2, signature=order.signature + bytes(2) + path)
 
 
 def test_gas_model_stays_below_the_cap() -> None:

@@ -8,8 +8,9 @@ from eth_abi.abi import encode
 from web3 import Web3
 
 from exchange.chain.signing import Key
+from exchange.domain.bulk import Tree
 from exchange.domain.order import Order
-from exchange.domain.settlement import Execution
+from exchange.domain.settlement import Execution, pack
 from keeper.custody import SettleCall, WithdrawCall, heartbeat_data
 
 ROOT = Path(__file__).parents[3]
@@ -37,13 +38,25 @@ def execution(nonce: int) -> Execution:
 
 def test_settle_call_equals_the_abi_encoding() -> None:
     call = SettleCall(7, b"\x01" * 32, b"\x02" * 32, (execution(1), execution(2)))
-    kinds = ["uint256", "bytes32", "bytes32", "(uint256,uint256,uint256,uint256,bytes32,bytes32)[]"]
-    words = [each.words() for each in call.executions]
-    assert call.data() == selector("settle") + encode(kinds, [7, b"\x01" * 32, b"\x02" * 32, words])
+    assert call.data() == encoded(call)
+
+
+def test_settle_call_carries_the_paths_of_bulk_orders() -> None:
+    orders = [execution(nonce).order for nonce in range(5)]
+    signatures = Tree(orders).signatures(KEY.sign(bytes(32)))
+    bulk = [Execution(order, 2, signed, 20, 10_000, 3) for order, signed in zip(orders, signatures, strict=True)]
+    call = SettleCall(7, b"\x01" * 32, b"\x02" * 32, (bulk[4], execution(9), bulk[1], bulk[4]))
+    assert call.data() == encoded(call)
+    assert pack(call.executions)[1] == [*bulk[4].path, *bulk[1].path]
+
+
+def encoded(call: SettleCall) -> bytes:
+    kinds = ["uint256", "bytes32", "bytes32", "(uint256,uint256,uint256,uint256,bytes32,bytes32)[]", "bytes32[]"]
+    return selector("settle") + encode(kinds, [call.seq, call.prev_head, call.new_head, *pack(call.executions)])
 
 
 def test_empty_batch_is_a_call_too() -> None:
-    assert len(SettleCall(7, bytes(32), bytes(32), ()).data()) == 4 + 5 * 32
+    assert len(SettleCall(7, bytes(32), bytes(32), ()).data()) == 4 + 7 * 32
 
 
 def test_withdraw_call_equals_the_abi_encoding() -> None:

@@ -18,12 +18,13 @@ from tests.utils.submission import FakeClock
 
 OPERATOR = b"\x01" * 20
 CUSTODY = b"\x02" * 20
-WORDS = 5 * 32
+HEAD = 4 + 6 * 32  # the selector, five words and how many executions there are
+PROOFS = 32  # how many hashes of paths there are: none
 
 
 def markets_of(data: bytes) -> list[int]:
     """The markets of a call's executions, in their order."""
-    words = data[4 + WORDS :]
+    words = data[HEAD:-PROOFS]
     return [int.from_bytes(words[place + 20 : place + 24]) for place in range(0, len(words), 192)]
 
 
@@ -50,7 +51,7 @@ class FakeCustody:
         return Block(number, number.to_bytes(32), 1_000)
 
     async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
-        words = data[4 + WORDS :]
+        words = data[HEAD:-PROOFS]
         executions = [words[place : place + 192] for place in range(0, len(words), 192)]
         nonces = {int.from_bytes(each[48:56]) for each in executions}
         if self.refuses_all:

@@ -7,7 +7,7 @@ from eth_account.messages import _hash_eip191_message, encode_typed_data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.domain.eip712 import TYPES, Domain, bulk_root, keccak, order_struct_hash, struct_hash
+from exchange.domain.eip712 import TYPES, Domain, order_struct_hash, struct_hash
 from exchange.domain.order import Order
 
 DOMAIN = Domain("Bizzan", 31_337, b"\xc0" * 20)
@@ -52,11 +52,3 @@ def test_values_of_a_wrong_size_are_refused() -> None:
         struct_hash("Cancel", {**values, "account": bytes(19)})
     with pytest.raises(KeyError):
         struct_hash("Cancel", {"account": bytes(20)})
-
-
-def test_a_bulk_root_pads_to_a_power_of_two() -> None:
-    a, b, c = (bytes([i]) * 32 for i in (1, 2, 3))
-    assert bulk_root([a]) == a
-    assert bulk_root([a, b, c]) == keccak(keccak(a + b) + keccak(c + bytes(32)))
-    with pytest.raises(ValueError, match="at least one"):
-        bulk_root([])

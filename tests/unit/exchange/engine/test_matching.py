@@ -4,6 +4,7 @@ import pytest
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import Side, TimeInForce
+from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.utils.engine import BTC, FEES, MAKER, OTHER, TAKER, USDC, EngineHarness, only, reasons
@@ -129,6 +130,20 @@ def test_an_order_fills_against_two_hundred_at_most(x: EngineHarness) -> None:
     assert len(fills(events)) == 200
     assert reasons(events)[-1] == (x.engine.seq, "too_many_fills")
     assert x.book() == ([], [(PRICE, 2)])
+
+
+def test_an_order_meets_no_more_paths_than_a_batch_takes(x: EngineHarness) -> None:
+    """All that one order fills settles in one batch; a path of ten hashes each leaves room for fifty makers."""
+    in_bulk = bytes(65 + 2 + 32 * 10)
+    for _ in range(52):
+        x.sell(MAKER, PRICE, 1, scheme=2, signature=in_bulk)
+    x.sell(MAKER, PRICE, 1)
+    assert MAX_PROOFS // 10 == 51
+    assert reasons(x.buy(TAKER, PRICE, 52, tif=TimeInForce.fok)) == [(x.engine.seq, "too_many_fills")]
+    events = x.buy(TAKER, PRICE, 51, scheme=2, signature=in_bulk)
+    assert len(fills(events)) == 50
+    assert reasons(events)[-1] == (x.engine.seq, "too_many_fills")
+    assert len(fills(x.buy(TAKER, PRICE, 3))) == 3
 
 
 def test_fees_are_those_of_acceptance(x: EngineHarness) -> None:

@@ -21,6 +21,8 @@ from tests.utils.engine import (
 )
 
 PRICE = 5_000_000
+FAR_FOR_A_DELEGATE = 1_700_000_001 + MAX_DELEGATED_SECONDS
+IN_BULK = bytes(65 + 2 + 32)  # as an order of a tree of two is signed
 
 
 def test_a_buy_order_holds_its_notional_and_the_higher_fee(x: EngineHarness) -> None:
@@ -65,7 +67,10 @@ def test_the_events_of_a_resting_order_end_with_absolute_values(x: EngineHarness
         (ErrorCode.terms_conflict, "post_only", {"post_only": True, "tif": TimeInForce.ioc}),
         (ErrorCode.terms_conflict, "trigger_price", {"trigger_price": 1}),
         (ErrorCode.terms_conflict, "nonce", {"nonce": SINGLE_FILL | 5}),
-        (ErrorCode.unknown_scheme, "scheme", {"scheme": 2}),
+        (ErrorCode.unknown_scheme, "scheme", {"scheme": 4}),
+        (ErrorCode.wrong_signature, "signature", {"scheme": 2}),
+        (ErrorCode.wrong_signature, "signature", {"scheme": 3, "signature": bytes(65 + 2 + 32 * 11)}),
+        (ErrorCode.expiry_too_far, "expiry", {"expiry": FAR_FOR_A_DELEGATE, "scheme": 3, "signature": IN_BULK}),
         (ErrorCode.nonce_out_of_range, "nonce", {"nonce": 1 << 48}),
         (ErrorCode.expired, "expiry", {"expiry": 1_700_000_000}),
         (ErrorCode.expiry_too_far, "expiry", {"expiry": 1_700_000_001 + MAX_ORDER_SECONDS}),
