@@ -14,6 +14,7 @@ from backend.accounts import endpoints as accounts
 from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
+from backend.fees import endpoints as fees
 from backend.markets import endpoints as markets
 from backend.markets import service as market_service
 from backend.metrics import Metrics
@@ -62,7 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, orders, accounts, withdrawals, auth, status, site, stream):
+    for module in (markets, fees, orders, accounts, withdrawals, auth, status, site, stream):
         app.include_router(module.router)
     errors.install(app)
     openapi.install(app)
@@ -84,6 +85,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         {market.market_id: market for market in deployment.markets},
         {market.market_id: symbol_of(market) for market in deployment.markets},
         load_account(engine),
+        now_ms,
     )
     api = Api(
         settings=settings.api,

@@ -79,7 +79,7 @@ LOCAL_TOKENS = (
 def _market(
     market_id: int, symbol: str, base: int, quote: int, lot: int, tick: int, least: int, reference: int
 ) -> Market:
-    return Market(market_id, symbol, base, quote, lot, tick, least, 2_000, 2, 5, reference)
+    return Market(market_id, symbol, base, quote, lot, tick, least, 2_000, 200, 500, reference)
 
 
 # Opened at 10,000 USDC per BTC and 0.02 BTC per ETH: a day in the price series that the demo replays.

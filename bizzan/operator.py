@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import engine_inbox, markets
 from exchange.database.engine import create_engine
+from exchange.database.markets import Known
 
 WAIT_SECONDS = 30.0
+
+MakeValues = Callable[[Known], Mapping[str, object]]
+"""The values of a command about a market, which may need to know it."""
 _POLL_SECONDS = 0.05
 
 
@@ -24,40 +28,65 @@ class OperatorError(Exception):
 
 
 def change_market(
-    database_url: str, symbol: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
+    database_url: str,
+    symbol: str,
+    kind: str,
+    values: Mapping[str, object] | MakeValues,
+    wait_seconds: float = WAIT_SECONDS,
 ) -> tuple[str, int]:
     """Post a command about one market and wait until it is applied; the market's symbol and the journal sequence.
 
     `symbol` is `BTC/USDC`, `btc-usdc` or the id; `kind` and `values` are the command's but for the market. Raises
     OperatorError.
     """
+
+    async def make(conn: AsyncConnection) -> tuple[str, Mapping[str, object]]:
+        there = await markets.known(conn)
+        name = _find(there, symbol)
+        extra = values(there[name]) if callable(values) else values
+        return name, {"market": there[name].market_id, **extra}
+
+    return _run(database_url, kind, make, wait_seconds)
+
+
+def change_account(
+    database_url: str, account: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
+) -> int:
+    """Post a command about one account and wait until it is applied; the journal sequence. Raises OperatorError."""
+
+    async def make(_: AsyncConnection) -> tuple[str, Mapping[str, object]]:
+        return account, {"account": account, **values}
+
+    return _run(database_url, kind, make, wait_seconds)[1]
+
+
+def _run(
+    url: str, kind: str, make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]], seconds: float
+) -> tuple[str, int]:
+    """Post what `make` says and wait; what it is about, and the journal sequence."""
+
+    async def run() -> tuple[str, int]:
+        database = create_engine(url, pool_size=1)
+        try:
+            async with database.begin() as conn:
+                name, payload = await make(conn)
+                inbox_id = await engine_inbox.post(conn, kind, payload, f"operator:{uuid.uuid4()}")
+            return name, await _applied(database, inbox_id, seconds)
+        finally:
+            await database.dispose()
+
     try:
-        return asyncio.run(_change_market(database_url, symbol, kind, values, wait_seconds))
+        return asyncio.run(run())
     except (SQLAlchemyError, OSError) as error:
         raise OperatorError(
             f"the database cannot be used ({_first_line(error)}): start the stack with 'bizzan up'"
         ) from None
 
 
-async def _change_market(
-    url: str, symbol: str, kind: str, values: Mapping[str, object], wait_seconds: float
-) -> tuple[str, int]:
-    database = create_engine(url, pool_size=1)
-    try:
-        async with database.begin() as conn:
-            known = await markets.symbols(conn)
-            name = _find(known, symbol)
-            payload = {"market": known[name], **values}
-            inbox_id = await engine_inbox.post(conn, kind, payload, f"operator:{uuid.uuid4()}")
-        return name, await _applied(database, inbox_id, wait_seconds)
-    finally:
-        await database.dispose()
-
-
-def _find(known: Mapping[str, int], symbol: str) -> str:
+def _find(known: Mapping[str, Known], symbol: str) -> str:
     wanted = symbol.upper().replace("-", "/")
-    for name, market_id in known.items():
-        if wanted in (name, str(market_id)):
+    for name, market in known.items():
+        if wanted in (name, str(market.market_id)):
             return name
     raise OperatorError(f"there is no market {symbol}: choose one of {', '.join(known) or '(none)'}")
 

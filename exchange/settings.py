@@ -201,6 +201,17 @@ class DemoSettings(Section):
     seconds_per_hour: Count = 10
 
 
+class FeeSettings(Section):
+    """What binds every fee schedule; the engine journals it and only ever tightens it.
+
+    `fee_cap_bps` is the highest rate; `notice_seconds` how long before it a rise is announced, by default the
+    contract's timelock, and at least its delay, so that an exit comes first.
+    """
+
+    fee_cap_bps: Annotated[int, Field(ge=0, le=10_000)] = 100
+    notice_seconds: Count | None = None
+
+
 class KeySettings(Section):
     """Private keys, 32 bytes in hexadecimal; on the local chain each has a published default."""
 
@@ -240,6 +251,7 @@ class Settings(BaseSettings):
     keeper: KeeperSettings = KeeperSettings()
     co_signer: CoSignerSettings = CoSignerSettings()
     demo: DemoSettings = DemoSettings()
+    fees: FeeSettings = FeeSettings()
     keys: KeySettings = KeySettings()
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 

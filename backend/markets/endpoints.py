@@ -27,8 +27,9 @@ _MARKET = {
     "min_notional": "1000000",
     "band_bps": 2000,
     "reference_price": "1000000",
-    "maker_fee_bps": 2,
-    "taker_fee_bps": 5,
+    "maker_fee_ppm": 200,
+    "taker_fee_ppm": 500,
+    "fee_floor": "0",
     "status": "open",
 }
 _BOOK = {

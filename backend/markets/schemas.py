@@ -8,7 +8,8 @@ Level = tuple[str, str]
 class MarketView(msgspec.Struct, kw_only=True):
     """A market's rules. `price` and `tick_size` are quote ledger units per lot; `lot_size` base ledger units.
 
-    `reference_price` is what the band is around before the first trade, in quote ledger units per lot.
+    `reference_price` is what the band is around before the first trade, in quote ledger units per lot. The rates are
+    those of tier 0 now, in parts per million; `/v1/fees` has all of them, and what is announced.
     """
 
     market_id: int
@@ -20,8 +21,9 @@ class MarketView(msgspec.Struct, kw_only=True):
     min_notional: str
     band_bps: int
     reference_price: str
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    fee_floor: str
     status: str
 
 

@@ -17,6 +17,8 @@ from exchange.domain.order import Side
 def market_view(api: Api, market: Market) -> schemas.MarketView:
     """A market's rules, with status and fees as they are now."""
     live = api.feed.market(market.market_id)
+    schedule = api.feed.fees.now(market.market_id)
+    maker, taker = schedule.rates(0)
     return schemas.MarketView(
         market_id=market.market_id,
         symbol=symbol_of(market),
@@ -27,8 +29,9 @@ def market_view(api: Api, market: Market) -> schemas.MarketView:
         min_notional=str(market.min_notional),
         band_bps=market.band_bps,
         reference_price=str(market.reference_price),
-        maker_fee_bps=live.maker_fee_bps,
-        taker_fee_bps=live.taker_fee_bps,
+        maker_fee_ppm=maker,
+        taker_fee_ppm=taker,
+        fee_floor=str(schedule.floor),
         status=live.status.value,
     )
 

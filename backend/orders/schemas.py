@@ -91,8 +91,8 @@ class Preview(msgspec.Struct, kw_only=True):
 
     market: int
     side: SideName
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
     notional: str
     """`price` times `quantity`."""
     worst_fee: str
@@ -129,8 +129,9 @@ class OrderView(msgspec.Struct, kw_only=True):
     post_only: bool
     scheme: str
     signer: str
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    fee_floor: str
     status: str
     close_reason: str | None
     created_at: int

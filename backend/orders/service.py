@@ -12,9 +12,10 @@ from backend.orders import schemas
 from backend.signatures import recover, wrong_signature
 from backend.stream.book import ASK, BID
 from backend.wire import address_of, checksum, hexed, integer
-from exchange.domain.amount import MAX_AMOUNT, fee_of
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import fee_of
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
 from exchange.engine import commands
 
@@ -158,19 +159,20 @@ def preview(api: Api, body: schemas.OrderFields) -> schemas.Preview:
     notional = order.price * order.quantity
     if notional > MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, "price times quantity must be below 2**63", "quantity")
-    worst_fee = fee_of(notional, max(market.maker_fee_bps, market.taker_fee_bps))
+    maker, taker = api.feed.fees.now(order.market).rates(0)
+    worst_fee = fee_of(notional, max(maker, taker))
     holds = order.quantity * market.lot_size if selling else notional + worst_fee
     return schemas.Preview(
         market=order.market,
         side=body.side,
-        maker_fee_bps=market.maker_fee_bps,
-        taker_fee_bps=market.taker_fee_bps,
+        maker_fee_ppm=maker,
+        taker_fee_ppm=taker,
         notional=str(notional),
         worst_fee=str(worst_fee),
         holds_asset=market.base_asset if selling else market.quote_asset,
         holds_amount=str(holds),
         fills_now=str(lots),
         fills_now_quote=str(quote),
-        fills_now_fee=str(fee_of(quote, market.taker_fee_bps)),
+        fills_now_fee=str(fee_of(quote, taker)),
         book_seq=book.seq,
     )

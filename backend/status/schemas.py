@@ -65,8 +65,9 @@ class MarketInfo(BaseModel):
     min_notional: str
     band_bps: int
     reference_price: str
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    fee_floor: str
     status: str
 
 

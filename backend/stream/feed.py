@@ -17,6 +17,7 @@ import structlog
 from backend.stream.account_feed import AccountFeed, Load
 from backend.stream.book import ASK, BID, Book, as_strings
 from backend.stream.channels import Channel, Sink
+from backend.stream.fee_board import FeeBoard
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.domain.order import Side
@@ -36,7 +37,12 @@ class Feed:
     """Start it with `run()` in a task; `ready` says whether it follows the engine now."""
 
     def __init__(
-        self, engine: EngineClient, markets: Mapping[int, Market], names: Mapping[int, str], load_account: Load
+        self,
+        engine: EngineClient,
+        markets: Mapping[int, Market],
+        names: Mapping[int, str],
+        load_account: Load,
+        clock: Callable[[], int],
     ) -> None:
         self._engine = engine
         self._markets = dict(markets)
@@ -49,6 +55,7 @@ class Feed:
         self.starts = 0
         self.start_seq = 0
         self.accounts = AccountFeed(load_account)
+        self.fees = FeeBoard(names, clock)
         self._book_channels = {m: Channel(f"book.{names[m]}", 0) for m in markets}
         self._trade_channels = {m: Channel(f"trades.{names[m]}", 0) for m in markets}
         self._levels: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
@@ -58,6 +65,8 @@ class Feed:
             events.LevelChanged: self._on_level,
             events.TradeMatched: self._on_trade,
             events.MarketChanged: self._on_market,
+            events.FeesAnnounced: self.fees.announce,
+            events.FeeRulesChanged: self.fees.set_rules,
         }
 
     def market(self, market_id: int) -> Market:
@@ -131,6 +140,7 @@ class Feed:
             self._set_rules(there)
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
             self._snapshot_all(market_id)
+        self.fees.restart(books)
         self.accounts.restart()
         log.info("feed_started", seq=books.seq)
 
@@ -183,8 +193,6 @@ class Feed:
         self._markets[now.market] = replace(
             self._markets[now.market],
             status=MarketStatus(now.status),
-            maker_fee_bps=now.maker_fee_bps,
-            taker_fee_bps=now.taker_fee_bps,
         )
 
     def _flush(self) -> None:

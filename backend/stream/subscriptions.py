@@ -1,9 +1,10 @@
-"""Which channels one connection listens to: `book.BTC-USDC`, `trades.…`, `ticker.…`, `candles.….1m`, `account`."""
+"""Which channels one connection listens to: `book.BTC-USDC`, `trades.…`, `ticker.…`, `candles.….1m`, `fees`, …"""
 
 from collections.abc import Callable
 
 from backend.context import Api
 from backend.markets.service import check_interval
+from backend.stream import fee_board
 from backend.stream.account_feed import CHANNEL
 from backend.stream.outbox import Outbox
 from exchange.domain.errors import ErrorCode, Refusal
@@ -32,6 +33,9 @@ class Subscriptions:
             )
         if key == CHANNEL:
             await self._add_account(account)
+        elif key == fee_board.CHANNEL:
+            self._leave[key] = lambda: self._api.feed.fees.leave(self._sink)
+            self._api.feed.fees.listen(self._sink)
         else:
             await self._add_market(key)
 
@@ -78,7 +82,7 @@ class Subscriptions:
 
     def _key(self, name: str) -> str:
         """The one spelling of a channel. Refuses what is none."""
-        if name == CHANNEL:
+        if name in (CHANNEL, fee_board.CHANNEL):
             return name
         kind, _, rest = name.partition(".")
         symbol, _, interval = rest.partition(".")
@@ -87,7 +91,7 @@ class Subscriptions:
         elif kind not in ("book", "trades", "ticker") or interval:
             raise Refusal(
                 ErrorCode.not_found,
-                f"there is no channel {name}: book.M trades.M ticker.M candles.M.interval account",
+                f"there is no channel {name}: book.M trades.M ticker.M candles.M.interval fees account",
                 "channels",
             )
         market = self._api.market(symbol)

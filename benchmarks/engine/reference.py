@@ -21,7 +21,7 @@ from exchange.engine.engine import Engine
 START_MS = 1_700_000_000_000
 ACCOUNTS = [number.to_bytes(20) for number in range(1, 51)]
 FEES = b"\xfe" * 20
-MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 0, 0, 2, 5, 5_000_000)
+MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 0, 0, 200, 500, 5_000_000)
 GTC = Terms().pack()
 IOC = Terms(TimeInForce.ioc).pack()
 

@@ -1,4 +1,4 @@
-"""Commands of the operator about one market: halt, open, delist, fees."""
+"""Commands of the operator about one market: halt, open, delist."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exchange.settings import load_settings
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
 
-commands = typer.Typer(help="Halt, open or delist a market, or set its fees.", no_args_is_help=True)
+commands = typer.Typer(help="Halt, open or delist a market.", no_args_is_help=True)
 
 
 @commands.command()
@@ -34,17 +34,6 @@ def delist(symbol: Symbol, yes: Annotated[bool, typer.Option("--yes", "-y", help
     if not yes:
         typer.confirm(f"Close {symbol} for ever and cancel its open orders?", abort=True)
     _set_status(symbol, "delisted")
-
-
-@commands.command()
-def fees(
-    symbol: Symbol,
-    maker: Annotated[int, typer.Option(min=0, help="Maker fee in basis points.")],
-    taker: Annotated[int, typer.Option(min=0, help="Taker fee in basis points.")],
-) -> None:
-    """Set the fees of orders to come; open orders keep theirs."""
-    name, seq = _change(symbol, "set_market_fees", {"maker_fee_bps": maker, "taker_fee_bps": taker})
-    console.print(f"{name}: maker {maker} bps, taker {taker} bps, from journal sequence {seq}")
 
 
 def _set_status(symbol: str, status: str) -> None:

@@ -17,10 +17,15 @@ from exchange.settings import Settings, setting_name
 
 def read_status(settings: Settings) -> dict[str, Any]:
     """The answer of `GET /v1/status`. Raises SupervisorError when the API is away."""
-    url = f"http://{settings.api.host}:{settings.api.port}/v1/status"
+    return read_api(settings, "/v1/status")
+
+
+def read_api(settings: Settings, path: str) -> dict[str, Any]:
+    """The answer to a public `GET`. Raises SupervisorError when the API is away."""
+    url = f"http://{settings.api.host}:{settings.api.port}{path}"
     try:
         with urllib.request.urlopen(url, timeout=5) as response:
-            status: dict[str, Any] = json.load(response)
+            answer: dict[str, Any] = json.load(response)
     except urllib.error.HTTPError as error:
         raise SupervisorError(f"the API answers {error.code} to {url}: see its log in {settings.log_dir}") from None
     except (OSError, ValueError) as error:
@@ -28,7 +33,7 @@ def read_status(settings: Settings) -> dict[str, Any]:
             f"no API at {url} ({error}): start the stack with 'bizzan up', or name the port with "
             f"{setting_name('api', 'port')}"
         ) from None
-    return status
+    return answer
 
 
 def print_status(status: Mapping[str, Any]) -> None:

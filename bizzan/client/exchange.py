@@ -58,8 +58,8 @@ def _market(row: MarketRow) -> Market:
         tick_size=row.tick_size,
         min_notional=row.min_notional,
         band_bps=row.band_bps,
-        maker_fee_bps=row.maker_fee_bps,
-        taker_fee_bps=row.taker_fee_bps,
+        maker_fee_ppm=row.maker_fee_ppm,
+        taker_fee_ppm=row.taker_fee_ppm,
         reference_price=row.reference_price,
         status=MarketStatus(row.status),
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import cap_for
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, Side, Terms, TimeInForce
 
@@ -83,7 +84,7 @@ class OrderBuilder:
 
         `max_fee_bps` defaults to the market's higher rate: the most it charges now.
         """
-        rate = max(self.market.maker_fee_bps, self.market.taker_fee_bps)
+        rate = cap_for(max(self.market.maker_fee_ppm, self.market.taker_fee_ppm))
         return Order(
             account=account,
             market=self.market.market_id,

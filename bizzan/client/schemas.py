@@ -38,8 +38,8 @@ class MarketRow(msgspec.Struct, frozen=True):
     tick_size: int
     min_notional: int
     band_bps: int
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
     reference_price: int
     status: str
 

@@ -13,11 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.tables import (
     account,
+    account_tier,
     asset,
     balance,
     batch,
     candle,
     engine_inbox,
+    fee_schedule,
     forced_withdrawal,
     market,
     orders,
@@ -76,8 +78,14 @@ async def put_accounts(conn: AsyncConnection, opened: Iterable[Row], changed: It
 
 
 async def change_markets(conn: AsyncConnection, changed: Iterable[Row]) -> None:
-    """Changes of status and fees."""
+    """Changes of status."""
     await update(conn, market, list(changed))
+
+
+async def put_fees(conn: AsyncConnection, schedules: Sequence[Row], tiers: Sequence[Row]) -> None:
+    """Announced fees and tiers; the markets and accounts must be written before."""
+    await upsert(conn, fee_schedule, schedules)
+    await upsert(conn, account_tier, tiers)
 
 
 async def put_balances(conn: AsyncConnection, rows: Iterable[Row]) -> None:

@@ -16,11 +16,6 @@ BPS = 10_000
 """Basis points in one."""
 
 
-def fee_of(quote: int, fee_bps: int) -> int:
-    """Fee in quote ledger units for a fill of `quote` at `fee_bps`; rounds down, per fill."""
-    return quote * fee_bps // BPS
-
-
 def format_amount(amount: int, decimals: int) -> str:
     """`amount` ledger units as a person reads them, without trailing zeros."""
     text = f"{Decimal(amount).scaleb(-decimals):f}"

@@ -52,6 +52,7 @@ class ErrorCode(StrEnum):
     amount_out_of_range = "amount_out_of_range"
     fee_cap_too_low = "fee_cap_too_low"
     fee_cap_out_of_range = "fee_cap_out_of_range"
+    fee_notice_too_short = "fee_notice_too_short"
     unsupported_terms = "unsupported_terms"
     terms_conflict = "terms_conflict"
 

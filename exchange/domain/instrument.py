@@ -40,6 +40,7 @@ class Market:
     `lot_size` is in base ledger units. `price` and `tick_size` are in quote ledger units per lot,
     `quantity` is in lots and `min_notional` in quote ledger units, so that notional = price x
     quantity exactly. `band_bps` bounds limit prices around the reference price (0: no band).
+    The fee rates, parts per million, are those at listing; `exchange.domain.fees` says what becomes of them.
     """
 
     market_id: int
@@ -50,7 +51,7 @@ class Market:
     tick_size: int
     min_notional: int
     band_bps: int
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
     reference_price: int
     status: MarketStatus = MarketStatus.open

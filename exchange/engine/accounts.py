@@ -7,6 +7,8 @@ part but a label: what trades that are not final brought in, wherever it is now.
 
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from exchange.engine.timeline import Timeline
+
 if TYPE_CHECKING:
     from exchange.engine.orders import OpenOrder
 
@@ -85,7 +87,7 @@ class Account:
     """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance.
 
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
-    account's own key signed.
+    account's own key signed. `tiers` says which fee tier it has from when; None for tier 0.
     """
 
     __slots__ = (
@@ -100,6 +102,7 @@ class Account:
         "order_hashes",
         "orders",
         "revoked",
+        "tiers",
         "top_nonce",
         "used_nonces",
         "used_withdrawals",
@@ -118,8 +121,13 @@ class Account:
         self.exiting = False
         self.deficits = 0
         self.revoked: set[bytes] = set()
+        self.tiers: Timeline[int] | None = None
         self.order_hashes: Recent[bytes, int] = Recent()
         self.client_order_ids: Recent[str, bytes] = Recent()
+
+    def tier(self, at_ms: int) -> int:
+        """The fee tier of the orders accepted at a time."""
+        return 0 if self.tiers is None else self.tiers.at(at_ms)
 
     @property
     def status(self) -> str:

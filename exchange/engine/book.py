@@ -8,9 +8,11 @@ Orders of a level are linked into one another, so that a cancel costs the same a
 from bisect import bisect_left, insort
 from collections.abc import Iterator
 
+from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.engine.accounts import Account
-from exchange.engine.orders import BUY, KINDS, Kind, OpenOrder
+from exchange.engine.orders import BUY, KINDS, Kind, OpenOrder, OrderRates
+from exchange.engine.timeline import Timeline
 
 
 class Level:
@@ -97,9 +99,13 @@ class Half:
 
 
 class Book:
-    """A market and its two sides. `last_price` is that of the last trade, before it the reference price."""
+    """A market and its two sides. `last_price` is that of the last trade, before it the reference price.
+
+    `schedules` says which fees hold from when.
+    """
 
     __slots__ = (
+        "_tables",
         "asks",
         "band_bps",
         "base_asset",
@@ -112,11 +118,11 @@ class Book:
         "market",
         "min_notional",
         "quote_asset",
-        "rates",
+        "schedules",
         "tick_size",
     )
 
-    def __init__(self, market: Market, fee_account: Account) -> None:
+    def __init__(self, market: Market, fee_account: Account, schedules: list[tuple[int, Schedule]]) -> None:
         self.fee_account = fee_account
         self.fees = fee_account.balance(market.quote_asset)
         self.base_asset = market.base_asset
@@ -126,15 +132,26 @@ class Book:
         self.bids = Half(market.market_id, 0)
         self.asks = Half(market.market_id, 1)
         self.change(market)
+        self.schedules = Timeline(schedules)
+        self._tables = [_table(schedule) for _, schedule in schedules]
 
     def change(self, market: Market) -> None:
-        """Adopt the market's status and fees; what orders are checked against is kept at hand."""
+        """Adopt the market's status; what orders are checked against is kept at hand."""
         self.market = market
         self.is_open = market.status is MarketStatus.open
         self.tick_size = market.tick_size
         self.min_notional = market.min_notional
         self.band_bps = market.band_bps
-        self.rates = {kind: _rates(market, kind) for kind in KINDS.values()}
+
+    def announce(self, at_ms: int, from_ms: int, schedule: Schedule) -> None:
+        """Fees that hold from a time on."""
+        self.schedules.announce(at_ms, from_ms, schedule)
+        self._tables = [_table(known) for _, known in self.schedules.entries]
+
+    def rates_at(self, at_ms: int, tier: int, kind: Kind) -> OrderRates:
+        """The rates of an order of `kind` that is accepted at a time."""
+        table = self._tables[self.schedules.index(at_ms)]
+        return table[tier if tier < len(table) else -1][kind]
 
     def half(self, side: int) -> Half:
         """The side on which orders of `side` rest."""
@@ -145,9 +162,13 @@ class Book:
         return self.asks if side == BUY else self.bids
 
 
-def _rates(market: Market, kind: Kind) -> tuple[int, int, int]:
-    """Maker and taker fee rates, and the higher of those that an order of `kind` can meet."""
-    maker, taker = market.maker_fee_bps, market.taker_fee_bps
+def _table(schedule: Schedule) -> list[dict[Kind, OrderRates]]:
+    """By tier, the rates of each kind of order."""
+    return [{kind: _rates(*rates, schedule.floor, kind) for kind in KINDS.values()} for rates in schedule.tiers]
+
+
+def _rates(maker: int, taker: int, floor: int, kind: Kind) -> OrderRates:
+    """What an order of `kind` can meet: one that is post-only takes nothing, so no floor is asked of it."""
     if kind.post_only:
-        return maker, taker, maker
-    return maker, taker, max(maker, taker) if kind.rests else taker
+        return maker, taker, maker, 0
+    return maker, taker, max(maker, taker) if kind.rests else taker, floor

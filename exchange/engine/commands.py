@@ -98,6 +98,17 @@ class SetLimits:
 
 
 @dataclass(frozen=True, slots=True)
+class SetFeeRules:
+    """The highest rate that any schedule may have, and how long before it a rise is announced.
+
+    The cap is the contract's. Neither is ever loosened: the cap only falls, the notice only grows.
+    """
+
+    fee_cap_bps: int
+    notice_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class SetMarketStatus:
     """Open, halt or delist a market (a `MarketStatus` value)."""
 
@@ -107,13 +118,32 @@ class SetMarketStatus:
 
 
 @dataclass(frozen=True, slots=True)
-class SetMarketFees:
-    """New maker and taker rates for orders accepted from now on."""
+class AnnounceFees:
+    """A market's fees for orders accepted from `effective_at` on (milliseconds; what is past counts as now).
+
+    `tiers` are (maker, taker) in parts per million from tier 0, `floor` is in quote ledger units; see
+    `exchange.domain.fees`. It replaces what was announced for that time or later. Within the notice nobody may come
+    to pay more than was announced before.
+    """
 
     inbox_id: int
     market: int
-    maker_fee_bps: int
-    taker_fee_bps: int
+    effective_at: int
+    tiers: tuple[tuple[int, int], ...]
+    floor: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetAccountTier:
+    """An account's fee tier from `effective_at` on (milliseconds; what is past counts as now).
+
+    A lower tier is a rise of fees, and needs the notice.
+    """
+
+    inbox_id: int
+    account: bytes
+    tier: int
+    effective_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,8 +292,10 @@ Command = (
     | ListAsset
     | ListMarket
     | SetLimits
+    | SetFeeRules
     | SetMarketStatus
-    | SetMarketFees
+    | AnnounceFees
+    | SetAccountTier
     | Credit
     | Uncredit
     | ReserveForced

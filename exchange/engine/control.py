@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import Schedule
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL
 from exchange.engine import commands as c
@@ -11,6 +11,7 @@ from exchange.engine import events as e
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.events import CloseReason
+from exchange.engine.fees import check_schedule
 from exchange.engine.state import State
 
 CANCELLED = CloseReason.cancelled
@@ -105,7 +106,7 @@ def list_asset(state: State, command: c.ListAsset) -> None:
     state.events.append(e.AssetListed(asset))
 
 
-def list_market(state: State, command: c.ListMarket) -> None:
+def list_market(state: State, at_ms: int, command: c.ListMarket) -> None:
     """A new market between two listed assets."""
     market = command.market
     if market.market_id in state.books:
@@ -114,10 +115,12 @@ def list_market(state: State, command: c.ListMarket) -> None:
         raise Refusal(ErrorCode.unknown_asset, "base and quote must be two listed assets", "market")
     if market.lot_size <= 0 or market.tick_size <= 0 or min(market.min_notional, market.reference_price) < 0:
         raise Refusal(ErrorCode.amount_out_of_range, "lot_size and tick_size must be positive", "market")
-    _check_fees(market.maker_fee_bps, market.taker_fee_bps)
+    schedule = Schedule(((market.maker_fee_ppm, market.taker_fee_ppm),))
+    check_schedule(state, schedule)
     fee_account = state.open_account(command.fee_account)
-    state.books[market.market_id] = Book(market, fee_account)
+    state.books[market.market_id] = Book(market, fee_account, [(at_ms, schedule)])
     state.events.append(e.MarketListed(market, fee_account.account_id))
+    state.events.append(e.FeesAnnounced(market.market_id, at_ms, schedule.tiers, schedule.floor))
 
 
 def set_market_status(state: State, command: c.SetMarketStatus) -> None:
@@ -135,14 +138,6 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
     if status is MarketStatus.delisted:
         for order in [order for half in (book.bids, book.asks) for level in half for order in level]:
             state.close(order, CloseReason.market_delisted)
-
-
-def set_market_fees(state: State, command: c.SetMarketFees) -> None:
-    """New rates for the orders to come; open orders keep theirs."""
-    book = state.book(command.market)
-    _check_fees(command.maker_fee_bps, command.taker_fee_bps)
-    book.change(replace(book.market, maker_fee_bps=command.maker_fee_bps, taker_fee_bps=command.taker_fee_bps))
-    _tell_market(state, book)
 
 
 def set_limits(state: State, command: c.SetLimits) -> None:
@@ -179,13 +174,5 @@ def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: Clo
             state.close(order, reason)
 
 
-def _check_fees(maker_fee_bps: int, taker_fee_bps: int) -> None:
-    if not (0 <= maker_fee_bps < BPS and 0 <= taker_fee_bps < BPS):
-        raise Refusal(ErrorCode.fee_cap_out_of_range, f"a fee rate must be 0 to {BPS - 1} bps", "market")
-
-
 def _tell_market(state: State, book: Book) -> None:
-    market = book.market
-    state.events.append(
-        e.MarketChanged(market.market_id, market.status.value, market.maker_fee_bps, market.taker_fee_bps)
-    )
+    state.events.append(e.MarketChanged(book.market.market_id, book.market.status.value))

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.engine import commands as c
-from exchange.engine import control, custody, settling, snapshot
+from exchange.engine import control, custody, fees, settling, snapshot
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
 from exchange.engine.events import Event
@@ -33,13 +34,15 @@ HANDLERS: dict[type, Handler] = {
     c.HoldWithdrawal: lambda state, seq, at_ms, command: custody.hold_withdrawal(state, at_ms, command),
     c.Tick: lambda state, seq, at_ms, command: state.expire(at_ms),
     c.ListAsset: lambda state, seq, at_ms, command: control.list_asset(state, command),
-    c.ListMarket: lambda state, seq, at_ms, command: control.list_market(state, command),
+    c.ListMarket: lambda state, seq, at_ms, command: control.list_market(state, at_ms, command),
+    c.SetFeeRules: lambda state, seq, at_ms, command: fees.set_fee_rules(state, command),
     c.SetLimits: lambda state, seq, at_ms, command: control.set_limits(state, command),
 }
 
 INBOX_HANDLERS: dict[type, Handler] = {
     c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
-    c.SetMarketFees: lambda state, seq, at_ms, command: control.set_market_fees(state, command),
+    c.AnnounceFees: lambda state, seq, at_ms, command: fees.announce_fees(state, at_ms, command),
+    c.SetAccountTier: lambda state, seq, at_ms, command: fees.set_account_tier(state, at_ms, command),
     c.Credit: lambda state, seq, at_ms, command: custody.credit(state, command),
     c.Uncredit: lambda state, seq, at_ms, command: custody.uncredit(state, command),
     c.ReserveForced: lambda state, seq, at_ms, command: custody.reserve_forced(state, command),
@@ -59,9 +62,10 @@ INBOX_HANDLERS: dict[type, Handler] = {
 
 @dataclass(frozen=True, slots=True)
 class BookLevels:
-    """One market's book in aggregate: `(price, quantity in lots)`, best first."""
+    """One market's book in aggregate: `(price, quantity in lots)`, best first. `schedules` are its fees by time."""
 
     market: Market
+    schedules: list[tuple[int, Schedule]]
     last_price: int
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
@@ -142,7 +146,7 @@ class Engine:
     def books(self) -> list[BookLevels]:
         """Every market's levels, by market id."""
         return [
-            BookLevels(book.market, book.last_price, _levels(book.bids), _levels(book.asks))
+            BookLevels(book.market, book.schedules.entries, book.last_price, _levels(book.bids), _levels(book.asks))
             for _, book in sorted(self.state.books.items())
         ]
 

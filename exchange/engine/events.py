@@ -53,12 +53,37 @@ class MarketListed:
 
 @_event
 class MarketChanged:
-    """Status or fees of a market, after the change."""
+    """Status of a market, after the change."""
 
     market: int
     status: str
-    maker_fee_bps: int
-    taker_fee_bps: int
+
+
+@_event
+class FeeRulesChanged:
+    """What binds every schedule, after the change; see `SetFeeRules`."""
+
+    fee_cap_bps: int
+    notice_ms: int
+
+
+@_event
+class FeesAnnounced:
+    """A market's fees for orders accepted from `effective_at` on; what was announced for then or later is void."""
+
+    market: int
+    effective_at: int
+    tiers: tuple[tuple[int, int], ...]
+    floor: int
+
+
+@_event
+class AccountTierSet:
+    """An account's fee tier from `effective_at` on; what was set for then or later is void."""
+
+    account: int
+    tier: int
+    effective_at: int
 
 
 @_event
@@ -87,7 +112,7 @@ class AccountChanged:
 
 @_event
 class OrderAccepted:
-    """The order is in the sequence. `remaining` equals `quantity`; rates are fixed for its life."""
+    """The order is in the sequence. `remaining` equals `quantity`; rates and floor are fixed for its life."""
 
     order_id: int
     account: int
@@ -104,8 +129,9 @@ class OrderAccepted:
     scheme: int
     signature: bytes
     signer: bytes
-    maker_fee_bps: int
-    taker_fee_bps: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    fee_floor: int
 
 
 @_event
@@ -255,6 +281,9 @@ Event = (
     AssetListed
     | MarketListed
     | MarketChanged
+    | FeeRulesChanged
+    | FeesAnnounced
+    | AccountTierSet
     | LimitsChanged
     | AccountOpened
     | AccountChanged

@@ -7,6 +7,7 @@ ENG-4  backed_outflows   reserved = fast withdrawals held + what forced withdraw
 ENG-5  unsettled         unsettled = the proceeds of all trades that are not final
 ENG-6  books             sorted, linked, summed, in order of arrival and never crossed
 ENG-7  stopped_accounts  who is blocked or leaving has no open order; nobody has one below the minimum nonce
+ENG-8  schedules         fee schedules are in order of time, within the cap, and no rate rises with the tier
 """
 
 from collections import Counter
@@ -55,7 +56,7 @@ def backed_orders(state: State) -> Iterator[str]:
     held: Counter[Balance] = Counter()
     for order in state.orders.values():
         held[order.pays] += order.held
-        needed = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_bps)
+        needed = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
         if order.held != needed:
             yield f"order {order.order_id} holds {order.held} and needs {needed}"
     for balance in _balances(state):
@@ -124,6 +125,17 @@ def stopped_accounts(state: State) -> Iterator[str]:
         yield f"accounts list {listed} orders, {len(state.orders)} are open"
 
 
+def schedules(state: State) -> Iterator[str]:
+    """ENG-8."""
+    for book in state.books.values():
+        times = [from_ms for from_ms, _ in book.schedules.entries]
+        if not times or times != sorted(set(times)):
+            yield f"market {book.market.market_id} has fee schedules from {times}"
+        for _, schedule in book.schedules.entries:
+            for flaw in schedule.flaws(state.fee_rules.fee_cap_bps):
+                yield f"market {book.market.market_id}: {flaw}"
+
+
 CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     conservation,
     no_negative,
@@ -132,6 +144,7 @@ CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     unsettled,
     books,
     stopped_accounts,
+    schedules,
 )
 
 

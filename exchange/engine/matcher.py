@@ -4,7 +4,8 @@ A trade is at the maker's price. The buyer pays quote and fee, the seller receiv
 go to the market's fee account. What comes in can be traded at once and counts as unsettled until it is final.
 """
 
-from exchange.domain.amount import BPS, MAX_AMOUNT
+from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.fees import PPM, TakerFees
 from exchange.domain.order import SINGLE_FILL
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
@@ -25,7 +26,7 @@ TOO_MANY_FILLS = CloseReason.too_many_fills
 UNSETTLED_LIMIT = CloseReason.unsettled_limit
 
 QUOTE_BOUND = 2
-"""What one trade brings one balance in quote is less than this many times its quote: proceeds and both fees."""
+"""What one trade brings one balance in quote is at most this many times its quote: proceeds and both fees."""
 
 
 def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
@@ -46,7 +47,7 @@ def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
 def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
     """Record the order as taken: its nonce, its hash and its client's id are used from now on."""
     placed, order, account, book = candidate.placed, candidate.order, candidate.account, candidate.book
-    taker = OpenOrder(seq, placed, account, book, candidate.rates)
+    taker = OpenOrder(seq, placed, account, book, candidate.rates, candidate.cap_bps)
     account.used_nonces.add(order.nonce)
     if placed.signer == order.account:
         account.top_nonce = max(account.top_nonce, order.nonce & ~SINGLE_FILL)
@@ -70,8 +71,9 @@ def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
             placed.scheme,
             placed.signature,
             placed.signer,
-            taker.maker_bps,
-            taker.taker_bps,
+            taker.maker_ppm,
+            taker.taker_ppm,
+            taker.floor,
         )
     )
     return taker
@@ -128,6 +130,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
     limit = half.sign * taker.price
     keys, levels, account = half.keys, half.levels, taker.account
     fills_left, hashes_left = state.limits.max_fills, MAX_PROOFS - taker.hashes
+    fees = TakerFees(taker.taker_ppm, taker.floor, taker.cap_bps)
     while keys and keys[-1] >= limit:
         level = levels[keys[-1]]
         maker = level.head
@@ -146,7 +149,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
                 state.close(maker, UNSETTLED_LIMIT)
                 maker = level.head
                 continue
-            _fill(state, seq, at_ms, taker, maker, level)
+            _fill(state, seq, at_ms, taker, maker, level, fees)
             if not taker.remaining:
                 return FILLED
             maker = level.head
@@ -165,14 +168,16 @@ def _beyond(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOr
     return None
 
 
-def _fill(state: State, seq: int, at_ms: int, taker: OpenOrder, maker: OpenOrder, level: Level) -> None:
+def _fill(
+    state: State, seq: int, at_ms: int, taker: OpenOrder, maker: OpenOrder, level: Level, fees: TakerFees
+) -> None:
     """One trade: as many lots as both have, at the maker's price."""
     book = taker.book
     price = maker.price
     lots = min(taker.remaining, maker.remaining)
     quote = price * lots
-    maker_fee = quote * maker.maker_bps // BPS
-    taker_fee = quote * taker.taker_bps // BPS
+    maker_fee = quote * maker.maker_ppm // PPM
+    taker_fee = fees.charge(quote)
     taker.remaining -= lots
     maker.remaining -= lots
     level.quantity -= lots
@@ -227,7 +232,7 @@ def _pay(
         taker.pays.available -= base
         taker_gets, maker_gets = quote - taker_fee, base
         notional = maker.price * maker.remaining
-        held = notional + notional * maker.hold_bps // BPS
+        held = notional + notional * maker.hold_ppm // PPM
         released = maker.held - held
         maker.held = held
         pays.held -= released

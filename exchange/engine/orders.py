@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from exchange.domain.amount import BPS
+from exchange.domain.fees import PPM
 from exchange.domain.order import Side, Terms, TimeInForce
 from exchange.domain.settlement import path_length
 from exchange.engine.accounts import Account, Balance
@@ -35,22 +35,28 @@ KINDS = {
 """The terms that this engine supports, packed."""
 
 
+OrderRates = tuple[int, int, int, int]
+"""Maker's and taker's rate, the higher of those that an order can meet, and the floor of what it takes."""
+
+
 class OpenOrder:
     """An accepted order. `held` of `pays` backs its `remaining` lots; fills bring money into `gets`.
 
-    `hold_bps` is the highest fee rate the order can meet; with the other two rates it is fixed for life. `hashes` are
-    those of its path if it was signed in bulk.
+    `hold_ppm` is the highest fee rate the order can meet; with the other two rates, the floor of what it takes and its
+    `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk.
     """
 
     __slots__ = (
         "account",
         "book",
+        "cap_bps",
+        "floor",
         "gets",
         "hashes",
         "held",
-        "hold_bps",
+        "hold_ppm",
         "level",
-        "maker_bps",
+        "maker_ppm",
         "next",
         "order_id",
         "pays",
@@ -59,7 +65,7 @@ class OpenOrder:
         "price",
         "remaining",
         "side",
-        "taker_bps",
+        "taker_ppm",
     )
 
     def __init__(
@@ -68,7 +74,8 @@ class OpenOrder:
         placed: PlaceOrder,
         account: Account,
         book: "Book",
-        rates: tuple[int, int, int],
+        rates: "OrderRates",
+        cap_bps: int,
     ) -> None:
         order = placed.order
         self.order_id = order_id
@@ -78,7 +85,8 @@ class OpenOrder:
         self.side = order.side
         self.price = order.price
         self.remaining = order.quantity
-        self.maker_bps, self.taker_bps, self.hold_bps = rates
+        self.maker_ppm, self.taker_ppm, self.hold_ppm, self.floor = rates
+        self.cap_bps = cap_bps
         self.hashes = path_length(placed.scheme, placed.signature)
         self.held = 0
         self.level: Level | None = None
@@ -92,7 +100,7 @@ class OpenOrder:
             self.gets = account.balance(book.quote_asset)
 
 
-def hold_for(side: int, price: int, lots: int, lot_size: int, fee_bps: int) -> int:
+def hold_for(side: int, price: int, lots: int, lot_size: int, fee_ppm: int) -> int:
     """What backs `lots`: the notional and the fee on it (buy), or the base itself (sell).
 
     Fees round down per fill, so the parts released over all fills never add up to less than is paid.
@@ -100,4 +108,4 @@ def hold_for(side: int, price: int, lots: int, lot_size: int, fee_bps: int) -> i
     if side != BUY:
         return lots * lot_size
     notional = price * lots
-    return notional + notional * fee_bps // BPS
+    return notional + notional * fee_ppm // PPM

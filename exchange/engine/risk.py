@@ -11,6 +11,7 @@ from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import cap_for, cap_for_floor, most_of
 from exchange.domain.order import (
     MAX_DELEGATED_SECONDS,
     MAX_ORDER_SECONDS,
@@ -35,7 +36,7 @@ SCHEMES = DELEGATE | BULK
 class Candidate:
     """An order on its way in, with what the rules look at."""
 
-    __slots__ = ("account", "at_ms", "book", "kind", "order", "placed", "rates", "state")
+    __slots__ = ("account", "at_ms", "book", "cap_bps", "kind", "order", "placed", "rates", "state")
 
     def __init__(self, state: State, at_ms: int, placed: PlaceOrder) -> None:
         order = placed.order
@@ -49,7 +50,15 @@ class Candidate:
         if kind is None:
             refuse_terms(order.terms)
         self.kind: Kind = kind
-        self.rates = self.book.rates[kind]
+        self.rates = self.book.rates_at(at_ms, self.account.tier(at_ms), kind)
+        self.cap_bps = min(order.max_fee_bps, state.fee_rules.fee_cap_bps)
+
+
+def needed_for(c: Candidate, side: int) -> int:
+    """What an order like this one needs on `side`: its hold, and a buyer the floor of what it may take."""
+    order = c.order
+    held = hold_for(side, order.price, order.quantity, c.book.lot_size, c.rates[2])
+    return held + c.rates[3] if side == BUY else held
 
 
 def refuse_terms(word: int) -> NoReturn:
@@ -169,7 +178,7 @@ def check_size(c: Candidate) -> None:
             "quantity",
             {"min_notional": minimum},
         )
-    if notional * (BPS + c.rates[2]) > MAX_AMOUNT * BPS or order.quantity * book.lot_size > MAX_AMOUNT:
+    if needed_for(c, BUY) > MAX_AMOUNT or needed_for(c, SELL) > MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
 
 
@@ -194,13 +203,23 @@ def check_band(c: Candidate) -> None:
 
 
 def check_fee_cap(c: Candidate) -> None:
-    """The user has signed a cap that covers the schedule."""
-    cap, rate = c.order.max_fee_bps, c.rates[2]
+    """The user has signed a cap that covers the schedule, its floor included."""
+    cap, floor, notional = c.order.max_fee_bps, c.rates[3], c.order.price * c.order.quantity
     if cap > BPS:
         raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee_bps must be at most 10000", "max_fee_bps")
-    if rate > cap:
+    highest = c.state.fee_rules.fee_cap_bps
+    if most_of(notional, highest) < floor:
+        smallest = str(-(-floor * BPS // highest))
         raise Refusal(
-            ErrorCode.fee_cap_too_low, f"max_fee_bps must be at least {rate}", "max_fee_bps", {"fee_bps": rate}
+            ErrorCode.below_min_notional,
+            f"an order below {smallest} quote units cannot pay the floor of {floor}: enlarge it, or make it post_only",
+            "quantity",
+            {"min_notional": smallest, "fee_floor": str(floor)},
+        )
+    needed = max(cap_for(c.rates[2]), cap_for_floor(floor, notional))
+    if needed > cap:
+        raise Refusal(
+            ErrorCode.fee_cap_too_low, f"max_fee_bps must be at least {needed}", "max_fee_bps", {"max_fee_bps": needed}
         )
 
 
@@ -219,7 +238,7 @@ def check_backlog(c: Candidate) -> None:
 def check_funds(c: Candidate) -> None:
     """What backs the whole order, fee included, is available."""
     order, book = c.order, c.book
-    needed = hold_for(order.side, order.price, order.quantity, book.lot_size, c.rates[2])
+    needed = needed_for(c, order.side)
     asset = book.quote_asset if order.side == BUY else book.base_asset
     balance = c.account.balances.get(asset)
     available = balance.available if balance is not None else 0

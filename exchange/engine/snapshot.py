@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from exchange.domain.fees import FeeRules, Schedule
 from exchange.domain.instrument import Asset, Market, MarketStatus
 from exchange.domain.order import Order
 from exchange.engine import events as e
@@ -18,8 +19,9 @@ from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
+from exchange.engine.timeline import Timeline
 
-VERSION = 2
+VERSION = 3
 
 
 class SnapshotError(ValueError):
@@ -41,6 +43,7 @@ def dump(state: State) -> bytes:
                 state.cut_trade,
             ],
             list(astuple(state.limits)),
+            list(astuple(state.fee_rules)),
             [[*astuple(state.assets[key]), state.issued[key]] for key in sorted(state.assets)],
             [_dump_account(account) for account in state.accounts],
             [_dump_book(state.books[key]) for key in sorted(state.books)],
@@ -69,12 +72,13 @@ def load(data: bytes) -> State:
 def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
-    _, counters, limits, assets, accounts, books, orders, trades, batches, withdrawals, forced = parts
+    _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, withdrawals, forced = parts
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
     )
     state.limits = e.LimitsChanged(*limits)
+    state.fee_rules = FeeRules(*fee_rules)
     for *fields, issued in assets:
         asset = Asset(*fields)
         state.assets[asset.asset_id] = asset
@@ -83,9 +87,8 @@ def _load(parts: list[Any]) -> State:
         account = _load_account(len(state.accounts) + 1, values)
         state.accounts.append(account)
         state.by_address[account.address] = account
-    for (*rules, status), fee_account, last_price in books:
-        book = Book(Market(*[*rules, MarketStatus(status)]), state.account_by_id(fee_account))
-        book.last_price = last_price
+    for values in books:
+        book = _load_book(state, values)
         state.books[book.market.market_id] = book
     for values in orders:
         _load_order(state, values)
@@ -113,6 +116,7 @@ def _dump_account(account: Account) -> list[Any]:
         account.top_nonce,
         account.exiting,
         sorted(account.revoked),
+        [list(entry) for entry in account.tiers.entries] if account.tiers else [],
         sorted(account.used_nonces.words.items()),
         sorted(account.used_withdrawals.words.items()),
         [list(account.order_hashes.old.items()), list(account.order_hashes.young.items())],
@@ -125,12 +129,13 @@ def _dump_account(account: Account) -> list[Any]:
 
 
 def _load_account(account_id: int, values: list[Any]) -> Account:
-    address, min_nonce, top_nonce, exiting, revoked, nonces, withdrawals, hashes, client_ids, balances = values
+    address, min_nonce, top_nonce, exiting, revoked, tiers, nonces, withdrawals, hashes, client_ids, balances = values
     account = Account(account_id, address)
     account.min_nonce = min_nonce
     account.top_nonce = top_nonce
     account.exiting = exiting
     account.revoked = set(revoked)
+    account.tiers = Timeline([(from_ms, tier) for from_ms, tier in tiers]) if tiers else None
     account.used_nonces = _load_nonces(nonces)
     account.used_withdrawals = _load_nonces(withdrawals)
     account.order_hashes = _load_recent(hashes)
@@ -157,7 +162,18 @@ def _load_recent(generations: list[Any]) -> Recent[Any, Any]:
 
 
 def _dump_book(book: Book) -> list[Any]:
-    return [astuple(book.market), book.fee_account.account_id, book.last_price]
+    schedules = [[from_ms, *astuple(schedule)] for from_ms, schedule in book.schedules.entries]
+    return [astuple(book.market), book.fee_account.account_id, book.last_price, schedules]
+
+
+def _load_book(state: State, values: list[Any]) -> Book:
+    (*rules, status), fee_account, last_price, entries = values
+    schedules = [
+        (from_ms, Schedule(tuple((maker, taker) for maker, taker in tiers), floor)) for from_ms, tiers, floor in entries
+    ]
+    book = Book(Market(*[*rules, MarketStatus(status)]), state.account_by_id(fee_account), schedules)
+    book.last_price = last_price
+    return book
 
 
 def _dump_order(order: OpenOrder) -> list[Any]:
@@ -172,7 +188,7 @@ def _dump_order(order: OpenOrder) -> list[Any]:
         placed.client_order_id,
         order.remaining,
         order.held,
-        [order.maker_bps, order.taker_bps, order.hold_bps],
+        [order.maker_ppm, order.taker_ppm, order.hold_ppm, order.floor, order.cap_bps],
     ]
 
 
@@ -180,7 +196,9 @@ def _load_order(state: State, values: list[Any]) -> None:
     order_id, packed, order_hash, scheme, signature, signer, client_order_id, remaining, held, rates = values
     signed = Order.unpack(packed)
     placed = PlaceOrder(signed, order_hash, scheme, signature, signer, client_order_id)
-    order = OpenOrder(order_id, placed, state.by_address[signed.account], state.books[signed.market], tuple(rates))
+    *fees, cap_bps = rates
+    account, book = state.by_address[signed.account], state.books[signed.market]
+    order = OpenOrder(order_id, placed, account, book, (fees[0], fees[1], fees[2], fees[3]), cap_bps)
     order.remaining = remaining
     # the hold is in the balances already: give it back for a moment, then rest as any order does
     order.pays.available += held

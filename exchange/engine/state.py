@@ -7,7 +7,9 @@ Money moves only through `give`, `take_available` and the matcher's fill; an ord
 from collections import deque
 from heapq import heapify, heappop, heappush
 
+from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import FeeRules
 from exchange.domain.instrument import Asset
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
@@ -15,6 +17,7 @@ from exchange.engine.book import Book, Half, Level
 from exchange.engine.orders import OpenOrder, hold_for
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
+DEFAULT_FEE_RULES = FeeRules(fee_cap_bps=BPS, notice_ms=0)
 
 
 class Trade:
@@ -72,6 +75,7 @@ class State:
         self.at_ms = 0
         self.inbox_id = 0
         self.limits = DEFAULT_LIMITS
+        self.fee_rules = DEFAULT_FEE_RULES
         self.assets: dict[int, Asset] = {}
         self.issued: dict[int, int] = {}
         self.books: dict[int, Book] = {}
@@ -183,7 +187,7 @@ class State:
     def rest(self, order: OpenOrder) -> None:
         """Put what remains of an accepted order into its book, backed by its hold."""
         book = order.book
-        held = hold_for(order.side, order.price, order.remaining, book.lot_size, order.hold_bps)
+        held = hold_for(order.side, order.price, order.remaining, book.lot_size, order.hold_ppm)
         order.held = held
         order.pays.available -= held
         order.pays.held += held

@@ -1,13 +1,13 @@
 """Commands and events as bytes: `kind` (2 bytes), `version` (2 bytes), and the fields as one msgpack array.
 
-A kind is a number that is never reused. A class whose fields change gets the next version, and the decoder
-of the old one stays, so that every journal ever written can be read. Decoding is strict: types, the
-lengths of addresses and hashes, and the range of integers are those of the class, or `CodecError` says what
-is wrong. An order is carried in its packed form of 80 bytes.
+A kind is a number that is never reused. A class whose fields change gets the next version, and the decoder of the old
+one stays (`exchange.journal.older`), so that every journal ever written can be read. Decoding is strict: types, the
+lengths of addresses and hashes, and the range of integers are those of the class, or `CodecError` says what is wrong.
+An order is carried in its packed form of 80 bytes.
 """
 
 import struct
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
 from operator import attrgetter
 from typing import Annotated, Any, Generic, TypeVar, get_type_hints
@@ -17,6 +17,7 @@ import msgspec
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import Order
 from exchange.engine import commands as c
+from exchange.journal import older
 
 T = TypeVar("T")
 
@@ -48,13 +49,31 @@ class _Layout(Generic[T]):
     build: Callable[..., T]
 
 
-class TableCodec(Generic[T]):
-    """Encodes the dataclasses in `kinds` (kind number to class), and nothing else."""
+@dataclass(frozen=True, slots=True)
+class Older(Generic[T]):
+    """How a record of an older version is read: the shape of its fields, and what they make today."""
 
-    def __init__(self, kinds: Mapping[int, type[T]]) -> None:
+    kind: int
+    version: int
+    shape: Any
+    build: Callable[..., T]
+
+
+class TableCodec(Generic[T]):
+    """Encodes the dataclasses in `kinds` (kind number to class), and nothing else; reads `older` versions too.
+
+    `versions` holds the versions that are written, by kind, where they are not the first.
+    """
+
+    def __init__(
+        self, kinds: Mapping[int, type[T]], versions: Mapping[int, int] | None = None, older: "Iterable[Older[T]]" = ()
+    ) -> None:
         self._encoder = msgspec.msgpack.Encoder()
-        self._by_class = {cls: _layout(kind, cls) for kind, cls in kinds.items()}
-        self._by_prefix = {layout.prefix: layout for layout in self._by_class.values()}
+        self._by_class = {cls: _layout(kind, cls, (versions or {}).get(kind, VERSION)) for kind, cls in kinds.items()}
+        readers = {layout.prefix: (layout.decoder, layout.build) for layout in self._by_class.values()}
+        for old in older:
+            readers[_PREFIX.pack(old.kind, old.version)] = (msgspec.msgpack.Decoder(old.shape), old.build)
+        self._readers: dict[bytes, tuple[msgspec.msgpack.Decoder[Any], Callable[..., T]]] = readers
 
     def encode(self, value: T) -> bytes:
         """The bytes of `value`. KeyError for a class that is not in the table."""
@@ -63,11 +82,12 @@ class TableCodec(Generic[T]):
 
     def decode(self, data: bytes | memoryview) -> T:
         """The value in `data`; CodecError says what is wrong with it."""
-        layout = self._by_prefix.get(bytes(data[:4]))
-        if layout is None:
+        reader = self._readers.get(bytes(data[:4]))
+        if reader is None:
             raise CodecError(_unknown(bytes(data[:4])))
+        decoder, build = reader
         try:
-            return layout.build(*layout.decoder.decode(data[4:]))
+            return build(*decoder.decode(data[4:]))
         except (msgspec.DecodeError, ValueError) as error:
             raise CodecError(str(error)) from None
 
@@ -79,7 +99,7 @@ def _unknown(prefix: bytes) -> str:
     return f"unknown kind {kind} version {version}"
 
 
-def _layout(kind: int, cls: type[T]) -> _Layout[T]:
+def _layout(kind: int, cls: type[T], version: int) -> _Layout[T]:
     names = [field.name for field in fields(cls)]  # type: ignore[arg-type]
     hints = get_type_hints(cls)
     take: Callable[[T], tuple[object, ...]] = _take_few(names) if len(names) < 2 else attrgetter(*names)
@@ -88,7 +108,7 @@ def _layout(kind: int, cls: type[T]) -> _Layout[T]:
         if conversion := _conversion(name, hints[name]):
             take, build = _convert(take, build, index, *conversion)
     shape: Any = tuple.__class_getitem__(tuple(_wire_type(name, hints[name]) for name in names))
-    return _Layout(_PREFIX.pack(kind, VERSION), take, msgspec.msgpack.Decoder(shape), build)
+    return _Layout(_PREFIX.pack(kind, version), take, msgspec.msgpack.Decoder(shape), build)
 
 
 def _take_few(names: list[str]) -> Callable[[object], tuple[object, ...]]:
@@ -147,7 +167,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     6: c.ListAsset,
     7: c.ListMarket,
     8: c.SetMarketStatus,
-    9: c.SetMarketFees,
+    # 9 set a market's fees at once
     10: c.Credit,
     11: c.Uncredit,
     12: c.ReserveForced,
@@ -163,9 +183,21 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     22: c.ReverseTrades,
     23: c.SetLimits,
     24: c.AllowDelegate,
+    25: c.SetFeeRules,
+    26: c.AnnounceFees,
+    27: c.SetAccountTier,
 }
 
-_COMMANDS: TableCodec[c.Command] = TableCodec(COMMAND_KINDS)
+_VERSIONS = {7: 2}
+
+_COMMANDS: TableCodec[c.Command] = TableCodec(
+    COMMAND_KINDS,
+    _VERSIONS,
+    (
+        Older(7, 1, older.LIST_MARKET_1, older.list_market_1),
+        Older(9, 1, older.SET_MARKET_FEES_1, older.set_market_fees_1),
+    ),
+)
 
 encode_command = _COMMANDS.encode
 decode_command = _COMMANDS.decode

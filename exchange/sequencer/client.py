@@ -279,7 +279,7 @@ class Feed:
         self._path = path
         self._writer: asyncio.StreamWriter | None = None
         self._reader: asyncio.StreamReader | None = None
-        self.books = Books(0, 0, b"", [])
+        self.books = Books(0, 0, b"", [], 0, 0)
 
     async def __aenter__(self) -> Self:
         try:

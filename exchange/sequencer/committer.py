@@ -10,7 +10,7 @@ from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.engine.commands import Command, ListAsset, ListMarket, PlaceOrder, SetLimits, Tick
+from exchange.engine.commands import Command, ListAsset, ListMarket, PlaceOrder, SetFeeRules, SetLimits, Tick
 from exchange.engine.engine import Engine
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
@@ -19,7 +19,7 @@ from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
 
 TICK_SPACING_MS = 1_000
-INTERNAL = (Tick, ListAsset, ListMarket, SetLimits)
+INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
 _FULL_RETRY_MS = 5_000
 
 Item = tuple[bytes, Command] | Refused

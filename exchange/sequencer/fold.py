@@ -34,6 +34,8 @@ class Rows:
     market_changes: dict[int, Row] = field(default_factory=dict)
     accounts: dict[int, Row] = field(default_factory=dict)
     account_changes: dict[int, Row] = field(default_factory=dict)
+    fee_schedules: list[Row] = field(default_factory=list)
+    account_tiers: list[Row] = field(default_factory=list)
     balances: dict[tuple[int, int], Row] = field(default_factory=dict)
     orders: dict[int, Row] = field(default_factory=dict)
     order_fills: dict[int, Row] = field(default_factory=dict)
@@ -62,6 +64,8 @@ class Fold:
             e.AssetListed: self._asset_listed,
             e.MarketListed: self._market_listed,
             e.MarketChanged: self._market_changed,
+            e.FeesAnnounced: self._fees_announced,
+            e.AccountTierSet: self._account_tier_set,
             e.AccountOpened: self._account_opened,
             e.AccountChanged: self._account_changed,
             e.OrderAccepted: self._order_accepted,
@@ -124,8 +128,6 @@ class Fold:
             "tick_size": market.tick_size,
             "min_notional": market.min_notional,
             "band_bps": market.band_bps,
-            "maker_fee_bps": market.maker_fee_bps,
-            "taker_fee_bps": market.taker_fee_bps,
             "reference_price": market.reference_price,
             "status": market.status.value,
             "fee_account": event.fee_account,
@@ -135,9 +137,30 @@ class Fold:
         self.rows.market_changes[event.market] = {
             "market_id": event.market,
             "status": str(event.status),
-            "maker_fee_bps": event.maker_fee_bps,
-            "taker_fee_bps": event.taker_fee_bps,
         }
+
+    def _fees_announced(self, event: e.FeesAnnounced) -> None:
+        self.rows.fee_schedules.append(
+            {
+                "seq": self._record.seq,
+                "market_id": event.market,
+                "announced_at": self._record.at_ms,
+                "effective_at": event.effective_at,
+                "tiers": json.dumps(event.tiers),
+                "floor": event.floor,
+            }
+        )
+
+    def _account_tier_set(self, event: e.AccountTierSet) -> None:
+        self.rows.account_tiers.append(
+            {
+                "seq": self._record.seq,
+                "account_id": event.account,
+                "announced_at": self._record.at_ms,
+                "effective_at": event.effective_at,
+                "tier": event.tier,
+            }
+        )
 
     def _account_opened(self, event: e.AccountOpened) -> None:
         self.rows.accounts[event.account] = {
@@ -187,8 +210,9 @@ class Fold:
             "signature": event.signature,
             "signer": event.signer,
             "client_order_id": storable(event.client_order_id),
-            "maker_fee_bps": event.maker_fee_bps,
-            "taker_fee_bps": event.taker_fee_bps,
+            "maker_fee_ppm": event.maker_fee_ppm,
+            "taker_fee_ppm": event.taker_fee_ppm,
+            "fee_floor": event.fee_floor,
             "status": "open",
             "close_reason": None,
             "filled": 0,

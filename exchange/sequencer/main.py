@@ -25,7 +25,7 @@ from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.metrics import EngineMetrics
 from exchange.sequencer.protocol import Refused
-from exchange.sequencer.seed import SeedError, bind_journal, load_deployment, missing_commands
+from exchange.sequencer.seed import SeedError, bind_journal, fee_rules, load_deployment, missing_commands
 from exchange.sequencer.server import Server
 from exchange.settings import Settings
 
@@ -57,7 +57,9 @@ async def _run(settings: Settings) -> None:
         bind_journal(settings.journal_dir, deployment)
         recovered = _recover(journal)
         committer = Committer(recovered.engine, journal, now_ms, executor)
-        await _seed(committer, missing_commands(recovered.engine, deployment))
+        await _seed(
+            committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment.windows))
+        )
         gc.freeze()  # what recovery built stays; walking it at every collection would stall the loop
         server = Server(committer, metrics)
         for number in (signal.SIGTERM, signal.SIGINT):

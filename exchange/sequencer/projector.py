@@ -172,6 +172,7 @@ async def write_rows(conn: AsyncConnection, rows: Rows) -> None:
     await projection.put_instruments(conn, rows.assets.values(), rows.markets.values())
     await projection.change_markets(conn, rows.market_changes.values())
     await projection.put_accounts(conn, rows.accounts.values(), rows.account_changes.values())
+    await projection.put_fees(conn, rows.fee_schedules, rows.account_tiers)
     await projection.put_balances(conn, rows.balances.values())
     await projection.put_orders(conn, rows.orders.values(), rows.order_fills.values(), rows.order_closes.values())
     await projection.put_trades(conn, rows.trades, rows.reversals)

@@ -134,7 +134,8 @@ class Committed(NamedTuple):
 class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     """One market's levels, best first: (price, lots). `last_price` is the last trade's, or the reference.
 
-    `status` and the fees are those of now, which need not be the deployment's.
+    `status` is that of now, which need not be the deployment's. `schedules` are the market's fees: from when
+    (milliseconds; the first holds already), maker's and taker's rates by tier, floor.
     """
 
     market: int
@@ -142,17 +143,18 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     bids: list[tuple[int, int]]
     asks: list[tuple[int, int]]
     status: str
-    maker_fee_bps: int
-    taker_fee_bps: int
+    schedules: list[tuple[int, tuple[tuple[int, int], ...], int]]
 
 
 class Books(msgspec.Struct, array_like=True, frozen=True):
-    """All books after the command at `seq`."""
+    """All books after the command at `seq`, and what binds every fee schedule."""
 
     seq: int
     at_ms: int
     head: bytes
     markets: list[MarketBook]
+    fee_cap_bps: int
+    fee_notice_ms: int
 
 
 class EngineStatus(msgspec.Struct, array_like=True, frozen=True):
@@ -181,7 +183,7 @@ class BalanceView(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AccountView(msgspec.Struct, array_like=True, frozen=True):
-    """An account after the command at `seq`."""
+    """An account after the command at `seq`. `tiers` are its fee tiers: from when (milliseconds), tier."""
 
     seq: int
     account: int
@@ -189,6 +191,7 @@ class AccountView(msgspec.Struct, array_like=True, frozen=True):
     status: str
     min_nonce: int
     balances: list[BalanceView]
+    tiers: list[tuple[int, int]]
 
 
 class OpenOrderView(msgspec.Struct, array_like=True, frozen=True):
@@ -223,6 +226,9 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         18: e.BatchFinalized,
         19: e.TradeReversed,
         20: e.LimitsChanged,
+        21: e.FeeRulesChanged,
+        22: e.FeesAnnounced,
+        23: e.AccountTierSet,
     }
 )
 

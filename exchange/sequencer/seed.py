@@ -8,9 +8,11 @@ import json
 from pathlib import Path
 
 from exchange.domain.deployment import Deployment, DeploymentError, Windows, address_bytes
-from exchange.engine.commands import Command, ListAsset, ListMarket, SetLimits
+from exchange.domain.fees import FeeRules
+from exchange.engine.commands import Command, ListAsset, ListMarket, SetFeeRules, SetLimits
 from exchange.engine.engine import Engine
 from exchange.journal.files import write_atomically
+from exchange.settings import FeeSettings
 
 BINDING_NAME = "deployment.json"
 _BACKLOG_SHARE = 4  # matching stops when the oldest unsettled trade is a quarter of the age that it may reach
@@ -45,11 +47,14 @@ def bind_journal(folder: Path, deployment: Deployment) -> None:
         )
 
 
-def missing_commands(engine: Engine, deployment: Deployment) -> list[Command]:
-    """The commands that make the engine know every asset, market and limit of the deployment."""
+def missing_commands(engine: Engine, deployment: Deployment, rules: FeeRules) -> list[Command]:
+    """The commands that make the engine know every asset, market and limit of the deployment, and the rules of fees."""
     state = engine.state
     fee_account = address_bytes(deployment.fee_account, "fee_account")
-    commands: list[Command] = [ListAsset(asset) for asset in deployment.assets if asset.asset_id not in state.assets]
+    commands: list[Command] = []
+    if state.fee_rules != rules:
+        commands.append(SetFeeRules(rules.fee_cap_bps, rules.notice_ms))
+    commands += [ListAsset(asset) for asset in deployment.assets if asset.asset_id not in state.assets]
     commands += [
         ListMarket(market, fee_account) for market in deployment.markets if market.market_id not in state.books
     ]
@@ -58,6 +63,14 @@ def missing_commands(engine: Engine, deployment: Deployment) -> list[Command]:
     if limits.max_unsettled_ms != max_unsettled_ms:
         commands.append(SetLimits(max_unsettled_ms, limits.max_open_orders, limits.max_fills))
     return commands
+
+
+def fee_rules(settings: FeeSettings, windows: Windows) -> FeeRules:
+    """What binds every fee schedule here. SeedError when a rise could count before whoever disagrees has left."""
+    seconds = windows.timelock if settings.notice_seconds is None else settings.notice_seconds
+    if seconds < windows.delay:
+        raise SeedError(f"fees.notice_seconds must be at least windows.delay, {windows.delay}: an exit takes that long")
+    return FeeRules(settings.fee_cap_bps, seconds * 1_000)
 
 
 def unsettled_limit_ms(windows: Windows) -> int:

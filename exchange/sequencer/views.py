@@ -25,12 +25,12 @@ def books(engine: Engine, head: bytes) -> Books:
             levels.bids,
             levels.asks,
             levels.market.status.value,
-            levels.market.maker_fee_bps,
-            levels.market.taker_fee_bps,
+            [(from_ms, schedule.tiers, schedule.floor) for from_ms, schedule in levels.schedules],
         )
         for levels in engine.books()
     ]
-    return Books(engine.seq, engine.at_ms, head, markets)
+    rules = engine.state.fee_rules
+    return Books(engine.seq, engine.at_ms, head, markets, rules.fee_cap_bps, rules.notice_ms)
 
 
 def status(engine: Engine, head: bytes, pending: int, journal_full: bool) -> EngineStatus:
@@ -58,7 +58,8 @@ def account(engine: Engine, address: bytes) -> AccountView:
         )
         for asset, balance in sorted(found.balances.items())
     ]
-    return AccountView(engine.seq, found.account_id, address, found.status, found.min_nonce, balances)
+    tiers = found.tiers.entries if found.tiers else [(0, 0)]
+    return AccountView(engine.seq, found.account_id, address, found.status, found.min_nonce, balances, tiers)
 
 
 def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:

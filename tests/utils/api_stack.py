@@ -52,9 +52,9 @@ DEPLOYMENT = Deployment(
         Token(31_337, BTC, checksum(b"\x04" * 20), BTC, 8, 1),
     ),
     markets=(
-        Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 2, 5, PRICE),
-        Market(ETH_USDC, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 2, 5, 300_000),
-        Market(ETH_BTC, "ETH/BTC", ETH, BTC, 100_000, 1, 1_000, 2_000, 2, 5, 50),
+        Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, PRICE),
+        Market(ETH_USDC, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 300_000),
+        Market(ETH_BTC, "ETH/BTC", ETH, BTC, 100_000, 1, 1_000, 2_000, 200, 500, 50),
     ),
 )
 DOMAIN = DEPLOYMENT.domain

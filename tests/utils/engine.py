@@ -35,9 +35,9 @@ FEES = b"\xfe" * 20
 
 ASSETS = (Asset(USDC, "USDC", 6), Asset(ETH, "ETH", 8), Asset(BTC, "BTC", 8), Asset(BTI, "BTI", 8))
 MARKETS = (
-    Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 2, 5, 5_000_000),
-    Market(ETH_USDC, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 2, 5, 3_000_000),
-    Market(ETH_BTC, "ETH/BTC", ETH, BTC, 100_000, 1, 1_000, 2_000, 2, 5, 6_000),
+    Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, 5_000_000),
+    Market(ETH_USDC, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 3_000_000),
+    Market(ETH_BTC, "ETH/BTC", ETH, BTC, 100_000, 1, 1_000, 2_000, 200, 500, 6_000),
 )
 
 

@@ -35,8 +35,6 @@ market = Table(
     integer("tick_size", "price step in quote ledger units per lot"),
     integer("min_notional", "smallest notional in quote ledger units"),
     integer("band_bps", "how far a limit price may be from the reference, in basis points; 0 is no band", kind=Integer),
-    integer("maker_fee_bps", "maker's rate", kind=Integer),
-    integer("taker_fee_bps", "taker's rate", kind=Integer),
     integer("reference_price", "reference price at listing, in quote ledger units per lot"),
     string("status", "open, halted or delisted"),
     integer("fee_account", "account id that collects fees"),
@@ -51,6 +49,31 @@ account = Table(
     string("status", "active, exiting or blocked"),
     integer("min_nonce", "order sequences below are refused", kind=u64()),
     comment="Accounts the engine knows.",
+)
+
+fee_schedule = Table(
+    "fee_schedule",
+    metadata,
+    integer("seq", "journal sequence of the announcement", primary_key=True, autoincrement=False),
+    integer("market_id", "fees of which market", kind=Integer),
+    integer("announced_at", "when it was announced, in milliseconds since 1970"),
+    integer("effective_at", "from when it holds, in milliseconds; a later row for then or before makes it void"),
+    Column("tiers", JSONB, nullable=False, comment="[maker, taker] in parts per million, from tier 0"),
+    integer("floor", "least fee for all that an order takes, quote ledger units", kind=Amount),
+    Index(None, "market_id", "seq"),
+    comment="Fee schedules, as announced.",
+)
+
+account_tier = Table(
+    "account_tier",
+    metadata,
+    integer("seq", "journal sequence of the change", primary_key=True, autoincrement=False),
+    integer("account_id", "whose tier"),
+    integer("announced_at", "when it was announced, in milliseconds since 1970"),
+    integer("effective_at", "from when it holds, in milliseconds; a later row for then or before makes it void"),
+    integer("tier", "fee tier; accounts without a row have tier 0", kind=Integer),
+    Index(None, "account_id", "seq"),
+    comment="Fee tiers of accounts, as announced.",
 )
 
 balance = Table(
@@ -87,8 +110,9 @@ orders = Table(
     blob("signature", "r, s, v"),
     blob("signer", "address that signed: the account or its delegate"),
     string("client_order_id", "the client's own name for it, may be empty"),
-    integer("maker_fee_bps", "maker's rate for its life", kind=Integer),
-    integer("taker_fee_bps", "taker's rate for its life", kind=Integer),
+    integer("maker_fee_ppm", "maker's rate for its life, parts per million", kind=Integer),
+    integer("taker_fee_ppm", "taker's rate for its life, parts per million", kind=Integer),
+    integer("fee_floor", "least fee for all that it takes, quote ledger units", kind=Amount),
     string("status", "open, filled, cancelled, expired or rejected"),
     string("close_reason", "why it left the book, null while open", nullable=True),
     integer("filled", "lots filled", kind=u64()),
@@ -211,6 +235,8 @@ JOURNAL = (
     asset,
     market,
     account,
+    fee_schedule,
+    account_tier,
     balance,
     orders,
     trade,

@@ -157,6 +157,8 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/markets/{market}/trades": read("/v1/markets/1/trades", {"limit": "0"}),
     "GET /v1/markets/{market}/candles": read("/v1/markets/1/candles", {"interval": "7m"}),
     "GET /v1/markets/{market}/ticker": read("/v1/markets/1/ticker", {}, "/v1/markets/9/ticker"),
+    "GET /v1/fees": read("/v1/fees", {}, "/v1/fees/x"),
+    "GET /v1/account/fees": read("/v1/account/fees", {}, "/v1/account/fees/x"),
     "GET /v1/account": read("/v1/account", {}, "/v1/account/x"),
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),
     "GET /v1/deposits": read("/v1/deposits", {"before": "x"}),
@@ -225,7 +227,7 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
     sold, wallet = signed_body(trader.wallet, Side.sell, 603_000, 4), trader.wallet
     return {
         "login": ({"token": token}, {"token": "nobody"}),
-        "subscribe": ({"channels": ["book.BTC-USDC", "account"]}, {"channels": ["weather"]}),
+        "subscribe": ({"channels": ["book.BTC-USDC", "fees", "account"]}, {"channels": ["weather"]}),
         "unsubscribe": ({"channels": ["book.BTC-USDC"]}, {"channels": []}),
         "ping": ({}, {"gift": "1"}),
         "place": ({"order": sold}, {"order": sold | {"quantity": "5"}}),

@@ -28,9 +28,9 @@ from tests.utils.submission import FakeClock
 ETH_BTC = 3
 ASSETS = (Asset(USDC, "USDC", 6), Asset(ETHER, "ETH", 8), Asset(BTC, "BTC", 8))
 MARKETS = (
-    Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 2, 5, 6_000_000),
-    Market(ETH_USDC, "ETH/USDC", ETHER, USDC, 100_000, 10, 1_000_000, 2_000, 2, 5, 3_000_000),
-    Market(ETH_BTC, "ETH/BTC", ETHER, BTC, 100_000, 1, 1_000, 2_000, 2, 5, 5_000),
+    Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, 6_000_000),
+    Market(ETH_USDC, "ETH/USDC", ETHER, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 3_000_000),
+    Market(ETH_BTC, "ETH/BTC", ETHER, BTC, 100_000, 1, 1_000, 2_000, 200, 500, 5_000),
 )
 
 

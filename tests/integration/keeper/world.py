@@ -21,9 +21,9 @@ from bizzan.supervisor.anvil import Anvil
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key, Transaction
 from exchange.database.tables import account, asset, batch, engine_inbox, market, orders, projection, trade, withdrawal
-from exchange.domain.amount import fee_of
 from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.eip712 import keccak
+from exchange.domain.fees import fee_of
 from exchange.domain.order import Order, Side
 from exchange.settings import Settings, load_settings
 from keeper.main import open_keeper
@@ -142,8 +142,8 @@ class World:
                 "taker_order_id": first + 1,
                 "maker_account_id": self.traders.index(seller) + 1,
                 "taker_account_id": self.traders.index(buyer) + 1,
-                "maker_fee": fee_of(quote, 2),
-                "taker_fee": fee_of(quote, 5),
+                "maker_fee": fee_of(quote, 200),
+                "taker_fee": fee_of(quote, 500),
                 "at_ms": time.time_ns() // 1_000_000,
             }
             await conn.execute(insert(trade).values(row))
@@ -169,8 +169,9 @@ class World:
             "signature": key.sign(order_hash),
             "signer": key.address,
             "client_order_id": "",
-            "maker_fee_bps": 2,
-            "taker_fee_bps": 5,
+            "maker_fee_ppm": 200,
+            "taker_fee_ppm": 500,
+            "fee_floor": 0,
             "status": "filled",
             "filled": order.quantity,
             "remaining": 0,

@@ -113,7 +113,7 @@ def test_deploy_without_a_chain_says_so(program: Program) -> None:
         (["--config"], "Option '--config' requires an argument"),
         (["market", "close", "BTC/USDC"], "No such command 'close' (see 'bizzan market --help')"),
         (["market", "halt"], "Missing argument 'symbol' (see 'bizzan market halt --help')"),
-        (["market", "fees", "1", "--maker", "x", "--taker", "5"], "Invalid value for '--maker'"),
+        (["fees", "announce", "1", "--tier", "x:5"], "a tier is maker:taker in basis points"),
     ],
 )
 def test_wrong_arguments_are_named_in_one_line(program: Program, arguments: list[str], message: str) -> None:

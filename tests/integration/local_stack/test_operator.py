@@ -98,20 +98,22 @@ def test_halted_market_refuses_orders_until_it_is_opened(world: World) -> None:
 
 
 def test_fees_are_those_of_the_orders_to_come(world: World) -> None:
-    spoken = world.program.succeed("market", "fees", "BTC/USDC", "--maker", "1", "--taker", "7")
-    assert "BTC/USDC: maker 1 bps, taker 7 bps" in spoken
+    spoken = world.program.succeed("fees", "announce", "BTC/USDC", "--tier", "1:4.5", "--tier", "0.25:3")
+    assert "BTC/USDC: 1:4.5 0.25:3 bps, floor 0, at once" in spoken
 
     fill = asyncio.run(world.trade())
 
-    assert int(fill.fee) == int(fill.quote) * 7 // 10_000
+    assert int(fill.fee) == int(fill.quote) * 450 // 1_000_000
 
 
 def test_what_the_engine_refuses_is_told(world: World) -> None:
     assert "there is no market DOGE/USDC: choose one of BTC/USDC, ETH/USDC" in world.program.refusal(
         "market", "halt", "DOGE/USDC"
     )
-    refusal = world.program.refusal("market", "fees", "ETH/BTC", "--maker", "10000", "--taker", "5")
-    assert "the engine refuses (fee_cap_out_of_range): a fee rate must be 0 to 9999 bps" in refusal
+    refusal = world.program.refusal("fees", "announce", "ETH/BTC", "--tier", "2:101")
+    assert "the engine refuses (fee_cap_out_of_range): a rate must be 0 to 10000 parts per million" in refusal
+    refusal = world.program.refusal("fees", "announce", "ETH/BTC", "--tier", "2:6", "--after", "60")
+    assert "the engine refuses (fee_notice_too_short): somebody would pay more before" in refusal
 
 
 def test_delisted_market_stays_so(world: World) -> None:
@@ -149,7 +151,7 @@ def test_fees_and_status_are_still_in_force_after_a_restart(world: World) -> Non
 
     fill = asyncio.run(world.trade())
 
-    assert int(fill.fee) == int(fill.quote) * 7 // 10_000
+    assert int(fill.fee) == int(fill.quote) * 450 // 1_000_000
 
 
 def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: World) -> None:

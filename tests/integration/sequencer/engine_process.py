@@ -44,11 +44,11 @@ DEPLOYMENT = Deployment(
         Token(31_337, BTC, checksum(b"\x04" * 20), BTC, 8, 1),
     ),
     markets=(
-        Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 2, 5, PRICE),
-        Market(2, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 2, 5, 300_000),
+        Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, PRICE),
+        Market(2, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 300_000),
     ),
 )
-SEED_COMMANDS = len(DEPLOYMENT.assets) + len(DEPLOYMENT.markets) + 1
+SEED_COMMANDS = 7
 
 
 class Service:

@@ -44,7 +44,7 @@ async def test_first_start_lists_the_deployment(client: EngineClient, engine: En
     assert books.seq == SEED_COMMANDS
     assert [book.market for book in books.markets] == [market.market_id for market in DEPLOYMENT.markets]
     commands = [record.command for record in Reader(engine.journal_dir).read()]
-    assert commands[0] == c.ListAsset(DEPLOYMENT.assets[0])
+    assert commands[:2] == [c.SetFeeRules(100, 3_600_000), c.ListAsset(DEPLOYMENT.assets[0])]
     assert isinstance(commands[-1], c.SetLimits)
 
 

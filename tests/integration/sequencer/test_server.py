@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import FeeRules
 from exchange.engine.engine import Engine
 from exchange.journal.codec import encode_command
 from exchange.journal.journal import Journal
@@ -41,7 +42,7 @@ async def serving(max_pending: int = 50_000) -> AsyncIterator[Bench]:
     """A server with its journal in a temporary folder."""
     with short_folder() as folder, Journal.open(folder / "journal") as journal, ThreadPoolExecutor(1) as executor:
         committer = Committer(Engine(), journal, now_ms, executor)
-        commands = missing_commands(committer.engine, DEPLOYMENT)
+        commands = missing_commands(committer.engine, DEPLOYMENT, FeeRules(100, 0))
         await committer.commit([(encode_command(command), command) for command in commands])
         metrics = EngineMetrics()
         server = Server(committer, metrics, max_pending)

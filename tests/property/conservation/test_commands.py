@@ -24,8 +24,8 @@ from exchange.journal.codec import COMMAND_KINDS
 from tests.utils.engine import BTC, DELEGATE, ETH, FEES, USDC, EngineHarness, only
 
 MARKETS = (
-    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 30, 70, 100),
-    Market(2, "ETH/BTC", ETH, BTC, 10, 1, 200, 0, 10, 0, 0),
+    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 3_000, 7_000, 100),
+    Market(2, "ETH/BTC", ETH, BTC, 10, 1, 200, 0, 1_000, 0, 0),
 )
 MONEY = 60_000
 CLASSES = get_args(c.Command)
@@ -190,9 +190,20 @@ def set_market_status(x: Exchange) -> c.Command:
     return c.SetMarketStatus(x.inbox(), number, x.draw(st.sampled_from(MarketStatus)).value)
 
 
-def set_market_fees(x: Exchange) -> c.Command:
-    maker, taker = (int(x.draw(st.integers(0, 100))) for _ in range(2))
-    return c.SetMarketFees(x.inbox(), int(x.draw(st.sampled_from([1, 2]))), maker, taker)
+def set_fee_rules(x: Exchange) -> c.Command:
+    rules = x.x.engine.state.fee_rules
+    return c.SetFeeRules(x.draw(st.integers(100, max(100, rules.fee_cap_bps))), rules.notice_ms)
+
+
+def announce_fees(x: Exchange) -> c.Command:
+    rates = st.tuples(st.integers(0, 10_000), st.integers(0, 10_000))
+    first, second = x.draw(rates), x.draw(rates)
+    tiers = (first, (min(first[0], second[0]), min(first[1], second[1])))
+    return c.AnnounceFees(x.inbox(), int(x.draw(st.sampled_from([1, 2]))), x.x.at_ms, tiers, x.draw(st.integers(0, 6)))
+
+
+def set_account_tier(x: Exchange) -> c.Command:
+    return c.SetAccountTier(x.inbox(), x.anyone(), int(x.draw(st.integers(0, 15))), 0)
 
 
 def credit(x: Exchange) -> c.Command:
@@ -271,7 +282,9 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.ListMarket: list_market,
     c.SetLimits: set_limits,
     c.SetMarketStatus: set_market_status,
-    c.SetMarketFees: set_market_fees,
+    c.SetFeeRules: set_fee_rules,
+    c.AnnounceFees: announce_fees,
+    c.SetAccountTier: set_account_tier,
     c.Credit: credit,
     c.Uncredit: uncredit,
     c.ReserveForced: reserve_forced,

@@ -17,8 +17,8 @@ from tests.utils.engine import BTC, FEES, USDC, EngineHarness, only, reasons
 TRADERS = (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20, FEES)
 MAX_FILLS = 3
 MARKETS = (
-    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 30, 70, 100),
-    Market(2, "ETH/BTC", 1, BTC, 10, 1, 200, 0, 10, 0, 0),
+    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 3_000, 7_000, 100),
+    Market(2, "ETH/BTC", 1, BTC, 10, 1, 200, 0, 1_000, 0, 0),
 )
 
 traders = st.sampled_from(TRADERS)

@@ -13,8 +13,8 @@ from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Side, Terms, TimeInF
 USDC = Asset(0, "USDC", 6)
 ETH = Asset(1, "ETH", 8)
 BTC = Asset(2, "BTC", 8)
-BTC_USDC = OrderBuilder(Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 2, 5, 800_000), BTC, USDC)
-ETH_BTC = OrderBuilder(Market(3, "ETH/BTC", 1, 2, 100_000, 1, 1_000, 2_000, 2, 5, 2_000), ETH, BTC)
+BTC_USDC = OrderBuilder(Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 200, 500, 800_000), BTC, USDC)
+ETH_BTC = OrderBuilder(Market(3, "ETH/BTC", 1, 2, 100_000, 1, 1_000, 2_000, 200, 500, 2_000), ETH, BTC)
 
 
 def test_price_and_quantity_convert_both_ways() -> None:

@@ -21,7 +21,7 @@ DEPLOYMENT = Deployment(
     co_signer=CUSTODY,
     assets=(Asset(0, "USDC", 6), Asset(1, "ETH", 8)),
     tokens=(Token(31_337, 0, CUSTODY, 0, 6, 1), Token(31_337, 1, CUSTODY, 1, 18, 10**10)),
-    markets=(Market(1, "ETH/USDC", 1, 0, 100_000, 10, 1, 2_000, 2, 5, 0, MarketStatus.halted),),
+    markets=(Market(1, "ETH/USDC", 1, 0, 100_000, 10, 1, 2_000, 200, 500, 0, MarketStatus.halted),),
 )
 
 

@@ -9,7 +9,7 @@ from exchange.domain.order import Side
 
 USDC = Asset(0, "USDC", 6)
 BTC = Asset(2, "BTC", 8)
-BUILDER = OrderBuilder(Market(1, "BTC-USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 2, 5, 0), BTC, USDC)
+BUILDER = OrderBuilder(Market(1, "BTC-USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 200, 500, 0), BTC, USDC)
 STYLE = Style(levels=2, spread_bps=10, step_bps=30, share_bps=100)
 MIDDLE = Decimal(8_000)
 

@@ -1,14 +1,9 @@
-"""Amounts as people type and read them, and the fee formula."""
+"""Amounts as people type and read them."""
 
 import pytest
 
-from exchange.domain.amount import MAX_AMOUNT, fee_of, format_amount, parse_amount
+from exchange.domain.amount import MAX_AMOUNT, format_amount, parse_amount
 from exchange.domain.errors import ErrorCode, Refusal
-
-
-@pytest.mark.parametrize(("quote", "bps", "fee"), [(10_000, 5, 5), (9_999, 5, 4), (1, 9_999, 0), (0, 5, 0), (7, 0, 0)])
-def test_fees_round_down(quote: int, bps: int, fee: int) -> None:
-    assert fee_of(quote, bps) == fee
 
 
 @pytest.mark.parametrize(

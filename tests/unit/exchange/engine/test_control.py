@@ -9,7 +9,7 @@ from exchange.domain.instrument import Asset, Market
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
-from tests.utils.engine import BTC_USDC, FEES, MAKER, MARKETS, START_MS, TAKER, EngineHarness, only, reasons
+from tests.utils.engine import BTC_USDC, FEES, MAKER, MARKETS, START_MS, TAKER, EngineHarness, reasons
 
 PRICE = 5_000_000
 NEW = replace(MARKETS[0], market_id=9)
@@ -20,7 +20,11 @@ def test_listing_tells_the_asset_and_the_market_with_its_fee_account() -> None:
     assert engine.apply(1, START_MS, c.ListAsset(Asset(0, "USDC", 6))) == [e.AssetListed(Asset(0, "USDC", 6))]
     engine.apply(2, START_MS, c.ListAsset(Asset(2, "BTC", 8)))
     events = engine.apply(3, START_MS, c.ListMarket(MARKETS[0], FEES))
-    assert events == [e.AccountOpened(1, FEES), e.MarketListed(MARKETS[0], 1)]
+    assert events == [
+        e.AccountOpened(1, FEES),
+        e.MarketListed(MARKETS[0], 1),
+        e.FeesAnnounced(BTC_USDC, START_MS, ((200, 500),), 0),
+    ]
     assert [(level.market, level.bids, level.asks) for level in engine.books()] == [(MARKETS[0], [], [])]
 
 
@@ -33,8 +37,8 @@ def test_listing_tells_the_asset_and_the_market_with_its_fee_account() -> None:
         (replace(NEW, lot_size=0), ErrorCode.amount_out_of_range),
         (replace(NEW, tick_size=0), ErrorCode.amount_out_of_range),
         (replace(NEW, min_notional=-1), ErrorCode.amount_out_of_range),
-        (replace(NEW, maker_fee_bps=10_000), ErrorCode.fee_cap_out_of_range),
-        (replace(NEW, taker_fee_bps=-1), ErrorCode.fee_cap_out_of_range),
+        (replace(NEW, maker_fee_ppm=1_000_001), ErrorCode.fee_cap_out_of_range),
+        (replace(NEW, taker_fee_ppm=-1), ErrorCode.fee_cap_out_of_range),
     ],
 )
 def test_a_market_that_cannot_work_is_refused(x: EngineHarness, market: Market, code: ErrorCode) -> None:
@@ -49,7 +53,7 @@ def test_a_halt_ends_and_delisting_does_not(x: EngineHarness) -> None:
     x.buy(MAKER, PRICE, 1)
     order_id = x.engine.seq
     events = x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "halted"))
-    assert events == [e.MarketChanged(BTC_USDC, "halted", 2, 5)]
+    assert events == [e.MarketChanged(BTC_USDC, "halted")]
     x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "open"))
     x.sell(TAKER, PRICE + 10, 1)
     events = x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "delisted"))
@@ -57,15 +61,6 @@ def test_a_halt_ends_and_delisting_does_not(x: EngineHarness) -> None:
     x.refuse(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "open"), ErrorCode.market_halted)
     x.refuse(c.SetMarketStatus(next(x.inbox_ids), 2, "shut"), ErrorCode.malformed)
     x.refuse(c.SetMarketStatus(next(x.inbox_ids), 77, "open"), ErrorCode.unknown_market)
-
-
-def test_new_fees_are_for_new_orders(x: EngineHarness) -> None:
-    x.buy(MAKER, PRICE, 1)
-    events = x.apply(c.SetMarketFees(next(x.inbox_ids), BTC_USDC, 1, 3))
-    assert events == [e.MarketChanged(BTC_USDC, "open", 1, 3)]
-    accepted = only(x.buy(MAKER, PRICE, 1), e.OrderAccepted)[0]
-    assert (accepted.maker_fee_bps, accepted.taker_fee_bps) == (1, 3)
-    x.refuse(c.SetMarketFees(next(x.inbox_ids), BTC_USDC, 1, 10_000), ErrorCode.fee_cap_out_of_range)
 
 
 def test_limits_are_journaled_like_anything_else(x: EngineHarness) -> None:

@@ -148,7 +148,7 @@ def test_an_order_meets_no_more_paths_than_a_batch_takes(x: EngineHarness) -> No
 
 def test_fees_are_those_of_acceptance(x: EngineHarness) -> None:
     x.buy(MAKER, PRICE, 10)
-    x.apply(c.SetMarketFees(next(x.inbox_ids), 1, 8, 9))
+    x.apply(c.AnnounceFees(next(x.inbox_ids), 1, 0, ((800, 900),), 0))
     trade = only(x.sell(TAKER, PRICE, 10), e.TradeMatched)[0]
     assert (trade.maker_fee, trade.taker_fee) == (10_000, 45_000)
 

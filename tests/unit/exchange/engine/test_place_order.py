@@ -28,7 +28,7 @@ IN_BULK = bytes(65 + 2 + 32)  # as an order of a tree of two is signed
 def test_a_buy_order_holds_its_notional_and_the_higher_fee(x: EngineHarness) -> None:
     events = x.buy(MAKER, PRICE, 100)
     accepted = only(events, e.OrderAccepted)[0]
-    assert (accepted.order_id, accepted.maker_fee_bps, accepted.taker_fee_bps) == (x.engine.seq, 2, 5)
+    assert (accepted.order_id, accepted.maker_fee_ppm, accepted.taker_fee_ppm) == (x.engine.seq, 200, 500)
     assert x.parts(MAKER, USDC) == (10_000_000_000 - 500_250_000, 500_250_000, 0, 0, 0)
     assert x.book() == ([(PRICE, 100)], [])
 

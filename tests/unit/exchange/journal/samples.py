@@ -10,7 +10,7 @@ HASH = bytes(range(32))
 SIGNATURE = bytes(range(65))
 
 ORDER = Order(ACCOUNT, 1, Side.buy, 2**64 - 1, 2**64 - 1, SINGLE_FILL | 7, 2**40 - 1, 0, 2**16 - 1, 2**128 - 1)
-MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 2, 5, 600_000)
+MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 200, 500, 600_000)
 
 EVERY_COMMAND: tuple[c.Command, ...] = (
     c.PlaceOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "client order"),
@@ -21,7 +21,7 @@ EVERY_COMMAND: tuple[c.Command, ...] = (
     c.ListAsset(Asset(0, "USDC", 6)),
     c.ListMarket(MARKET, ACCOUNT),
     c.SetMarketStatus(1, 1, "halted"),
-    c.SetMarketFees(2, 1, 1, 4),
+    c.AnnounceFees(2, 1, 1_900_000_000_000, ((100, 400), (0, 250)), 7),
     c.Credit(3, ACCOUNT, 0, 5, "log"),
     c.Uncredit(4, ACCOUNT, 0, 5, "log"),
     c.ReserveForced(5, ACCOUNT, 0, 5, "request"),
@@ -37,4 +37,6 @@ EVERY_COMMAND: tuple[c.Command, ...] = (
     c.ReverseTrades(15, (1, 2, 3), "cause"),
     c.SetLimits(3_600_000, 1_000, 200),
     c.AllowDelegate(16, ACCOUNT, SIGNER),
+    c.SetFeeRules(100, 3_600_000),
+    c.SetAccountTier(17, ACCOUNT, 3, 0),
 )

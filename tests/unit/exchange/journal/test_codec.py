@@ -1,14 +1,16 @@
 """Every command survives the codec, and nothing else is accepted as one."""
 
+from dataclasses import fields
 from typing import get_args
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.engine import commands as c
 from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
-from tests.unit.exchange.journal.samples import ACCOUNT, EVERY_COMMAND, HASH, ORDER, SIGNATURE, SIGNER
+from tests.unit.exchange.journal.samples import ACCOUNT, EVERY_COMMAND, HASH, MARKET, ORDER, SIGNATURE, SIGNER
 
 
 def test_every_command_has_one_kind() -> None:
@@ -68,3 +70,15 @@ def test_random_bytes_are_a_command_or_a_codec_error(data: bytes) -> None:
         decode_command(data)
     except CodecError:
         return
+
+
+def test_records_of_older_versions_are_read_as_what_does_the_same_today() -> None:
+    rules = {field.name: getattr(MARKET, field.name) for field in fields(MARKET)}
+    rules |= {"maker_fee_bps": rules.pop("maker_fee_ppm") // 100, "taker_fee_bps": rules.pop("taker_fee_ppm") // 100}
+    listed = b"\x00\x07\x00\x01" + msgspec.msgpack.encode((rules, ACCOUNT))
+    assert decode_command(listed) == c.ListMarket(MARKET, ACCOUNT)
+    changed = b"\x00\x09\x00\x01" + msgspec.msgpack.encode((2, 1, 1, 4))
+    assert decode_command(changed) == c.AnnounceFees(2, 1, 0, ((100, 400),), 0)
+    for broken in (listed[:-1], changed[:-1], changed + b"\x00"):
+        with pytest.raises(CodecError):
+            decode_command(broken)

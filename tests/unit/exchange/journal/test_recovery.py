@@ -14,7 +14,7 @@ from exchange.journal.recovery import recover, take_snapshot, verify
 from exchange.journal.snapshot import SNAPSHOTS_KEPT, list_snapshots, read_snapshot
 
 MAKER, TAKER, FEES = b"\1" * 20, b"\2" * 20, b"\3" * 20
-MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 0, 2, 5, 600_000)
+MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 0, 200, 500, 600_000)
 NOW_MS = 1_700_000_000_000
 
 

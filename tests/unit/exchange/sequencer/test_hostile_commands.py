@@ -50,6 +50,7 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     bytes: st.binary(max_size=70),
     bool: st.booleans(),
     tuple[int, ...]: st.lists(SMALL, max_size=4).map(tuple),
+    tuple[tuple[int, int], ...]: st.lists(st.tuples(U63, st.one_of(SMALL, U63)), max_size=3).map(tuple),
 }
 
 

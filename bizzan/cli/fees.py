@@ -1,0 +1,126 @@
+"""Commands of the operator about fees: announce a schedule, set an account's tier, show what holds and what comes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from bizzan.cli.console import console
+from bizzan.cli.status import read_api
+from bizzan.supervisor.errors import SupervisorError
+from exchange.domain.amount import parse_amount
+from exchange.domain.errors import Refusal
+from exchange.domain.fees import PPM_PER_BPS
+from exchange.settings import load_settings
+
+Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
+After = Annotated[int, typer.Option(min=0, help="Seconds from now until it counts; a rise needs the notice.")]
+
+commands = typer.Typer(help="Announce fees, set fee tiers, show both.", no_args_is_help=True)
+
+
+@commands.command()
+def announce(
+    symbol: Symbol,
+    tier: Annotated[list[str], typer.Option(help="Maker and taker in basis points, 2:5; once per tier, from tier 0.")],
+    floor: Annotated[str, typer.Option(help="Least fee of an order for all it takes, in the quote asset.")] = "0",
+    after: After = 0,
+) -> None:
+    """Announce the fees of orders to come; open orders keep theirs. What only lowers may count at once."""
+    from exchange.database.markets import Known
+
+    tiers = [[_rate(text, rate) for rate in _pair(text)] for text in tier]
+    effective_at = _from_now(after)
+
+    def values(market: Known) -> Mapping[str, object]:
+        amount = parse_amount(floor, market.quote_decimals, "floor")
+        return {"effective_at": effective_at, "tiers": tiers, "floor": amount}
+
+    name, seq = _post_market(symbol, values)
+    console.print(f"{name}: {' '.join(tier)} bps, floor {floor}, {_when(after)}, announced at journal sequence {seq}")
+
+
+@commands.command()
+def tier(
+    account: Annotated[str, typer.Argument(help="The account's address.")],
+    number: Annotated[int, typer.Argument(min=0, help="The tier.")],
+    after: After = 0,
+) -> None:
+    """Set an account's fee tier. A higher tier may count at once, a lower one needs the notice."""
+    from bizzan.operator import OperatorError, change_account
+
+    values = {"tier": number, "effective_at": _from_now(after)}
+    try:
+        seq = change_account(load_settings().database_url(), account, "set_account_tier", values)
+    except OperatorError as error:
+        raise SupervisorError(str(error)) from None
+    console.print(f"{account} has tier {number} {_when(after)}, set at journal sequence {seq}")
+
+
+@commands.command()
+def show() -> None:
+    """Show the schedules in force and those announced."""
+    found = read_api(load_settings(), "/v1/fees")
+    console.print(f"cap {found['fee_cap_bps']} bps, notice {found['notice_ms'] // 1_000} s")
+    table = Table("market", "from", "tier", "maker bps", "taker bps", "floor")
+    for market in found["markets"]:
+        for schedule in [market["current"], *market["announced"]]:
+            for row in _rows(market["symbol"], schedule):
+                table.add_row(*row)
+    console.print(table)
+
+
+def _rows(symbol: str, schedule: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    at = datetime.fromtimestamp(schedule["effective_at"] / 1_000, UTC)
+    return [
+        (
+            symbol,
+            f"{at:%Y-%m-%d %H:%M:%S}",
+            str(row["tier"]),
+            str(Decimal(row["maker_fee_ppm"]) / PPM_PER_BPS),
+            str(Decimal(row["taker_fee_ppm"]) / PPM_PER_BPS),
+            schedule["floor"],
+        )
+        for row in schedule["tiers"]
+    ]
+
+
+def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]]) -> tuple[str, int]:
+    from bizzan.operator import OperatorError, change_market
+
+    try:
+        return change_market(load_settings().database_url(), symbol, "announce_fees", values)
+    except (OperatorError, Refusal) as error:
+        raise SupervisorError(str(error)) from None
+
+
+def _pair(text: str) -> tuple[str, str]:
+    maker, colon, taker = text.partition(":")
+    if not colon:
+        raise SupervisorError(f"a tier is maker:taker in basis points, such as 2:5, not {text}")
+    return maker, taker
+
+
+def _rate(tier: str, text: str) -> int:
+    """Basis points as people write them, in parts per million."""
+    try:
+        rate = Decimal(text) * PPM_PER_BPS
+    except InvalidOperation:
+        raise SupervisorError(f"a tier is maker:taker in basis points, such as 2:5, not {tier}") from None
+    if not rate.is_finite() or rate < 0 or rate != rate.to_integral_value():
+        raise SupervisorError(f"a rate is a number of basis points from 0, with at most two decimals, not {text}")
+    return int(rate)
+
+
+def _from_now(after: int) -> int:
+    return (time.time_ns() // 1_000_000 + after * 1_000) if after else 0
+
+
+def _when(after: int) -> str:
+    return f"in {after} s" if after else "at once"
