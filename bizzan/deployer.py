@@ -1,4 +1,4 @@
-"""Deployment of the custody contract: test tokens where wanted, both halves of the contract, its lists, launch.
+"""Deployment of the contracts: test tokens where wanted, both halves of custody, deposit addresses, lists, launch.
 
 All transactions go out at once with consecutive nonces, because every address follows from the deployer and its nonce;
 so a deployment takes a few blocks. The deployer is the contract's owner while it configures; when the configuration
@@ -19,7 +19,7 @@ from web3.types import TxReceipt
 
 from bizzan.contracts import ROOT, Artifact, artifact
 from exchange.domain.deployment import ETH, Deployment, Windows, address_bytes, checksum
-from exchange.domain.eip712 import keccak
+from exchange.domain.deposit_address import created_address
 from exchange.domain.instrument import Asset, Market, Token
 from exchange.settings import LOCAL_CHAIN_ID, Settings
 
@@ -119,11 +119,14 @@ def deploy(rpc_url: str, deployer_key: str, *, config: DeployConfig) -> Deployme
     _check_config(config, sender.chain_id)
     tokens = _deploy_tokens(sender, config.tokens)
     custody = _deploy_custody(sender, config)
+    code = bytes.fromhex(artifact("DepositAddress").bytecode.removeprefix("0x"))
+    deposit_addresses = sender.create(artifact("DepositAddresses"), custody, code)
     _configure(sender, custody, tokens, config)
     receipt = sender.wait(custody)
     return Deployment(
         chain_id=sender.chain_id,
         custody=custody,
+        deposit_addresses=deposit_addresses,
         block_number=receipt["blockNumber"],
         block_hash="0x" + bytes(receipt["blockHash"]).hex(),
         commit=_commit(),
@@ -155,7 +158,7 @@ class _Sender:
 
     def create(self, compiled: Artifact, *arguments: object) -> str:
         """Create a contract; its address is known before it is mined."""
-        address = _created_address(address_bytes(self.address), self._nonce)
+        address = checksum(created_address(address_bytes(self.address), self._nonce))
         data = self._web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode).constructor(*arguments)
         self._send(f"create {compiled.name}", {"data": data.data_in_transaction, "gas": CREATE_GAS, "to": b""})
         return address
@@ -232,15 +235,6 @@ def _configure(sender: _Sender, custody: str, tokens: Sequence[Token], config: D
     if config.owner != sender.address:
         sender.call(custody, extension, "propose_owner", config.owner)
     sender.call(custody, extension, "launch")
-
-
-def _created_address(deployer: bytes, nonce: int) -> str:
-    """The address of the contract that `deployer` creates with its transaction `nonce`."""
-    number = nonce.to_bytes((nonce.bit_length() + 7) // 8)
-    # RLP: a small number is its own byte, zero is the empty string
-    coded = number if nonce and nonce < 0x80 else bytes([0x80 + len(number)]) + number
-    payload = b"\x94" + deployer + coded
-    return checksum(keccak(bytes([0xC0 + len(payload)]) + payload)[12:])
 
 
 def _commit() -> str:

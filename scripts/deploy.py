@@ -29,6 +29,7 @@ def main() -> int:
         return 1
     write_deployment(settings, deployment)
     print(f"custody {deployment.custody} in block {deployment.block_number}: {settings.deployment_file}")
+    print(f"deposit addresses {deployment.deposit_addresses}")
     return 0
 
 

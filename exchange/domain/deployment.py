@@ -1,4 +1,4 @@
-"""A deployment: where the custody contract stands on one chain, and what it trades.
+"""A deployment: where the contracts stand on one chain, and what custody trades.
 
 One JSON file per chain, `deployments/{chain_id}.json`, is written when the contract is deployed and read by every
 process. `parse` and `to_json` are inverse; `parse` refuses anything that it does not know, naming the field.
@@ -59,10 +59,14 @@ class Windows:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """One custody contract: its EIP-712 domain, windows, roles at launch, and what it lists."""
+    """One custody contract: its EIP-712 domain, windows, roles at launch, and what it lists.
+
+    `deposit_addresses` is the factory of its deposit addresses.
+    """
 
     chain_id: int
     custody: str
+    deposit_addresses: str
     block_number: int
     block_hash: str
     commit: str
@@ -112,6 +116,7 @@ class Deployment:
         return cls(
             chain_id=chain_id,
             custody=_address(document, "custody", ""),
+            deposit_addresses=_address(document, "deposit_addresses", ""),
             block_number=_integer(document, "block_number", ""),
             block_hash=_text(document, "block_hash", ""),
             commit=_text(document, "commit", ""),

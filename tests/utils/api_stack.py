@@ -37,6 +37,7 @@ OPERATOR_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b7869
 DEPLOYMENT = Deployment(
     chain_id=31_337,
     custody=checksum(b"\xcc" * 20),
+    deposit_addresses=checksum(b"\xda" * 20),
     block_number=1,
     block_hash="0x" + "11" * 32,
     commit="test",

@@ -14,7 +14,8 @@ from web3 import HTTPProvider, Web3
 from bizzan.contracts import ROOT, exported_abi
 from bizzan.deployer import DeployConfig, DeployError, TokenConfig, default_config, deploy
 from bizzan.supervisor.anvil import Anvil
-from exchange.domain.deployment import Deployment, address_bytes
+from exchange.domain.deployment import Deployment, address_bytes, checksum
+from exchange.domain.deposit_address import deposit_address
 from exchange.domain.order import Order, Side
 from exchange.domain.settlement import Execution, pack
 from exchange.settings import Settings
@@ -60,6 +61,13 @@ def test_deploy_configures_and_launches(anvil: Anvil, deployment: Deployment, co
     for market in deployment.markets:
         listed = custody.functions.markets(market.market_id).call()
         assert listed == (market.base_asset, market.quote_asset, market.lot_size, 0)
+    factory = Web3.to_checksum_address(deployment.deposit_addresses)
+    addresses = web3.eth.contract(address=factory, abi=exported_abi("DepositAddresses"))
+    assert addresses.functions.custody().call() == deployment.custody
+    owner = address_bytes(config.owner)
+    assert addresses.functions.address_of(config.owner).call() == checksum(
+        deposit_address(address_bytes(deployment.deposit_addresses), owner)
+    )
     block = web3.eth.get_block(deployment.block_number)
     assert deployment.block_hash == "0x" + bytes(block["hash"]).hex()
 

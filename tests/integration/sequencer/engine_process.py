@@ -29,6 +29,7 @@ _FUNDS = 10**15
 DEPLOYMENT = Deployment(
     chain_id=31_337,
     custody=checksum(CUSTODY),
+    deposit_addresses=checksum(b"\xda" * 20),
     block_number=1,
     block_hash="0x" + "11" * 32,
     commit="test",

@@ -11,6 +11,7 @@ CUSTODY = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"  # from EIP-55
 DEPLOYMENT = Deployment(
     chain_id=31_337,
     custody=CUSTODY,
+    deposit_addresses=CUSTODY,
     block_number=7,
     block_hash="0x" + "ab" * 32,
     commit="unknown",
@@ -54,6 +55,7 @@ def test_checksums_are_those_of_eip55(address: str) -> None:
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
+        (("deposit_addresses",), "0x12", "deposit_addresses must be 0x and 40 hexadecimal digits"),
         (("custody",), "0x12", "custody must be 0x and 40 hexadecimal digits, not '0x12'"),
         (("custody",), CUSTODY[2:], "custody must be 0x and 40 hexadecimal digits"),
         (("chain_id",), "1", "chain_id must be an integer from 0, not '1'"),

@@ -8,7 +8,8 @@ import pytest
 from eth.exceptions import Revert
 
 from bizzan.contracts import artifact, vyper
-from exchange.domain.deployment import ETH
+from exchange.domain.deployment import ETH, address_bytes
+from exchange.domain.deposit_address import created_address, deposit_address
 from tests.utils.contracts import BTI, ETHER, REFUSING_CODE, UNITS, USDC, World, create, reverts
 from tests.utils.signing import Signer
 
@@ -75,6 +76,14 @@ def test_address_is_known_before_and_after_deployment(world: World, factory: Any
 def test_every_account_has_an_address_of_its_own(factory: Any) -> None:
     addresses = {str(factory.address_of(Signer(f"account {i}").address)) for i in range(20)}
     assert len(addresses) == 20
+
+
+def test_addresses_are_those_that_are_computed_off_chain(world: World, factory: Any) -> None:
+    raw = address_bytes(str(factory.address))
+    assert address_bytes(str(factory.implementation())) == created_address(raw, 1)
+    for name in ("account", "anyone", "somebody"):
+        account = Signer(name)
+        assert address_bytes(str(factory.address_of(account.address))) == deposit_address(raw, account.raw)
 
 
 def test_another_factory_gives_other_addresses(world: World, factory: Any, account: Signer) -> None:
