@@ -1,14 +1,15 @@
 """Making the database anew: the old tables stand aside until the new ones are complete, so a failure loses nothing.
 
-What journal and chain cannot give back (jobs and their signed transactions, terms of leaders, sign-ins) is copied over.
+What journal and chain cannot give back (jobs and their signed transactions, terms of leaders, sign-ins, deposit
+addresses that are looked at) is copied over.
 """
 
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import attempt, job, leader, session, siwe_nonce
+from exchange.database.tables import attempt, deposit_address, job, leader, session, siwe_nonce
 
-KEPT = (job, attempt, leader, session, siwe_nonce)
+KEPT = (job, attempt, leader, session, siwe_nonce, deposit_address)
 """Tables with what nothing else remembers. A lost attempt could be mined after its trades were reversed."""
 ASIDE = "replaced"
 """The schema in which the old tables wait."""

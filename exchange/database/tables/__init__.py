@@ -39,7 +39,15 @@ from exchange.database.tables.journal import (
     trade,
     withdrawal,
 )
-from exchange.database.tables.services import attempt, engine_inbox, job, leader, session, siwe_nonce
+from exchange.database.tables.services import (
+    attempt,
+    deposit_address,
+    engine_inbox,
+    job,
+    leader,
+    session,
+    siwe_nonce,
+)
 
 __all__ = [
     "DERIVED",
@@ -61,6 +69,7 @@ __all__ = [
     "cursor",
     "delegate",
     "deposit",
+    "deposit_address",
     "engine_inbox",
     "exit_request",
     "fee_schedule",

@@ -80,6 +80,15 @@ leader = Table(
     comment="Leaders of duties; a write with an older token is refused.",
 )
 
+deposit_address = Table(
+    "deposit_address",
+    metadata,
+    chain_id(primary_key=True),
+    blob("account", "whose address it is; where it is follows from the account", primary_key=True),
+    integer("asked_at", "when the account asked for it last, in milliseconds since 1970", server_default=NOW_MS),
+    comment="Accounts whose deposit addresses the keeper looks at.",
+)
+
 session = Table(
     "session",
     metadata,
