@@ -45,7 +45,9 @@ LOCAL_CHAIN_ID = 31_337
 SOCKET_PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, the final zero included
 DATABASE_DRIVER = "postgresql+asyncpg"
 
-KeyName = Literal["owner", "operator", "co_signer", "guardian", "fee_account", "standby_operator", "keeper", "faucet"]
+KeyName = Literal[
+    "owner", "operator", "co_signer", "guardian", "fee_account", "standby_operator", "keeper", "faucet", "sweeper"
+]
 
 # The accounts that every development chain funds; anyone can sign with them.
 LOCAL_KEYS: dict[KeyName, str] = {
@@ -57,6 +59,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
     "standby_operator": "0x8b3a350cf5c34c9194ca85829a2df0ec3153be0318b5e2d3348e872092edffba",
     "keeper": "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
     "faucet": "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
+    "sweeper": "0xdbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
 }
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -184,6 +187,20 @@ class KeeperSettings(Section):
     dry_run: bool = False
 
 
+class SweepSettings(Section):
+    """Sweeps of deposit addresses. Keeper and API read the same ones, because the API tells the floors.
+
+    `floors` are ledger units by an asset's symbol: less is not swept; without one it is the smallest order in that
+    asset. `accounts_at_once` addresses are looked at every `milliseconds`, in turn. Above `max_fee_per_gas` (wei)
+    sweeps wait.
+    """
+
+    floors: dict[str, Count] = Field(default_factory=dict)
+    accounts_at_once: Count = 100
+    milliseconds: Count = 1_000
+    max_fee_per_gas: Count = 100_000_000_000
+
+
 class CoSignerSettings(Section):
     """The co-signer, apart from the keeper's settings: without its own, it reads the keeper's node and database."""
 
@@ -223,6 +240,7 @@ class KeySettings(Section):
     standby_operator: SecretStr | None = None
     keeper: SecretStr | None = None
     faucet: SecretStr | None = None
+    sweeper: SecretStr | None = None
 
     @field_validator("*")
     @classmethod
@@ -249,6 +267,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     keeper: KeeperSettings = KeeperSettings()
+    sweep: SweepSettings = SweepSettings()
     co_signer: CoSignerSettings = CoSignerSettings()
     demo: DemoSettings = DemoSettings()
     fees: FeeSettings = FeeSettings()

@@ -1,6 +1,7 @@
 """What the keeper shows of itself: `/metrics` for Prometheus, `/healthz` for a supervisor."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Protocol, runtime_checkable
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -21,6 +22,19 @@ _GAUGES = {
     "stepped_timestamp_seconds": "when the last round ended",
 }
 _COUNTERS = {"rounds": "rounds done", "errors": "rounds that failed"}
+_FIGURES = {
+    "watched_addresses": "deposit addresses that are looked at in turn",
+    "refused_sweeps": "sweeps that the contract refused of late and that are tried again",
+    "queued_sweeps": "sweeps queued in the present term",
+}
+
+
+@runtime_checkable
+class Measured(Protocol):
+    """A duty with figures of its own."""
+
+    def figures(self) -> Mapping[str, float]:
+        """By the name of a metric."""
 
 
 class KeeperCollector(Collector):
@@ -41,7 +55,13 @@ class KeeperCollector(Collector):
                 gauges[name].add_metric([progress.name], value)
             counters["rounds"].add_metric([progress.name], progress.rounds)
             counters["errors"].add_metric([progress.name], progress.errors)
-        return [*gauges.values(), *counters.values()]
+        return [*gauges.values(), *counters.values(), *self._figures()]
+
+    def _figures(self) -> Iterable[Metric]:
+        """What duties measure themselves; 0 in a process that does not lead them."""
+        duties = [runner.progress.term.duty for runner in self._runners if runner.progress.term is not None]
+        known = {name: value for duty in duties if isinstance(duty, Measured) for name, value in duty.figures().items()}
+        return [GaugeMetricFamily(f"keeper_{name}", text, known.get(name, 0)) for name, text in _FIGURES.items()]
 
 
 def _values(progress: Progress) -> dict[str, float]:

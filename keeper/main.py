@@ -8,7 +8,7 @@ Run a second one beside it, on any machine: it follows, and takes over when the 
 import asyncio
 import signal
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Self
@@ -22,19 +22,21 @@ from exchange.chain.node import NodeChain
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key
 from exchange.chain.submitter import Policy, Submitter
-from exchange.database import payouts
+from exchange.database import deposit_addresses, payouts
 from exchange.database.engine import create_engine
 from exchange.database.jobs import JobStore
 from exchange.database.payouts import HeldWithdrawal
-from exchange.domain.deployment import Deployment, address_bytes
+from exchange.domain.deployment import Deployment, DeploymentError, address_bytes
+from exchange.domain.deposit_address import sweep_floors
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import SeedError, load_deployment
 from exchange.settings import Settings, SettingsError
-from keeper import settle, withdraw
+from keeper import settle, sweep, withdraw
 from keeper.breakers import Breakers, Limits
 from keeper.co_signer import CoSigner
 from keeper.custody import Custody
+from keeper.deposit_addresses import DepositAddresses
 from keeper.health import KeeperCollector, ailment
 from keeper.ledger import DatabaseLedgers
 from keeper.runner import Runner, Term
@@ -67,22 +69,44 @@ class DatabaseOutflows:
             return await payouts.outflow(conn, payout, settled_batch)
 
 
+class DatabaseWatched:
+    """The accounts that asked for their deposit address."""
+
+    def __init__(self, engine: AsyncEngine, chain_id: int) -> None:
+        self._engine = engine
+        self._chain_id = chain_id
+
+    async def watched(self, after: bytes, limit: int) -> list[bytes]:
+        """The next `limit` accounts after one, in the order of their bytes."""
+        async with self._engine.connect() as conn:
+            return await deposit_addresses.watched(conn, self._chain_id, after, limit)
+
+    async def count(self) -> int:
+        """How many there are."""
+        async with self._engine.connect() as conn:
+            return await deposit_addresses.count(conn, self._chain_id)
+
+
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The three keys of the process; no two may be the same, because each has one row of nonces."""
+    """The keys of the process: one per duty, because each has one row of nonces, and the co-signer's."""
 
     operator: Key
     keeper: Key
+    sweeper: Key
     co_signer: Key
 
     @classmethod
     def load(cls, settings: Settings) -> Self:
-        """From the settings. SettingsError if one is missing or operator and keeper are the same."""
-        keys = cls(*(Key(settings.key(name)) for name in ("operator", "keeper", "co_signer")))
-        if keys.operator.address == keys.keeper.address:
-            raise SettingsError(
-                "BIZZAN_KEYS__KEEPER must not be the key of BIZZAN_KEYS__OPERATOR: they share no nonces"
-            )
+        """From the settings. SettingsError if one is missing or two duties have the same."""
+        keys = cls(*(Key(settings.key(name)) for name in ("operator", "keeper", "sweeper", "co_signer")))
+        owners: dict[bytes, str] = {}
+        for name, key in (("OPERATOR", keys.operator), ("KEEPER", keys.keeper), ("SWEEPER", keys.sweeper)):
+            first = owners.setdefault(key.address, name)
+            if first != name:
+                raise SettingsError(
+                    f"BIZZAN_KEYS__{name} must not be the key of BIZZAN_KEYS__{first}: they share no nonces"
+                )
         return keys
 
 
@@ -103,6 +127,8 @@ class Keeper:
         self._keys = keys
         self._node = NodeChain(rpc)
         self._custody = Custody(rpc, address_bytes(deployment.custody))
+        self._deposit_addresses = DepositAddresses(rpc, deployment)
+        self._floors = _floors(settings, deployment)
         self._engine = engine
         self._co_signer = co_signer
         self._clock = SystemClock()
@@ -110,10 +136,11 @@ class Keeper:
     def runners(self) -> list[Runner]:
         """One per duty."""
         poll = self._settings.keeper.poll_milliseconds / 1_000
-        return [
-            Runner(settle.DUTY, self._engine, self.settle_term, self._clock, poll),
-            Runner(withdraw.DUTY, self._engine, self.withdraw_term, self._clock, poll),
-        ]
+        return [Runner(name, self._engine, start, self._clock, poll) for name, start in self.terms().items()]
+
+    def terms(self) -> dict[str, Callable[[int], Term]]:
+        """What starts each duty under a fencing token, by its name."""
+        return {settle.DUTY: self.settle_term, withdraw.DUTY: self.withdraw_term, sweep.DUTY: self.sweep_term}
 
     def settle_term(self, token: int) -> Term:
         """The settle duty under a fencing token."""
@@ -138,10 +165,21 @@ class Keeper:
         duty = withdraw.Withdraw(key.address, self._custody, ledgers, self._co_signer, store, self._clock, policy)
         return Term(duty, self._submitter(key, store))
 
+    def sweep_term(self, token: int) -> Term:
+        """The sweep duty under a fencing token."""
+        key = self._keys.sweeper
+        store = self._store(key, sweep.DUTY, token)
+        settings = self._settings.sweep
+        policy = sweep.SweepPolicy(self._floors, settings.accounts_at_once, settings.milliseconds)
+        watched = DatabaseWatched(self._engine, self._deployment.chain_id)
+        duty = sweep.Sweep(key.address, self._deposit_addresses, watched, store, self._clock, policy)
+        return Term(duty, self._submitter(key, store, settings.max_fee_per_gas))
+
     def _store(self, key: Key, duty: str, token: int) -> JobStore:
         return JobStore(self._engine, self._deployment.chain_id, key.address, duty, token)
 
-    def _submitter(self, key: Key, store: JobStore) -> Submitter:
+    def _submitter(self, key: Key, store: JobStore, max_fee: int | None = None) -> Submitter:
+        """The submitter of a key, which pays at most `max_fee` wei per gas, or what every duty may."""
         keeper = self._settings.keeper
         limits = Limits(
             balance_floor=keeper.balance_floor,
@@ -152,13 +190,21 @@ class Keeper:
         policy = Policy(
             confirmations=self._settings.chain.final_confirmations,
             priority_fee=keeper.priority_fee_per_gas,
-            max_fee=keeper.max_fee_per_gas,
+            max_fee=min(max_fee or keeper.max_fee_per_gas, keeper.max_fee_per_gas),
             cancel_max_fee=keeper.cancel_max_fee_per_gas,
             replace_after_ms=1_000 * keeper.replace_after_seconds,
             in_flight=keeper.in_flight,
         )
         guard = Breakers(key.address, self._node, store, self._clock, limits)
         return Submitter(key, self._deployment.chain_id, self._node, store, guard, self._clock, policy)
+
+
+def _floors(settings: Settings, deployment: Deployment) -> dict[int, int]:
+    """What the keeper sweeps from on, by token id. SettingsError for a floor of no asset."""
+    try:
+        return sweep_floors(deployment, settings.sweep.floors)
+    except DeploymentError as error:
+        raise SettingsError(f"BIZZAN_SWEEP__FLOORS: {error}") from None
 
 
 @asynccontextmanager
@@ -219,7 +265,7 @@ async def _run(settings: Settings) -> None:
 async def _dry_run(settings: Settings) -> None:
     """Say once what each duty would do, and do nothing: a token of 0 can write nowhere."""
     async with open_keeper(settings) as keeper:
-        for name, start_term in ((settle.DUTY, keeper.settle_term), (withdraw.DUTY, keeper.withdraw_term)):
+        for name, start_term in keeper.terms().items():
             plan = await start_term(0).duty.plan()
             for action in plan if isinstance(plan, list) else [plan]:
                 _log.info("would do", duty=name, action=describe(action))

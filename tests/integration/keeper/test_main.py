@@ -14,7 +14,7 @@ from sqlalchemy import func, select
 from bizzan.supervisor.ports import free_port
 from exchange.database.tables import batch
 from exchange.sequencer.seed import SeedError
-from exchange.settings import LOCAL_KEYS, SettingsError, load_settings
+from exchange.settings import LOCAL_KEYS, SettingsError, SweepSettings, load_settings
 from keeper.main import Keys, open_keeper
 from tests.integration.keeper.world import World, until
 
@@ -43,7 +43,7 @@ async def test_process_shows_that_it_leads_and_stops_cleanly(world: World) -> No
                     text = await answer.text()
             except aiohttp.ClientError:
                 return False
-            return all(f'keeper_leading{{duty="{duty}"}} 1.0' in text for duty in ("settle", "withdraw"))
+            return all(f'keeper_leading{{duty="{duty}"}} 1.0' in text for duty in ("settle", "withdraw", "sweep"))
 
         await until(leading, "leadership")
         async with session.get("/healthz") as answer:
@@ -65,6 +65,16 @@ def test_one_key_for_two_duties_is_refused() -> None:
     settings = load_settings(keys={"keeper": LOCAL_KEYS["operator"]})
     with pytest.raises(SettingsError, match="BIZZAN_KEYS__KEEPER must not be the key of BIZZAN_KEYS__OPERATOR"):
         Keys.load(settings)
+    settings = load_settings(keys={"sweeper": LOCAL_KEYS["keeper"]})
+    with pytest.raises(SettingsError, match="BIZZAN_KEYS__SWEEPER must not be the key of BIZZAN_KEYS__KEEPER"):
+        Keys.load(settings)
+
+
+async def test_a_floor_of_no_asset_is_named(world: World) -> None:
+    settings = world.settings.model_copy(update={"sweep": SweepSettings(floors={"DOGE": 1})})
+    with pytest.raises(SettingsError, match="BIZZAN_SWEEP__FLOORS: the floor of DOGE is the floor of nothing"):
+        async with open_keeper(settings):
+            pass
 
 
 @pytest.mark.deep

@@ -109,6 +109,13 @@ def test_missing_key_on_another_chain_is_refused_when_asked_for(monkeypatch: pyt
         settings.key("keeper")
 
 
+def test_floors_of_sweeps_are_named_by_asset(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIZZAN_SWEEP__FLOORS__USDC", "5000000")
+
+    floors = load_settings().sweep.floors
+    assert {symbol.upper(): floor for symbol, floor in floors.items()} == {"USDC": 5_000_000}
+
+
 def test_secrets_are_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIZZAN_KEYS__OPERATOR", OWN_KEY)
     monkeypatch.setenv("DATABASE_URL", "postgresql://user:hunter2@host/name")
