@@ -36,6 +36,7 @@ from exchange.database import delegates, positions, trades
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
 from exchange.domain.deployment import Deployment
+from exchange.domain.deposit_address import sweep_floors
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
 from exchange.sequencer.client import EngineClient
@@ -91,6 +92,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         settings=settings.api,
         chain=settings.chain,
         deployment=deployment,
+        sweep_floors=sweep_floors(deployment, settings.sweep.floors),
         engine=engine,
         database=database,
         feed=feed,

@@ -54,11 +54,15 @@ class Limits:
 
 @dataclass(slots=True)
 class Api:
-    """One worker's parts. `symbols` maps a market's id and symbol, as a path may say it, to the market."""
+    """One worker's parts. `symbols` maps a market's id and symbol, as a path may say it, to the market.
+
+    `sweep_floors` are ledger units by token id, from which on the keeper sweeps deposit addresses.
+    """
 
     settings: ApiSettings
     chain: ChainSettings
     deployment: Deployment
+    sweep_floors: Mapping[int, int]
     engine: EngineClient
     database: AsyncEngine
     feed: Feed

@@ -1,4 +1,4 @@
-"""`/v1/account`, `/v1/fills`, `/v1/deposits`: private reads of the wallet that signed in."""
+"""`/v1/account`, `/v1/fills`, `/v1/deposits`: what the wallet that signed in has, and where it can be paid."""
 
 from typing import Annotated
 
@@ -17,6 +17,16 @@ MarketFilter = Annotated[str | None, Query(max_length=40, description="a market'
 async def get_account(api: ApiDep, address: AddressDep) -> schemas.AccountView:
     """Your balances: in the engine, in the contract, and on their way."""
     return await service.account_view(api, address)
+
+
+@router.post("/account/deposit-address", responses=responses(401))
+async def ask_deposit_address(api: ApiDep, address: AddressDep) -> schemas.DepositAddressView:
+    """Your deposit address, always the same, which is looked at from now on; asking again is harmless.
+
+    Tokens and ETH that come there by a plain transfer, from a wallet or another exchange, are deposited into your
+    trading balance from each token's `minimum` on.
+    """
+    return await service.deposit_address_view(api, address)
 
 
 @router.get("/fills", responses=responses(401, 404))

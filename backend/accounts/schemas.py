@@ -38,6 +38,26 @@ class AccountView(Mirrored):
     balances: list[BalanceView]
 
 
+class SweptTokenView(BaseModel):
+    """A token that a deposit address takes."""
+
+    token_id: int
+    asset_id: int
+    symbol: str
+    token: str = Field(description="the token's contract; the zero address is ETH")
+    minimum: str = Field(description="ledger units: less stays there until more comes", examples=["1000000"])
+
+
+class DepositAddressView(BaseModel):
+    """Where plain transfers for an account go. Nothing needs to stand there before the first one."""
+
+    account: str
+    deposit_address: str = Field(examples=["0x3C44CdDdB6a900fa2b585dd299e03d12FA4293BC"])
+    factory: str = Field(description="anyone may call its `sweep`, the account its `recover`")
+    chain_id: int
+    tokens: list[SweptTokenView]
+
+
 class FillView(BaseModel):
     """One side of a trade, and how far its settlement is."""
 

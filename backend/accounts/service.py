@@ -7,8 +7,10 @@ from sqlalchemy import Row
 from backend.accounts import schemas
 from backend.context import Api
 from backend.wire import checksum, hexed
-from exchange.database import balances, deposits, orders, positions, trades
+from exchange.database import balances, deposit_addresses, deposits, orders, positions, trades
 from exchange.database.positions import Position
+from exchange.domain.deployment import address_bytes
+from exchange.domain.deposit_address import deposit_address
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Side
 
@@ -32,6 +34,29 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         min_nonce="0" if row is None else str(row.min_nonce),
         balances=[_balance(api, asset.asset_id, in_engine, in_contract, uncredited) for asset in api.deployment.assets],
         **_mirrored(position),
+    )
+
+
+async def deposit_address_view(api: Api, address: bytes) -> schemas.DepositAddressView:
+    """The account's deposit address, which the keeper looks at from now on."""
+    deployment = api.deployment
+    async with api.writing() as connection:
+        await deposit_addresses.watch(connection, deployment.chain_id, address)
+    return schemas.DepositAddressView(
+        account=checksum(address),
+        deposit_address=checksum(deposit_address(address_bytes(deployment.deposit_addresses), address)),
+        factory=deployment.deposit_addresses,
+        chain_id=deployment.chain_id,
+        tokens=[
+            schemas.SweptTokenView(
+                token_id=token.token_id,
+                asset_id=token.asset_id,
+                symbol=deployment.asset(token.asset_id).symbol,
+                token=token.address,
+                minimum=str(api.sweep_floors[token.token_id]),
+            )
+            for token in deployment.tokens
+        ],
     )
 
 

@@ -88,6 +88,7 @@ class ExchangeView(Mirrored):
     name: str
     chain_id: int
     contract: str
+    deposit_addresses: str = Field(description="the factory of deposit addresses")
     deployed_at_block: int
     fee_account: str
     operator: str

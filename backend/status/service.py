@@ -23,6 +23,7 @@ async def exchange_view(api: Api) -> schemas.ExchangeView:
         chain_id=there.chain_id,
         contract=checksum(api.domain.contract),
         deployed_at_block=there.block_number,
+        deposit_addresses=there.deposit_addresses,
         fee_account=there.fee_account,
         operator=there.operator,
         co_signer=there.co_signer,

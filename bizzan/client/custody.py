@@ -95,6 +95,20 @@ class CustodyClient:
             await self.approve(token.address)
         return await self.deposit(token.address, units)
 
+    async def transfer(self, token: str, recipient: str, amount: int) -> Receipt:
+        """A plain transfer of token units, or wei, out of this wallet; to a deposit address it becomes a deposit."""
+        if token == ETH:
+            return await self.transact(recipient, value=amount)
+        return await self.send(token, "transfer(address,uint256)", recipient, amount)
+
+    async def sweep(self, factory: str, token_id: int, account: str | None = None) -> Receipt:
+        """Deposit what lies at an account's deposit address (this wallet's), without waiting for the exchange."""
+        return await self.send(factory, "sweep(address,uint256)", self._me(account), token_id)
+
+    async def recover(self, factory: str, token: str, recipient: str | None = None) -> Receipt:
+        """Take what lies at this wallet's deposit address back out: any token, also while deposits are closed."""
+        return await self.send(factory, "recover(address,address)", token, self._me(recipient))
+
     async def move_to_trading(self, token: str, amount: int) -> Receipt:
         """Funding to trading, at once."""
         return await self._call("move_to_trading(address,uint256)", token, amount)

@@ -18,6 +18,7 @@ class Exchange:
 
     chain_id: int
     custody: str
+    deposit_addresses: str
     domain: Domain
     windows: WindowsRow
     credit_confirmations: int
@@ -38,6 +39,7 @@ class Exchange:
         return cls(
             chain_id=row.chain_id,
             custody=row.contract,
+            deposit_addresses=row.deposit_addresses,
             domain=Domain(row.name, row.chain_id, address_bytes(row.contract)),
             windows=row.windows,
             credit_confirmations=row.credit_confirmations,

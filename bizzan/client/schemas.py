@@ -58,6 +58,7 @@ class ExchangeRow(msgspec.Struct, frozen=True):
     name: str
     chain_id: int
     contract: str
+    deposit_addresses: str
     fee_account: str
     assets: list[AssetRow]
     tokens: list[TokenRow]
@@ -251,6 +252,24 @@ class DepositPage(msgspec.Struct, frozen=True):
 
     deposits: list[Deposit]
     next_before: str | None = None
+
+
+class SweptToken(msgspec.Struct, frozen=True):
+    """A token that a deposit address takes, from `minimum` ledger units on."""
+
+    token_id: int
+    symbol: str
+    token: str
+    minimum: int
+
+
+class DepositAddress(msgspec.Struct, frozen=True):
+    """Where plain transfers for an account go; `factory` is whose `sweep` anyone may call."""
+
+    account: str
+    deposit_address: str
+    factory: str
+    tokens: list[SweptToken]
 
 
 class LoginNonce(msgspec.Struct, frozen=True):

@@ -130,6 +130,13 @@ async def nonce(trader: Trader) -> Calls:
     return Calls([{"method": "POST", "url": "/v1/auth/nonce"}], [{"method": "GET", "url": "/v1/auth/nonce"}])
 
 
+async def deposit_address(trader: Trader) -> Calls:
+    """Ask for the deposit address, and without a session."""
+    ask = {"method": "POST", "url": "/v1/account/deposit-address"}
+    good = ask | {"headers": trader.headers}
+    return Calls([good, good], [ask, good | {"method": "GET"}, ask | {"headers": {"authorization": "Bearer nobody"}}])
+
+
 async def login(trader: Trader) -> Calls:
     """Sign in, and in another's name."""
     post = {"method": "POST", "url": "/v1/auth/login"}
@@ -160,6 +167,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/fees": read("/v1/fees", {}, "/v1/fees/x"),
     "GET /v1/account/fees": read("/v1/account/fees", {}, "/v1/account/fees/x"),
     "GET /v1/account": read("/v1/account", {}, "/v1/account/x"),
+    "POST /v1/account/deposit-address": deposit_address,
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),
     "GET /v1/deposits": read("/v1/deposits", {"before": "x"}),
     "GET /v1/withdrawals": read("/v1/withdrawals", {"limit": "x"}),
