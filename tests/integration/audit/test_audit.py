@@ -125,6 +125,13 @@ def test_restored_exchange_is_clean_again(world: World) -> None:
     assert world.audit().findings == ()
 
 
+def test_money_sent_to_a_deposit_address_is_swept_and_traded_though_the_keeper_is_killed(world: World) -> None:
+    asyncio.run(world.fund_by_plain_transfers({"BTC": 10**7, "ETH": 2 * 10**8}))
+    asyncio.run(world.trade())
+    asyncio.run(world.wait_final())
+    assert world.audit().findings == ()
+
+
 def test_trade_that_a_batch_leaves_out_is_named(world: World) -> None:
     """Last in this file: what is settled on chain cannot be taken back."""
     settled = world.program.status()["batches_settled"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -21,7 +21,7 @@ from bizzan.client.wallet import Wallet
 from bizzan.faucet import fund
 from exchange.database import engine_inbox
 from exchange.database.engine import create_engine
-from exchange.database.tables import batch, orders, trade
+from exchange.database.tables import batch, job, orders, trade
 from exchange.domain.order import Order, Side, TimeInForce
 from exchange.domain.settlement import Fill, aggregate
 from exchange.settings import LOCAL_KEYS, load_settings
@@ -76,6 +76,50 @@ class World:
                     return
                 await asyncio.sleep(POLL_SECONDS)
         raise AssertionError(f"the deposit of {symbol} was not credited")
+
+    async def fund_by_plain_transfers(self, amounts: Mapping[str, int]) -> None:
+        """Another wallet sends ledger units to a new seller's deposit address; the keeper is killed in the middle."""
+        self.seller, sender = Wallet.create(), Wallet.create()
+        async with BizzanClient(self.program.api_url, self.seller) as client:
+            there = client.exchange
+            await fund(
+                self.program.rpc_url,
+                there.chain_id,
+                there.custody,
+                {name: there.tokens[name] for name in amounts},
+                LOCAL_KEYS["guardian"],
+                sender.text_address,
+            )
+            await client.login()
+            address = (await client.deposit_address()).deposit_address
+            async with CustodyClient(self.program.rpc_url, there.custody, sender) as custody:
+                for name, amount in amounts.items():
+                    token = there.tokens[name]
+                    await custody.transfer(token.address, address, amount * token.unit)
+            await self._kill_keeper_in_a_sweep()
+            for _ in range(WAIT_POLLS):
+                balances = await client.balances()
+                found = {name: balance.available for name in amounts if (balance := balances.balance(name))}
+                if found == dict(amounts):
+                    break
+                await asyncio.sleep(POLL_SECONDS)
+            assert found == dict(amounts)
+            assert {deposit.amount for deposit in await client.deposits()} == set(amounts.values())
+
+    async def _kill_keeper_in_a_sweep(self) -> None:
+        """As soon as it has queued one; the supervisor brings it back."""
+        engine = create_engine(self.sources.database_url, pool_size=1)
+        try:
+            for _ in range(WAIT_POLLS):
+                async with engine.connect() as conn:
+                    if await conn.scalar(select(job.c.job_id).where(job.c.duty == "sweep").limit(1)):
+                        break
+                await asyncio.sleep(POLL_SECONDS / 10)
+        finally:
+            await engine.dispose()
+        pid = self.program.pid("keeper")
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
 
     async def trade(self) -> ClientFill:
         """One trade between the two; its fill as the buyer sees it."""
