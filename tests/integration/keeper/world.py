@@ -295,6 +295,6 @@ async def build_world(
             row = {"asset_id": each.asset_id, "symbol": each.symbol, "decimals": each.decimals}
             await conn.execute(insert(asset).values(row))
         for listed in deployment.markets:
-            columns = {name: getattr(listed, name) for name in listed.__slots__}
+            columns = {name: getattr(listed, name) for name in listed.__slots__ if name in market.c}
             await conn.execute(insert(market).values(**columns, fee_account=0))
     return World(node, Rpc(node.url), engine, deployment, settings)
