@@ -53,7 +53,10 @@ class TokenConfig:
 
 @dataclass(frozen=True, slots=True)
 class DeployConfig:
-    """What to deploy. Roles are addresses; `markets` name assets by their place in `tokens`."""
+    """What to deploy. Roles are addresses; `markets` name assets by their place in `tokens`.
+
+    `fee_cap_bps`: the most that a fee can ever be of an execution's quote.
+    """
 
     domain_name: str
     owner: str
@@ -63,11 +66,13 @@ class DeployConfig:
     guardian: str
     fee_account: str
     windows: Windows
+    fee_cap_bps: int
     tokens: tuple[TokenConfig, ...]
     markets: tuple[Market, ...]
 
 
 LOCAL_WINDOWS = Windows(delay=600, grace=600, claim_window=3_600, timelock=7_200, pause_max=60, silence=48 * 3_600)
+LOCAL_FEE_CAP_BPS = 100
 LOCAL_TOKENS = (
     TokenConfig("USDC", 6, 6),
     TokenConfig("ETH", 8, 18, ETH),
@@ -105,6 +110,7 @@ def default_config(settings: Settings) -> DeployConfig:
         guardian=guardian,
         fee_account=fee_account,
         windows=LOCAL_WINDOWS,
+        fee_cap_bps=LOCAL_FEE_CAP_BPS,
         tokens=LOCAL_TOKENS,
         markets=LOCAL_MARKETS,
     )
@@ -132,6 +138,7 @@ def deploy(rpc_url: str, deployer_key: str, *, config: DeployConfig) -> Deployme
         commit=_commit(),
         domain_name=config.domain_name,
         windows=config.windows,
+        fee_cap_bps=config.fee_cap_bps,
         fee_account=config.fee_account,
         operator=config.operator,
         co_signer=config.co_signer,
@@ -198,6 +205,8 @@ def _check_config(config: DeployConfig, chain_id: int) -> None:
             raise DeployError(f"markets[{index}].market_id must be {index + 1}: the contract counts from 1")
         if max(market.base_asset, market.quote_asset) >= len(config.tokens):
             raise DeployError(f"markets[{index}] names an asset that is not in tokens")
+        if max(market.maker_fee_ppm, market.taker_fee_ppm) > config.fee_cap_bps * PPM_PER_BPS:
+            raise DeployError(f"markets[{index}] takes more than fee_cap_bps, {config.fee_cap_bps}")
 
 
 def _deploy_tokens(sender: _Sender, configs: Sequence[TokenConfig]) -> tuple[Token, ...]:
@@ -222,8 +231,8 @@ def _deploy_custody(sender: _Sender, config: DeployConfig) -> str:
     )
     w = config.windows
     windows = (w.delay, w.grace, w.claim_window, w.timelock, w.pause_max, w.silence)
-    extension = sender.create(artifact("CustodyExtension"), config.domain_name, roles, windows)
-    return sender.create(artifact("Custody"), config.domain_name, roles, windows, extension)
+    extension = sender.create(artifact("CustodyExtension"), config.domain_name, roles, windows, config.fee_cap_bps)
+    return sender.create(artifact("Custody"), config.domain_name, roles, windows, config.fee_cap_bps, extension)
 
 
 def _configure(sender: _Sender, custody: str, tokens: Sequence[Token], config: DeployConfig) -> None:

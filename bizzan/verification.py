@@ -118,6 +118,7 @@ class _Verification:
         domain = Domain(self._deployment.domain_name, self._deployment.chain_id, address_bytes(address))
         windows = {f"timing.{key.upper()}": value for key, value in asdict(self._deployment.windows).items()}
         return windows | {
+            "fees.FEE_CAP_BPS": self._deployment.fee_cap_bps,
             "eip712.NAME_HASH": _text(keccak(self._deployment.domain_name.encode())),
             "eip712.CHAIN_ID": self._deployment.chain_id,
             "eip712.CONTRACT": checksum(address_bytes(address)),
@@ -190,6 +191,8 @@ class _Verification:
                 finding.compare(f"roles.{role}", roles[role], getattr(deployment, role))
         elif key == "windows":
             finding.compare("windows", Windows(*value), deployment.windows)
+        elif key == "fee_cap_bps":
+            finding.compare("fee_cap_bps", value, deployment.fee_cap_bps)
         elif key == "extension":
             finding.compare("extension", checksum(address_bytes(value)), finding.facts["EXTENSION"])
         elif key == "name" and finding.name != TEST_TOKEN:
@@ -202,6 +205,7 @@ class _Verification:
         deployment, finding = self._deployment, Finding("answers of Custody", self._deployment.custody)
         ask = self._contract(deployment.custody, "Custody").functions
         finding.compare("windows()", Windows(*ask.windows().call()), deployment.windows)
+        finding.compare("fee_cap_bps()", ask.fee_cap_bps().call(), deployment.fee_cap_bps)
         finding.compare("domain_separator()", _text(ask.domain_separator().call()), _text(deployment.domain.separator))
         finding.compare("token_count()", ask.token_count().call(), len(deployment.tokens))
         for token in deployment.tokens:

@@ -14,10 +14,12 @@
 from .interfaces import ICustody
 from .modules import access
 from .modules import accounts
+from .modules import bulk
 from .modules import delegates
 from .modules import deposits
 from .modules import eip712
 from .modules import exits
+from .modules import fees
 from .modules import ledger
 from .modules import order
 from .modules import pausing
@@ -29,6 +31,8 @@ from .modules import transfers
 from .modules import withdrawals
 
 initializes: timing
+initializes: fees
+initializes: bulk
 initializes: eip712
 initializes: ledger
 initializes: accounts[ledger := ledger]
@@ -61,6 +65,7 @@ initializes: settlement[
     access := access,
     delegates := delegates,
     eip712 := eip712,
+    fees := fees,
     ledger := ledger,
     pausing := pausing,
     registry := registry,
@@ -97,18 +102,23 @@ EXTENSION: immutable(address)
 
 
 @deploy
-def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows, extension: address):
+def __init__(
+    name: String[32], roles: ICustody.Roles, windows: ICustody.Windows, fee_cap_bps: uint256, extension: address
+):
     """
     @param name The brand that users see when they sign: the EIP-712 domain's name.
     @param roles Who holds each role; only the standby operator may be the zero address.
     @param windows The contract's times, in seconds, for ever.
-    @param extension A `CustodyExtension` with equal name and windows, for ever.
+    @param fee_cap_bps The most that a fee can be of an execution's quote, for ever.
+    @param extension A `CustodyExtension` with equal name, windows and fee cap, for ever.
     """
     timing.__init__(windows)
+    fees.__init__(fee_cap_bps)
     eip712.__init__(name)
     access.__init__(roles)
     theirs: ICustody.Windows = staticcall ICustody(extension).windows()
     assert keccak256(abi_encode(theirs)) == keccak256(abi_encode(windows)), "windows: extension differs"
+    assert staticcall ICustody(extension).fee_cap_bps() == fee_cap_bps, "fees: extension differs"
     domain: bytes32 = keccak256(
         abi_encode(eip712.DOMAIN_TYPE_HASH, keccak256(name), eip712.VERSION_HASH, chain.id, extension)
     )

@@ -14,10 +14,12 @@
 from .interfaces import ICustody
 from .modules import access
 from .modules import accounts
+from .modules import bulk
 from .modules import delegates
 from .modules import deposits
 from .modules import eip712
 from .modules import exits
+from .modules import fees
 from .modules import ledger
 from .modules import order
 from .modules import pausing
@@ -29,6 +31,8 @@ from .modules import transfers
 from .modules import withdrawals
 
 initializes: timing
+initializes: fees
+initializes: bulk
 initializes: eip712
 initializes: ledger
 initializes: accounts[ledger := ledger]
@@ -61,6 +65,7 @@ initializes: settlement[
     access := access,
     delegates := delegates,
     eip712 := eip712,
+    fees := fees,
     ledger := ledger,
     pausing := pausing,
     registry := registry,
@@ -97,6 +102,7 @@ exports: (
     pausing.last_seen,
     pausing.frozen,
     timing.windows,
+    fees.fee_cap_bps,
     # roles
     access.schedule,
     access.unschedule,
@@ -129,12 +135,14 @@ exports: (
 
 
 @deploy
-def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows):
+def __init__(name: String[32], roles: ICustody.Roles, windows: ICustody.Windows, fee_cap_bps: uint256):
     """
     @param name As for the custody contract, which checks that it is equal.
     @param roles As for the custody contract.
     @param windows As for the custody contract, which checks that they are equal.
+    @param fee_cap_bps As for the custody contract, which checks that it is equal.
     """
     timing.__init__(windows)
+    fees.__init__(fee_cap_bps)
     eip712.__init__(name)
     access.__init__(roles)

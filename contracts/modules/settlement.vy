@@ -18,6 +18,7 @@ from . import access
 from . import bulk
 from . import delegates
 from . import eip712
+from . import fees
 from . import ledger
 from . import order
 from . import pausing
@@ -28,6 +29,7 @@ from . import timing
 uses: access
 uses: delegates
 uses: eip712
+uses: fees
 uses: ledger
 uses: pausing
 uses: registry
@@ -212,8 +214,8 @@ def _check_terms(head: uint256, body: uint256, lots: uint256, quote: uint256, fe
     else:
         assert head & U8 <= BUY_QUOTE, "order: unknown side"
         assert quote <= worst, "order: price too high"
-    max_fee_bps: uint256 = (head >> 8) & U16
-    assert max_fee_bps <= BPS, "order: fee cap out of range"
+    # the contract's own cap is at most the whole, so a fee is never more than its quote
+    max_fee_bps: uint256 = min((head >> 8) & U16, fees.FEE_CAP_BPS)
     assert unsafe_mul(fee, BPS) <= unsafe_mul(quote, max_fee_bps), "order: fee over the cap"
     expiry: uint256 = (head >> 24) & U40
     # times have 40 bits, so no sum can wrap

@@ -342,16 +342,10 @@ _ROWS = (
         "Sign an earlier expiry.",
     ),
     _Row(
-        "order: fee cap out of range",
-        ErrorCode.fee_cap_out_of_range,
-        "The signed cap is more than 10,000 basis points.",
-        "Sign a lower `max_fee_bps`.",
-    ),
-    _Row(
         "order: fee over the cap",
         ErrorCode.fee_cap_too_low,
-        "The fee is more than the order allows.",
-        "Sign a higher `max_fee_bps`.",
+        "The fee is more than the order allows, or than the contract ever does.",
+        "Sign a higher `max_fee_bps`; the operator keeps its schedule under `fee_cap_bps()`.",
     ),
     _Row(
         "order: must be single fill",
@@ -610,6 +604,18 @@ _ROWS = (
         ErrorCode.bad_configuration,
         "The delay is nothing, or longer than 30 days.",
         "Choose another.",
+    ),
+    _Row(
+        "fees: cap out of range",
+        ErrorCode.bad_configuration,
+        "The fee cap is more than 10,000 basis points.",
+        "Choose a lower one.",
+    ),
+    _Row(
+        "fees: extension differs",
+        ErrorCode.bad_configuration,
+        "The two halves of the contract have different fee caps.",
+        "Deploy both with one.",
     ),
     _Row(
         "windows: extension differs",

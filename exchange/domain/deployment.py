@@ -61,7 +61,8 @@ class Windows:
 class Deployment:
     """One custody contract: its EIP-712 domain, windows, roles at launch, and what it lists.
 
-    `deposit_addresses` is the factory of its deposit addresses.
+    `deposit_addresses` is the factory of its deposit addresses. `fee_cap_bps`: no execution's fee is ever more of its
+    quote, whatever was signed.
     """
 
     chain_id: int
@@ -72,6 +73,7 @@ class Deployment:
     commit: str
     domain_name: str
     windows: Windows
+    fee_cap_bps: int
     fee_account: str
     operator: str
     co_signer: str
@@ -122,6 +124,7 @@ class Deployment:
             commit=_text(document, "commit", ""),
             domain_name=_text(document, "domain_name", ""),
             windows=_windows(document["windows"]),
+            fee_cap_bps=_integer(document, "fee_cap_bps", ""),
             fee_account=_address(document, "fee_account", ""),
             operator=_address(document, "operator", ""),
             co_signer=_address(document, "co_signer", ""),

@@ -43,6 +43,7 @@ DEPLOYMENT = Deployment(
     commit="test",
     domain_name="Bizzan",
     windows=Windows(600, 600, 600, 3_600, 120, 172_800),
+    fee_cap_bps=100,
     fee_account=checksum(b"\xfe" * 20),
     operator=checksum(b"\x01" * 20),
     co_signer=checksum(b"\x02" * 20),

@@ -32,6 +32,7 @@ DECIMALS = (6, 18, 8, 18)
 BTC_USDC, ETH_USDC = 1, 2
 LOTS = {BTC_USDC: 10_000, ETH_USDC: 100_000}
 PAIRS = {BTC_USDC: (BTC, USDC), ETH_USDC: (ETHER, USDC)}
+FEE_CAP_BPS = 100
 ROLES_TYPE = "(address,address,address,address,address,address)"
 WINDOWS_TYPE = "(uint256,uint256,uint256,uint256,uint256,uint256)"
 GENESIS = bytes(32)
@@ -109,13 +110,21 @@ class World:
         *,
         extension_windows: Windows | None = None,
         extension_name: str = NAME,
+        fee_cap_bps: int = FEE_CAP_BPS,
+        extension_fee_cap_bps: int | None = None,
     ) -> str:
         """Deploy both halves and return the address."""
-        types = ["string", ROLES_TYPE, WINDOWS_TYPE]
+        types = ["string", ROLES_TYPE, WINDOWS_TYPE, "uint256"]
         sender = self.owner.address
-        extension_arguments: list[Any] = [extension_name, roles, window_words(extension_windows or windows)]
+        extension_cap = fee_cap_bps if extension_fee_cap_bps is None else extension_fee_cap_bps
+        extension_arguments: list[Any] = [
+            extension_name,
+            roles,
+            window_words(extension_windows or windows),
+            extension_cap,
+        ]
         extension = create("CustodyExtension", types, extension_arguments, sender)
-        arguments = [NAME, roles, window_words(windows), extension]
+        arguments = [NAME, roles, window_words(windows), fee_cap_bps, extension]
         return create("Custody", [*types, "address"], arguments, sender)
 
     def deploy_deposit_addresses(self) -> Any:
@@ -227,7 +236,7 @@ class World:
         quote: int | None = None,
         fee: int = 0,
         *,
-        scheme: Scheme = Scheme.account,
+        scheme: int = Scheme.account,
         signature: bytes | None = None,
     ) -> Execution:
         """An order filled whole at its price unless told otherwise, signed by `signer`."""

@@ -35,6 +35,7 @@ DEPLOYMENT = Deployment(
     commit="test",
     domain_name="Bizzan",
     windows=Windows(600, 600, 600, 3_600, 120, 172_800),
+    fee_cap_bps=100,
     fee_account=checksum(FEE_ACCOUNT),
     operator=checksum(b"\x01" * 20),
     co_signer=checksum(b"\x02" * 20),

@@ -79,8 +79,8 @@ def test_the_scheme_says_who_signed(world: World, buyer: Signer, seller: Signer)
     for signer, scheme, reason in (
         (DELEGATE, Scheme.account, "order: wrong signer"),
         (seller, Scheme.delegate, "delegate: unknown"),
-        (seller, Scheme.bulk, "order: unknown scheme"),
-        (DELEGATE, Scheme.delegate | Scheme.bulk, "order: unknown scheme"),
+        (seller, 4, "order: unknown scheme"),
+        (DELEGATE, Scheme.delegate | 4, "order: unknown scheme"),
     ):
         with reverts(reason):
             world.settle([world.match(buyer, seller)[0], world.execution(signer, sale, scheme=scheme)])

@@ -8,7 +8,7 @@ import pytest
 from bizzan.contracts import SOURCES, artifact, vyper
 from exchange.domain.deployment import ETH
 from scripts.export_abis import exported, promised_abi
-from tests.utils.contracts import WINDOWS, World, reverts
+from tests.utils.contracts import FEE_CAP_BPS, WINDOWS, World, at, reverts
 
 SIZE_LIMIT = 24_576  # EIP-170
 
@@ -65,6 +65,18 @@ def test_deployment_reverts_when_the_co_signer_operates(world: World, index: int
 def test_deployment_reverts_when_the_extension_has_other_windows(world: World) -> None:
     with reverts("windows: extension differs"):
         world.deploy_custody(world.roles, WINDOWS, extension_windows=replace(WINDOWS, grace=101))
+
+
+def test_the_fee_cap_is_as_deployed_and_at_most_the_whole(world: World) -> None:
+    assert world.custody.fee_cap_bps() == FEE_CAP_BPS
+    with reverts("fees: cap out of range"):
+        world.deploy_custody(world.roles, WINDOWS, fee_cap_bps=10_001)
+    assert at("Custody", world.deploy_custody(world.roles, WINDOWS, fee_cap_bps=10_000)).fee_cap_bps() == 10_000
+
+
+def test_deployment_reverts_when_the_extension_has_another_fee_cap(world: World) -> None:
+    with reverts("fees: extension differs"):
+        world.deploy_custody(world.roles, WINDOWS, extension_fee_cap_bps=FEE_CAP_BPS + 1)
 
 
 @pytest.mark.parametrize("name", ["Custody", "CustodyExtension"])

@@ -17,6 +17,7 @@ DEPLOYMENT = Deployment(
     commit="unknown",
     domain_name="Bizzan",
     windows=Windows(120, 120, 3_600, 7_200, 30, 172_800),
+    fee_cap_bps=100,
     fee_account=CUSTODY,
     operator=CUSTODY,
     co_signer=CUSTODY,

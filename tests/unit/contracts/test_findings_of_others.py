@@ -11,7 +11,7 @@ from exchange.domain.deployment import ETH, address_bytes
 from exchange.domain.eip712 import Domain, Scheme, Value
 from exchange.domain.order import Side
 from exchange.domain.settlement import Execution
-from tests.utils.contracts import BTC, ETHER, REFUSING_CODE, UNITS, USDC, World, reverts, single
+from tests.utils.contracts import BTC, ETHER, FEE_CAP_BPS, REFUSING_CODE, UNITS, USDC, World, reverts, single
 from tests.utils.signing import Signer
 
 PRICE = 6_000_000
@@ -37,20 +37,20 @@ def test_fee_cap_skipped_for_a_zero_fill(
     assert world.trading(buyer, USDC) == 10_000_000_000
 
 
-@pytest.mark.parametrize("max_fee_bps", [0, 1, 10, 10_000])
+@pytest.mark.parametrize("max_fee_bps", [0, 1, 99, 100, 10_000])
 def test_fee_cap_is_exact_for_the_smallest_fill(world: World, buyer: Signer, seller: Signer, max_fee_bps: int) -> None:
-    """No division rounds the cap away: one quote unit bears a fee at a cap of the whole price only."""
-    cap = max_fee_bps // 10_000
+    """No division rounds the cap away: a hundred quote units bear a fee of one at a cap of one in a hundred only."""
+    cap = 100 * min(max_fee_bps, FEE_CAP_BPS) // 10_000
     with reverts("order: fee over the cap"):
-        world.settle(world.match(buyer, seller, 1, fee=cap + 1, price=1, max_fee_bps=max_fee_bps))
-    world.settle(world.match(buyer, seller, 1, fee=cap, price=1, max_fee_bps=max_fee_bps))
+        world.settle(world.match(buyer, seller, 1, fee=cap + 1, price=100, max_fee_bps=max_fee_bps))
+    world.settle(world.match(buyer, seller, 1, fee=cap, price=100, max_fee_bps=max_fee_bps))
 
 
 # Fee rate not in the signed hash. Found in a limit-order protocol: the fee stood beside the order, so that whoever
 # filled it chose the fee.
 
 
-@pytest.mark.parametrize("claimed", [11, 100, 10_000])
+@pytest.mark.parametrize("claimed", [11, 50, 100])
 def test_fee_rate_not_in_the_signed_hash(world: World, buyer: Signer, seller: Signer, claimed: int) -> None:
     signed = world.order(seller, Side.sell, max_fee_bps=10)
     signature = seller.sign_order(world.domain, signed)

@@ -250,11 +250,11 @@ def test_no_product_of_an_orders_terms_can_wrap() -> None:
 
 
 def test_the_sums_of_a_section_meet_exactly_when_its_word_says_so() -> None:
-    """Of at most 512 executions, each of 64 bits, in one word: lots, quote and fees never carry into one another."""
+    """Of at most 448 executions, each of 64 bits, in one word: lots, quote and fees never carry into one another."""
     lots_shift, quote_shift, limit = (constant("settlement", name) for name in ("LOTS_SHIFT", "QUOTE_SHIFT", "U80"))
     executions = constant("settlement", "MAX_EXECUTIONS")
     assert (lots_shift, quote_shift, executions) != (None, None, None)
-    assert executions == 512
+    assert executions == 448
     lots, quote = (z3.SignExt(256 - 74, z3.BitVec(name, 74)) for name in ("net_lots", "net_quote"))
     fees = symbol("fees", 73)
     most = executions * (2**64 - 1)

@@ -14,6 +14,7 @@ from tests.utils.contracts import (
     CHAIN_ID,
     ETH_USDC,
     ETHER,
+    FEE_CAP_BPS,
     GENESIS,
     USDC,
     World,
@@ -244,11 +245,21 @@ def test_fee_rate_is_in_the_signed_hash(world: World, buyer: Signer, seller: Sig
         world.settle([world.match(buyer, seller)[0], world.execution(seller, dearer, signature=signature)])
 
 
-def test_fee_cap_itself_is_bounded(world: World, buyer: Signer, seller: Signer) -> None:
-    with reverts("order: fee cap out of range"):
-        world.settle(world.match(buyer, seller, max_fee_bps=10_001))
-    world.settle(world.match(buyer, seller, 1, max_fee_bps=10_000, fee=PRICE))
-    assert world.trading(world.fee_account, USDC) == 2 * PRICE
+@pytest.mark.parametrize("signed", [FEE_CAP_BPS, FEE_CAP_BPS + 1, 10_000, 2**16 - 1])
+def test_the_contracts_own_fee_cap_binds_whatever_was_signed(
+    world: World, buyer: Signer, seller: Signer, signed: int
+) -> None:
+    cap = PRICE * FEE_CAP_BPS // 10_000
+    with reverts("order: fee over the cap"):
+        world.settle(world.match(buyer, seller, 1, max_fee_bps=signed, fee=cap + 1))
+    world.settle(world.match(buyer, seller, 1, max_fee_bps=signed, fee=cap))
+    assert world.trading(world.fee_account, USDC) == 2 * cap
+
+
+def test_no_fee_is_taken_where_none_was_signed(world: World, buyer: Signer, seller: Signer) -> None:
+    with reverts("order: fee over the cap"):
+        world.settle(world.match(buyer, seller, max_fee_bps=0, fee=1))
+    world.settle(world.match(buyer, seller, max_fee_bps=0))
 
 
 def test_signed_expiry_is_enforced_after_the_grace(world: World, buyer: Signer, seller: Signer) -> None:
