@@ -20,6 +20,7 @@ from web3.types import TxReceipt
 from bizzan.contracts import ROOT, Artifact, artifact
 from exchange.domain.deployment import ETH, Deployment, Windows, address_bytes, checksum
 from exchange.domain.deposit_address import created_address
+from exchange.domain.fees import PPM_PER_BPS
 from exchange.domain.instrument import Asset, Market, Token
 from exchange.settings import LOCAL_CHAIN_ID, Settings
 
