@@ -32,7 +32,7 @@ export UV_PYTHON_DOWNLOADS := never
 export UV_NO_CONFIG := 1
 export UV_LINK_MODE := copy
 
-.PHONY: help setup run test test-deep bench lint format lock clean
+.PHONY: ape brownie help setup run test test-deep bench lint format lock clean
 
 help:
 	@sed -n '3,9s/^# *//p' Makefile
@@ -64,13 +64,23 @@ build/contracts/.stamp: $(CONTRACTS) .venv/.stamp
 	@$(BIN)/python -c 'from bizzan.contracts import artifact; [artifact(name) for name in "$(DEPLOYED)".split()]'
 	@touch $@
 
+# The consoles of docs/consoles.md, each in an environment of its own.
+brownie ape: %: build/venvs/%/.stamp
+
+build/venvs/%/.stamp: tests/%/requirements.lock .tools/.checked | $(UV)
+	@echo "setup: $*"
+	@mkdir -p build/venvs build/brownie-contracts build/brownie-scripts
+	@$(UV) venv --quiet --no-project --allow-existing --python "$(PYTHON)" build/venvs/$*
+	@$(UV) pip sync --quiet --python build/venvs/$*/bin/python --require-hashes tests/$*/requirements.lock
+	@touch $@
+
 run: setup
 	@exec $(BIN)/bizzan up
 
 test: setup lint
 	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-test-deep: setup
+test-deep: setup brownie ape
 	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 bench: setup
@@ -91,8 +101,11 @@ format: setup
 lock: $(UV)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
 	  --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) pyproject.toml --group dev -o requirements.lock
+	@for tool in brownie ape; do $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) tests/$$tool/requirements.in \
+	  -o tests/$$tool/requirements.lock; done
 	@$(NPM) install --package-lock-only --ignore-scripts --no-fund --no-audit --silent
 	@$(PYTHON) scripts/setup/complete_npm_lock.py package-lock.json
 
 clean:
-	@rm -rf .venv .tools node_modules build reports dist .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .tools node_modules build .build reports dist .mypy_cache .ruff_cache .pytest_cache

@@ -17,6 +17,9 @@ from bizzan.supervisor.postgres import Postgres
 from exchange.database.engine import migrate
 from tests.utils.local_stack import make_postgres, open_folder
 
+# They run in environments of their own: tests/integration/consoles.
+collect_ignore = ["ape", "brownie"]
+
 _database_numbers = itertools.count(1)
 
 

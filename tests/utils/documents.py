@@ -15,13 +15,14 @@ from pathlib import Path
 
 from bizzan.contracts import ROOT
 
-FENCE = re.compile(r"^```bash (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCE = re.compile(r"^```(\w+) (\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
-def blocks(document: str) -> dict[str, str]:
-    """The named blocks of a document under `docs/`, in its order."""
-    found = FENCE.findall((ROOT / "docs" / document).read_text())
+def blocks(document: str, language: str = "bash") -> dict[str, str]:
+    """The named blocks of a document under `docs/` in one language, in its order."""
+    text = (ROOT / "docs" / document).read_text()
+    found = [(name, block) for kind, name, block in FENCE.findall(text) if kind == language]
     assert len(dict(found)) == len(found), f"{document} has two blocks of one name"
     return dict(found)
 
