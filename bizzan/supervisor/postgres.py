@@ -145,9 +145,10 @@ class Postgres:
         self._process.kill()
 
     def create_database(self, name: str, template: str | None = None) -> str:
-        """Make a database, from a template when one is named, unless it exists. Returns its address."""
+        """Make a database, unless it exists; a template is copied as files, which is quick. Returns its address."""
         if self.query(f"SELECT 1 FROM pg_database WHERE datname = '{name}'") != "1":
-            self.query(f'CREATE DATABASE "{name}"' + (f' TEMPLATE "{template}"' if template else ""))
+            source = f' TEMPLATE "{template}" STRATEGY file_copy' if template else ""
+            self.query(f'CREATE DATABASE "{name}"{source}')
         return self.url(name)
 
     def drop_database(self, name: str) -> None:

@@ -6,8 +6,6 @@ import asyncio
 import itertools
 import json
 import os
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -27,6 +25,7 @@ from exchange.engine.commands import Command, Credit
 from exchange.sequencer.client import EngineClient
 from exchange.sequencer.protocol import Ack
 from tests.utils.waiting import wait_for
+from tests.utils.warm import WarmProcess, serve
 
 USDC, ETH, BTC = 0, 1, 2
 BTC_USDC, ETH_USDC, ETH_BTC = 1, 2, 3
@@ -82,7 +81,7 @@ class ApiStack:
             "DATABASE_URL": database_url,
             "RPC_URL": rpc_url,
         }
-        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._processes: dict[str, WarmProcess] = {}
         self._inbox_ids = itertools.count(1)
         self.base_url = ""
 
@@ -102,14 +101,9 @@ class ApiStack:
 
     def spawn(self, name: str, module: str, more: Mapping[str, str] | None = None) -> None:
         """Start one process that runs `module.run(settings)`."""
-        program = f"from exchange.settings import load_settings\nfrom {module} import run\nrun(load_settings())"
-        with (self.folder / f"{name}.log").open("ab") as log:
-            self._processes[name] = subprocess.Popen(
-                [sys.executable, "-c", program],
-                env={**self.environment, **(more or {})},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+        environment = {**self.environment, **(more or {})}
+        log = self.folder / f"{name}.log"
+        self._processes[name] = WarmProcess(serve, module, environment=environment, output=log)
 
     def _follows_engine(self, name: str, url: str) -> bool:
         if self._processes[name].poll() is not None:
@@ -129,6 +123,12 @@ class ApiStack:
             process = self._processes.pop(name)
             process.kill()
             process.wait(60)
+
+    def end(self, name: str) -> None:
+        """Ask a process to end, with the processes of its own."""
+        process = self._processes.pop(name)
+        process.terminate()
+        process.wait(60)
 
     async def submit(self, *commands: Command) -> list[Ack]:
         """Hand commands to the engine as the chain side does."""

@@ -6,10 +6,14 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+import urllib.request
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from bizzan.supervisor.ports import free_port
+from tests.utils.warm import WarmProcess, command
 
 
 class Program:
@@ -45,22 +49,30 @@ class Program:
 
     def run_file(self, path: Path) -> subprocess.CompletedProcess[str]:
         """Run a Python file with the same settings."""
-        return self._run([sys.executable, str(path)], self._environment)
-
-    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        """Run one command of the program."""
-        return self._run([sys.executable, "-m", "bizzan.cli", *arguments], self._environment | environment)
-
-    def _run(self, command: list[str], environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            command,
+            [sys.executable, str(path)],
             cwd=self.folder,
-            env=environment,
+            env=self._environment,
             capture_output=True,
             text=True,
             timeout=600,
             check=False,
         )
+
+    def run(self, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run one command of the program."""
+        with tempfile.TemporaryDirectory() as folder:
+            output, errors = Path(folder, "output"), Path(folder, "errors")
+            process = WarmProcess(
+                command,
+                list(arguments),
+                environment=self._environment | environment,
+                output=output,
+                errors=errors,
+                folder=self.folder,
+            )
+            code = process.wait(600)
+            return subprocess.CompletedProcess(arguments, code, output.read_text(), errors.read_text())
 
     def refusal(self, *arguments: str, **environment: str) -> str:
         result = self.run(*arguments, **environment)
@@ -75,9 +87,16 @@ class Program:
         return result.stdout
 
     def status(self) -> dict[str, Any]:
-        """What `bizzan status --json` prints."""
-        status: dict[str, Any] = json.loads(self.succeed("status", "--json"))
+        """What `bizzan status --json` prints, as the API says it."""
+        with urllib.request.urlopen(f"{self.api_url}/v1/status", timeout=10) as response:
+            status: dict[str, Any] = json.load(response)
         return status
+
+    def answers(self) -> bool:
+        """Whether the API says how the exchange is."""
+        with suppress(OSError, ValueError):
+            return bool(self.status())
+        return False
 
     def pid(self, service: str) -> int | None:
         """The pid that the supervisor keeps for a service."""

@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import random
-import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,8 +17,7 @@ from bizzan.supervisor.ports import free_port
 from tests.integration.indexer.helpers import check_balances, check_inbox, compare, query
 from tests.utils.traffic import Traffic
 from tests.utils.waiting import wait_for
-
-RUN = "from exchange.settings import load_settings; from indexer.main import run; run(load_settings())"
+from tests.utils.warm import WarmProcess, serve
 
 
 class Process:
@@ -42,12 +39,9 @@ class Process:
         }
 
     @contextmanager
-    def running(self) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self) -> Iterator[WarmProcess]:
         """Start it; it is dead afterwards."""
-        with self._log.open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-c", RUN], env=self._environment, stdout=log, stderr=subprocess.STDOUT
-            )
+        process = WarmProcess(serve, "indexer.main", environment=self._environment, output=self._log)
         try:
             yield process
         finally:

@@ -6,11 +6,9 @@ Every job pays one wei to an address of its own, so paying twice or never shows 
 """
 
 import asyncio
+import os
 import random
-import sys
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from sqlalchemy import func, insert, select
@@ -24,10 +22,10 @@ from exchange.database.jobs import encode_call
 from exchange.database.tables import attempt, job, leader
 from exchange.settings import LOCAL_KEYS
 from tests.integration.keeper.proxy import bad_network
-from tests.integration.keeper.worker import CHAIN_ID, DUTY
+from tests.integration.keeper.worker import CHAIN_ID, DUTY, work
 from tests.integration.keeper.world import until
+from tests.utils.warm import WarmProcess
 
-WORKER = Path(__file__).with_name("worker.py")
 KEY = Key(LOCAL_KEYS["keeper"])
 DEEPEST = 20
 
@@ -67,7 +65,7 @@ class Chaos:
         self._engine = engine
         self._urls = urls
         self._chance = random.Random(seed)
-        self._workers: list[Process] = []
+        self._workers: list[WarmProcess] = []
         self.happened: dict[str, int] = {}
 
     async def rpc(self, method: str, *params: object) -> object:
@@ -75,16 +73,14 @@ class Chaos:
 
     async def start_workers(self) -> None:
         while len(self._workers) < 2:
-            command = (sys.executable, str(WORKER), *self._urls, LOCAL_KEYS["keeper"])
-            self._workers.append(await asyncio.create_subprocess_exec(*command, stdout=DEVNULL, stderr=DEVNULL))
+            self._workers.append(WarmProcess(work, *self._urls, LOCAL_KEYS["keeper"], environment=os.environ))
 
     async def kill(self, count: int) -> None:
         """End workers with SIGKILL, then wait for others to lead: a kill of what has not started proves nothing."""
         before = await self.term()
         for _ in range(count):
             worker = self._workers.pop(self._chance.randrange(len(self._workers)))
-            worker.kill()
-            await worker.wait()
+            await self.end(worker)
         await self.start_workers()
         if count == 2:
 
@@ -100,8 +96,11 @@ class Chaos:
 
     async def stop(self) -> None:
         for worker in self._workers:
-            worker.kill()
-            await worker.wait()
+            await self.end(worker)
+
+    async def end(self, worker: WarmProcess) -> None:
+        worker.kill()
+        await asyncio.to_thread(worker.wait)
 
     async def strike(self) -> None:
         """One piece of bad luck, and time to see it."""

@@ -1,10 +1,6 @@
-"""A keeper process that only sends what is queued: run it as a program, kill it at will.
-
-python worker.py DATABASE_URL RPC_URL KEY
-"""
+"""A keeper process that only sends what is queued, to be killed at will."""
 
 import asyncio
-import sys
 
 from exchange.chain.node import NodeChain
 from exchange.chain.rpc import Rpc
@@ -57,5 +53,6 @@ async def run(database_url: str, rpc_url: str, secret: str) -> None:
         await Runner(DUTY, engine, start_term, SystemClock(), 0.05).run()
 
 
-if __name__ == "__main__":
-    asyncio.run(run(*sys.argv[1:]))
+def work(database_url: str, rpc_url: str, secret: str) -> None:
+    """All that the process does."""
+    asyncio.run(run(database_url, rpc_url, secret))

@@ -3,8 +3,6 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -18,6 +16,7 @@ from exchange.domain.instrument import Asset, Market, Token
 from exchange.domain.order import Order, Side, Terms, TimeInForce
 from exchange.engine.commands import Credit, PlaceOrder
 from tests.utils.waiting import wait_for
+from tests.utils.warm import WarmProcess, serve
 
 FEE_ACCOUNT = b"\xfe" * 20
 CUSTODY = b"\xcc" * 20
@@ -69,18 +68,13 @@ class Service:
             "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(folder / "deployment.json"),
             **environment,
         }
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: WarmProcess | None = None
 
     def spawn(self) -> None:
         """Start it."""
-        program = (
-            f"{self.prologue}\nfrom exchange.settings import load_settings\n"
-            f"from {self._module} import run\nrun(load_settings())"
+        self._process = WarmProcess(
+            serve, self._module, self.prologue, environment=self.environment, output=self.log_file
         )
-        with self.log_file.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", program], env=self.environment, stdout=log, stderr=subprocess.STDOUT
-            )
 
     def start(self) -> None:
         """Start it and wait until it is ready."""
