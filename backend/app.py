@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -28,11 +28,12 @@ from backend.stream import endpoints as stream
 from backend.stream.engine_view import load_account
 from backend.stream.feed import Feed
 from backend.stream.history import keep_history
+from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
-from exchange.database import delegates, positions, trades
+from exchange.database import delegates, positions, sessions, trades
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
 from exchange.domain.deployment import Deployment
@@ -97,6 +98,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         database=database,
         feed=feed,
         delegates=Delegates(lambda account, key: _load_delegate(api, account, key), now_ms),
+        logins=Logins(lambda hashes: _living(api, hashes)),
         limits=Limits.of(settings.api),
         metrics=Metrics(),
         watch=Watch(
@@ -105,7 +107,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         totals=Totals(lambda: _totals(api)),
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
     )
-    for run in (lambda: _connect(engine), feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run):
+    runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
+    for run in (lambda: _connect(engine), *runs):
         _start_task(stack, run)
     return api
 
@@ -139,6 +142,11 @@ async def _load_delegate(api: Api, account: bytes, key: bytes) -> Delegate | Non
     async with api.reading() as connection:
         row = await delegates.latest(connection, api.domain.chain_id, account, key)
     return None if row is None or row.kind != "added" else Delegate(int(row.markets), row.expiry)
+
+
+async def _living(api: Api, token_hashes: Collection[bytes]) -> Collection[bytes]:
+    async with api.reading() as connection:
+        return await sessions.living(connection, token_hashes, now_ms())
 
 
 async def _position(api: Api) -> Position:

@@ -55,8 +55,10 @@ async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.L
 
 async def logout(api: Api, token: str) -> schemas.LogoutAnswer:
     """End a session."""
+    session = token_hash(token)
     async with api.writing() as connection:
-        await sessions.end_session(connection, token_hash(token))
+        await sessions.end_session(connection, session)
+    api.logins.end(session)
     return schemas.LogoutAnswer(ended=True)
 
 

@@ -14,7 +14,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from backend.context import Api
-from backend.deps import session_address
+from backend.deps import session_address, token_hash
 from backend.errors import internal
 from backend.orders import service as orders
 from backend.orders.schemas import Ack
@@ -22,7 +22,7 @@ from backend.stream import schemas
 from backend.stream.outbox import Outbox, SlowReader
 from backend.stream.subscriptions import Subscriptions
 from backend.wire import decode
-from exchange.domain.errors import Refusal
+from exchange.domain.errors import ErrorCode, Refusal
 
 log = structlog.get_logger()
 
@@ -43,6 +43,7 @@ class Session:
         self._websocket = websocket
         self._ip = address
         self._account: bytes | None = None
+        self._session: bytes | None = None
         limits = api.settings.limits
         self._outbox = Outbox(limits.queued_messages, limits.stalled_seconds)
         self._subscriptions = Subscriptions(api, self._outbox)
@@ -59,6 +60,7 @@ class Session:
                 await self._close(CLOSE_SLOW_READER, "slow_reader: you do not read as fast as you subscribed")
         finally:
             self._subscriptions.leave_all()
+            self._leave_session()
             for task in (reader, writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(reader, writer, *self._tasks, return_exceptions=True)
@@ -137,8 +139,23 @@ class Session:
                 for name in request.channels:
                     self._subscriptions.remove(name)
             case schemas.Login():
-                self._account = await session_address(self._api, request.token)
-                self._subscriptions.remove_account()
+                account = await session_address(self._api, request.token)
+                self._leave_session()
+                self._account, self._session = account, token_hash(request.token)
+                self._api.logins.enter(self._session, self._end_session)
+
+    def _leave_session(self) -> None:
+        """Speak for nobody."""
+        self._subscriptions.remove_account()
+        if self._session is not None:
+            self._api.logins.leave(self._session, self._end_session)
+        self._account = self._session = None
+
+    def _end_session(self) -> None:
+        """The session has ended: say so, and say no more of its account."""
+        self._leave_session()
+        refusal = Refusal(ErrorCode.unauthenticated, "the session has ended: log in again", "account")
+        self._outbox.push(_encode(schemas.ErrorMessage(id="", error=refusal.as_dict())))
 
     def _refuse(self, request_id: str, refusal: Refusal) -> None:
         error = refusal.as_dict()

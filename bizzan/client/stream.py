@@ -195,6 +195,8 @@ class Stream:
                 await self._take(socket, message)
             elif (future := self._waiting.get(message.get("id", ""))) is not None and not future.done():
                 future.set_result(message)
+            elif message["type"] == "error" and message["error"]["code"] == "unauthenticated":
+                await socket.close()  # the session has ended: a new connection logs in again
 
     async def _take(self, socket: ClientConnection, message: dict[str, Any]) -> None:
         """Pass a channel's message on, or start the channel again when one is missing."""

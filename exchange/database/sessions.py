@@ -1,5 +1,7 @@
 """Sign-ins: challenges that are used once, and sessions known by the hash of their token only."""
 
+from collections.abc import Collection
+
 from sqlalchemy import delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -31,6 +33,12 @@ async def find_session(conn: AsyncConnection, token_hash: bytes) -> tuple[bytes,
     query = select(session.c.address, session.c.expires_at).where(session.c.token_hash == token_hash)
     row = (await conn.execute(query)).one_or_none()
     return None if row is None else (row.address, row.expires_at)
+
+
+async def living(conn: AsyncConnection, token_hashes: Collection[bytes], now_ms: int) -> list[bytes]:
+    """Those of some sessions that have not ended."""
+    query = select(session.c.token_hash).where(session.c.token_hash.in_(token_hashes), session.c.expires_at > now_ms)
+    return list(await conn.scalars(query))
 
 
 async def end_session(conn: AsyncConnection, token_hash: bytes) -> None:

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bizzan.supervisor.postgres import Postgres
+from exchange.database.engine import create_engine
 from tests.conftest import start_anvil
 from tests.utils.api_stack import ApiStack, api_stack
 
@@ -35,3 +37,11 @@ async def api(stack: ApiStack) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client of the API."""
     async with httpx.AsyncClient(base_url=stack.base_url, timeout=30) as client:
         yield client
+
+
+@pytest.fixture
+async def database_of_stack(stack: ApiStack) -> AsyncIterator[AsyncEngine]:
+    """Connections to the database behind the API."""
+    engine = create_engine(stack.database_url, pool_size=1)
+    yield engine
+    await engine.dispose()

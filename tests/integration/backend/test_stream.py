@@ -5,13 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import socket
+from hashlib import sha256
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from exchange.database.tables import session
 from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
 from tests.utils.api_stack import UNLIMITED, ApiStack, cancel_body, mirrored, new_wallet, signed_body
 from tests.utils.sign_in import sign_in
@@ -132,6 +136,37 @@ async def test_an_account_is_watched_from_before_its_first_deposit(api: httpx.As
         await stack.fund(wallet)
         message = await client.next("account", "account")
         assert "credited" in {event["event"] for event in message["events"]}
+
+
+@pytest.mark.parametrize("end", ["logout", "age"])
+async def test_an_account_is_not_heard_of_after_its_session(
+    api: httpx.AsyncClient, stack: ApiStack, database_of_stack: AsyncEngine, end: str
+) -> None:
+    wallet = await stack.trader()
+    headers = await sign_in(api, wallet)
+    token = headers["authorization"].removeprefix("Bearer ")
+    async with open_stream(stack.base_url) as client:
+        await client.ask("login", token=token)
+        await client.ask("subscribe", channels=["account", BOOK])
+        await client.next("account", "snapshot")
+        if end == "logout":
+            assert (await api.post("/v1/auth/logout", headers=headers)).status_code == 200
+        else:
+            async with database_of_stack.begin() as conn:
+                digest = sha256(token.encode()).digest()
+                await conn.execute(update(session).where(session.c.token_hash == digest).values(expires_at=1))
+        while "" not in client.answers:
+            await client.receive()
+        assert client.answers.pop("")["error"]["code"] == "unauthenticated"
+        await client.ask("place", order=signed_body(wallet, Side.buy, 500_000, 3))
+        while not (await client.next(BOOK, "diff"))["bids"]:
+            pass
+        assert not [message for message in client.messages if message["channel"] == "account"]
+        assert (await client.ask("subscribe", channels=["account"]))["error"]["code"] == "unauthenticated"
+        again = await sign_in(api, wallet)
+        await client.ask("login", token=again["authorization"].removeprefix("Bearer "))
+        await client.ask("subscribe", channels=["account"])
+        assert (await client.next("account", "snapshot"))["account"] == wallet.text_address
 
 
 async def test_orders_are_pipelined_and_answered_by_id(stack: ApiStack) -> None:
