@@ -1,0 +1,97 @@
+"""Several workers of the API behind one port: what one takes, all tell; what each counts, it counts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from exchange.domain.order import Side
+from tests.utils.api_stack import UNLIMITED, ApiStack, signed_body
+from tests.utils.stream import StreamClient, open_stream
+
+BOOK = "book.ETH-USDC"
+MARKET = 2
+PRICE = 300_000
+BURST = 40
+CONNECTIONS = 200
+"""The system gives connections to workers as it likes; so many never all go to one of two."""
+
+
+@pytest.fixture(scope="module")
+def workers_url(stack: ApiStack) -> Iterator[str]:
+    """An API with two workers, each of which lets an account write `BURST` times in a row."""
+    limits = UNLIMITED | {"BIZZAN_API__LIMITS__WRITES_PER_SECOND": "1"}
+    limits |= {"BIZZAN_API__LIMITS__WRITES_BURST": str(BURST), "BIZZAN_API__LIMITS__CONNECTIONS_PER_ADDRESS": "1000"}
+    yield stack.start_api("workers", limits | {"BIZZAN_API__WORKERS": "2"})
+    stack.end("workers")
+
+
+def worker_of(client: StreamClient, url: str) -> int:
+    """The process at the other end of a connection."""
+    mine = client.connection.local_address[1]
+    theirs = urlsplit(url).port
+    ends = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    ports = [(int(row[1][-4:], 16), int(row[2][-4:], 16), row[9]) for row in ends]
+    socket = next(f"socket:[{inode}]" for local, remote, inode in ports if (local, remote) == (theirs, mine))
+    for folder in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            if any(str(entry.readlink()) == socket for entry in folder.iterdir()):
+                return int(folder.parent.name)
+        except OSError:
+            continue
+    raise AssertionError("nobody holds the other end")
+
+
+async def one_each(url: str, stack: AsyncExitStack) -> tuple[StreamClient, StreamClient]:
+    """Connections to both workers."""
+    found: dict[int, StreamClient] = {}
+    for _ in range(CONNECTIONS):
+        client = await stack.enter_async_context(open_stream(url))
+        found.setdefault(worker_of(client, url), client)
+        if len(found) == 2:
+            one, other = found.values()
+            return one, other
+    raise AssertionError(f"all of {CONNECTIONS} connections went to one worker")
+
+
+async def test_order_taken_by_one_worker_is_told_by_the_other(stack: ApiStack, workers_url: str) -> None:
+    trader = await stack.trader()
+    async with AsyncExitStack() as exits:
+        one, other = await one_each(workers_url, exits)
+        for client in (one, other):
+            await client.ask("subscribe", channels=[BOOK])
+            await client.next(BOOK, "snapshot")
+        order = signed_body(trader, Side.buy, PRICE - 10_000, 2_000, market=MARKET)
+        ack = (await one.ask("place", order=order))["ack"]
+        for client in (other, one):
+            diff = await client.next(BOOK, "diff")
+            assert (diff["seq"], diff["bids"]) == (ack["seq"], [[str(PRICE - 10_000), "2000"]])
+
+
+async def test_same_order_sent_to_both_workers_is_one_order(stack: ApiStack, workers_url: str) -> None:
+    trader = await stack.trader()
+    order = signed_body(trader, Side.buy, PRICE - 20_000, 2_000, market=MARKET)
+    async with AsyncExitStack() as exits:
+        acks = [(await client.ask("place", order=order))["ack"] for client in await one_each(workers_url, exits)]
+    assert acks[0]["order_id"] == acks[1]["order_id"]
+
+
+async def test_each_worker_limits_an_account_by_itself(stack: ApiStack, workers_url: str) -> None:
+    trader = await stack.trader()
+    async with AsyncExitStack() as exits:
+        one, other = await one_each(workers_url, exits)
+
+        async def place(client: StreamClient) -> str:
+            order = signed_body(trader, Side.buy, PRICE - 30_000, 2_000, market=MARKET)
+            answer = await client.ask("place", order=order)
+            return str(answer["error"]["code"]) if answer["type"] == "error" else ""
+
+        taken = 0
+        while (code := await place(one)) == "":
+            taken += 1
+        assert (code, taken >= BURST) == ("too_many_requests", True)
+        assert [await place(other) for _ in range(BURST // 2)] == [""] * (BURST // 2)
