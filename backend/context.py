@@ -15,6 +15,7 @@ from backend.metrics import Metrics
 from backend.status.totals import Totals
 from backend.status.watch import Watch
 from backend.stream.feed import Feed
+from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
 from exchange.domain.deployment import Deployment
 from exchange.domain.eip712 import Domain
@@ -67,6 +68,7 @@ class Api:
     database: AsyncEngine
     feed: Feed
     delegates: Delegates
+    logins: Logins
     limits: Limits
     metrics: Metrics
     watch: Watch
@@ -87,6 +89,11 @@ class Api:
         if found is None:
             raise Refusal(ErrorCode.unknown_market, f"there is no market {name[:40]}: see /v1/markets", "market")
         return found
+
+    def min_withdrawal(self, asset_id: int) -> int:
+        """The smallest signed withdrawal of an asset, in ledger units."""
+        symbol = next(asset.symbol for asset in self.deployment.assets if asset.asset_id == asset_id)
+        return self.settings.min_withdrawals.get(symbol, 1)
 
     def name_of(self, market: Market) -> str:
         """A market's symbol as channels say it."""

@@ -18,6 +18,7 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -144,6 +145,7 @@ class ApiSettings(Section):
     """The HTTP and WebSocket server.
 
     `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
+    `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
     """
 
     host: str = "127.0.0.1"
@@ -152,6 +154,7 @@ class ApiSettings(Section):
     workers: Count = 1
     session_seconds: Count = 86_400
     lag_blocks: Count = 20
+    min_withdrawals: Mapping[str, Count] = {"USDC": 1_000_000, "ETH": 50_000, "BTC": 2_000}
     limits: ApiLimits = ApiLimits()
 
 

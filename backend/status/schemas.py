@@ -24,7 +24,7 @@ class TypeMember(BaseModel):
 
 
 class TokenView(BaseModel):
-    """A token: `unit` token units make one ledger unit of its asset."""
+    """A token: `unit` token units make one ledger unit of its asset; `min_withdrawal` is in ledger units."""
 
     token_id: int
     asset_id: int
@@ -32,6 +32,7 @@ class TokenView(BaseModel):
     address: str
     decimals: int
     unit: str
+    min_withdrawal: str
 
 
 class AssetView(BaseModel):

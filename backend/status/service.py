@@ -62,6 +62,7 @@ def _tokens(api: Api) -> list[schemas.TokenView]:
             address=token.address,
             decimals=token.decimals,
             unit=str(token.unit),
+            min_withdrawal=str(api.min_withdrawal(token.asset_id)),
         )
         for token in api.deployment.tokens
     ]

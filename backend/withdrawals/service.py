@@ -43,8 +43,7 @@ async def _hold(
     account = address_of(request.account)
     token = _token(api, request.token)
     amount = _ledger(request.amount, token, "amount")
-    if not amount:
-        raise Refusal(ErrorCode.amount_out_of_range, "amount must be above 0", "amount")
+    _check_amount(amount, api.min_withdrawal(token.asset_id))
     if _ledger(request.max_fee, token, "max_fee") >= amount:
         raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee must be below amount", "max_fee")
     nonce = integer(request.nonce, "nonce")
@@ -92,6 +91,17 @@ def _ledger(text: str, token: Token, field: str) -> int:
     if amount > MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, f"{field} must be below 2**63 ledger units", field)
     return amount
+
+
+def _check_amount(amount: int, smallest: int) -> None:
+    """Refuse what is not worth the gas of the keeper; whoever pays gas oneself may request any amount on chain."""
+    if amount < smallest:
+        raise Refusal(
+            ErrorCode.amount_out_of_range,
+            f"amount must be at least {smallest} ledger units of this token, or be requested on chain",
+            "amount",
+            {"min": str(smallest)},
+        )
 
 
 def _check_deadline(deadline: int) -> None:

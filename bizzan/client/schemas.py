@@ -25,6 +25,7 @@ class TokenRow(msgspec.Struct, frozen=True):
     address: str
     decimals: int
     unit: int
+    min_withdrawal: int = 1
 
 
 class MarketRow(msgspec.Struct, frozen=True):

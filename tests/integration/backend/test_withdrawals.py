@@ -15,6 +15,7 @@ from exchange.database.tables import delegate, deposit
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from tests.utils.api_stack import (
+    BTC,
     BTC_USDC,
     DEPLOYMENT,
     DOMAIN,
@@ -96,6 +97,15 @@ async def test_a_transfer_to_funding_is_held(api: httpx.AsyncClient, owner: Wall
     assert shown["kind"] == "funding_transfer"
 
 
+async def test_smallest_withdrawal_is_told_before_it_is_signed(api: httpx.AsyncClient, owner: Wallet) -> None:
+    told = {row["asset_id"]: int(row["min_withdrawal"]) for row in (await api.get("/v1/exchange")).json()["tokens"]}
+    assert told == {USDC: 1_000_000, ETH: 50_000, BTC: 2_000}
+    unit = DEPLOYMENT.token_of_asset(ETH).unit
+    less = await api.post("/v1/withdrawals", json=withdrawal_body(owner, ETH, (told[ETH] - 1) * unit))
+    assert less.json()["params"] == {"min": "50000"}
+    assert (await api.post("/v1/withdrawals", json=withdrawal_body(owner, ETH, told[ETH] * unit))).status_code == 200
+
+
 async def test_refuses_a_withdrawal_signed_by_another_key(api: httpx.AsyncClient, owner: Wallet) -> None:
     body = withdrawal_body(new_wallet(), account=owner.address)
     check_refused(await api.post("/v1/withdrawals", json=body), 400, "wrong_signature", "signature")
@@ -119,6 +129,7 @@ async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: 
     [
         ({"amount": FUNDS + 1}, 409, "insufficient_balance", "amount"),
         ({"amount": 0}, 400, "amount_out_of_range", "amount"),
+        ({"amount": 999_999}, 400, "amount_out_of_range", "amount"),
         ({"amount": 1 << 64}, 400, "amount_out_of_range", "amount"),
         ({"max_fee": 1_000_000}, 400, "fee_cap_out_of_range", "max_fee"),
         ({"deadline": 1}, 400, "withdrawal_deadline", "deadline"),
