@@ -53,7 +53,7 @@ class Mutant:
 def dropped(name: str, file: str, line: str, killer: str) -> Mutant:
     """A statement on a line of its own that is left out."""
     text = f"    {line}\n"
-    return Mutant(name, file, text, text.replace(line, "pass"), killer)
+    return Mutant(name, file, text, text.replace(line.strip(), "pass"), killer)
 
 
 MUTANTS = (
@@ -110,17 +110,18 @@ MUTANTS = (
         'assert unsafe_mul(lots, quote) != 0, "order: nothing filled"',
         "test_findings_of_others.py::test_fee_cap_skipped_for_a_zero_fill",
     ),
-    dropped(
+    Mutant(
         "expiry_unchecked",
         "settlement",
-        'assert block.timestamp <= unsafe_add(expiry, timing.GRACE), "order: expired"',
+        "unsafe_add(expiry, timing.GRACE)",
+        "unsafe_add(U40, timing.GRACE)",
         "test_findings_of_others.py::test_signed_expiry_not_enforced_for_orders",
     ),
     Mutant(
         "grace_dropped",
         "settlement",
         "unsafe_add(expiry, timing.GRACE)",
-        "expiry",
+        "unsafe_add(expiry, unsafe_mul(timing.GRACE, 0))",
         "test_settle.py::test_signed_expiry_is_enforced_after_the_grace",
     ),
     # replay
@@ -221,7 +222,7 @@ MUTANTS = (
         "exit_not_delayed",
         "exits",
         "effective_at: uint256 = block.timestamp + timing.DELAY",
-        "effective_at: uint256 = block.timestamp",
+        "effective_at: uint256 = block.timestamp + timing.DELAY * 0",
         "test_findings_of_others.py::test_delays_in_blocks_instead_of_seconds",
     ),
     dropped(
