@@ -22,12 +22,16 @@ from web3.exceptions import Web3Exception
 
 from bizzan.contracts import Artifact, artifact, exported_abi
 from exchange.domain.deployment import ETH, Deployment, Windows, address_bytes, checksum
+from exchange.domain.deposit_address import implementation_address, init_code_hash
 from exchange.domain.eip712 import Domain, keccak
 from exchange.settings import LOCAL_CHAIN_ID
 
 TEST_TOKEN = "test_tokens/TestToken"
+PARTS = {"EXTENSION": "CustodyExtension"}
+"""The immutables of the custody contract that are addresses of its other parts, and whose code stands there."""
+
 CREATION_BLOCKS = 256
-"""How far before the custody contract its extension and tokens are looked for, in blocks."""
+"""How far around the custody contract's block the other contracts' creation is looked for, in blocks."""
 
 Compiler = Callable[[str], Artifact]
 
@@ -71,15 +75,16 @@ class _Verification:
         chain = self._chain()
         if chain.differences:
             return [chain]  # on another chain everything else would differ too
-        halves = [custody := self._code("Custody", self._deployment.custody)]
-        if extension := custody.facts.get("EXTENSION"):
-            halves.append(self._code("CustodyExtension", extension))
+        parts = [custody := self._code("Custody", self._deployment.custody)]
+        parts += [self._code(name, custody.facts[key]) for key, name in PARTS.items() if key in custody.facts]
+        factory = self._deployment.deposit_addresses
+        implementation = self._code("DepositAddress", checksum(implementation_address(address_bytes(factory))))
         tokens = [self._token(token.token_id) for token in self._deployment.tokens if token.address != ETH]
-        found = [*halves, *tokens]
-        self._creations({address_bytes(finding.address): finding for finding in found if "code" in finding.facts})
+        created = [*parts, self._code("DepositAddresses", factory), *tokens]
+        self._creations({address_bytes(finding.address): finding for finding in created if "code" in finding.facts})
         # other code may answer anything
-        answers = [self._lists()] if all("code" in half.facts for half in halves) else []
-        return [chain, *found, *answers]
+        answers = [self._lists()] if all("code" in part.facts for part in parts) else []
+        return [chain, *created, implementation, *answers]
 
     def _chain(self) -> Finding:
         """The chain that the file means, with the block in which the contract was made."""
@@ -104,7 +109,7 @@ class _Verification:
         for key, (offset, length) in compiled.immutables.items():
             start = len(runtime) + offset
             value = _value(code[start : start + length], key)
-            if key == "EXTENSION":
+            if key in PARTS:
                 finding.facts[key] = str(value)  # what stands there is verified next
             else:
                 finding.compare(key, value, expected.get(key, "known to this program"))
@@ -115,6 +120,15 @@ class _Verification:
         if name == TEST_TOKEN:
             token = next(token for token in self._deployment.tokens if token.address == address)
             return {"decimals": token.decimals, "faucet_limit": 10 ** (9 + token.decimals)}
+        factory = self._deployment.deposit_addresses
+        if name == "DepositAddress":
+            return {"FACTORY": factory, "CUSTODY": self._deployment.custody}
+        if name == "DepositAddresses":
+            return {
+                "custody": self._deployment.custody,
+                "implementation": checksum(implementation_address(address_bytes(factory))),
+                "INIT_CODE_HASH": _text(init_code_hash(address_bytes(factory))),
+            }
         domain = Domain(self._deployment.domain_name, self._deployment.chain_id, address_bytes(address))
         windows = {f"timing.{key.upper()}": value for key, value in asdict(self._deployment.windows).items()}
         return windows | {
@@ -142,7 +156,7 @@ class _Verification:
         return finding
 
     def _creations(self, wanted: dict[bytes, Finding]) -> None:
-        """The transactions that made the contracts, looked for backwards from the custody contract's block."""
+        """The transactions that made the contracts, looked for around the custody contract's block."""
         for creator_input, address in self._created():
             if finding := wanted.pop(address, None):
                 self._creation(finding, creator_input)
@@ -150,13 +164,14 @@ class _Verification:
                 return
         for finding in wanted.values():
             finding.differences.append(
-                f"creation is not in the {CREATION_BLOCKS} blocks up to {self._deployment.block_number}"
+                f"creation is not within {CREATION_BLOCKS} blocks of block {self._deployment.block_number}"
             )
 
     def _created(self) -> Iterator[tuple[bytes, bytes]]:
         """Input of each transaction that made a contract, and the contract's address."""
-        last = self._deployment.block_number
-        for number in range(last, max(last - CREATION_BLOCKS, -1), -1):
+        centre, head = self._deployment.block_number, self._web3.eth.block_number
+        around = range(max(centre - CREATION_BLOCKS, 0), min(centre + CREATION_BLOCKS, head) + 1)
+        for number in sorted(around, key=lambda number: abs(number - centre)):
             block = self._web3.eth.get_block(number, full_transactions=True)
             for transaction in block["transactions"]:
                 parts: Any = transaction
@@ -195,6 +210,10 @@ class _Verification:
             finding.compare("fee_cap_bps", value, deployment.fee_cap_bps)
         elif key == "extension":
             finding.compare("extension", checksum(address_bytes(value)), finding.facts["EXTENSION"])
+        elif key == "custody_address":
+            finding.compare("custody_address", checksum(address_bytes(value)), deployment.custody)
+        elif key == "implementation_code":
+            _same(finding, "implementation code", value, _bytes(self._compiled("DepositAddress").bytecode))
         elif key == "name" and finding.name != TEST_TOKEN:
             finding.compare("name", value, deployment.domain_name)
         else:
@@ -242,7 +261,7 @@ def _same(finding: Finding, what: str, found: bytes, expected: bytes) -> bool:
 
 def _value(word: bytes, key: str) -> object:
     """An immutable as what its name says it is."""
-    if key.endswith(("CONTRACT", "EXTENSION")):
+    if key.endswith(("CONTRACT", "EXTENSION", "FACTORY", "CUSTODY", "custody", "implementation")):
         return checksum(word[12:]) if not any(word[:12]) else _text(word)
     return _text(word) if key.endswith(("HASH", "SEPARATOR")) else int.from_bytes(word)
 

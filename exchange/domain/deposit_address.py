@@ -27,9 +27,17 @@ def created_address(creator: bytes, nonce: int) -> bytes:
 
 def deposit_address(factory: bytes, account: bytes) -> bytes:
     """Where plain transfers for `account` go."""
-    implementation = created_address(factory, _FIRST_CREATION)
-    init_code = _BEFORE_IMPLEMENTATION + implementation + _AFTER_IMPLEMENTATION
-    return keccak(b"\xff" + factory + account.rjust(32, b"\0") + keccak(init_code))[12:]
+    return keccak(b"\xff" + factory + account.rjust(32, b"\0") + init_code_hash(factory))[12:]
+
+
+def implementation_address(factory: bytes) -> bytes:
+    """What the proxy at each deposit address runs."""
+    return created_address(factory, _FIRST_CREATION)
+
+
+def init_code_hash(factory: bytes) -> bytes:
+    """The hash of the code that makes a deposit address."""
+    return keccak(_BEFORE_IMPLEMENTATION + implementation_address(factory) + _AFTER_IMPLEMENTATION)
 
 
 def sweep_floors(deployment: Deployment, named: Mapping[str, int]) -> dict[int, int]:

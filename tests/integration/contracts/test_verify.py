@@ -60,7 +60,8 @@ def test_a_fresh_deployment_is_equal(anvil: Anvil, deployment: Deployment) -> No
     findings = verify(anvil.url, deployment)
     assert differences(findings) == []
     assert [finding.name for finding in findings] == [
-        "chain", "Custody", "CustodyExtension", TEST_TOKEN, TEST_TOKEN, TEST_TOKEN, "answers of Custody",
+        "chain", "Custody", "CustodyExtension", "DepositAddresses", TEST_TOKEN, TEST_TOKEN, TEST_TOKEN,
+        "DepositAddress", "answers of Custody",
     ]  # fmt: skip
     assert set(artifact("Custody").immutables) <= set(findings[1].facts)
     assert findings[1].facts["roles.guardian"] == Account.from_key(SETTINGS.key("guardian")).address
@@ -143,6 +144,16 @@ def test_a_changed_byte_of_the_extension_is_found(anvil: Anvil, deployment: Depl
     assert "CustodyExtension: code differs from byte 54 of " in differences(verify(anvil.url, deployment))[0]
 
 
+def test_a_changed_deposit_address_is_found(anvil: Anvil, deployment: Deployment, chain: Web3) -> None:
+    implementation = verify(anvil.url, deployment)[-2].address
+    put_code(anvil, chain, implementation, -1, b"\x07")
+    put_code(anvil, chain, deployment.deposit_addresses, -1, b"\x07")
+    found = differences(verify(anvil.url, deployment))
+    assert [text.partition(" is ")[0] for text in found] == [
+        "DepositAddresses: INIT_CODE_HASH", "DepositAddress: CUSTODY"
+    ]  # fmt: skip
+
+
 def test_added_code_is_found(anvil: Anvil, deployment: Deployment, chain: Web3) -> None:
     code = bytes(chain.eth.get_code(Web3.to_checksum_address(deployment.custody)))
     anvil.rpc("anvil_setCode", deployment.custody, "0x" + code.hex() + "00")
@@ -166,6 +177,7 @@ def test_a_changed_immutable_is_found(anvil: Anvil, deployment: Deployment, chai
     ("changes", "message"),
     [
         ({"custody": STRANGER}, "Custody: code is missing: nothing stands at this address"),
+        ({"deposit_addresses": STRANGER}, "DepositAddresses: code is missing: nothing stands at this address"),
         ({"operator": STRANGER}, "Custody: roles.operator is 0x"),
         ({"co_signer": STRANGER}, "Custody: roles.co_signer is 0x"),
         ({"fee_account": STRANGER}, "Custody: roles.fee_account is 0x"),
@@ -202,8 +214,8 @@ def test_tokens_of_others_are_named_by_their_code(anvil: Anvil, make_anvil: obje
     deployed = deploy(node.url, SETTINGS.key("owner"), config=replace(config, tokens=tokens, markets=()))
     findings = verify(node.url, deployed)
     assert differences(findings) == []
-    assert findings[3].name == "foreign token"
-    assert findings[3].facts["decimals()"] == "6"
+    assert findings[4].name == "foreign token"
+    assert findings[4].facts["decimals()"] == "6"
     wrong = replace(deployed, tokens=(replace(deployed.tokens[0], decimals=8), deployed.tokens[1]))
     assert "foreign token: decimals() is 6, must be 8" in differences(verify(node.url, wrong))
 
