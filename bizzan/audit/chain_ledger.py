@@ -5,8 +5,8 @@ The fold shares no code with the indexer, so that a mistake in one is seen by th
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,6 +69,8 @@ class SettledBatch:
     new_head: bytes
     announced: int
     executed: tuple[Executed, ...]
+    fees: Mapping[int, int] = field(default_factory=dict)
+    """Fees collected, by market, in quote ledger units."""
 
 
 @dataclass(slots=True)
@@ -82,6 +84,7 @@ class ChainLedger:
     batches: list[SettledBatch] = field(default_factory=list)
     logs: int = 0
     _open: list[Executed] = field(default_factory=list)
+    _open_fees: Counter[int] = field(default_factory=Counter)
 
     def total(self, token_id: int) -> int:
         """What the contract owes in one token, in ledger units."""
@@ -142,12 +145,16 @@ class ChainLedger:
 
     def _fees_collected(self, place: Place, values: dict[str, Any]) -> None:
         self.trading[values["fee_account"], self.tokens_of(values["market_id"])[1]] += values["amount"]
+        self._open_fees[values["market_id"]] += values["amount"]
 
     def _batch_settled(self, place: Place, values: dict[str, Any]) -> None:
-        executed = tuple(self._open)
+        executed, fees = tuple(self._open), dict(self._open_fees)
         self._open.clear()
+        self._open_fees.clear()
         self.batches.append(
-            SettledBatch(place, values["seq"], values["prev_head"], values["new_head"], values["executions"], executed)
+            SettledBatch(
+                place, values["seq"], values["prev_head"], values["new_head"], values["executions"], executed, fees
+            )
         )
 
     def tokens_of(self, market_id: int) -> tuple[int, int]:

@@ -5,6 +5,7 @@ AUD-2  mirror      the database says of the chain what the chain says, and of th
 AUD-3  engine      the engine's balances are the chain's, plus what is not settled or not told yet
 AUD-4  batches     replaying the journal gives exactly the batches on chain: heads, orders, amounts, none left out
 AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
+AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
 """
 
 from collections import Counter
@@ -267,6 +268,28 @@ def _corrupt(evidence: Evidence) -> Iterator[Problem]:
         )
 
 
+# AUD-6
+
+
+def fees(evidence: Evidence) -> Iterator[Problem]:
+    """What was charged is what the schedule asks; what was collected on chain is what was charged."""
+    replay = evidence.replay
+    if replay is None:
+        yield from _corrupt(evidence)
+        return
+    yield from replay.fees.problems
+    by_batch: dict[int, Counter[int]] = {}
+    for trade in replay.trades.values():
+        if trade.batch and trade.reversed_cause is None:
+            sums = by_batch.setdefault(trade.batch, Counter())
+            sums[trade.match.market] += trade.match.maker_fee + trade.match.taker_fee
+    for mined in evidence.chain.batches:
+        charged = {market: fee for market, fee in by_batch.get(mined.seq, Counter()).items() if fee}
+        for market, collected, due in compare(mined.fees, charged):
+            where = f"batch {mined.seq} on chain, {mined.place}"
+            yield where, f"collects {collected or 0} in market {market}, the fees of its trades are {due or 0}"
+
+
 def _symbol(deployment: Deployment, asset_id: int) -> str:
     return deployment.asset(asset_id).symbol
 
@@ -294,10 +317,17 @@ def _count_credits(evidence: Evidence) -> str:
     return f"{len(evidence.chain.movements)} movements"
 
 
+def _count_fees(evidence: Evidence) -> str:
+    ledger = evidence.replay.fees if evidence.replay else None
+    announced = sum(len(told) for told in ledger.schedules.values()) if ledger else 0
+    return f"{ledger.fills if ledger else 0} fills, {announced} schedules"
+
+
 CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-1 custody", custody, _count),
     ("AUD-2 mirror", mirror, _count_mirror),
     ("AUD-3 engine", engine, _count_engine),
     ("AUD-4 batches", batches, _count_batches),
     ("AUD-5 credits", credits_cite_logs, _count_credits),
+    ("AUD-6 fees", fees, _count_fees),
 )

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bizzan.audit.fee_ledger import FeeLedger
 from exchange.domain.errors import Refusal
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -78,6 +79,7 @@ class Replay:
     withdrawals: dict[bytes, e.WithdrawalHeld] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
+    fees: FeeLedger = field(default_factory=FeeLedger)
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
 
@@ -90,11 +92,13 @@ class Replay:
         self.seq, self.at_ms, self.head = record.seq, record.at_ms, record.head
         self.heads.append(record.head)
         self.inbox_id = getattr(record.command, "inbox_id", self.inbox_id)
+        self.fees.command(record)
         try:
             happened = self.engine.apply(record.seq, record.at_ms, record.command)
         except Refusal as refusal:
             self.refused.append((record.seq, refusal))
             return
+        self.fees.happened(record, happened)
         if hasattr(record.command, "cause"):
             self.told.append(Told(record.seq, record.command))
         for event in happened:
