@@ -33,7 +33,7 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         status="unknown" if row is None else row.status,
         min_nonce="0" if row is None else str(row.min_nonce),
         balances=[_balance(api, asset.asset_id, in_engine, in_contract, uncredited) for asset in api.deployment.assets],
-        **_mirrored(position),
+        **mirrored(position),
     )
 
 
@@ -81,7 +81,8 @@ def _balance(
     )
 
 
-def _mirrored(position: Position) -> dict[str, int]:
+def mirrored(position: Position) -> dict[str, int]:
+    """How far the mirror is, as every answer from it says."""
     return {
         "indexed_block": position.indexed_block,
         "finalized_block": position.finalized_block,
@@ -113,7 +114,7 @@ async def fill_page(
     return schemas.FillPage(
         fills=[_fill(row) for row in rows],
         next_before=rows[-1].trade_id if len(rows) == limit else None,
-        **_mirrored(position),
+        **mirrored(position),
     )
 
 
@@ -147,7 +148,7 @@ async def deposit_page(api: Api, address: bytes, before: str | None, limit: int)
     return schemas.DepositPage(
         deposits=[_deposit(api, row, position) for row in rows],
         next_before=f"{rows[-1].block_number}:{rows[-1].log_index}" if len(rows) == limit else None,
-        **_mirrored(position),
+        **mirrored(position),
     )
 
 

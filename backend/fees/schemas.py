@@ -1,6 +1,10 @@
 """Shapes of fees. Rates are in parts per million, hundredths of a basis point; caps in basis points."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
+
+from backend.accounts.schemas import Mirrored
 
 
 class TierView(BaseModel):
@@ -63,3 +67,49 @@ class AccountFees(BaseModel):
     announced: list[TierChange]
     markets: list[OwnRates]
     server_time: int = Field(description="milliseconds")
+
+
+class AssetFees(BaseModel):
+    """Fees in one asset, in its ledger units."""
+
+    asset_id: int
+    symbol: str
+    charged: str = Field(description="by the journal: the fees of the batch's trades")
+    collected: str = Field(description="by the contract: what the batch credited to the treasury; 0 until it is mined")
+
+
+class BatchFees(BaseModel):
+    """What one batch brought, and what its gas cost."""
+
+    batch: int
+    status: Literal["cut", "settled", "final"]
+    trades: int
+    tx_hash: str | None
+    block_number: int | None
+    gas_wei: str | None = Field(description="wei paid for its transaction, null until it is mined")
+    fees: list[AssetFees]
+
+
+class BatchFeesPage(Mirrored):
+    """Batches with their fees, latest first. `treasury` is the account that collects them."""
+
+    treasury: str
+    batches: list[BatchFees]
+    next_before: int | None
+
+
+class AssetTotal(BaseModel):
+    """What the treasury collected in one asset since the beginning, in ledger units, as its trading balance shows."""
+
+    asset_id: int
+    symbol: str
+    collected: str
+
+
+class FeeTotals(Mirrored):
+    """What batches collected on chain since the beginning, and what their gas cost the keeper."""
+
+    treasury: str
+    assets: list[AssetTotal]
+    batches: int = Field(description="settled batches whose gas is known")
+    gas_wei: str

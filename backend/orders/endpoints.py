@@ -63,8 +63,11 @@ async def place_order(api: ApiDep, request: Request) -> Response:
     response_class=Response,
 )
 async def preview_order(api: ApiDep, request: Request) -> Response:
-    """What an order would cost at worst, and what it would meet in the book now. Unsigned; changes nothing."""
-    return json_response(service.preview(api, decode(_preview, await request.body())))
+    """What an order would pay as maker and as taker, what it needs, and what it would meet in the book now.
+
+    Unsigned; changes nothing.
+    """
+    return json_response(await service.preview(api, decode(_preview, await request.body())))
 
 
 @router.post(

@@ -87,23 +87,38 @@ class Ack(msgspec.Struct, kw_only=True):
 
 
 class Preview(msgspec.Struct, kw_only=True):
-    """What an order would cost at worst and what it would meet in the book now. Amounts are ledger units."""
+    """What an order would pay and meet if it were accepted now. Amounts are ledger units."""
 
     market: int
     side: SideName
+    tier: int
+    """The account's fee tier."""
     maker_fee_ppm: int
+    """Maker's rate, parts per million."""
     taker_fee_ppm: int
+    fee_floor: str
+    """The least fee for all that it takes, quote ledger units."""
+    max_fee_bps: int
+    """The lowest cap to sign under which the order is taken."""
+    fee_cap_bps: int
+    """No fee is above this, whatever is signed."""
     notional: str
     """`price` times `quantity`."""
+    maker_fee: str
+    """The fee if the whole order is filled while it rests."""
+    taker_fee: str
+    """The fee if the whole order is taken at its price at once, the floor included."""
     worst_fee: str
-    """The highest fee that can be charged, at the rates of now."""
+    """The highest sum of fees at the order's own price; a sale at a better price pays its rate on what is better."""
     holds_asset: int
-    """The asset that is held while the order works."""
+    """The asset that must be available, and is held while the order works."""
     holds_amount: str
+    """So much must be available."""
     fills_now: str
     """Lots that would be taken from the book at once."""
     fills_now_quote: str
     fills_now_fee: str
+    """The fee of these fills, exactly."""
     book_seq: int
 
 

@@ -10,12 +10,9 @@ from time import perf_counter
 from backend.context import Api
 from backend.orders import schemas
 from backend.signatures import recover, wrong_signature
-from backend.stream.book import ASK, BID
 from backend.wire import address_of, checksum, hexed, integer
-from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.fees import fee_of
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
 from exchange.engine import commands
 
@@ -149,30 +146,28 @@ async def _submit(
     )
 
 
-def preview(api: Api, body: schemas.OrderFields) -> schemas.Preview:
-    """Worst cost and fee of an order, and what it would meet in the book of now. Nothing is reserved."""
+async def preview(api: Api, body: schemas.OrderFields) -> schemas.Preview:
+    """What an order would meet and pay now, as the engine says. Nothing is reserved."""
     order = order_of(body)
     market = api.feed.market(order.market)
-    book = api.feed.books[order.market]
-    selling = order.side == Side.sell
-    lots, quote = book.walk(BID if selling else ASK, order.price, order.quantity)
-    notional = order.price * order.quantity
-    if notional > MAX_AMOUNT:
-        raise Refusal(ErrorCode.amount_out_of_range, "price times quantity must be below 2**63", "quantity")
-    maker, taker = api.feed.fees.now(order.market).rates(0)
-    worst_fee = fee_of(notional, max(maker, taker))
-    holds = order.quantity * market.lot_size if selling else notional + worst_fee
+    told = await api.engine.preview(order)
     return schemas.Preview(
         market=order.market,
         side=body.side,
-        maker_fee_ppm=maker,
-        taker_fee_ppm=taker,
-        notional=str(notional),
-        worst_fee=str(worst_fee),
-        holds_asset=market.base_asset if selling else market.quote_asset,
-        holds_amount=str(holds),
-        fills_now=str(lots),
-        fills_now_quote=str(quote),
-        fills_now_fee=str(fee_of(quote, taker)),
-        book_seq=book.seq,
+        tier=told.tier,
+        maker_fee_ppm=told.maker_fee_ppm,
+        taker_fee_ppm=told.taker_fee_ppm,
+        fee_floor=str(told.floor),
+        max_fee_bps=told.needed_fee_bps,
+        fee_cap_bps=told.fee_cap_bps,
+        notional=str(told.notional),
+        maker_fee=str(told.maker_fee),
+        taker_fee=str(told.taker_fee),
+        worst_fee=str(told.worst_fee),
+        holds_asset=market.base_asset if order.side == Side.sell else market.quote_asset,
+        holds_amount=str(told.needs),
+        fills_now=str(told.fills),
+        fills_now_quote=str(told.quote),
+        fills_now_fee=str(told.fee),
+        book_seq=api.feed.books[order.market].seq,
     )

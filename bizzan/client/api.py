@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from bizzan.client import schemas
+from bizzan.client.errors import ApiError
 from bizzan.client.exchange import Exchange
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
@@ -24,7 +25,7 @@ from bizzan.client.orders import DEFAULT_ORDER_SECONDS, OrderBuilder
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import SignedOrder, Wallet
 from exchange.domain.deployment import address_bytes, checksum
-from exchange.domain.order import Side, TimeInForce
+from exchange.domain.order import Order, Side, TimeInForce
 
 WITHDRAWAL_SECONDS = 3_600
 
@@ -56,8 +57,13 @@ class BizzanClient:
         await self.close()
 
     async def connect(self) -> None:
-        """Read what the exchange is: contract, assets, markets."""
+        """Read what the exchange is: contract, assets, markets, fees."""
         self._exchange = Exchange.parse(await self.transport.get(schemas.ExchangeRow, "/v1/exchange"))
+        try:
+            await self.fees()
+        except ApiError as error:
+            if error.code != "unavailable":  # the fees of now are known; what is announced comes with the engine
+                raise
 
     async def close(self) -> None:
         """Close the connections."""
@@ -129,28 +135,51 @@ class BizzanClient:
         )
         return self.wallet.sign_order(self.exchange.domain, order)
 
+    async def fees(self) -> schemas.Fees:
+        """Every market's fees, in force and announced; orders signed from now on have caps that cover them."""
+        found = await self.transport.get(schemas.Fees, "/v1/fees")
+        self._exchange = self.exchange.with_fees(found)
+        return found
+
+    async def preview(
+        self,
+        symbol: str,
+        side: Side,
+        price: str | Decimal,
+        quantity: str | Decimal,
+        *,
+        time_in_force: TimeInForce = TimeInForce.gtc,
+        post_only: bool = False,
+    ) -> schemas.Preview:
+        """What such an order would pay as maker and as taker, need and meet; nothing is signed."""
+        builder = self.market(symbol)
+        order = builder.order(
+            self.account,
+            side,
+            builder.price(price),
+            builder.quantity(quantity),
+            nonce=0,
+            expiry=int(time.time()) + DEFAULT_ORDER_SECONDS,
+            time_in_force=time_in_force,
+            post_only=post_only,
+        )
+        return await self.transport.post(schemas.Preview, "/v1/orders/preview", _order_fields(order))
+
     async def place_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order that was signed before; doing so again is harmless."""
         return await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
 
     def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
         """A signed order as REST and stream take it."""
-        order = signed.order
-        return self._domain_fields() | {
-            "account": checksum(order.account),
-            "market": order.market,
-            "side": Side(order.side).name,
-            "price": str(order.price),
-            "quantity": str(order.quantity),
-            "nonce": str(order.nonce),
-            "expiry": order.expiry,
-            "trigger_price": str(order.trigger_price),
-            "max_fee_bps": order.max_fee_bps,
-            "terms": str(order.terms),
-            "scheme": signed.scheme.name,
-            "signature": "0x" + signed.signature.hex(),
-            "client_order_id": client_order_id,
-        }
+        return (
+            self._domain_fields()
+            | _order_fields(signed.order)
+            | {
+                "scheme": signed.scheme.name,
+                "signature": "0x" + signed.signature.hex(),
+                "client_order_id": client_order_id,
+            }
+        )
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
@@ -232,6 +261,10 @@ class BizzanClient:
         """The account's status and all its balances."""
         return await self.transport.get(schemas.Account, "/v1/account")
 
+    async def account_fees(self) -> schemas.AccountFees:
+        """The account's fee tier, and its rates in every market."""
+        return await self.transport.get(schemas.AccountFees, "/v1/account/fees")
+
     async def orders(self, *, status: str | None = None, limit: int | None = None) -> list[schemas.Order]:
         """The account's orders, latest first; `status` is open, filled, cancelled, expired or rejected."""
         return (await self.transport.get(schemas.OrderPage, "/v1/orders", status=status, limit=limit)).orders
@@ -283,6 +316,22 @@ class BizzanClient:
 
     def _domain_fields(self) -> dict[str, Any]:
         return {"chain_id": self.exchange.chain_id, "contract": self.exchange.custody}
+
+
+def _order_fields(order: Order) -> dict[str, Any]:
+    """An order's signed fields as the API takes them."""
+    return {
+        "account": checksum(order.account),
+        "market": order.market,
+        "side": Side(order.side).name,
+        "price": str(order.price),
+        "quantity": str(order.quantity),
+        "nonce": str(order.nonce),
+        "expiry": order.expiry,
+        "trigger_price": str(order.trigger_price),
+        "max_fee_bps": order.max_fee_bps,
+        "terms": str(order.terms),
+    }
 
 
 def _path(symbol: str) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bizzan.client.orders import OrderBuilder
-from bizzan.client.schemas import ExchangeRow, MarketRow, WindowsRow
+from bizzan.client.schemas import ExchangeRow, Fees, MarketRow, WindowsRow
 from exchange.domain.deployment import address_bytes
 from exchange.domain.eip712 import Domain
+from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Asset, Market, MarketStatus, Token
 
 
@@ -35,7 +36,10 @@ class Exchange:
             assets[t.asset_id].symbol: Token(row.chain_id, t.token_id, t.address, t.asset_id, t.decimals, t.unit)
             for t in row.tokens
         }
-        markets = {m.symbol: OrderBuilder(_market(m), assets[m.base_asset], assets[m.quote_asset]) for m in row.markets}
+        markets = {
+            m.symbol: OrderBuilder(_market(m), assets[m.base_asset], assets[m.quote_asset], (_schedule(m),))
+            for m in row.markets
+        }
         return cls(
             chain_id=row.chain_id,
             custody=row.contract,
@@ -48,6 +52,21 @@ class Exchange:
             tokens=tokens,
             markets=markets,
         )
+
+    def with_fees(self, fees: Fees) -> Exchange:
+        """The same exchange, whose markets know these schedules."""
+        markets = dict(self.markets)
+        for row in fees.markets:
+            schedules = tuple(
+                Schedule(tuple((tier.maker_fee_ppm, tier.taker_fee_ppm) for tier in known.tiers), known.floor)
+                for known in (row.current, *row.announced)
+            )
+            markets[row.symbol] = replace(markets[row.symbol], schedules=schedules, fee_cap_bps=fees.fee_cap_bps)
+        return replace(self, markets=markets)
+
+
+def _schedule(row: MarketRow) -> Schedule:
+    return Schedule(((row.maker_fee_ppm, row.taker_fee_ppm),), row.fee_floor)
 
 
 def _market(row: MarketRow) -> Market:

@@ -7,8 +7,9 @@ refuses: nothing is rounded behind the user's back, unless asked with `floor_pri
 from dataclasses import dataclass
 from decimal import Decimal
 
+from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.fees import cap_for
+from exchange.domain.fees import Schedule, cap_for, cap_for_floor
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, Side, Terms, TimeInForce
 
@@ -17,11 +18,16 @@ DEFAULT_ORDER_SECONDS = 3_600
 
 @dataclass(frozen=True, slots=True)
 class OrderBuilder:
-    """Converts and builds for one market; `base` and `quote` are its assets."""
+    """Converts and builds for one market; `base` and `quote` are its assets.
+
+    `schedules` are the fees in force and those announced; without any, the rates at hand in `market`.
+    """
 
     market: Market
     base: Asset
     quote: Asset
+    schedules: tuple[Schedule, ...] = ()
+    fee_cap_bps: int = BPS
 
     def price(self, text: str | Decimal) -> int:
         """A price per whole base coin, in quote units per lot. Refuses one that is not a multiple of the tick."""
@@ -67,6 +73,19 @@ class OrderBuilder:
         """The fewest lots that meet the market's minimum notional at `price`."""
         return -(-self.market.min_notional // price)
 
+    def fee_cap(self, price: int, quantity: int, *, post_only: bool = False) -> int:
+        """The cap to sign, in basis points: it covers the rates of tier 0 and the floor, in force or announced.
+
+        That is the headroom: whatever the account's tier, and should an announced change come first, the order is
+        taken; a fill still pays no more than its schedule. Never above the exchange's own cap.
+        """
+        rates = ((self.market.maker_fee_ppm, self.market.taker_fee_ppm),)
+        needed = [
+            max(cap_for(max(schedule.rates(0))), 0 if post_only else cap_for_floor(schedule.floor, price * quantity))
+            for schedule in self.schedules or (Schedule(rates),)
+        ]
+        return min(max(needed), self.fee_cap_bps)
+
     def order(
         self,
         account: bytes,
@@ -82,9 +101,9 @@ class OrderBuilder:
     ) -> Order:
         """An order ready to be signed; prices and quantities in the market's units, `expiry` in unix seconds.
 
-        `max_fee_bps` defaults to the market's higher rate: the most it charges now.
+        `max_fee_bps` defaults to `fee_cap`.
         """
-        rate = cap_for(max(self.market.maker_fee_ppm, self.market.taker_fee_ppm))
+        cap = self.fee_cap(price, quantity, post_only=post_only) if max_fee_bps is None else max_fee_bps
         return Order(
             account=account,
             market=self.market.market_id,
@@ -94,7 +113,7 @@ class OrderBuilder:
             nonce=nonce,
             expiry=expiry,
             trigger_price=0,
-            max_fee_bps=rate if max_fee_bps is None else max_fee_bps,
+            max_fee_bps=cap,
             terms=Terms(time_in_force=time_in_force, post_only=post_only).pack(),
         )
 

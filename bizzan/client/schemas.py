@@ -41,6 +41,7 @@ class MarketRow(msgspec.Struct, frozen=True):
     band_bps: int
     maker_fee_ppm: int
     taker_fee_ppm: int
+    fee_floor: int
     reference_price: int
     status: str
 
@@ -67,6 +68,91 @@ class ExchangeRow(msgspec.Struct, frozen=True):
     windows: WindowsRow
     credit_confirmations: int
     final_confirmations: int
+
+
+class TierRow(msgspec.Struct, frozen=True):
+    """The rates of one fee tier, in parts per million."""
+
+    tier: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+
+
+class ScheduleRow(msgspec.Struct, frozen=True):
+    """Fees of orders accepted from `effective_at` (milliseconds) on; `floor` in quote ledger units."""
+
+    effective_at: int
+    tiers: list[TierRow]
+    floor: int
+
+
+class MarketFees(msgspec.Struct, frozen=True):
+    """One market's fees in force, and the changes that were announced."""
+
+    market: int
+    symbol: str
+    current: ScheduleRow
+    announced: list[ScheduleRow]
+
+
+class Fees(msgspec.Struct, frozen=True):
+    """All fee schedules; `fee_cap_bps` bounds every rate, a rise is announced `notice_ms` before it counts."""
+
+    fee_cap_bps: int
+    notice_ms: int
+    markets: list[MarketFees]
+    seq: int
+    server_time: int
+
+
+class OwnRates(msgspec.Struct, frozen=True):
+    """What the account's orders pay in one market, if they are accepted now."""
+
+    market: int
+    symbol: str
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    floor: int
+
+
+class TierChange(msgspec.Struct, frozen=True):
+    """A change of the account's tier that was announced."""
+
+    tier: int
+    effective_at: int
+
+
+class AccountFees(msgspec.Struct, frozen=True):
+    """The account's fee tier and rates."""
+
+    account: str
+    tier: int
+    announced: list[TierChange]
+    markets: list[OwnRates]
+    server_time: int
+
+
+class Preview(msgspec.Struct, frozen=True):
+    """What an order would pay and meet if it were accepted now; `max_fee_bps` is the lowest cap to sign."""
+
+    market: int
+    side: str
+    tier: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    fee_floor: int
+    max_fee_bps: int
+    fee_cap_bps: int
+    notional: int
+    maker_fee: int
+    taker_fee: int
+    worst_fee: int
+    holds_asset: int
+    holds_amount: int
+    fills_now: int
+    fills_now_quote: int
+    fills_now_fee: int
+    book_seq: int
 
 
 class Ack(msgspec.Struct, frozen=True):

@@ -14,6 +14,7 @@ from typing import Any, Self
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
+from exchange.domain.order import Order
 from exchange.engine import commands as c
 from exchange.engine import control, custody, fees, settling, snapshot
 from exchange.engine.accounts import Account
@@ -22,6 +23,7 @@ from exchange.engine.events import Event
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import place
 from exchange.engine.orders import OpenOrder
+from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
 from exchange.engine.state import State
 
@@ -164,6 +166,10 @@ class Engine:
         account = self.state.by_address.get(address)
         balance = account.balances.get(asset) if account is not None and account.status == "active" else None
         return balance.withdrawable if balance is not None else 0
+
+    def preview(self, at_ms: int, order: Order) -> Preview:
+        """What an order would meet and pay at a time. Refusal for one that could not be taken at all."""
+        return preview(self.state, max(at_ms, self.state.at_ms), order)
 
     def violations(self) -> list[str]:
         """Every invariant of `exchange.engine.invariants` that does not hold, in words."""

@@ -202,20 +202,25 @@ def check_band(c: Candidate) -> None:
         )
 
 
+def check_floor(notional: int, floor: int, fee_cap_bps: int) -> None:
+    """The order is large enough that the highest fee there is can pay the floor."""
+    if most_of(notional, fee_cap_bps) >= floor:
+        return
+    smallest = str(-(-floor * BPS // fee_cap_bps))
+    raise Refusal(
+        ErrorCode.below_min_notional,
+        f"an order below {smallest} quote units cannot pay the floor of {floor}: enlarge it, or make it post_only",
+        "quantity",
+        {"min_notional": smallest, "fee_floor": str(floor)},
+    )
+
+
 def check_fee_cap(c: Candidate) -> None:
     """The user has signed a cap that covers the schedule, its floor included."""
     cap, floor, notional = c.order.max_fee_bps, c.rates[3], c.order.price * c.order.quantity
     if cap > BPS:
         raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee_bps must be at most 10000", "max_fee_bps")
-    highest = c.state.fee_rules.fee_cap_bps
-    if most_of(notional, highest) < floor:
-        smallest = str(-(-floor * BPS // highest))
-        raise Refusal(
-            ErrorCode.below_min_notional,
-            f"an order below {smallest} quote units cannot pay the floor of {floor}: enlarge it, or make it post_only",
-            "quantity",
-            {"min_notional": smallest, "fee_floor": str(floor)},
-        )
+    check_floor(notional, floor, c.state.fee_rules.fee_cap_bps)
     needed = max(cap_for(c.rates[2]), cap_for_floor(floor, notional))
     if needed > cap:
         raise Refusal(

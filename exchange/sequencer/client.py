@@ -23,7 +23,9 @@ from typing import Self, TypeVar
 import msgspec
 
 from exchange.domain.errors import Refusal
+from exchange.domain.order import Order
 from exchange.engine.commands import Command
+from exchange.engine.preview import Preview
 from exchange.journal.codec import encode_command
 from exchange.sequencer.protocol import (
     MAX_ANSWER,
@@ -155,6 +157,10 @@ class EngineClient:
     async def open_orders(self, address: bytes) -> list[OpenOrderView]:
         """Open orders of the account at `address`, in order of acceptance; none when it is unknown."""
         return await self._ask(Question.open_orders, list[OpenOrderView], address)
+
+    async def preview(self, order: Order) -> Preview:
+        """What an unsigned order would meet and pay now."""
+        return await self._ask(Question.preview, Preview, order.pack())
 
     def subscribe(self) -> "Feed":
         """A feed of everything that is committed from now on; use it with `async with`."""

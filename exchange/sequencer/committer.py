@@ -62,6 +62,10 @@ class Committer:
         self.journal_full = False
         return await self._commit_reserved(items)
 
+    def now_ms(self) -> int:
+        """The time at which a command would be accepted now."""
+        return max(self._clock(), self.engine.at_ms)
+
     def tick_due_in_ms(self) -> int | None:
         """Milliseconds until a Tick would expire an order: 0 or less when it is due, None when nothing expires."""
         next_expiry = self.engine.next_expiry
@@ -75,7 +79,7 @@ class Committer:
         return await self.commit([(encode_command(Tick()), Tick())])
 
     async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
-        at_ms = max(self._clock(), self.engine.at_ms)
+        at_ms = self.now_ms()
         group: list[tuple[int, bytes]] = []
         committed: list[Committed] = []
         outcomes: list[Ack | Refused] = []

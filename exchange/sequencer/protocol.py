@@ -49,14 +49,15 @@ class Question(StrEnum):
     state_hash = "state_hash"
     account = "account"
     open_orders = "open_orders"
+    preview = "preview"
 
 
 class Ask(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """A question; `address` (20 bytes) where it is about an account."""
+    """A question. `subject` is an address (20 bytes) where it is about an account, or a packed order (80 bytes)."""
 
     id: int
     question: Question
-    address: bytes = b""
+    subject: bytes = b""
 
 
 class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):

@@ -199,7 +199,9 @@ class Server:
                 connection.subscribed = True
                 return frame
             full = self._committer.journal_full
-            body = views.answer(question.question, question.address, engine, head, self._pending, full)
+            body = views.answer(
+                question.question, question.subject, engine, head, self._pending, full, self._committer.now_ms()
+            )
             return encode_frame(Answer(question.id, body))
         except Refusal as refusal:
             refused = Refused.of(refusal)

@@ -3,7 +3,9 @@
 import msgspec
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.order import Order
 from exchange.engine.engine import Engine
+from exchange.engine.preview import Preview
 from exchange.sequencer.protocol import (
     AccountView,
     BalanceView,
@@ -76,7 +78,18 @@ def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:
     ]
 
 
-def answer(question: Question, address: bytes, engine: Engine, head: bytes, pending: int, full: bool) -> msgspec.Raw:
+def preview(engine: Engine, now_ms: int, packed: bytes) -> Preview:
+    """What a packed order would meet and pay; Refusal for what is none."""
+    try:
+        order = Order.unpack(packed)
+    except ValueError as error:
+        raise Refusal(ErrorCode.malformed, str(error), "order") from None
+    return engine.preview(now_ms, order)
+
+
+def answer(
+    question: Question, subject: bytes, engine: Engine, head: bytes, pending: int, full: bool, now_ms: int
+) -> msgspec.Raw:
     """The body of the answer to a question; Refusal when it cannot be answered."""
     match question:
         case Question.books:
@@ -86,6 +99,8 @@ def answer(question: Question, address: bytes, engine: Engine, head: bytes, pend
         case Question.state_hash:
             return encode_body((engine.seq, engine.state_hash()))
         case Question.account:
-            return encode_body(account(engine, address))
+            return encode_body(account(engine, subject))
         case Question.open_orders:
-            return encode_body(open_orders(engine, address))
+            return encode_body(open_orders(engine, subject))
+        case Question.preview:
+            return encode_body(preview(engine, now_ms, subject))

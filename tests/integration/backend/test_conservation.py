@@ -165,6 +165,8 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/markets/{market}/candles": read("/v1/markets/1/candles", {"interval": "7m"}),
     "GET /v1/markets/{market}/ticker": read("/v1/markets/1/ticker", {}, "/v1/markets/9/ticker"),
     "GET /v1/fees": read("/v1/fees", {}, "/v1/fees/x"),
+    "GET /v1/fees/batches": read("/v1/fees/batches", {"limit": "0"}),
+    "GET /v1/fees/totals": read("/v1/fees/totals", {}, "/v1/fees/totals/x"),
     "GET /v1/account/fees": read("/v1/account/fees", {}, "/v1/account/fees/x"),
     "GET /v1/account": read("/v1/account", {}, "/v1/account/x"),
     "POST /v1/account/deposit-address": deposit_address,

@@ -91,7 +91,9 @@ async def test_preview_names_the_worst_cost(api: httpx.AsyncClient, trader: Wall
     }
     preview = (await api.post("/v1/orders/preview", json=fields)).json()
     assert preview["notional"] == "60000000"
-    assert preview["worst_fee"] == str(60_000_000 * 5 // 10_000)
+    assert preview["worst_fee"] == preview["taker_fee"] == str(60_000_000 * 5 // 10_000)
+    assert preview["maker_fee"] == str(60_000_000 * 2 // 10_000)
+    assert (preview["tier"], preview["max_fee_bps"], preview["fee_cap_bps"]) == (0, 5, 100)
     assert preview["holds_amount"] == str(60_000_000 + 30_000)
 
 

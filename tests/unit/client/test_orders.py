@@ -1,5 +1,6 @@
 """Prices and quantities convert exactly, or are refused with what would be right."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from bizzan.client.nonces import Nonces
 from bizzan.client.orders import OrderBuilder
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Side, Terms, TimeInForce
 
@@ -72,3 +74,14 @@ def test_nonces_end_where_the_contract_ends() -> None:
     nonces = Nonces(NONCE_LIMIT - 1)
     with pytest.raises(ValueError, match="used up"):
         nonces.next()
+
+
+def test_the_cap_covers_every_schedule_that_is_known_and_the_floor() -> None:
+    known = (Schedule(((200, 500), (25, 350))), Schedule(((310, 900),)), Schedule(((200, 500),), 60_000))
+    builder = replace(BTC_USDC, schedules=known, fee_cap_bps=100)
+    assert builder.fee_cap(800_000, 1_000) == 9
+    assert builder.fee_cap(800_000, 10) == 75
+    assert builder.fee_cap(800_000, 10, post_only=True) == 9
+    assert builder.fee_cap(800_000, 2) == 100
+    order = builder.order(bytes(20), Side.buy, 800_000, 10, 1, expiry=99, max_fee_bps=3)
+    assert order.max_fee_bps == 3

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.timeline import Timeline
-from tests.utils.engine import BTC_USDC, ETH_USDC, FEES, MAKER, START_MS, TAKER, USDC, EngineHarness, only
+from tests.utils.engine import BTC, BTC_USDC, ETH_USDC, FEES, MAKER, START_MS, TAKER, USDC, EngineHarness, only
 
 PRICE = 5_000_000
 HOUR = 3_600_000
@@ -291,3 +292,70 @@ def test_a_snapshot_keeps_schedules_tiers_and_rules(x: EngineHarness) -> None:
     assert copy.state.books[BTC_USDC].schedules.at(START_MS + HOUR) == Schedule(HIGHER, 9)
     assert copy.state.by_address[MAKER].tier(x.at_ms) == 1
     assert copy.state.fee_rules == x.engine.state.fee_rules
+
+
+# what is said before
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.data())
+def test_what_a_preview_says_is_what_is_charged(data: st.DataObject) -> None:
+    x = EngineHarness()
+    for account in (MAKER, TAKER):
+        for asset in (USDC, BTC):
+            x.credit(account, asset, 10**12)
+    rules(x, notice_ms=0)
+    x.apply(fees(x, ((200, 500), (25, 350)), floor=data.draw(st.integers(0, 80_000))))
+    x.apply(tier(x, TAKER, data.draw(st.integers(0, 2))))
+    for _ in range(data.draw(st.integers(0, 5))):
+        lots, step = data.draw(st.integers(1, 30)), data.draw(st.integers(-3, 3))
+        make = x.sell if data.draw(st.booleans()) else x.buy
+        make(MAKER, PRICE + 10 * step, lots, max_fee_bps=100, post_only=True)
+    placed = x.order(
+        TAKER,
+        data.draw(st.sampled_from([Side.buy, Side.sell])),
+        PRICE,
+        data.draw(st.integers(2, 60)),
+        tif=data.draw(st.sampled_from(TimeInForce)),
+        max_fee_bps=data.draw(st.integers(0, 100)),
+    )
+    said = x.engine.preview(x.at_ms, placed.order)
+    assert x.engine.dump() == Engine.load(x.engine.dump()).dump()
+    if said.needed_fee_bps > placed.order.max_fee_bps:
+        refusal = x.refuse(placed, ErrorCode.fee_cap_too_low)
+        assert refusal.params == {"max_fee_bps": said.needed_fee_bps}
+        return
+    before = x.balance(TAKER, USDC).available
+    events = x.apply(placed)
+    trades = only(events, e.TradeMatched)
+    assert sum(trade.quantity for trade in trades) == said.fills
+    assert sum(trade.quote for trade in trades) == said.quote
+    assert sum(trade.taker_fee for trade in trades) == said.fee
+    if placed.order.side == Side.buy:
+        assert said.fee <= min(said.taker_fee, said.worst_fee)
+        assert before - x.balance(TAKER, USDC).available <= said.needs
+    x.validate_and_drain()
+
+
+def test_a_preview_needs_exactly_what_the_engine_asks(empty: EngineHarness) -> None:
+    empty.apply(fees(empty, NOW, floor=60_000))
+    empty.credit(TAKER, USDC, 1)
+    order = empty.order(TAKER, Side.buy, PRICE, 10, max_fee_bps=100)
+    said = empty.engine.preview(empty.at_ms, order.order)
+    assert (said.maker_fee, said.taker_fee, said.worst_fee) == (10_000, 60_000, 85_000)
+    assert empty.refuse(order, ErrorCode.insufficient_balance).params["needed"] == str(said.needs)
+
+
+def test_a_preview_is_for_strangers_too_and_refuses_what_cannot_be(x: EngineHarness) -> None:
+    stranger = x.order(b"\x77" * 20, Side.buy, PRICE, 10).order
+    assert x.engine.preview(x.at_ms, stranger).tier == 0
+    for change, code in (
+        ({"side": 2}, ErrorCode.unsupported_terms),
+        ({"terms": 1 << 5}, ErrorCode.unsupported_terms),
+        ({"quantity": 0}, ErrorCode.quantity_off_lot),
+        ({"quantity": 2**64 - 1}, ErrorCode.amount_out_of_range),
+        ({"market": 99}, ErrorCode.unknown_market),
+    ):
+        with pytest.raises(Refusal) as caught:
+            x.engine.preview(x.at_ms, replace(stranger, **change))  # type: ignore[arg-type]
+        assert caught.value.code is code

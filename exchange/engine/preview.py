@@ -1,0 +1,100 @@
+"""What an order would meet and pay if it were accepted now; nothing changes.
+
+What is said here is what is charged, as long as the book and the schedule are the same when the order comes.
+"""
+
+from dataclasses import dataclass
+
+from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.fees import TakerFees, cap_for, cap_for_floor, fee_of, most_of
+from exchange.domain.order import Order
+from exchange.engine.book import Book
+from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
+from exchange.engine.risk import check_floor, refuse_terms
+from exchange.engine.state import State
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """Rates in parts per million, caps in basis points, amounts in quote ledger units unless said otherwise.
+
+    `needed_fee_bps` is the lowest cap under which the order is taken. `maker_fee`, `taker_fee` and `worst_fee` are
+    for the whole order at its own price; more fills never pay more, and a sale at a better price pays on more quote.
+    `fills` lots for `quote` would be taken at once, at `fee` exactly. `needs` is what must be available, in the quote
+    asset (buy) or the base asset.
+    """
+
+    tier: int
+    maker_fee_ppm: int
+    taker_fee_ppm: int
+    floor: int
+    needed_fee_bps: int
+    fee_cap_bps: int
+    notional: int
+    maker_fee: int
+    taker_fee: int
+    worst_fee: int
+    needs: int
+    fills: int
+    quote: int
+    fee: int
+
+
+def preview(state: State, at_ms: int, order: Order) -> Preview:
+    """What `order` would meet at a time, signed with the cap that it needs or its own, whichever is higher."""
+    book, kind = state.book(order.market), KINDS.get(order.terms)
+    if kind is None:
+        refuse_terms(order.terms)
+    if order.side not in (BUY, SELL):
+        raise Refusal(ErrorCode.unsupported_terms, "side must be buy or sell", "side")
+    if order.price <= 0 or order.quantity <= 0:
+        raise Refusal(ErrorCode.quantity_off_lot, "price and quantity must be positive", "quantity")
+    account = state.by_address.get(order.account)
+    tier = account.tier(at_ms) if account is not None else 0
+    maker_ppm, taker_ppm, hold_ppm, floor = book.rates_at(at_ms, tier, kind)
+    notional, highest = order.price * order.quantity, state.fee_rules.fee_cap_bps
+    held = hold_for(order.side, order.price, order.quantity, book.lot_size, hold_ppm)
+    needs = held + floor if order.side == BUY else held
+    if max(notional, needs) > MAX_AMOUNT:
+        raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
+    check_floor(notional, floor, highest)
+    needed = max(cap_for(hold_ppm), cap_for_floor(floor, notional))
+    cap = min(max(order.max_fee_bps, needed), highest)
+    lots, quote, fee = _walk(state, book, kind, order, TakerFees(taker_ppm, floor, cap))
+    return Preview(
+        tier=tier,
+        maker_fee_ppm=maker_ppm,
+        taker_fee_ppm=taker_ppm,
+        floor=floor,
+        needed_fee_bps=needed,
+        fee_cap_bps=highest,
+        notional=notional,
+        maker_fee=fee_of(notional, maker_ppm),
+        taker_fee=TakerFees(taker_ppm, floor, cap).charge(notional),
+        worst_fee=min(fee_of(notional, hold_ppm) + floor, most_of(notional, cap)),
+        needs=needs,
+        fills=lots,
+        quote=quote,
+        fee=fee,
+    )
+
+
+def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -> tuple[int, int, int]:
+    """Lots, quote and fee of what the order would take at once."""
+    half = book.opposite(order.side)
+    limit = half.sign * order.price
+    lots = quote = count = 0
+    for level in half if not kind.post_only else ():
+        if level.key < limit:
+            break
+        for maker in level:
+            own = maker.placed.order.account == order.account
+            if own or lots == order.quantity or count == state.limits.max_fills:
+                return (lots, quote, fees.charged) if lots == order.quantity or not kind.all_or_none else (0, 0, 0)
+            taken = min(order.quantity - lots, maker.remaining)
+            lots, quote, count = lots + taken, quote + taken * maker.price, count + 1
+            fees.charge(taken * maker.price)
+    if kind.all_or_none and lots < order.quantity:
+        return 0, 0, 0
+    return lots, quote, fees.charged
