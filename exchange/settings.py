@@ -222,13 +222,11 @@ class DemoSettings(Section):
 
 
 class FeeSettings(Section):
-    """What binds every fee schedule; the engine journals it and only ever tightens it.
+    """Fee schedules: `notice_seconds` is how long before it a rise is announced; the engine journals it.
 
-    `fee_cap_bps` is the highest rate; `notice_seconds` how long before it a rise is announced, by default the
-    contract's timelock, and at least its delay, so that an exit comes first.
+    By default the contract's timelock, and at least its delay, so that an exit comes first. It can only grow.
     """
 
-    fee_cap_bps: Annotated[int, Field(ge=0, le=10_000)] = 100
     notice_seconds: Count | None = None
 
 

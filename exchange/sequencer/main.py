@@ -57,9 +57,7 @@ async def _run(settings: Settings) -> None:
         bind_journal(settings.journal_dir, deployment)
         recovered = _recover(journal)
         committer = Committer(recovered.engine, journal, now_ms, executor)
-        await _seed(
-            committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment.windows))
-        )
+        await _seed(committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment)))
         gc.freeze()  # what recovery built stays; walking it at every collection would stall the loop
         server = Server(committer, metrics)
         for number in (signal.SIGTERM, signal.SIGINT):

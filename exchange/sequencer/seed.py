@@ -65,12 +65,13 @@ def missing_commands(engine: Engine, deployment: Deployment, rules: FeeRules) ->
     return commands
 
 
-def fee_rules(settings: FeeSettings, windows: Windows) -> FeeRules:
+def fee_rules(settings: FeeSettings, deployment: Deployment) -> FeeRules:
     """What binds every fee schedule here. SeedError when a rise could count before whoever disagrees has left."""
+    windows = deployment.windows
     seconds = windows.timelock if settings.notice_seconds is None else settings.notice_seconds
     if seconds < windows.delay:
         raise SeedError(f"fees.notice_seconds must be at least windows.delay, {windows.delay}: an exit takes that long")
-    return FeeRules(settings.fee_cap_bps, seconds * 1_000)
+    return FeeRules(deployment.fee_cap_bps, seconds * 1_000)
 
 
 def unsettled_limit_ms(windows: Windows) -> int:
