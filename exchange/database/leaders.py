@@ -1,6 +1,7 @@
 """One leader per duty: an advisory lock decides who, a fencing token keeps out who was.
 
-The lock lives as long as its connection, so a leader that dies is followed at once. One that merely sleeps
+The lock lives as long as its connection, so a leader that dies is followed at once. The server ends the connection of
+one that says nothing for `SILENCE_SECONDS`: its process hangs, or its machine or network is gone. One that merely sleeps
 may not know that it lost the lock; its writes carry a token that is no longer the highest, and are refused.
 """
 
@@ -15,6 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from exchange.chain.submission import Fenced
 from exchange.database.tables import leader
 from exchange.database.tables.columns import NOW_MS
+
+SILENCE_SECONDS = 3
+"""How long a leader may be silent; `holds` speaks."""
 
 _LOCK_SPACE = 0x6C656164  # the first half of the advisory lock's key; the second is the duty's checksum
 
@@ -53,6 +57,7 @@ class Leadership:
                 await conn.close()
                 return None
             token = await self._next_token(conn)
+            await conn.execute(text(f"set idle_session_timeout = '{SILENCE_SECONDS}s'"))
             await conn.commit()
         except BaseException:
             await conn.invalidate()
