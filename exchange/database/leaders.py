@@ -1,7 +1,7 @@
 """One leader per duty: an advisory lock decides who, a fencing token keeps out who was.
 
 The lock lives as long as its connection, so a leader that dies is followed at once. The server ends the connection of
-one that says nothing for `SILENCE_SECONDS`: its process hangs, or its machine or network is gone. One that merely sleeps
+one that says nothing for `SILENCE_SECONDS`: its process hangs, or its machine or network is gone. One that wakes up
 may not know that it lost the lock; its writes carry a token that is no longer the highest, and are refused.
 """
 
