@@ -15,7 +15,8 @@ from web3.exceptions import ContractLogicError
 from bizzan.contracts import exported_abi
 from bizzan.deployer import default_config, deploy
 from bizzan.supervisor.anvil import Anvil
-from exchange.domain.deployment import ETH, Deployment, address_bytes
+from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
+from exchange.domain.deposit_address import deposit_address
 from exchange.domain.eip712 import keccak
 from exchange.domain.order import Order, Side
 from exchange.domain.settlement import Execution, pack
@@ -93,6 +94,7 @@ class Leaver:
         sleep.write_text("#!/usr/bin/env bash\nset -eu\nexec > /dev/null 2>&1\n" + TIME_PASSES + others)
         sleep.chmod(0o755)
         own = {"ETH_RPC_URL": self.anvil.url, "CUSTODY": self.deployment.custody, "KEY": USER.key.to_0x_hex()}
+        own["FACTORY"] = self.deployment.deposit_addresses
         script = [with_settings(DOCUMENT["settings"], own), DOCUMENT["start"], *(DOCUMENT[name] for name in names)]
         roles = {"OPERATOR": SETTINGS.key("operator"), "GUARDIAN": SETTINGS.key("guardian")}
         environment = roles | {"STEP": str(step), "BATCH": batch}
@@ -166,7 +168,9 @@ def leaver(anvil: Anvil, deployment: Deployment, tmp_path: Path) -> Iterator[Lea
 
 
 def test_every_block_is_run_here() -> None:
-    assert list(DOCUMENT) == ["settings", "start", "balances", "exit", "claim", "forced", "freeze", "refused"]
+    assert list(DOCUMENT) == [
+        "settings", "start", "balances", "exit", "claim", "forced", "freeze", "refused", "recover",
+    ]  # fmt: skip
 
 
 def test_exit_while_the_operator_is_silent(leaver: Leaver) -> None:
@@ -223,6 +227,19 @@ def test_freeze_and_leave_at_once_after_a_long_silence(leaver: Leaver) -> None:
     count.check()
     assert not leaver.events("ExitRequested")
     assert leaver.custody.functions.frozen().call()
+
+
+def test_money_at_the_deposit_address_comes_back_while_the_contract_is_paused(leaver: Leaver) -> None:
+    address = checksum(deposit_address(address_bytes(leaver.deployment.deposit_addresses), address_bytes(USER.address)))
+    usdc = leaver.contract(leaver.deployment.token(USDC).address, "TestToken").functions
+    leaver.send(COUNTERPARTY, usdc.faucet(7_000_000))
+    leaver.send(COUNTERPARTY, usdc.transfer(address, 7_000_000))
+    leaver.anvil.rpc("anvil_setBalance", address, hex(3 * 10**17 + 1))
+    pause(leaver)
+    before, block = [leaver.wallet(asset) for asset in (USDC, ETHER)], leaver.web3.eth.block_number
+    assert leaver.run("recover").count("done: ") == 2
+    assert leaver.wallet(USDC) == before[0] + 7_000_000
+    assert leaver.wallet(ETHER) == before[1] + 3 * 10**17 + 1 - leaver.gas_paid(block)
 
 
 def pause(leaver: Leaver) -> None:
