@@ -74,8 +74,9 @@ MEANINGS = {
     "expiry": "unix seconds; not valid for longer",
     "trigger_price": "of a stop order, like `price`; 0: none",
     "max_fee_bps": "the fee is at most this many hundredths of a percent of the quote amount",
-    "terms": "packed choices: time in force (bits 0-1: till cancelled, till expiry, now or never, all or none), post-only "
-    "(bit 2), self-trade (3-4), trigger (5-6), and rarer ones; read by the engine and the audit, not by the contract",
+    "terms": "packed choices: time in force (bits 0-1: till cancelled, till expiry, now or never, all or none),"
+    " post-only (bit 2), self-trade (3-4), trigger (5-6), and rarer ones; read by the engine and the audit, not by the"
+    " contract",
     "token": "the token's address; the zero address is ETH",
     "amount": "the token's smallest units, fee included: 250000000 of a token with 6 decimals is 250",
     "recipient": "who gets it: look at every digit",
