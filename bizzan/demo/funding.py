@@ -1,6 +1,7 @@
 """Money for the demo's wallets: coins from the local chain's faucet account, tokens minted by each wallet itself.
 
-Wallets that already own something in the exchange are left alone, so a restart deposits nothing twice.
+A wallet deposits itself, or pays its deposit address by plain transfers, as somebody would who comes from another
+exchange. Wallets that already own something in the exchange are left alone, so a restart deposits nothing twice.
 """
 
 import asyncio
@@ -19,28 +20,37 @@ Purse = Mapping[str, Decimal]
 """Whole coins to deposit, by symbol."""
 
 
-async def missing(client: BizzanClient, custody: CustodyClient, purse: Purse) -> list[str]:
-    """The symbols of the purse of which the account has nothing: in the engine, on its way, or on chain."""
+async def missing(client: BizzanClient, custody: CustodyClient, purse: Purse, address: str | None) -> list[str]:
+    """The symbols of the purse of which the account has nothing: in the engine, on its way, on chain, at `address`."""
     account = await client.balances()
     empty = []
     for symbol in purse:
         balance = account.balance(symbol)
         if balance is not None and (balance.total or balance.uncredited):
             continue
-        if not await custody.trading_balance(client.exchange.tokens[symbol].token_id):
+        token = client.exchange.tokens[symbol]
+        if address is not None and await custody.token_balance(token.address, address) >= token.unit:
+            continue
+        if not await custody.trading_balance(token.token_id):
             empty.append(symbol)
     return empty
 
 
-async def provide(client: BizzanClient, custody: CustodyClient, faucet: CustodyClient, purse: Purse) -> None:
-    """Deposit what is missing of the purse. Raises TransactionFailed, Unreachable, ApiError."""
-    empty = await missing(client, custody, purse)
+async def provide(
+    client: BizzanClient, custody: CustodyClient, faucet: CustodyClient, purse: Purse, *, plainly: bool = False
+) -> None:
+    """Deposit what is missing of the purse, or pay it to the deposit address when `plainly`.
+
+    Raises TransactionFailed, Unreachable, ApiError.
+    """
+    address = (await client.deposit_address()).deposit_address if plainly else None
+    empty = await missing(client, custody, purse, address)
     if not empty:
         return
     tokens = {symbol: client.exchange.tokens[symbol] for symbol in empty}
     amounts = {symbol: int(purse[symbol].scaleb(token.decimals)) for symbol, token in tokens.items()}
     await _fill_up(custody, faucet, sum(amounts[s] for s, token in tokens.items() if token.address == ETH))
-    await asyncio.gather(*(_deposit(custody, token, amounts[symbol]) for symbol, token in tokens.items()))
+    await asyncio.gather(*(_deposit(custody, token, amounts[symbol], address) for symbol, token in tokens.items()))
 
 
 async def _fill_up(custody: CustodyClient, faucet: CustodyClient, deposit_wei: int) -> None:
@@ -50,10 +60,13 @@ async def _fill_up(custody: CustodyClient, faucet: CustodyClient, deposit_wei: i
         await faucet.transact(custody.wallet.text_address, value=short)
 
 
-async def _deposit(custody: CustodyClient, token: Token, amount: int) -> None:
-    """Deposit token units, minted first when the wallet has too few."""
+async def _deposit(custody: CustodyClient, token: Token, amount: int, address: str | None) -> None:
+    """Deposit token units, or send them to `address`; minted first when the wallet has too few."""
     if token.address != ETH:
         short = amount - await custody.token_balance(token.address)
         if short > 0:
             await custody.send(token.address, "faucet(uint256)", short)
-    await custody.deposit_token(token, amount // token.unit)
+    if address is None:
+        await custody.deposit_token(token, amount // token.unit)
+    else:
+        await custody.transfer(token.address, address, amount)

@@ -102,15 +102,15 @@ class Demo:
         return CustodyClient(self._settings.rpc_url, custody, wallet)
 
     async def _live(self, trader: Trader, purse: Purse, faucet: CustodyClient, number: int) -> None:
-        """One actor, for ever."""
-        client = trader.client
+        """One actor, for ever. The first taker comes by plain transfers to its deposit address."""
+        client, first_taker = trader.client, self._settings.demo.makers
         chance = random.Random(f"{self._settings.demo.seed}:{number}")
         custody = CustodyClient(self._settings.rpc_url, faucet.custody, client.wallet)
 
         async def fund() -> None:
             await client.connect()
             await client.login()
-            await provide(client, custody, faucet, purse)
+            await provide(client, custody, faucet, purse, plainly=number == first_taker)
 
         async with client.transport, custody:
             await self._until_done("fund", fund)
