@@ -9,7 +9,8 @@ transaction has a block of its own, so nothing is warm; every balance is above z
 are single-fill, makers' orders have counters, four nonces to a slot and in sequence; d takes the mean of two batches,
 because ten nonces fill two and a half slots. The others are what one user pays: a second deposit of an ERC-20 token, a
 withdrawal that the co-signer approved, a forced withdrawal (request and claim) and an exit from one token (request and
-claim). `max_trades_per_batch` is the longest sweep of shape b0 that one transaction carries under EIP-7825.
+claim); or what it costs to sweep a plain transfer of that token, with the deposit address to deploy and without.
+`max_trades_per_batch` is the longest sweep of shape b0 that one transaction carries under EIP-7825.
 
 Keys, times and addresses are fixed, so two runs give the same figures. Run: `bizzan bench settlement --json` or
 `python -m benchmarks.settlement`.
@@ -34,6 +35,7 @@ from bizzan.supervisor.errors import StartError
 from bizzan.supervisor.ports import free_port
 from exchange.chain.signing import Key
 from exchange.domain.deployment import Deployment, address_bytes, checksum
+from exchange.domain.deposit_address import deposit_address
 from exchange.domain.eip712 import Value, keccak
 from exchange.domain.order import SINGLE_FILL, Order, Side
 from exchange.domain.settlement import Execution, pack
@@ -62,12 +64,13 @@ class Chain:
     def __init__(self, node: Anvil, deployment: Deployment, settings: Settings) -> None:
         self._node = node
         self._custody = deployment.custody
+        self._factory = deployment.deposit_addresses
         self._faucet = Account.from_key(settings.key("faucet")).address
         self._operator = Account.from_key(settings.key("operator")).address
         self._co_signer = Key(bytes.fromhex(settings.key("co_signer").removeprefix("0x")))
         self._contracts = {
             name: Web3().eth.contract(abi=exported_abi(name), address=cast(ChecksumAddress, deployment.custody))
-            for name in ("Custody", "TestToken")
+            for name in ("Custody", "DepositAddresses", "TestToken")
         }
         self.domain = deployment.domain
         self.tokens = {asset: deployment.token_of_asset(asset) for asset in BALANCES}
@@ -91,6 +94,13 @@ class Chain:
         token = self.tokens[asset]
         amount = BALANCES[asset] * token.unit
         return self._send(self._faucet, self._custody, "deposit", token.address, amount, checksum(account), False)
+
+    def sweep(self, account: bytes, asset: int) -> int:
+        """Sweep what a plain transfer brought to an account's deposit address; returns the gas of the sweep."""
+        token, address = self.tokens[asset], deposit_address(address_bytes(self._factory), account)
+        self._send(self._faucet, token.address, "transfer", checksum(address), BALANCES[asset], abi="TestToken")
+        words = (checksum(account), token.token_id)
+        return self._send(self._faucet, self._factory, "sweep", *words, abi="DepositAddresses")
 
     def settle(self, executions: Sequence[Execution]) -> int:
         """Settle a batch; returns its gas."""
@@ -191,7 +201,14 @@ def measure_custody(chain: Chain, windows: Any) -> dict[str, int]:
     chain.pass_time(windows.delay)
     claim = chain.call(user, "claim_withdraw", checksum(user.address), token)
     leave += chain.call(leaver, "claim_exit", checksum(leaver.address), token)
-    return {"deposit_erc20": deposit, "withdraw_fast": fast, "withdraw_forced": request + claim, "exit": leave}
+    return {
+        "deposit_erc20": deposit,
+        "sweep_first": chain.sweep(user.address, USDC),
+        "sweep_again": chain.sweep(user.address, USDC),
+        "withdraw_fast": fast,
+        "withdraw_forced": request + claim,
+        "exit": leave,
+    }
 
 
 def withdraw_fast(chain: Chain, user: Key, token: str) -> int:
