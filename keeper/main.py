@@ -37,6 +37,7 @@ from keeper.breakers import Breakers, Limits
 from keeper.co_signer import CoSigner
 from keeper.custody import Custody
 from keeper.deposit_addresses import DepositAddresses
+from keeper.growth import slots_of
 from keeper.health import KeeperCollector, ailment
 from keeper.ledger import DatabaseLedgers
 from keeper.runner import Runner, Term
@@ -151,6 +152,7 @@ class Keeper:
             confirmations=self._settings.chain.final_confirmations,
             interval_ms=keeper.batch_milliseconds,
             heartbeat_seconds=keeper.heartbeat_seconds,
+            slots=slots_of(self._deployment),
         )
         ledgers = DatabaseLedgers(self._engine, settle.DUTY, token)
         duty = settle.Settle(key.address, self._custody, ledgers, store, self._clock, policy)

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.rpc import RpcRefused
 from exchange.chain.submission import Call, Clock, Job
 from exchange.database.batches import Batch, MatchedTrade
 from exchange.domain.contract_refusals import contract_refusal
@@ -26,6 +26,7 @@ from keeper.batching import MAX_FILLS, GasModel, Layout, executions_of, fitting,
 from keeper.bisection import culprits, longest_passing
 from keeper.custody import HEARTBEAT_GAS, OUT_OF_GAS, Block, CustodyState, SettleCall, heartbeat_data
 from keeper.generations import on_its_way
+from keeper.growth import Slots, growth
 from keeper.ports import Jobs, Ledger, Ledgers, SettlementChain
 from keeper.suspects import Suspects
 
@@ -41,7 +42,8 @@ class SettlePolicy:
     """When to cut, and how much gas to leave.
 
     `interval_ms`: trades wait so long for others at most. `heartbeat_seconds`: how long the contract may go
-    without a sign of the operator. `gas_margin`: of the cap on one transaction, left free.
+    without a sign of the operator. `gas_margin`: of the cap on one transaction, left free at least. `slots`: where
+    the markets' balances stand, which tells how much more gas a batch may come to need.
     """
 
     confirmations: int
@@ -49,11 +51,11 @@ class SettlePolicy:
     heartbeat_seconds: int = 3_600
     gas_margin: int = 1_500_000
     gas: GasModel = field(default_factory=GasModel)
+    slots: Slots = field(default_factory=dict)
 
-    @property
-    def gas_limit(self) -> int:
-        """What a batch may need."""
-        return self.gas.cap - self.gas_margin
+    def gas_limit(self, executions: Sequence[Execution]) -> int:
+        """What a batch of several records may need when it is cut, so that it can be mined whatever users do then."""
+        return self.gas.cap - max(self.gas_margin, growth(executions, self.slots))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,10 @@ class Settle:
         for layout in Layout:
 
             async def trial(some: Sequence[Sequence[MatchedTrade]], layout: Layout = layout) -> str | None:
-                return await self._refusal(state, executions_of([trade for group in some for trade in group], layout))
+                executions = executions_of([trade for group in some for trade in group], layout)
+                # one record cannot be split; whatever it needs, it fits a transaction
+                limit = self._policy.gas_limit(executions) if len(some) > 1 else self._policy.gas.cap
+                return await self._refusal(state, executions, limit)
 
             count = fitting(groups, self._room, layout)
             if count > longest:
@@ -209,17 +214,24 @@ class Settle:
 
     async def _settle_call(self, batch: Batch, trades: Sequence[MatchedTrade]) -> Call | None:
         """The batch in the first layout that settles now, None if none does."""
-        for number, executions in enumerate(layouts_of(trades)):
+        for executions in layouts_of(trades):
             data = SettleCall(batch.batch, batch.prev_head, batch.new_head, executions).data()
-            # a node may answer an estimate over the cap with an error that is not the contract's
-            if number and await self._chain.refusal(self._operator, data, self._policy.gas.cap) is not None:
-                continue
-            try:
-                gas = await self._chain.gas_of(self._operator, data)
-            except ExecutionReverted:
-                continue
-            return self._chain.call(data, min(gas + gas // 4, self._policy.gas.cap))
+            gas = await self._gas_of(data)
+            if gas is not None:
+                spare = max(gas // 4, growth(executions, self._policy.slots))
+                return self._chain.call(data, min(gas + spare, self._policy.gas.cap))
         return None
+
+    async def _gas_of(self, data: bytes) -> int | None:
+        """Gas that a call needs now, None if it would fail with all that a transaction may have.
+
+        A node may refuse to estimate what it would run: too near the cap, or for reasons of its own.
+        """
+        try:
+            return await self._chain.gas_of(self._operator, data)
+        except RpcRefused:
+            cap = self._policy.gas.cap
+            return cap if await self._chain.refusal(self._operator, data, cap) is None else None
 
     async def _judge(self, state: CustodyState, trades: Sequence[MatchedTrade], later: Sequence[Job]) -> Action:
         """Find the trades that fail; wait until that is final, clear what could still settle them, reverse them."""
@@ -268,17 +280,17 @@ class Settle:
         """Why the trades fail together in every layout: the last one's reason that is not want of gas."""
         reason = None
         for executions in layouts_of(trades):
-            refusal = await self._refusal(state, executions)
+            refusal = await self._refusal(state, executions, self._policy.gas.cap)
             if refusal is None:
                 return None
             reason = refusal if reason is None or refusal != OUT_OF_GAS else reason
         return reason
 
-    async def _refusal(self, state: CustodyState, executions: tuple[Execution, ...]) -> str | None:
+    async def _refusal(self, state: CustodyState, executions: tuple[Execution, ...], gas: int) -> str | None:
         if not is_one_batch(executions):
             return OUT_OF_GAS
         call = SettleCall(state.batch_seq + 1, state.journal_head, TENTATIVE_HEAD, executions)
-        return await self._chain.refusal(self._operator, call.data(), self._policy.gas_limit)
+        return await self._chain.refusal(self._operator, call.data(), gas)
 
     async def _later_jobs(self, batch: int) -> list[Job]:
         """The jobs of this and every later batch that may still be mined."""

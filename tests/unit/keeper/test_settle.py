@@ -5,12 +5,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.rpc import ExecutionReverted, RpcRefused
 from exchange.chain.submission import Attempt, Call, Fees, Inclusion, Job, JobState, Kind
 from exchange.database.batches import Batch, MatchedTrade
 from exchange.database.jobs import MAX_GENERATIONS
 from keeper.batching import GasModel
 from keeper.custody import OUT_OF_GAS, Block, CustodyState
+from keeper.growth import FRESH, LIMITS
 from keeper.ports import Ledger
 from keeper.settle import Clear, Cut, Reverse, Send, Settle, SettlePolicy, Wait
 from tests.unit.keeper.test_batching import trade
@@ -42,6 +43,9 @@ class FakeCustody:
     room: int = 512
     refuses_all: str | None = None
     spends: tuple[int, int] | None = None
+    each: int = 0
+    """Gas that an execution needs."""
+    estimates: bool = True
 
     async def state(self) -> CustodyState:
         return CustodyState(await self.block("latest"), self.seq, self.head, 1_000)
@@ -60,9 +64,11 @@ class FakeCustody:
             return "ledger: too little trading"
         if self.spends and markets_of(data)[:1] == [self.spends[0]]:
             return "ledger: too little trading"
-        return OUT_OF_GAS if len(executions) > self.room else None
+        return OUT_OF_GAS if len(executions) > self.room or (gas and self.each * len(executions) > gas) else None
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
+        if not self.estimates:
+            raise RpcRefused(-32000, "the node estimates nothing today")
         if reason := await self.refusal(sender, data):
             raise ExecutionReverted(3, reason)
         return 1_000_000
@@ -234,6 +240,38 @@ def cut_desk(desk: Desk) -> Desk:
     desk.ledgers.batch = Batch(1, 0, 12, bytes(32), b"\x09" * 32)
     desk.ledgers.trades = [trade(1, 9, 1, 9), trade(2, 12, 2, 12)]
     return desk
+
+
+async def test_cut_leaves_room_for_what_users_may_make_it_cost(desk: Desk) -> None:
+    """Whatever is cut is still below the cap when each execution has become dearer by all that it may."""
+    desk.ledgers.uncut = [trade(number, 10 * number, number, 100 + number) for number in range(1, 110)]
+    desk.chain.each = 76_000
+    action = await desk.duty.plan()
+    assert isinstance(action, Cut)
+    worst = desk.chain.each + LIMITS + FRESH  # no deployment says where balances stand
+    assert 2 * action.trades * worst < GasModel().cap < 2 * (action.trades + 2) * worst
+
+
+async def test_record_that_leaves_no_room_is_cut_by_itself(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(number, 10, 1, 100 + number) for number in range(1, 101)]
+    desk.chain.each = 160_000
+    assert await desk.duty.plan() == Cut(1, 10, 100)
+
+
+async def test_sent_batch_may_use_what_it_may_come_to_need(cut_desk: Desk) -> None:
+    cut_desk.ledgers.trades = [trade(number, 10 * number, number, 100 + number) for number in range(1, 51)]
+    action = await cut_desk.duty.plan()
+    assert isinstance(action, Send)
+    assert action.call.gas > 1_000_000 + 100 * (LIMITS + FRESH)
+
+
+async def test_batch_that_a_node_does_not_estimate_is_sent_with_the_cap(cut_desk: Desk) -> None:
+    cut_desk.chain.estimates = False
+    action = await cut_desk.duty.plan()
+    assert isinstance(action, Send)
+    assert action.call.gas == GasModel().cap
+    cut_desk.chain.bad = {1}
+    assert await cut_desk.duty.plan() == Wait("1 trades fail, which is not final yet")
 
 
 async def test_cut_batch_is_sent_once(cut_desk: Desk) -> None:
