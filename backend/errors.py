@@ -32,6 +32,8 @@ _CONFLICT = (
     ErrorCode.insufficient_balance,
     ErrorCode.account_blocked,
     ErrorCode.account_exiting,
+    ErrorCode.account_frozen,
+    ErrorCode.recipient_not_allowed,
     ErrorCode.order_closed,
     ErrorCode.too_many_open_orders,
     ErrorCode.duplicate_withdrawal,

@@ -22,6 +22,8 @@ INTERFACES = ROOT / "interfaces"
 BUILD = ROOT / "build" / "contracts"
 EVM_VERSION = "cancun"
 OPTIMIZE = "gas"
+PARTS = ("Custody", "CustodyExtension", "CustodyGovernance")
+"""The custody contract's code: each part runs the next on its own storage."""
 
 Abi = list[dict[str, object]]
 

@@ -1,4 +1,4 @@
-"""Deployment of the contracts: test tokens where wanted, both halves of custody, deposit addresses, lists, launch.
+"""Deployment of the contracts: test tokens where wanted, all parts of custody, deposit addresses, lists, launch.
 
 All transactions go out at once with consecutive nonces, because every address follows from the deployer and its nonce;
 so a deployment takes a few blocks. The deployer is the contract's owner while it configures; when the configuration
@@ -232,19 +232,21 @@ def _deploy_custody(sender: _Sender, config: DeployConfig) -> str:
     )
     w = config.windows
     windows = (w.delay, w.grace, w.claim_window, w.timelock, w.pause_max, w.silence)
-    extension = sender.create(artifact("CustodyExtension"), config.domain_name, roles, windows, config.fee_cap_bps)
-    return sender.create(artifact("Custody"), config.domain_name, roles, windows, config.fee_cap_bps, extension)
+    common = (config.domain_name, roles, windows, config.fee_cap_bps)
+    governance = sender.create(artifact("CustodyGovernance"), *common)
+    extension = sender.create(artifact("CustodyExtension"), *common, governance)
+    return sender.create(artifact("Custody"), *common, extension)
 
 
 def _configure(sender: _Sender, custody: str, tokens: Sequence[Token], config: DeployConfig) -> None:
-    extension = artifact("CustodyExtension")
+    governance = artifact("CustodyGovernance")
     for token in tokens:
-        sender.call(custody, extension, "list_token", token.address, token.unit, token.decimals)
+        sender.call(custody, governance, "list_token", token.address, token.unit, token.decimals)
     for market in config.markets:
-        sender.call(custody, extension, "list_market", market.base_asset, market.quote_asset, market.lot_size)
+        sender.call(custody, governance, "list_market", market.base_asset, market.quote_asset, market.lot_size)
     if config.owner != sender.address:
-        sender.call(custody, extension, "propose_owner", config.owner)
-    sender.call(custody, extension, "launch")
+        sender.call(custody, governance, "propose_owner", config.owner)
+    sender.call(custody, artifact("CustodyExtension"), "launch")
 
 
 def _commit() -> str:

@@ -27,8 +27,8 @@ from exchange.domain.eip712 import Domain, keccak
 from exchange.settings import LOCAL_CHAIN_ID
 
 TEST_TOKEN = "test_tokens/TestToken"
-PARTS = {"EXTENSION": "CustodyExtension"}
-"""The immutables of the custody contract that are addresses of its other parts, and whose code stands there."""
+PARTS = {"EXTENSION": "CustodyExtension", "GOVERNANCE": "CustodyGovernance"}
+"""The parts of the custody contract behind the first, by the immutable of the part before that names them."""
 
 CREATION_BLOCKS = 256
 """How far around the custody contract's block the other contracts' creation is looked for, in blocks."""
@@ -75,8 +75,10 @@ class _Verification:
         chain = self._chain()
         if chain.differences:
             return [chain]  # on another chain everything else would differ too
-        parts = [custody := self._code("Custody", self._deployment.custody)]
-        parts += [self._code(name, custody.facts[key]) for key, name in PARTS.items() if key in custody.facts]
+        parts = [self._code("Custody", self._deployment.custody)]
+        for key, name in PARTS.items():
+            if address := parts[-1].facts.get(key):
+                parts.append(self._code(name, address))
         factory = self._deployment.deposit_addresses
         implementation = self._code("DepositAddress", checksum(implementation_address(address_bytes(factory))))
         tokens = [self._token(token.token_id) for token in self._deployment.tokens if token.address != ETH]
@@ -208,8 +210,8 @@ class _Verification:
             finding.compare("windows", Windows(*value), deployment.windows)
         elif key == "fee_cap_bps":
             finding.compare("fee_cap_bps", value, deployment.fee_cap_bps)
-        elif key == "extension":
-            finding.compare("extension", checksum(address_bytes(value)), finding.facts["EXTENSION"])
+        elif key.upper() in PARTS:
+            finding.compare(key, checksum(address_bytes(value)), finding.facts[key.upper()])
         elif key == "custody_address":
             finding.compare("custody_address", checksum(address_bytes(value)), deployment.custody)
         elif key == "implementation_code":
@@ -261,7 +263,7 @@ def _same(finding: Finding, what: str, found: bytes, expected: bytes) -> bool:
 
 def _value(word: bytes, key: str) -> object:
     """An immutable as what its name says it is."""
-    if key.endswith(("CONTRACT", "EXTENSION", "FACTORY", "CUSTODY", "custody", "implementation")):
+    if key.endswith(("CONTRACT", *PARTS, "FACTORY", "CUSTODY", "custody", "implementation")):
         return checksum(word[12:]) if not any(word[:12]) else _text(word)
     return _text(word) if key.endswith(("HASH", "SEPARATOR")) else int.from_bytes(word)
 

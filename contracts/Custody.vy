@@ -4,8 +4,8 @@
 @title Custody
 @license Apache-2.0
 @notice Holds the users' money and settles what they signed. It is made of modules, one per subject; what it may never do
-        stands in docs/invariants.md. What is called rarely stands in `CustodyExtension`, whose code runs on this
-        contract's storage; the two form one contract, whose functions are `ICustody`. The extension is fixed at
+        stands in docs/invariants.md. What is called rarely stands in `CustodyExtension` and `CustodyGovernance`, whose code
+        runs on this contract's storage; together they form one contract, whose functions are `ICustody`. All is fixed at
         deployment and nothing can be changed in place: a new version is a new contract, to which users move by exit.
 @custom:invariant L1, L2, W1
 @custom:kill The guardian pauses or removes the operator; after a long silence anyone freezes, and every exit is immediate.
@@ -15,13 +15,17 @@ from .interfaces import ICustody
 from .modules import access
 from .modules import accounts
 from .modules import bulk
+from .modules import approvals
 from .modules import delegates
 from .modules import deposits
 from .modules import eip712
 from .modules import exits
 from .modules import fees
+from .modules import guards
 from .modules import ledger
 from .modules import order
+from .modules import outflow
+from .modules import parts
 from .modules import pausing
 from .modules import registry
 from .modules import replay
@@ -34,20 +38,40 @@ initializes: timing
 initializes: fees
 initializes: bulk
 initializes: eip712
+initializes: parts
 initializes: ledger
 initializes: accounts[ledger := ledger]
 initializes: access[timing := timing]
 initializes: order[eip712 := eip712]
 initializes: pausing[access := access, timing := timing]
 initializes: registry[access := access, timing := timing]
-initializes: transfers[ledger := ledger, registry := registry]
-initializes: delegates[accounts := accounts, eip712 := eip712, timing := timing]
-initializes: replay[accounts := accounts, delegates := delegates, eip712 := eip712, timing := timing]
-initializes: deposits[ledger := ledger, pausing := pausing, registry := registry, transfers := transfers]
+initializes: guards[accounts := accounts, eip712 := eip712, timing := timing]
+initializes: approvals[access := access, eip712 := eip712]
+initializes: outflow[access := access, approvals := approvals, registry := registry]
+initializes: transfers[guards := guards, ledger := ledger, registry := registry]
+initializes: delegates[accounts := accounts, eip712 := eip712, guards := guards, timing := timing]
+initializes: replay[
+    accounts := accounts,
+    delegates := delegates,
+    eip712 := eip712,
+    guards := guards,
+    timing := timing,
+]
+initializes: deposits[
+    guards := guards,
+    ledger := ledger,
+    outflow := outflow,
+    pausing := pausing,
+    registry := registry,
+    transfers := transfers,
+]
 initializes: withdrawals[
     access := access,
+    approvals := approvals,
     eip712 := eip712,
+    guards := guards,
     ledger := ledger,
+    outflow := outflow,
     pausing := pausing,
     registry := registry,
     transfers := transfers,
@@ -79,7 +103,6 @@ exports: (
     deposits.deposit_eth,
     deposits.move_to_trading,
     deposits.withdraw_funding,
-    transfers.claim_eth,
     # leaving
     withdrawals.withdraw,
     withdrawals.move_to_funding,
@@ -96,7 +119,7 @@ exports: (
 )
 
 # Bytes of the largest answer of the extension.
-MAX_ANSWER: constant(uint256) = 256
+MAX_ANSWER: constant(uint256) = 1024
 
 EXTENSION: immutable(address)
 
@@ -116,13 +139,7 @@ def __init__(
     fees.__init__(fee_cap_bps)
     eip712.__init__(name)
     access.__init__(roles)
-    theirs: ICustody.Windows = staticcall ICustody(extension).windows()
-    assert keccak256(abi_encode(theirs)) == keccak256(abi_encode(windows)), "windows: extension differs"
-    assert staticcall ICustody(extension).fee_cap_bps() == fee_cap_bps, "fees: extension differs"
-    domain: bytes32 = keccak256(
-        abi_encode(eip712.DOMAIN_TYPE_HASH, keccak256(name), eip712.VERSION_HASH, chain.id, extension)
-    )
-    assert staticcall ICustody(extension).domain_separator() == domain, "name: extension differs"
+    parts._check(extension, name, windows, fee_cap_bps)
     EXTENSION = extension
 
 

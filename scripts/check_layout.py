@@ -1,16 +1,18 @@
-"""Fail when the two halves of the custody contract differ in storage, or storage differs from the committed layout."""
+"""Fail when the parts of the custody contract differ in storage, or storage differs from the committed layout."""
 
 import sys
 
+from bizzan.contracts import PARTS
 from scripts.print_storage_layout import COMMITTED, storage_layout
 
 
 def main() -> int:
-    """0 when both halves and the committed file agree."""
+    """0 when all parts and the committed file agree."""
     custody = storage_layout("Custody")
-    if custody != storage_layout("CustodyExtension"):
-        print("check_layout: Custody.vy and CustodyExtension.vy differ in storage", file=sys.stderr)
-        return 1
+    for part in PARTS[1:]:
+        if custody != storage_layout(part):
+            print(f"check_layout: Custody.vy and {part}.vy differ in storage", file=sys.stderr)
+            return 1
     if custody != COMMITTED.read_text():
         print(
             f"check_layout: storage differs from contracts/{COMMITTED.name}; if the change is meant, run\n"

@@ -26,6 +26,8 @@ MAX_BYTES = 32
 # Refused for one reason under conditions that are written differently, because they look at different things.
 REPEATED = frozenset(
     {
+        "allow list: no change",
+        "approval: fewer than threshold",
         "deposit: bad account",
         "exit: not requested",
         "ledger: balance overflow",
@@ -34,6 +36,7 @@ REPEATED = frozenset(
         "order: nonce out of range",
         "order: overfilled",
         "order: unknown scheme",
+        "permit: wrong signer",
         "request: none",
         "roles: fee account is custody",
         "roles: zero address",

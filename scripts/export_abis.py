@@ -1,14 +1,14 @@
 """Write the ABI files in `interfaces/` from the contracts; with `--check` only say whether they are current.
 
 A contract's ABI is its interface's, and this script refuses when the contract does not offer exactly that. The custody
-contract is two pieces of code behind one address, which are looked at together.
+contract is several parts behind one address, which are looked at together.
 """
 
 import argparse
 import json
 import sys
 
-from bizzan.contracts import INTERFACES, Abi, artifact, interface_abi
+from bizzan.contracts import INTERFACES, PARTS, Abi, artifact, interface_abi
 
 Entry = tuple[str, str, str, str]
 
@@ -38,7 +38,7 @@ def promised_abi(interface: str, *contracts: str) -> Abi:
 def exported() -> dict[str, Abi]:
     """Every ABI that is exported, by name."""
     return {
-        "Custody": promised_abi("ICustody", "Custody", "CustodyExtension"),
+        "Custody": promised_abi("ICustody", *PARTS),
         "DepositAddresses": promised_abi("IDepositAddresses", "DepositAddresses"),
         "TestToken": artifact("test_tokens/TestToken").abi,
     }

@@ -28,6 +28,7 @@ ROUNDING = re.compile(r"round|whole|less than a ledger unit")
 # External functions that change something and log nothing themselves.
 SILENT = {
     "Custody.__default__": "runs the extension's function, which logs",
+    "CustodyExtension.__default__": "runs the governance part's function, which logs",
     "DepositAddress.deposit": "custody logs Deposited, the factory logs Swept",
     "DepositAddress.pay_out": "the factory logs Recovered",
 }

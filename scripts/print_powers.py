@@ -68,6 +68,8 @@ def who(function: Function, reached: str) -> str:
             return role
     if "self._pending_owner" in function.code:
         return "the proposed owner"
+    if "in self._approvers, " in function.code:
+        return "an approver, or anyone with its signature"
     if "_check_account(" in reached or "_check_author(" in reached:
         delegate = " or a live delegate's" if "_may_cancel(" in reached else ""
         approval = ", each with the co-signer's approval" if "_co_signer" in reached else ""
@@ -88,6 +90,10 @@ def binds(function: Function, reached: str) -> str:
         return "at once, for at most `pause_max`" if "timing.PAUSE_MAX" in reached else "at once"
     if "timing.SILENCE" in reached:
         return "at once, after the silence"
+    if "_freeze(" in function.code:
+        return "at once, for settlement after the delay"
+    if "enabled" in function.parameters:
+        return "on at once, off after the delay"
     return "after the delay" if "timing.DELAY" in reached else "at once"
 
 

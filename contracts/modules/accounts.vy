@@ -4,9 +4,9 @@
 @title Accounts
 @license Apache-2.0
 @notice One packed slot per account: the nonces that are closed, the exit, and whether any single nonce was cancelled
-        here. Settlement reads it only for accounts that the ledger marks, so every limit set here marks its account. From
+        here, or the account ever frozen by its owner. Settlement reads it only for accounts that the ledger marks, so every limit set here marks its account. From
         the lowest bit: min_nonce 48 | pending_min_nonce 48 | pending_min_nonce_at 40 | exit_at 40 | delegation_nonce 48 |
-        has_cancels 1.
+        has_cancels 1 | has_freezes 1.
 @custom:invariant O5, E1
 @custom:kill Nothing to stop: only other modules call it.
 """
@@ -21,6 +21,7 @@ PENDING_AT_SHIFT: constant(uint256) = 96
 EXIT_SHIFT: constant(uint256) = 136
 DELEGATION_SHIFT: constant(uint256) = 176
 CANCELS_FLAG: constant(uint256) = 1 << 224
+FREEZES_FLAG: constant(uint256) = 1 << 225
 # One delegation nonce rises by less than this, so that no single message uses up what revocations need.
 MAX_DELEGATION_STEP: constant(uint256) = 2**44
 U40: constant(uint256) = 2**40 - 1
@@ -104,3 +105,9 @@ def _next_delegation_nonce(account: address) -> uint256:
 def _flag_cancels(account: address):
     ledger._mark(account)
     self._words[account] |= CANCELS_FLAG
+
+
+@internal
+def _flag_freezes(account: address):
+    ledger._mark(account)
+    self._words[account] |= FREEZES_FLAG

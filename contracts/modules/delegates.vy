@@ -13,10 +13,12 @@
 from ..interfaces import ICustody
 from . import accounts
 from . import eip712
+from . import guards
 from . import timing
 
 uses: accounts
 uses: eip712
+uses: guards
 uses: timing
 
 DELEGATION_TYPE_HASH: constant(bytes32) = keccak256(
@@ -100,6 +102,7 @@ def revoke_delegate_signed(
 def _add(account: address, delegate: address, markets: uint256, expiry: uint256, nonce: uint256):
     word: uint256 = self._delegates[account][delegate]
     scope: uint256 = markets & MARKETS_MASK
+    guards._check_thawed(account)
     assert delegate not in [empty(address), account], "delegate: bad address"
     assert (word >> REVOKED_SHIFT) & U40 == 0, "delegate: revoked for ever"
     assert scope & word == word & MARKETS_MASK and expiry >= word >> EXPIRY_SHIFT, "delegate: may only widen"

@@ -16,11 +16,13 @@ from ..interfaces import ICustody
 from . import accounts
 from . import delegates
 from . import eip712
+from . import guards
 from . import timing
 
 uses: accounts
 uses: delegates
 uses: eip712
+uses: guards
 uses: timing
 
 CANCEL_TYPE_HASH: constant(bytes32) = keccak256("Cancel(address account,uint64 nonce)")
@@ -143,6 +145,8 @@ def _check_limits(account: address, nonce: uint256):
     if word & accounts.CANCELS_FLAG != 0:
         cancelled_at: uint256 = self._cancelled_at[account][nonce]
         assert cancelled_at == 0 or block.timestamp < cancelled_at, "order: cancelled"
+    if word & accounts.FREEZES_FLAG != 0:
+        guards._check_settling(account)
 
 
 @internal

@@ -14,9 +14,11 @@
 from ethereum.ercs import IERC20
 
 from ..interfaces import ICustody
+from . import guards
 from . import ledger
 from . import registry
 
+uses: guards
 uses: ledger
 uses: registry
 
@@ -47,6 +49,7 @@ def claim_eth(recipient: address):
             the receiver refused.
     """
     self._check_recipient(recipient)
+    guards._check_recipient(msg.sender, recipient)
     amount: uint256 = self._refused[msg.sender]
     assert amount != 0, "claim: nothing to claim"
     self._refused[msg.sender] = 0

@@ -6,34 +6,35 @@
 @notice Out of trading, fast or without anybody. Fast: the account signs amount, recipient, fee cap, nonce and deadline, the
         co-signer approves exactly that, and anyone submits it for the fee. Forced: the account requests, and from the
         delay on, for the length of the claim window, the money can be claimed; once frozen, without the delay. The operator is
-        needed for neither, and no pause stops them.
-@custom:invariant X1, X2, X3
+        needed for neither, and no pause stops them. The fast way is limited by token, and closed to accounts that their
+        owner froze.
+@custom:invariant X1, X2, X3, N1, G1, G2
 @custom:kill The owner schedules `set_co_signer` to the zero address, which leaves the forced way only.
 """
 
 from ..interfaces import ICustody
 from . import access
+from . import approvals
 from . import eip712
+from . import guards
 from . import ledger
+from . import outflow
 from . import pausing
 from . import registry
 from . import transfers
 from . import timing
 
 uses: access
+uses: approvals
 uses: eip712
+uses: guards
 uses: ledger
+uses: outflow
 uses: pausing
 uses: registry
 uses: transfers
 uses: timing
 
-WITHDRAWAL_TYPE_HASH: constant(bytes32) = keccak256(
-    "Withdrawal(address account,address token,uint256 amount,address recipient,uint256 max_fee,uint64 nonce,uint64 deadline)"
-)
-FUNDING_TRANSFER_TYPE_HASH: constant(bytes32) = keccak256(
-    "FundingTransfer(address account,address token,uint256 amount,uint256 max_fee,uint64 nonce,uint64 deadline)"
-)
 APPROVAL_TYPE_HASH: constant(bytes32) = keccak256("Approval(bytes32 withdrawal,uint256 fee)")
 NONCE_LIMIT: constant(uint256) = 2**64
 
@@ -81,12 +82,11 @@ def withdraw(
     @param signature Of `Withdrawal` by the account; empty when the caller is the account.
     @param approval Of `Approval` by the co-signer.
     """
-    digest: bytes32 = eip712._digest(
-        keccak256(
-            abi_encode(WITHDRAWAL_TYPE_HASH, account, token, amount, recipient, max_fee, nonce, deadline)
-        )
+    digest: bytes32 = approvals._withdrawal_digest(
+        account, token, amount, recipient, max_fee, nonce, deadline
     )
     eip712._check_account(account, digest, signature)
+    guards._check_recipient(account, recipient)
     token_id: uint256 = registry._token_id(token)
     debit: uint256 = 0
     charge: uint256 = 0
@@ -127,9 +127,7 @@ def move_to_funding(
     @param signature Of `FundingTransfer` by the account; empty when the caller is the account.
     @param approval Of `Approval` by the co-signer.
     """
-    digest: bytes32 = eip712._digest(
-        keccak256(abi_encode(FUNDING_TRANSFER_TYPE_HASH, account, token, amount, max_fee, nonce, deadline))
-    )
+    digest: bytes32 = approvals._transfer_digest(account, token, amount, max_fee, nonce, deadline)
     eip712._check_account(account, digest, signature)
     token_id: uint256 = registry._token_id(token)
     debit: uint256 = 0
@@ -155,6 +153,7 @@ def request_withdraw(token: address, amount: uint256, recipient: address):
     requested: uint256 = registry._ledger_amount(token_id, amount)
     assert requested <= ledger.MAX_LIABILITIES, "amount: too large"
     transfers._check_recipient(recipient)
+    guards._check_recipient(msg.sender, recipient)
     assert block.timestamp > self._requests[msg.sender][token_id].lapses_at, "request: one is open"
     claimable_at: uint256 = block.timestamp + timing.DELAY
     lapses_at: uint256 = claimable_at + timing.CLAIM_WINDOW
@@ -218,6 +217,7 @@ def _debit_approved(
     """
     @dev Check everything but the account's own consent, use the nonce up and debit. Amount and fee in ledger units.
     """
+    guards._check_thawed(account)
     assert block.timestamp <= deadline, "withdraw: past the deadline"
     assert fee <= max_fee and fee <= amount, "withdraw: fee over the cap"
     approved: bytes32 = eip712._digest(keccak256(abi_encode(APPROVAL_TYPE_HASH, digest, fee)))
@@ -228,6 +228,7 @@ def _debit_approved(
     if fee != 0:
         charge = registry._ledger_amount(token_id, fee)
     ledger._debit_trading(account, token_id, debit)
+    outflow._leave(token_id, debit, digest)
     return debit, charge
 
 

@@ -21,6 +21,12 @@ event Approval:
     amount: uint256
 
 
+DOMAIN_TYPE_HASH: constant(bytes32) = keccak256(
+    "EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
+)
+PERMIT_TYPE_HASH: constant(bytes32) = keccak256(
+    "Permit(address owner,address spender,uint256 value,uint256 nonce,uint256 deadline)"
+)
 # Whole tokens that one call of the faucet mints at most.
 FAUCET_TOKENS: constant(uint256) = 1_000_000_000
 
@@ -32,6 +38,7 @@ faucet_limit: public(immutable(uint256))
 totalSupply: public(uint256)
 balanceOf: public(HashMap[address, uint256])
 allowance: public(HashMap[address, HashMap[address, uint256]])
+nonces: public(HashMap[address, uint256])
 
 
 @deploy
@@ -84,6 +91,39 @@ def approve(spender: address, amount: uint256) -> bool:
     self.allowance[msg.sender][spender] = amount
     log Approval(owner=msg.sender, spender=spender, amount=amount)
     return True
+
+
+@external
+def permit(owner: address, spender: address, amount: uint256, deadline: uint256, v: uint8, r: bytes32, s: bytes32):
+    """
+    @notice Let `spender` move up to `amount` token units of the owner, by the owner's signature `v`, `r`, `s` (EIP-2612).
+    @param deadline The last moment, in unix seconds.
+    """
+    assert block.timestamp <= deadline, "permit: expired"
+    struct_hash: bytes32 = keccak256(
+        abi_encode(PERMIT_TYPE_HASH, owner, spender, amount, self.nonces[owner], deadline)
+    )
+    digest: bytes32 = keccak256(concat(b"\x19\x01", self._separator(), struct_hash))
+    assert owner != empty(address), "permit: wrong signer"
+    assert ecrecover(digest, v, r, s) == owner, "permit: wrong signer"
+    self.nonces[owner] += 1
+    self.allowance[owner][spender] = amount
+    log Approval(owner=owner, spender=spender, amount=amount)
+
+
+@external
+@view
+def DOMAIN_SEPARATOR() -> bytes32:
+    """
+    @notice The EIP-712 domain of permits: the token's name, version 1, this chain and this contract.
+    """
+    return self._separator()
+
+
+@internal
+@view
+def _separator() -> bytes32:
+    return keccak256(abi_encode(DOMAIN_TYPE_HASH, keccak256(self.name), keccak256("1"), chain.id, self))
 
 
 @internal

@@ -56,6 +56,23 @@ TYPES: Mapping[str, Fields] = {
         ("nonce", "uint64"),
     ),
     "Revocation": (("account", "address"), ("delegate", "address"), ("nonce", "uint64")),
+    "WithdrawalApproval": (
+        ("account", "address"),
+        ("token", "address"),
+        ("amount", "uint256"),
+        ("recipient", "address"),
+        ("max_fee", "uint256"),
+        ("nonce", "uint64"),
+        ("deadline", "uint64"),
+    ),
+    "AccountFreeze": (("account", "address"), ("nonce", "uint64")),
+    "Permit": (  # of a token, under its own domain (EIP-2612)
+        ("owner", "address"),
+        ("spender", "address"),
+        ("value", "uint256"),
+        ("nonce", "uint256"),
+        ("deadline", "uint256"),
+    ),
     "Approval": (("withdrawal", "bytes32"), ("fee", "uint256")),
 }
 

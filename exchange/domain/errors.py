@@ -69,6 +69,8 @@ class ErrorCode(StrEnum):
     too_many_withdrawals = "too_many_withdrawals"
     bad_recipient = "bad_recipient"
     settlement_backlog = "settlement_backlog"
+    account_frozen = "account_frozen"
+    recipient_not_allowed = "recipient_not_allowed"
 
     inbox_out_of_order = "inbox_out_of_order"
     batch_out_of_order = "batch_out_of_order"
@@ -84,6 +86,7 @@ class ErrorCode(StrEnum):
     nothing_to_claim = "nothing_to_claim"
     insufficient_allowance = "insufficient_allowance"
     not_approved = "not_approved"
+    needs_approvals = "needs_approvals"
     lapsed = "lapsed"
     not_requested = "not_requested"
     too_early = "too_early"

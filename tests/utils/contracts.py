@@ -1,4 +1,4 @@
-"""The whole exchange on an in-memory chain: both halves of the custody contract, four tokens, two markets, all roles.
+"""The whole exchange on an in-memory chain: all parts of the custody contract, four tokens, two markets, all roles.
 
 It runs the very bytecode that is deployed, through the committed ABI. Amounts are ledger units unless a name says
 `units` (token units). Fixtures only override parameters.
@@ -112,18 +112,23 @@ class World:
         extension_name: str = NAME,
         fee_cap_bps: int = FEE_CAP_BPS,
         extension_fee_cap_bps: int | None = None,
+        governance_windows: Windows | None = None,
+        governance_name: str | None = None,
     ) -> str:
-        """Deploy both halves and return the address."""
+        """Deploy all parts and return the address."""
         types = ["string", ROLES_TYPE, WINDOWS_TYPE, "uint256"]
         sender = self.owner.address
-        extension_cap = fee_cap_bps if extension_fee_cap_bps is None else extension_fee_cap_bps
-        extension_arguments: list[Any] = [
-            extension_name,
+        its_windows = extension_windows or windows
+        its_cap = fee_cap_bps if extension_fee_cap_bps is None else extension_fee_cap_bps
+        governance_arguments = [
+            extension_name if governance_name is None else governance_name,
             roles,
-            window_words(extension_windows or windows),
-            extension_cap,
+            window_words(governance_windows or its_windows),
+            its_cap,
         ]
-        extension = create("CustodyExtension", types, extension_arguments, sender)
+        governance = create("CustodyGovernance", types, governance_arguments, sender)
+        extension_arguments = [extension_name, roles, window_words(its_windows), its_cap, governance]
+        extension = create("CustodyExtension", [*types, "address"], extension_arguments, sender)
         arguments = [NAME, roles, window_words(windows), fee_cap_bps, extension]
         return create("Custody", [*types, "address"], arguments, sender)
 
@@ -299,6 +304,28 @@ class World:
         function = self.custody.withdraw if "recipient" in arguments else self.custody.move_to_funding
         words = [checksum(v) if isinstance(v, bytes) and len(v) == 20 else v for v in arguments.values()]
         function(*words, sender=(sender or self.keeper).address)
+
+    def approval_words(self, arguments: dict[str, Any], approver: Signer, signer: Signer | None = None) -> list[Any]:
+        """What approves a withdrawal or funding transfer: by `signer`'s signature, or by the approver's own call."""
+        names = ("account", "token", "amount", "recipient", "max_fee", "nonce", "deadline")
+        message = {name: arguments.get(name, bytes(20)) for name in names}
+        signature = signer.sign(self.domain, "WithdrawalApproval", **message) if signer else b""
+        words = [checksum(v) if isinstance(v, bytes) else v for v in message.values()]
+        return [*words, approver.address, signature]
+
+    def permit_words(self, signer: Signer, token_id: int, amount: int, **changes: int) -> list[Any]:
+        """The deadline and signature of a permit to the contract; `amount` in ledger units."""
+        token: Any = self.tokens[token_id]
+        domain = Domain(token.name(), CHAIN_ID, address_bytes(str(token.address)))
+        message: dict[str, Any] = {
+            "owner": signer.raw,
+            "spender": self.domain.contract,
+            "value": amount * UNITS[token_id],
+            "nonce": token.nonces(signer.address),
+            "deadline": self.now + 600,
+        } | changes
+        signature = signer.sign(domain, "Permit", **message)
+        return [message["deadline"], signature[64], signature[:32], signature[32:64]]
 
     def check_solvent(self, accounts: Iterable[Signer]) -> None:
         """L1 to L3: liabilities are the ledger's sum, and covered by what the contract holds."""

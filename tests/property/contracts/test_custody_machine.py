@@ -7,6 +7,7 @@ contract holds at least that much, and the sum moved by exactly the tokens that 
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import boa
@@ -26,7 +27,7 @@ from exchange.domain.bulk import Tree
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Side
 from exchange.domain.settlement import Execution, pack
-from tests.property.contracts.twin import Refused, Row, State, Twin
+from tests.property.contracts.twin import Message, Refused, Row, State, Twin
 from tests.utils.contracts import ETHER, LOTS, PAIRS, REFUSING_CODE, UNITS, World, reverts, single
 from tests.utils.signing import Signer
 
@@ -43,14 +44,22 @@ MOSTLY = st.sampled_from((True, True, True, True, True, False))
 CALLER = st.sampled_from(("", "", "", "", "", "operator", "trader_a"))
 ROLE = st.sampled_from(("operator", "standby_operator", "guardian"))
 HOLDER = st.sampled_from(("operator", "standby_operator", "guardian", "next_a", "next_b"))
+LIMITS = {0: 30_000, 1: 25_000}
+APPROVERS = ("approver_a", "approver_b", "approver_c")
 PRICE = 600
 LAUNCHED: list[World] = []
 
 
 @pytest.fixture(scope="module", autouse=True)
 def _launch() -> None:
-    """One exchange for all runs, made before the first; each run rolls back to it."""
-    LAUNCHED[:] = [World()]
+    """One exchange with limits for all runs, made before the first; each run rolls back to it."""
+    world = World()
+    for name in APPROVERS:
+        world.scheduled("set_approver", Signer(name).address, True)
+    world.scheduled("set_approval_threshold", 2)
+    for token, limit in LIMITS.items():
+        world.scheduled("set_outflow_limit", token, limit)
+    LAUNCHED[:] = [world]
 
 
 class CustodyMachine(RuleBasedStateMachine):
@@ -65,6 +74,8 @@ class CustodyMachine(RuleBasedStateMachine):
         self.custody = self.world.custody
         self.twin = Twin(self.world.windows, PAIRS, LOTS, self.world.now)
         self.twin.state.last_seen = self.custody.last_seen()
+        self.twin.state.approvers, self.twin.state.threshold = list(APPROVERS), 2
+        self.twin.state.limits.update(LIMITS)
         self.outside = {(name, token): self.wallet(name, token) for name in KEYS for token in range(4)}
         self.fresh = 1_000
         self.totals = self.measure()
@@ -126,6 +137,24 @@ class CustodyMachine(RuleBasedStateMachine):
                 self.custody.deposit(address, units, signer.address, to_funding, sender=signer.address)
 
         if not self.both(lambda: self.twin.deposit(name, token, amount, to_funding), call):
+            self.outside[name, token] += units
+
+    @rule(name=TRADER, token=st.sampled_from((0, 2, 3)), amount=AMOUNT, to_funding=st.booleans(), posted=st.booleans())
+    def deposit_with_permit(self, name: str, token: int, amount: int, to_funding: bool, posted: bool) -> None:
+        """`posted`: somebody has used the permit before."""
+        signer, units = Signer(name), amount * UNITS[token]
+        self.world.fund(signer, token, amount)
+        its: Any = self.world.tokens[token]
+        its.approve(self.custody.address, 0, sender=signer.address)
+        permit = self.world.permit_words(signer, token, amount)
+        if posted:
+            its.permit(signer.address, self.custody.address, units, *permit, sender=self.address("anyone"))
+        if not self.both(
+            lambda: self.twin.deposit(name, token, amount, to_funding),
+            lambda: self.custody.deposit_with_permit(
+                its.address, units, signer.address, to_funding, *permit, sender=signer.address
+            ),
+        ):
             self.outside[name, token] += units
 
     @rule(name=TRADER, token=TOKENS, amount=AMOUNT)
@@ -192,6 +221,111 @@ class CustodyMachine(RuleBasedStateMachine):
             ),
             lambda: self.world.withdraw(arguments, sender=Signer("delegate_b")),
         )
+
+    @rule(
+        name=TRADER,
+        token=st.sampled_from((0, 0, 1, 2)),
+        amount=st.sampled_from((1_000, 20_000, 500_000)),
+        recipient=st.none() | KEY,
+        approvals=st.lists(st.sampled_from((*APPROVERS, "approver_d")), max_size=3),
+        forged=st.sampled_from((False, False, False, True)),
+        by_signature=st.booleans(),
+        seconds=st.sampled_from((0, 0, 3_600)),
+    )
+    def withdraw_with_approvals(
+        self,
+        name: str,
+        token: int,
+        amount: int,
+        recipient: str | None,
+        approvals: list[str],
+        forged: bool,
+        by_signature: bool,
+        seconds: int,
+    ) -> None:
+        self.fresh += 1
+        nonce, deadline, approver = self.fresh, self.world.now + 10_000, self.twin.state.roles["co_signer"]
+        changes: dict[str, Any] = {"recipient": Signer(recipient).raw} if recipient else {"kind": "FundingTransfer"}
+        arguments = self.world.withdrawal(
+            Signer(name), token, amount, nonce=nonce, deadline=deadline, co_signer=Signer(approver), **changes
+        )
+        message = (name, token, amount, recipient, 0, nonce, deadline)
+        for name_of in approvals:
+            self.approve(message, arguments, name_of, "trader_a" if forged else name_of, by_signature or forged)
+        self.world.pass_time(seconds)
+        self.both(
+            lambda: self.twin.withdraw(
+                name, token, amount, recipient, 0, nonce, deadline, 0, name, approver, "delegate_b"
+            ),
+            lambda: self.world.withdraw(arguments, sender=Signer("delegate_b")),
+        )
+
+    def check_guards(self, name: str) -> None:
+        """The account's protection is the twin's."""
+        known, guards = self.twin.state.accounts[name], self.custody.account_guards(self.address(name))
+        assert (guards.frozen_until, guards.freeze_nonce) == (known.frozen_until, known.freezes)
+        assert (guards.frozen_at, guards.allow_list_until) == (known.frozen_at, known.allow_list_until)
+
+    def approve(
+        self, message: Message, arguments: dict[str, Any], approver: str, signer: str, by_signature: bool
+    ) -> None:
+        """Approve by a signature, or by a call of the approver."""
+        words = self.world.approval_words(arguments, Signer(approver), Signer(signer) if by_signature else None)
+        sender = self.address("anyone" if by_signature else approver)
+        self.both(
+            lambda: self.twin.approve_withdrawal(message, approver, signer),
+            lambda: self.custody.approve_withdrawal(*words, sender=sender),
+        )
+
+    # what protects an account
+
+    @rule(name=TRADER, nonce=st.none() | st.integers(0, 2), signer=st.just("") | KEY)
+    def freeze_account(self, name: str, nonce: int | None, signer: str) -> None:
+        author = name if nonce is None else signer or name
+        signature = Signer(author).sign(self.world.domain, "AccountFreeze", account=Signer(name).raw, nonce=nonce or 0)
+
+        def call() -> None:
+            if nonce is None:
+                self.custody.freeze_account(sender=self.address(name))
+            else:
+                self.custody.freeze_account_signed(self.address(name), nonce, signature, sender=self.address("anyone"))
+
+        self.both(lambda: self.twin.freeze_account(name, nonce, author), call)
+        self.check_guards(name)
+
+    @rule(name=TRADER, wait=st.booleans())
+    def unfreeze_account(self, name: str, wait: bool) -> None:
+        self.both(
+            lambda: self.twin.unfreeze_account(name),
+            lambda: self.custody.unfreeze_account(sender=self.address(name)),
+        )
+        self.check_guards(name)
+        self.world.pass_time(self.world.windows.delay if wait else 0)
+
+    @rule(name=TRADER, enabled=st.booleans(), wait=st.booleans())
+    def set_allow_list(self, name: str, enabled: bool, wait: bool) -> None:
+        self.both(
+            lambda: self.twin.set_allow_list(name, enabled),
+            lambda: self.custody.set_allow_list(enabled, sender=self.address(name)),
+        )
+        self.check_guards(name)
+        self.world.pass_time(self.world.windows.delay if wait else 0)
+
+    @rule(name=TRADER, recipient=KEY, allow=MOSTLY, wait=st.booleans())
+    def change_allow_list(self, name: str, recipient: str, allow: bool, wait: bool) -> None:
+        to, sender = self.address(recipient), self.address(name)
+        if allow:
+            self.both(
+                lambda: self.twin.allow_recipient(name, recipient),
+                lambda: self.custody.allow_recipient(to, sender=sender),
+            )
+        else:
+            self.both(
+                lambda: self.twin.disallow_recipient(name, recipient),
+                lambda: self.custody.disallow_recipient(to, sender=sender),
+            )
+        self.check_guards(name)
+        self.world.pass_time(self.world.windows.delay if wait else 0)
 
     @rule(name=KEY)
     def start_refusing_eth(self, name: str) -> None:
@@ -509,6 +643,22 @@ class CustodyMachine(RuleBasedStateMachine):
 
         self.operate(caller, "set_token_status", (token, is_open), effect, scheduled)
 
+    @rule(token=st.sampled_from((0, 1, 2)), limit=st.sampled_from((0, 10_000, 30_000)), caller=CALLER, scheduled=MOSTLY)
+    def set_outflow_limit(self, token: int, limit: int, caller: str, scheduled: bool) -> None:
+        effect = partial(self.twin.set_outflow_limit, token=token, limit=limit)
+        self.operate(caller, "set_outflow_limit", (token, limit), effect, scheduled)
+
+    @rule(approver=st.sampled_from((*APPROVERS, "approver_d")), approved=st.booleans(), caller=CALLER)
+    def set_approver(self, approver: str, approved: bool, caller: str) -> None:
+        effect = partial(self.twin.set_approver, approver=approver, approved=approved)
+        self.operate(caller, "set_approver", (self.address(approver), approved), effect, True)
+        assert set(self.custody.approvers()) == {self.address(name) for name in self.twin.state.approvers}
+
+    @rule(threshold=st.integers(0, 4), caller=CALLER)
+    def set_approval_threshold(self, threshold: int, caller: str) -> None:
+        effect = partial(self.twin.set_approval_threshold, threshold=threshold)
+        self.operate(caller, "set_approval_threshold", (threshold,), effect, True)
+
     @rule(market=st.sampled_from((1, 2)), halt=st.booleans(), caller=CALLER)
     def set_market_status(self, market: int, halt: bool, caller: str) -> None:
         def effect(state: State) -> None:
@@ -594,6 +744,21 @@ class CustodyMachine(RuleBasedStateMachine):
                 assert self.wallet(name, token) == self.outside[name, token] + paid
 
     @invariant()
+    def n1_levels_are_the_twins(self) -> None:
+        """One token after each step."""
+        self.twin.now = self.world.now
+        token = self.world.now % 3
+        state = self.custody.outflow_state(token)
+        assert state.limit == self.twin.state.limits[token]
+        assert state.level == -(-self.twin.level(token) // 86_400)
+
+    @invariant()
+    def n2_the_threshold_is_within_the_approvers(self) -> None:
+        threshold = self.custody.approval_threshold()
+        assert threshold == self.twin.state.threshold <= len(self.twin.state.approvers)
+        assert threshold or not any(self.twin.state.limits.values())
+
+    @invariant()
     def b1_the_batch_number_counts_batches(self) -> None:
         assert self.custody.batch_seq() == self.twin.state.seq
         assert self.custody.frozen() == self.twin.state.frozen
@@ -603,6 +768,7 @@ class CustodyMachine(RuleBasedStateMachine):
 SETTLING = {
     "settle", "settle_a_fresh_match", "settle_orders_of_a_few_nonces", "cancel", "cancel_all", "add_delegate",
     "revoke_delegate", "deposit", "time_passes", "request_exit", "cancel_exit",
+    "freeze_account", "unfreeze_account",
 }  # fmt: skip
 OTHERS = {name for name, member in vars(CustodyMachine).items() if hasattr(member, RULE_MARKER)} - SETTLING
 

@@ -17,7 +17,12 @@ LIMIT = 2**63 - 1
 STEP = 2**44
 MONTH, DAY = 30 * 86_400, 86_400
 ETHER = 1
+NO_END = 2**40 - 1
 REFUSAL = "b''"  # what a receiver that refuses ETH says
+
+
+Message = tuple[str, int, int, str | None, int, int, int]
+"""A fast withdrawal as its account signs it: account, token, amount, recipient, max_fee, nonce, deadline."""
 
 
 class Refused(Exception):
@@ -44,6 +49,11 @@ class Account:
     delegates: dict[str, list[int]] = field(default_factory=dict)  # markets, expiry, revoked_at
     requests: dict[int, tuple[str, int, int, int]] = field(default_factory=dict)
     used: set[int] = field(default_factory=set)
+    frozen_at: int = 0
+    frozen_until: int = 0
+    freezes: int = 0
+    allow_list_until: int = 0
+    allowed_at: dict[str, int] = field(default_factory=dict)
 
     def lowest(self, now: int) -> int:
         """The lowest sequence that may settle."""
@@ -75,6 +85,11 @@ class State:
     refuses: set[str] = field(default_factory=set)  # receivers whose code takes no ETH
     refused: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     total: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    limits: dict[int, int] = field(default_factory=lambda: defaultdict(int))
+    levels: dict[int, tuple[int, int]] = field(default_factory=lambda: defaultdict(lambda: (0, 0)))  # times a day, at
+    approvers: list[str] = field(default_factory=list)
+    threshold: int = 0
+    approved: dict[Message, set[str]] = field(default_factory=lambda: defaultdict(set))
     deposits_open: dict[int, bool] = field(default_factory=lambda: defaultdict(lambda: True))
     halted_at: dict[int, int] = field(default_factory=lambda: defaultdict(int))
     roles: dict[str, str] = field(default_factory=dict)
@@ -123,6 +138,7 @@ class Twin:
             self.state.paid[recipient, token] += amount
 
     def claim_eth(self, claimant: str, recipient: str) -> None:
+        self._check_recipient(claimant, recipient)
         check(self.state.refused[claimant] > 0, "claim: nothing to claim")
         check(recipient not in self.state.refuses, REFUSAL)
         self.state.paid[recipient, ETHER] += self.state.refused.pop(claimant)
@@ -132,20 +148,32 @@ class Twin:
         check(not self.state.frozen, "custody: frozen")
         check(self.now >= self.state.paused_until, "custody: paused")
 
+    def _wrong_signer(self, account: str) -> str:
+        """An account with code is asked (EIP-1271); the only code here refuses."""
+        return "signature: wallet refused" if account in self.state.refuses else "signature: wrong signer"
+
+    def _check_signature(self, account: str, signer: str) -> None:
+        check(signer == account, self._wrong_signer(account))
+
     def deposit(self, account: str, token: int, amount: int, to_funding: bool) -> None:
         self.check_running()
         check(self.state.deposits_open[token], "token: deposits closed")
         check(amount > 0, "amount: zero")
         self.state.total[token] += amount
         self._credit(self.state.funding if to_funding else self.state.trading, account, token, amount)
+        if not to_funding:
+            self._enter(token, amount)
 
     def move_to_trading(self, account: str, token: int, amount: int) -> None:
         check(amount > 0, "amount: zero")
         self._debit(self.state.funding, account, token, amount)
         self._credit(self.state.trading, account, token, amount)
+        self._enter(token, amount)
 
     def withdraw_funding(self, account: str, token: int, amount: int, recipient: str) -> None:
         check(amount > 0, "amount: zero")
+        self._check_thawed(account)
+        self._check_recipient(account, recipient)
         self._debit(self.state.funding, account, token, amount)
         self._pay(recipient, token, amount, account)
 
@@ -165,7 +193,10 @@ class Twin:
     ) -> None:
         """`recipient` None moves to funding."""
         known = self.state.accounts[account]
-        check(signer == account, "signature: wrong signer")
+        self._check_signature(account, signer)
+        if recipient is not None:
+            self._check_recipient(account, recipient)
+        self._check_thawed(account)
         check(self.now <= deadline, "withdraw: past the deadline")
         check(fee <= max_fee and fee <= amount, "withdraw: fee over the cap")
         check(approver == self.state.roles["co_signer"], "withdraw: not approved")
@@ -173,16 +204,108 @@ class Twin:
         known.used.add(nonce)
         check(amount > 0, "amount: zero")
         self._debit(self.state.trading, account, token, amount)
+        self._leave(token, amount, (account, token, amount, recipient, max_fee, nonce, deadline))
         if recipient is None:
             self._credit(self.state.funding, account, token, amount - fee)
         else:
             self._pay(recipient, token, amount - fee, account)
         self._pay(submitter, token, fee, submitter)
 
+    # outflow limits and approvals
+
+    def level(self, token: int) -> int:
+        """The level now, in ledger units times seconds of a day."""
+        level, at = self.state.levels[token]
+        return max(0, level - self.state.limits[token] * (self.now - at))
+
+    def _leave(self, token: int, amount: int, message: Message) -> None:
+        if not self.state.limits[token]:
+            return
+        level = self.level(token) + amount * DAY
+        if level <= self.state.limits[token] * DAY:
+            self.state.levels[token] = level, self.now
+        else:
+            check(len(self.given(message)) >= self.state.threshold, "withdraw: needs approvals")
+
+    def given(self, message: Message) -> set[str]:
+        """Which of today's approvers have approved."""
+        return self.state.approved[message] & set(self.state.approvers)
+
+    def _enter(self, token: int, amount: int) -> None:
+        if self.state.limits[token]:
+            self.state.levels[token] = max(0, self.level(token) - amount * DAY), self.now
+
+    def set_outflow_limit(self, state: State, token: int, limit: int) -> None:
+        check(not limit or bool(state.threshold), "outflow: nobody approves")
+        state.levels[token] = self.level(token), self.now
+        state.limits[token] = limit
+
+    def set_approver(self, state: State, approver: str, approved: bool) -> None:
+        check(approved != (approver in state.approvers), "approval: no change")
+        if approved:
+            check(len(state.approvers) < 15, "approval: too many approvers")
+            state.approvers.append(approver)
+        else:
+            check(len(state.approvers) > state.threshold, "approval: fewer than threshold")
+            state.approvers.remove(approver)
+
+    def set_approval_threshold(self, state: State, threshold: int) -> None:
+        check(threshold <= len(state.approvers), "approval: fewer than threshold")
+        check(bool(threshold) or not any(state.limits.values()), "approval: a limit is set")
+        state.threshold = threshold
+
+    def approve_withdrawal(self, message: Message, approver: str, signer: str) -> None:
+        check(approver in self.state.approvers, "approval: not an approver")
+        self._check_signature(approver, signer)
+        check(approver not in self.state.approved[message], "approval: given before")
+        self.state.approved[message].add(approver)
+
+    # what protects an account
+
+    def freeze_account(self, account: str, nonce: int | None, signer: str) -> None:
+        """`nonce` None is the account's own call."""
+        known = self.state.accounts[account]
+        check(nonce is None or nonce == known.freezes, "account: wrong freeze nonce")
+        self._check_signature(account, signer)
+        check(known.frozen_until != NO_END, "account: frozen before")
+        if self.now >= known.frozen_until:
+            known.frozen_at = self.now + self.windows.delay
+        known.frozen_until = NO_END
+        known.freezes += 1
+
+    def unfreeze_account(self, account: str) -> None:
+        known = self.state.accounts[account]
+        check(known.frozen_until == NO_END, "account: not frozen")
+        known.frozen_until = self.now + self.windows.delay
+
+    def set_allow_list(self, account: str, enabled: bool) -> None:
+        known = self.state.accounts[account]
+        check(enabled != (known.allow_list_until == NO_END), "allow list: no change")
+        known.allow_list_until = NO_END if enabled else self.now + self.windows.delay
+
+    def allow_recipient(self, account: str, recipient: str) -> None:
+        known = self.state.accounts[account]
+        check(recipient not in known.allowed_at, "allow list: no change")
+        known.allowed_at[recipient] = self.now + self.windows.delay
+
+    def disallow_recipient(self, account: str, recipient: str) -> None:
+        known = self.state.accounts[account]
+        check(recipient in known.allowed_at, "allow list: no change")
+        del known.allowed_at[recipient]
+
+    def _check_thawed(self, account: str) -> None:
+        check(self.now >= self.state.accounts[account].frozen_until, "account: frozen")
+
+    def _check_recipient(self, account: str, recipient: str) -> None:
+        known = self.state.accounts[account]
+        free = recipient == account or self.now >= known.allow_list_until
+        check(free or self.now >= known.allowed_at.get(recipient, NO_END), "recipient: not on the allow list")
+
     # leaving
 
     def request_withdraw(self, account: str, token: int, amount: int, recipient: str) -> None:
         check(amount > 0, "amount: zero")
+        self._check_recipient(account, recipient)
         requests = self.state.accounts[account].requests
         check(token not in requests or self.now > requests[token][3], "request: one is open")
         at = self.now + self.windows.delay
@@ -230,7 +353,7 @@ class Twin:
     def cancel(self, account: str, nonce: int, signer: str) -> None:
         known = self.state.accounts[account]
         check(nonce not in known.cancelled_at, "cancel: posted before")
-        check(self._may_cancel(account, signer), "signature: wrong signer")
+        check(self._may_cancel(account, signer), self._wrong_signer(account))
         known.cancelled_at[nonce] = self.now + self.windows.delay
 
     def cancel_all(self, account: str, min_nonce: int, signer: str, caller: str) -> None:
@@ -241,7 +364,7 @@ class Twin:
         current = known.pending[0] if pending else binding
         check(min_nonce > current, "cancel: not above the minimum")
         check(min_nonce < current + STEP, "cancel: too far")
-        check(self._may_cancel(account, signer), "signature: wrong signer")
+        check(self._may_cancel(account, signer), self._wrong_signer(account))
         known.min_nonce, known.pending = binding, (min_nonce, self.now + self.windows.delay)
 
     def add_delegate(
@@ -249,8 +372,9 @@ class Twin:
     ) -> None:
         """`nonce` None is the account's own call."""
         known = self.state.accounts[account]
-        check(signer == account, "signature: wrong signer")
+        self._check_signature(account, signer)
         old_markets, old_expiry, revoked_at = known.delegates.get(delegate, [0, 0, 0])
+        self._check_thawed(account)
         check(delegate != account, "delegate: bad address")
         check(not revoked_at, "delegate: revoked for ever")
         check(markets & old_markets == old_markets and expiry >= old_expiry, "delegate: may only widen")
@@ -261,7 +385,7 @@ class Twin:
     def revoke_delegate(self, account: str, delegate: str, nonce: int | None, signer: str) -> None:
         """`nonce` None is the account's own call."""
         known = self.state.accounts[account]
-        check(signer == account, "signature: wrong signer")
+        self._check_signature(account, signer)
         markets, expiry, revoked_at = known.delegates.get(delegate, [0, 0, 0])
         check(not revoked_at, "delegate: revoked for ever")
         self._use_delegation_nonce(known, nonce)
@@ -322,6 +446,7 @@ class Twin:
         check(order.nonce & ~SINGLE_FILL >= known.lowest(self.now), "order: nonce closed")
         check(not known.exit_at or self.now < known.exit_at, "order: account exited")
         check(self.now < known.cancelled_at.get(order.nonce, self.now + 1), "order: cancelled")
+        check(not known.frozen_at <= self.now < known.frozen_until, "order: account frozen")
 
     def _use(self, known: Account, order: Order, lots: int) -> None:
         nonce = order.nonce

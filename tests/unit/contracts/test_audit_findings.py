@@ -229,13 +229,15 @@ def test_nobody_else_replaces_a_pending_cancel(world: World, seller: Signer) -> 
             world.custody.cancel_all(seller.address, 20, by_delegate, sender=sender.address)
 
 
-# the two halves could sign under different names
+# the parts could sign under different names
 
 
 @pytest.mark.parametrize("name", ["Bizzan 2", "bizzan", ""])
 def test_deployment_reverts_when_the_extension_has_another_name(world: World, name: str) -> None:
     with reverts("name: extension differs"):
         world.deploy_custody(world.roles, WINDOWS, extension_name=name)
+    with reverts("name: extension differs"):
+        world.deploy_custody(world.roles, WINDOWS, governance_name=name)
 
 
 # windows without bounds

@@ -1,11 +1,11 @@
-"""The constructor's refusals, the windows, the size, and the promise that two pieces of code are one contract."""
+"""The constructor's refusals, the windows, the size, and the promise that several pieces of code are one contract."""
 
 import json
 from dataclasses import replace
 
 import pytest
 
-from bizzan.contracts import SOURCES, artifact, vyper
+from bizzan.contracts import PARTS, SOURCES, artifact, vyper
 from exchange.domain.deployment import ETH
 from scripts.export_abis import exported, promised_abi
 from tests.utils.contracts import FEE_CAP_BPS, WINDOWS, World, at, reverts
@@ -79,34 +79,42 @@ def test_deployment_reverts_when_the_extension_has_another_fee_cap(world: World)
         world.deploy_custody(world.roles, WINDOWS, extension_fee_cap_bps=FEE_CAP_BPS + 1)
 
 
-@pytest.mark.parametrize("name", ["Custody", "CustodyExtension"])
-def test_each_half_fits_the_chain(name: str) -> None:
+def test_deployment_reverts_when_the_governance_part_has_other_windows(world: World) -> None:
+    with reverts("windows: extension differs"):
+        world.deploy_custody(world.roles, WINDOWS, governance_windows=replace(WINDOWS, grace=101))
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_each_part_fits_the_chain(name: str) -> None:
     assert artifact(name).runtime_size <= SIZE_LIMIT
 
 
-def test_both_halves_have_one_storage_layout() -> None:
-    """V1: the extension runs on the contract's storage, so every slot must mean the same."""
-    first, second = (json.loads(vyper("layout", f"{name}.vy")) for name in ("Custody", "CustodyExtension"))
+def test_all_parts_have_one_storage_layout() -> None:
+    """V1: the other parts run on the contract's storage, so every slot must mean the same."""
+    first, *others = (json.loads(vyper("layout", f"{name}.vy")) for name in PARTS)
     for layout in ("storage_layout", "transient_storage_layout"):
-        assert first.get(layout) == second.get(layout)
+        assert all(first.get(layout) == other.get(layout) for other in others)
     assert first["storage_layout"]
 
 
 def test_every_exported_interface_is_what_its_contract_offers() -> None:
-    """Both halves of custody together; `exported` refuses otherwise."""
+    """All parts of custody together; `exported` refuses otherwise."""
     assert all(exported().values())
     with pytest.raises(ValueError, match="ICustody.vyi and the contract differ in: "):
         promised_abi("ICustody", "Custody")
 
 
-def test_both_halves_share_no_function() -> None:
-    names = [{e["name"] for e in artifact(n).abi if e["type"] == "function"} for n in ("Custody", "CustodyExtension")]
-    assert not names[0] & names[1]
+def test_parts_share_no_function_but_those_that_compare_them() -> None:
+    custody, extension, governance = (
+        {e["name"] for e in artifact(part).abi if e["type"] == "function"} for part in PARTS
+    )
+    assert not custody & (extension | governance)
+    assert extension & governance == {"windows", "fee_cap_bps", "domain_separator"}
 
 
 def test_no_module_can_be_forgotten() -> None:
-    """Both halves initialize every module there is."""
+    """All parts initialize every module there is."""
     modules = {path.stem for path in (SOURCES / "modules").glob("*.vy")}
-    for name in ("Custody", "CustodyExtension"):
+    for name in PARTS:
         text = (SOURCES / f"{name}.vy").read_text()
         assert modules == {module for module in modules if f"initializes: {module}" in text}
