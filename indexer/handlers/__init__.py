@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from exchange.chain.abi import EVENTS
 from indexer.fold import Handler
-from indexer.handlers import accounts, deposits, listings, settlement, status, withdrawals
+from indexer.handlers import accounts, deposits, guards, listings, settlement, status, withdrawals
 
 _BY_NAME: Mapping[str, Handler] = {
     **{name: status.handler(EVENTS[name]) for name in status.NAMES},
@@ -13,6 +13,7 @@ _BY_NAME: Mapping[str, Handler] = {
     **deposits.HANDLERS,
     **withdrawals.HANDLERS,
     **accounts.HANDLERS,
+    **guards.HANDLERS,
     **settlement.HANDLERS,
 }
 

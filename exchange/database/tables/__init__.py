@@ -3,6 +3,8 @@
 from exchange.database.tables.chain import (
     DERIVED,
     MIRROR,
+    account_freeze,
+    allow_list,
     batch_settled,
     block,
     chain_balance,
@@ -18,6 +20,7 @@ from exchange.database.tables.chain import (
     order_executed,
     posted_cancel,
     token_listed,
+    withdrawal_approval,
     withdrawal_event,
     withdrawal_request,
 )
@@ -45,6 +48,7 @@ from exchange.database.tables.services import (
     engine_inbox,
     job,
     leader,
+    payout_wait,
     session,
     siwe_nonce,
 )
@@ -55,7 +59,9 @@ __all__ = [
     "MIRROR",
     "NOW_MS",
     "account",
+    "account_freeze",
     "account_tier",
+    "allow_list",
     "asset",
     "attempt",
     "balance",
@@ -83,6 +89,7 @@ __all__ = [
     "metadata",
     "order_executed",
     "orders",
+    "payout_wait",
     "posted_cancel",
     "projection",
     "reversal",
@@ -91,6 +98,7 @@ __all__ = [
     "token_listed",
     "trade",
     "withdrawal",
+    "withdrawal_approval",
     "withdrawal_event",
     "withdrawal_request",
 ]

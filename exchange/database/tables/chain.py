@@ -177,6 +177,44 @@ delegate = _derived(
     ],
 )
 
+withdrawal_approval = _derived(
+    "withdrawal_approval",
+    "Approvals of withdrawals above their token's outflow limit.",
+    [
+        _tx(),
+        blob("withdrawal_hash", "EIP-712 digest that the account signed"),
+        _account(),
+        blob("approver", "who approved; counts while it is an approver"),
+        Index(None, "withdrawal_hash"),
+    ],
+)
+
+account_freeze = _derived(
+    "account_freeze",
+    "Freezes of accounts by their owners, and thaws. The last row per account counts.",
+    [
+        _tx(),
+        string("kind", "frozen or unfrozen"),
+        _account(),
+        integer("effective_at", "when a freeze binds settlement, or a thaw everything, in seconds since 1970"),
+        integer("nonce", "how often the account was frozen before; 0 in a thaw", kind=u64()),
+        Index(None, "account", "block_number"),
+    ],
+)
+
+allow_list = _derived(
+    "allow_list",
+    "Allow-lists for withdrawals: on and off, and their entries. The last row per account and recipient counts.",
+    [
+        _tx(),
+        string("kind", "enabled, disabled, allowed or disallowed"),
+        _account(),
+        blob("recipient", "whom the entry allows; null where the list itself changed", nullable=True),
+        integer("effective_at", "when it binds, in seconds since 1970; 0 for disallowed, which binds at once"),
+        Index(None, "account", "block_number"),
+    ],
+)
+
 batch_settled = _derived(
     "batch_settled",
     "Batches mined.",
@@ -306,6 +344,9 @@ DERIVED = (
     exit_request,
     posted_cancel,
     delegate,
+    withdrawal_approval,
+    account_freeze,
+    allow_list,
     batch_settled,
     fees_collected,
     token_listed,

@@ -45,6 +45,14 @@ job = Table(
     comment="What the keepers have to get mined.",
 )
 
+payout_wait = Table(
+    "payout_wait",
+    metadata,
+    blob("withdrawal_hash", "digest of the held withdrawal", primary_key=True),
+    integer("seen_at", "when a keeper last met the limit with it, in milliseconds since 1970", server_default=NOW_MS),
+    comment="Fast withdrawals that wait for approvals, because they are above their token's outflow limit.",
+)
+
 attempt = Table(
     "attempt",
     metadata,
