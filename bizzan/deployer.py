@@ -22,7 +22,7 @@ from exchange.domain.deployment import ETH, Deployment, Windows, address_bytes, 
 from exchange.domain.deposit_address import created_address
 from exchange.domain.fees import PPM_PER_BPS
 from exchange.domain.instrument import Asset, Market, Token
-from exchange.settings import LOCAL_CHAIN_ID, Settings
+from exchange.settings import LOCAL_CHAIN_ID, KeyName, Settings
 
 # Upper bounds in gas; what is not used is not paid.
 CREATE_GAS = 8_000_000
@@ -38,13 +38,15 @@ class DeployError(Exception):
 class TokenConfig:
     """A token to list: an asset with its ledger decimals, and the token's own.
 
-    `address` None deploys a test token that anyone can mint; the zero address is ETH.
+    `address` None deploys a test token that anyone can mint; the zero address is ETH. Above `outflow_limit`, in whole
+    tokens a day, withdrawals need approvals; 0 is no limit.
     """
 
     symbol: str
     asset_decimals: int
     decimals: int
     address: str | None = None
+    outflow_limit: int = 0
 
     @property
     def unit(self) -> int:
@@ -70,15 +72,17 @@ class DeployConfig:
     fee_cap_bps: int
     tokens: tuple[TokenConfig, ...]
     markets: tuple[Market, ...]
+    approvers: tuple[str, ...] = ()
+    approval_threshold: int = 0
 
 
 LOCAL_WINDOWS = Windows(delay=600, grace=600, claim_window=3_600, timelock=7_200, pause_max=60, silence=48 * 3_600)
 LOCAL_FEE_CAP_BPS = 100
 LOCAL_TOKENS = (
-    TokenConfig("USDC", 6, 6),
-    TokenConfig("ETH", 8, 18, ETH),
-    TokenConfig("BTC", 8, 8),
-    TokenConfig("BTI", 8, 18),
+    TokenConfig("USDC", 6, 6, outflow_limit=500_000),
+    TokenConfig("ETH", 8, 18, ETH, outflow_limit=2_500),
+    TokenConfig("BTC", 8, 8, outflow_limit=50),
+    TokenConfig("BTI", 8, 18, outflow_limit=5_000_000),
 )
 
 
@@ -114,7 +118,15 @@ def default_config(settings: Settings) -> DeployConfig:
         fee_cap_bps=LOCAL_FEE_CAP_BPS,
         tokens=LOCAL_TOKENS,
         markets=LOCAL_MARKETS,
+        approvers=_local_approvers(settings),
+        approval_threshold=2 if settings.is_local_chain else 0,
     )
+
+
+def _local_approvers(settings: Settings) -> tuple[str, ...]:
+    """Three keys on the local chain; elsewhere the owner appoints them."""
+    names: tuple[KeyName, ...] = ("approver_1", "approver_2", "approver_3") if settings.is_local_chain else ()
+    return tuple(Account.from_key(settings.key(name)).address for name in names)
 
 
 def deploy(rpc_url: str, deployer_key: str, *, config: DeployConfig) -> Deployment:
@@ -244,6 +256,13 @@ def _configure(sender: _Sender, custody: str, tokens: Sequence[Token], config: D
         sender.call(custody, governance, "list_token", token.address, token.unit, token.decimals)
     for market in config.markets:
         sender.call(custody, governance, "list_market", market.base_asset, market.quote_asset, market.lot_size)
+    for approver in config.approvers:
+        sender.call(custody, governance, "set_approver", approver, True)
+    if config.approval_threshold:
+        sender.call(custody, governance, "set_approval_threshold", config.approval_threshold)
+        for token, its in zip(tokens, config.tokens, strict=True):
+            limit = its.outflow_limit * 10**its.asset_decimals
+            sender.call(custody, governance, "set_outflow_limit", token.token_id, limit)
     if config.owner != sender.address:
         sender.call(custody, governance, "propose_owner", config.owner)
     sender.call(custody, artifact("CustodyExtension"), "launch")

@@ -47,7 +47,18 @@ SOCKET_PATH_LIMIT_BYTES = 100  # sun_path holds 108 on Linux and 104 on macOS, t
 DATABASE_DRIVER = "postgresql+asyncpg"
 
 KeyName = Literal[
-    "owner", "operator", "co_signer", "guardian", "fee_account", "standby_operator", "keeper", "faucet", "sweeper"
+    "owner",
+    "operator",
+    "co_signer",
+    "guardian",
+    "fee_account",
+    "standby_operator",
+    "keeper",
+    "faucet",
+    "sweeper",
+    "approver_1",
+    "approver_2",
+    "approver_3",
 ]
 
 # The accounts that every development chain funds; anyone can sign with them.
@@ -61,6 +72,9 @@ LOCAL_KEYS: dict[KeyName, str] = {
     "keeper": "0x92db14e403b83dfe3df233f83dfa3a0d7096f21ca9b0d6d6b8d88b2b4ec1564e",
     "faucet": "0x4bbbf85ce3377467afe5d46f804f221813b2bb87f24d81f60f1fcdbf7cbf4356",
     "sweeper": "0xdbda1821b80551c9d65939329250298aa3472ba22feea921c0cf5d620ea67b97",
+    "approver_1": "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
+    "approver_2": "0xf214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897",
+    "approver_3": "0x701b615bbdfb9de65240bc28bd21bbc0d996645a3dd57e7b12bc2bdf6f192c82",
 }
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -242,6 +256,9 @@ class KeySettings(Section):
     keeper: SecretStr | None = None
     faucet: SecretStr | None = None
     sweeper: SecretStr | None = None
+    approver_1: SecretStr | None = None
+    approver_2: SecretStr | None = None
+    approver_3: SecretStr | None = None
 
     @field_validator("*")
     @classmethod

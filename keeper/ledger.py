@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from exchange.database import batches, engine_inbox, payouts
+from exchange.database import approvals, batches, engine_inbox, payouts
 from exchange.database.batches import MatchedTrade
 from exchange.database.leaders import check_token
 from exchange.database.payouts import HeldWithdrawal
@@ -51,6 +51,11 @@ class DatabaseLedgers:
         """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
         async with self._engine.connect() as conn:
             return await payouts.held(conn, now, limit, paused)
+
+    async def wait(self, withdrawal_hash: bytes) -> None:
+        """Note that a withdrawal waits for approvals."""
+        async with self._engine.begin() as conn:
+            await approvals.note(conn, withdrawal_hash)
 
     async def _post(self, kind: str, payload: Mapping[str, object], key: str) -> None:
         """Post a command; one that the engine refused before is posted anew."""

@@ -1,7 +1,8 @@
 """The withdraw duty: fast withdrawals that the engine holds, co-signed and put on the chain.
 
 Anyone may submit a co-signed withdrawal; this duty does it for the user, at no fee unless one is set. What the
-co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline.
+co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline. What is above its
+token's outflow limit waits for approvals: that is noted, and looked at again soon.
 """
 
 from collections.abc import Collection, Sequence
@@ -14,6 +15,7 @@ from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Clock
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.contract_refusals import contract_refusal
+from exchange.domain.errors import ErrorCode
 from keeper.co_signer import Approval, CoSigner, Declined
 from keeper.custody import WithdrawCall
 from keeper.generations import on_its_way
@@ -31,6 +33,9 @@ class Payouts(Protocol):
     async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
         """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
 
+    async def wait(self, withdrawal_hash: bytes) -> None:
+        """Note that a withdrawal waits for approvals."""
+
 
 @dataclass(frozen=True, slots=True)
 class WithdrawPolicy:
@@ -41,6 +46,7 @@ class WithdrawPolicy:
     at_once: int = 2_000
     first_pause_ms: int = 1_000
     longest_pause_ms: int = 300_000
+    approval_pause_ms: int = 3_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +126,21 @@ class Withdraw:
             self._pause(payout)
             return None
         except ExecutionReverted as error:
-            code = contract_refusal(error.reason).code.value
-            log.warning("withdrawal_refused", job=subject, reason=error.reason, code=code)
-            self._pause(payout)
+            await self._refused(payout, subject, error.reason)
             return None
         return Send(f"{subject}/{len(jobs)}", self._chain.call(data, gas + gas // 4))
+
+    async def _refused(self, payout: HeldWithdrawal, subject: str, reason: str) -> None:
+        """The contract would refuse: rest, and say so where somebody must approve."""
+        code = contract_refusal(reason).code
+        if code != ErrorCode.needs_approvals:
+            log.warning("withdrawal_refused", job=subject, reason=reason, code=code.value)
+            self._pause(payout)
+            return
+        log.info("withdrawal_waits_for_approvals", job=subject)
+        await self._payouts.wait(payout.withdrawal_hash)
+        length = self._policy.approval_pause_ms
+        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length, payout.deadline)
 
 
 def call_of(approval: Approval) -> WithdrawCall:

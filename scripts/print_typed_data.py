@@ -45,6 +45,17 @@ EXAMPLES: Mapping[str, Mapping[str, Value]] = {
     },
     "Delegation": {"account": ACCOUNT, "delegate": DELEGATE, "markets": 0b110, "expiry": LATER, "nonce": 1},
     "Revocation": {"account": ACCOUNT, "delegate": DELEGATE, "nonce": 2},
+    "WithdrawalApproval": {
+        "account": ACCOUNT,
+        "token": USDC,
+        "amount": 600_000_000_000,
+        "recipient": ACCOUNT,
+        "max_fee": 1_000_000,
+        "nonce": 5,
+        "deadline": LATER,
+    },
+    "AccountFreeze": {"account": ACCOUNT, "nonce": 0},
+    "Permit": {"owner": ACCOUNT, "spender": DOMAIN.contract, "value": 250_000_000, "nonce": 0, "deadline": LATER},
     "Approval": {"withdrawal": bytes.fromhex("5d" * 32), "fee": 1_000_000},
 }
 # What a message lets happen, at most.
@@ -57,6 +68,11 @@ PURPOSES = {
     "FundingTransfer": "Move money from trading to the account's own funding, once; only the fee leaves the account.",
     "Delegation": "Let another key trade for the account. That key can never withdraw and never add keys.",
     "Revocation": "Take a key's right back, for ever.",
+    "WithdrawalApproval": "For approvers, not for users: let this withdrawal go above its token's limit. Read every\n"
+    "field: it is what the account signed. The recipient is zero for a transfer to the account's own funding.",
+    "AccountFreeze": "Stop your own account: worth keeping signed for an emergency, as anybody can post it. It moves\n"
+    "nothing, and ends by your own call, after the delay.",
+    "Permit": "Under the token's own domain, not the exchange's: let the exchange take that much of the token, once.",
     "Approval": "For the co-signer, not for users: approve one signed withdrawal with exactly this fee.",
 }
 MEANINGS = {
@@ -70,6 +86,11 @@ MEANINGS = {
     "Cancel.nonce": "the nonce of the orders that end",
     "Delegation.nonce": "a number of your own; messages about keys are posted in rising order only",
     "Revocation.nonce": "a number of your own; messages about keys are posted in rising order only",
+    "AccountFreeze.nonce": "how often the account was frozen before",
+    "Permit.nonce": "the token's count of your permits",
+    "owner": "whose tokens they are: your own address",
+    "spender": "who may take them: the custody contract",
+    "value": "the token's smallest units",
     "min_nonce": "every order with a nonce below it ends",
     "expiry": "unix seconds; not valid for longer",
     "trigger_price": "of a stop order, like `price`; 0: none",

@@ -43,6 +43,14 @@ class WithdrawalAck(BaseModel):
     amount: str = Field(description="ledger units held")
 
 
+class ApprovalsView(BaseModel):
+    """Approvals of a withdrawal above its token's outflow limit; it is paid once `given` is at least `needed`."""
+
+    needed: int = Field(description="0 unless the withdrawal waits for approvals")
+    given: int
+    by: list[str] = Field(description="the approvers who have approved, first to last")
+
+
 class WithdrawalView(BaseModel):
     """A signed withdrawal. `held` until it is mined and final (`consumed`) or can never be (`released`)."""
 
@@ -54,6 +62,7 @@ class WithdrawalView(BaseModel):
     deadline: int
     message: dict[str, Any]
     status: Literal["held", "consumed", "released"]
+    approvals: ApprovalsView
     tx_hash: str | None
     block_number: int | None
     fee: str | None

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bizzan.cli import fees, market, services, stack, tools
+from bizzan.cli import approvals, fees, market, services, stack, tools
 from bizzan.cli.console import fail
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import CONFIG_VARIABLE, SettingsError
@@ -30,6 +30,7 @@ services.register(app)
 tools.register(app)
 app.add_typer(market.commands, name="market")
 app.add_typer(fees.commands, name="fees")
+app.add_typer(approvals.commands, name="approvals")
 
 
 @app.callback()

@@ -129,6 +129,26 @@ class CustodyClient:
         """Pay a request out, inside its claim window; anyone may, but only the account when its balance is less."""
         return await self._call("claim_withdraw(address,address)", self._me(account), token)
 
+    async def freeze_account(self) -> Receipt:
+        """Stop this account: fast withdrawals, funding and new delegates at once, settlement after the delay."""
+        return await self._call("freeze_account()")
+
+    async def unfreeze_account(self) -> Receipt:
+        """Let the account go on after the delay, unless it is frozen again before."""
+        return await self._call("unfreeze_account()")
+
+    async def set_allow_list(self, enabled: bool) -> Receipt:
+        """Pay only the account itself and allowed recipients: on at once, off after the delay."""
+        return await self._call("set_allow_list(bool)", enabled)
+
+    async def allow_recipient(self, recipient: str) -> Receipt:
+        """Put a recipient on the allow-list, after the delay."""
+        return await self._call("allow_recipient(address)", recipient)
+
+    async def disallow_recipient(self, recipient: str) -> Receipt:
+        """Take a recipient off the allow-list, at once."""
+        return await self._call("disallow_recipient(address)", recipient)
+
     async def request_exit(self) -> Receipt:
         """Stop settlement for this account after the delay; everything can be claimed then."""
         return await self._call("request_exit()")

@@ -385,6 +385,14 @@ class WithdrawalAck(msgspec.Struct, frozen=True):
     amount: int
 
 
+class Approvals(msgspec.Struct, frozen=True):
+    """Approvals of a withdrawal above its token's outflow limit; `needed` is 0 unless it waits for them."""
+
+    needed: int = 0
+    given: int = 0
+    by: list[str] = []
+
+
 class Withdrawal(msgspec.Struct, frozen=True):
     """A signed withdrawal or transfer to funding: held, consumed (paid by `tx_hash`, final) or released.
 
@@ -399,6 +407,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     status: str
     tx_hash: str | None = None
     block_number: int | None = None
+    approvals: Approvals = Approvals()
 
 
 class WithdrawalPage(msgspec.Struct, frozen=True):

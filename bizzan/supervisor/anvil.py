@@ -31,6 +31,7 @@ from bizzan.supervisor.process import Process
 
 MNEMONIC = "test test test test test test test test test test test junk"
 _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+_ACCOUNTS = 12
 _STATES_KEPT = 512  # more than any reorg is deep; without the limit anvil writes old states to the home folder
 _SAVE_SHARE = 20  # saving may take one part in this many of the time
 
@@ -152,7 +153,7 @@ class Anvil:
     def _command(self) -> list[str | Path]:
         command: list[str | Path] = [anvil_binary(), "--host", HOST, "--port", str(self.port), "--quiet"]
         command += ["--prune-history", str(_STATES_KEPT)]
-        command += ["--chain-id", str(self._chain_id), "--mnemonic", MNEMONIC]
+        command += ["--chain-id", str(self._chain_id), "--mnemonic", MNEMONIC, "--accounts", str(_ACCOUNTS)]
         if self._block_seconds is not None:
             command += ["--block-time", str(self._block_seconds)]
         return command

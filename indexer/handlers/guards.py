@@ -21,18 +21,18 @@ def account_unfrozen(fold: Fold, log: Log) -> None:
 
 def allow_list_changed(fold: Fold, log: Log) -> None:
     """The list binds, or does so no more."""
-    kind = "enabled" if int(word(log.data, 0), 16) else "disabled"
-    fold.add("allow_list", log, *_head(log, kind), NULL, str(int(word(log.data, 1), 16)))
+    enabled = "t" if int(word(log.data, 0), 16) else "f"
+    fold.add("allow_list", log, *_head(log, "switched"), NULL, enabled, str(int(word(log.data, 1), 16)))
 
 
 def recipient_allowed(fold: Fold, log: Log) -> None:
     """An entry of the list, from `effective_at`."""
-    fold.add("allow_list", log, *_head(log, "allowed"), _address(log, 2), str(int(word(log.data, 0), 16)))
+    fold.add("allow_list", log, *_head(log, "allowed"), _address(log, 2), NULL, str(int(word(log.data, 0), 16)))
 
 
 def recipient_disallowed(fold: Fold, log: Log) -> None:
     """An entry less."""
-    fold.add("allow_list", log, *_head(log, "disallowed"), _address(log, 2), "0")
+    fold.add("allow_list", log, *_head(log, "disallowed"), _address(log, 2), NULL, "0")
 
 
 def withdrawal_approved(fold: Fold, log: Log) -> None:

@@ -207,9 +207,10 @@ allow_list = _derived(
     "Allow-lists for withdrawals: on and off, and their entries. The last row per account and recipient counts.",
     [
         _tx(),
-        string("kind", "enabled, disabled, allowed or disallowed"),
+        string("kind", "switched, allowed or disallowed"),
         _account(),
-        blob("recipient", "whom the entry allows; null where the list itself changed", nullable=True),
+        blob("recipient", "whom the entry allows; null where the list itself is switched", nullable=True),
+        Column("enabled", Boolean, nullable=True, comment="whether the list is switched on; null for an entry"),
         integer("effective_at", "when it binds, in seconds since 1970; 0 for disallowed, which binds at once"),
         Index(None, "account", "block_number"),
     ],

@@ -7,6 +7,7 @@ import pytest
 
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key, recover
+from exchange.database import approvals
 from exchange.database.engine import create_engine
 from keeper.co_signer import CoSigner, Declined
 from keeper.custody import Custody
@@ -50,6 +51,27 @@ async def test_held_transfer_moves_to_the_funding_balance(world: World) -> None:
 
     async with running_keeper(world):
         await until(moved, "the transfer")
+
+
+async def test_a_large_withdrawal_waits_for_its_approvals_and_is_paid(world: World) -> None:
+    owner = await world.add_trader()
+    deadline, large = in_an_hour(), 600_000_000_000
+    digest = await world.hold(owner, USDC, large, RECIPIENT, deadline)
+
+    async def waits() -> bool:
+        async with world.engine.connect() as conn:
+            return [row.withdrawal_hash for row in await approvals.waiting(conn)] == [digest]
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == large
+
+    async with running_keeper(world):
+        await until(waits, "the wait for approvals")
+        await world.approve(owner, USDC, large, RECIPIENT, deadline, "approver_1")
+        await asyncio.sleep(0)
+        assert not await paid()
+        await world.approve(owner, USDC, large, RECIPIENT, deadline, "approver_3")
+        await until(paid, "the payment")
 
 
 async def test_several_withdrawals_of_an_account_are_all_paid(world: World) -> None:

@@ -25,7 +25,7 @@ from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.eip712 import keccak
 from exchange.domain.fees import fee_of
 from exchange.domain.order import Order, Side
-from exchange.settings import Settings, load_settings
+from exchange.settings import KeyName, Settings, load_settings
 from keeper.main import open_keeper
 
 CHAIN_ID = 31_337
@@ -177,6 +177,30 @@ class World:
             "remaining": 0,
             "created_at": 0,
         }
+
+    async def approve(
+        self, owner: Key, token_id: int, amount: int, recipient: bytes, deadline: int, name: KeyName
+    ) -> None:
+        """An approver signs the trader's latest withdrawal, and the trader posts the signature."""
+        approver = Key(self.settings.key(name))
+        values: dict[str, int | bytes] = {
+            "account": owner.address,
+            "token": address_bytes(self.deployment.token(token_id).address),
+            "amount": amount,
+            "recipient": recipient,
+            "max_fee": 0,
+            "nonce": self.nonces[owner.address],
+            "deadline": deadline,
+        }
+        signature = approver.sign(self.deployment.domain.hash("WithdrawalApproval", values))
+        head = call_data(
+            "approve_withdrawal(address,address,uint256,address,uint256,uint256,uint256,address,bytes)",
+            *values.values(),
+            approver.address,
+            9 * 32,
+            len(signature),
+        )
+        await self.send(owner, self.custody, head + signature + bytes(31))
 
     async def hold(self, key: Key, token_id: int, amount: int, recipient: bytes | None, deadline: int) -> bytes:
         """The engine holds `amount` (ledger units, here also token units) for a withdrawal; its digest."""

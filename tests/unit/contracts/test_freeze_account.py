@@ -77,9 +77,7 @@ def test_a_freeze_binds_orders_of_delegates_as_well(world: World, buyer: Signer,
     world.pass_time(world.windows.delay)
     sale = world.order(seller, Side.sell)
     with reverts("order: account frozen"):
-        world.settle(
-            [world.execution(buyer, world.order(buyer)), world.execution(DELEGATE, sale, scheme=1)]  # type: ignore[arg-type]
-        )
+        world.settle([world.execution(buyer, world.order(buyer)), world.execution(DELEGATE, sale, scheme=1)])
 
 
 def test_everything_that_helps_an_owner_goes_on(world: World, buyer: Signer) -> None:

@@ -1,13 +1,13 @@
 """Protect accounts: freezes, allow-lists, approvals of large withdrawals and those that wait for them.
 
-Revision ID: 0006
+Revision ID: 0007
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 
@@ -45,9 +45,10 @@ def upgrade() -> None:
     _derived(
         "allow_list",
         "Allow-lists for withdrawals: on and off, and their entries. The last row per account and recipient counts.",
-        sa.Column("kind", sa.Text(), nullable=False, comment="enabled, disabled, allowed or disallowed"),
+        sa.Column("kind", sa.Text(), nullable=False, comment="switched, allowed or disallowed"),
         _blob("account", "address of the user"),
-        _blob("recipient", "whom the entry allows; null where the list itself changed", nullable=True),
+        _blob("recipient", "whom the entry allows; null where the list itself is switched", nullable=True),
+        sa.Column("enabled", sa.Boolean(), nullable=True, comment="whether the list is switched on; null for an entry"),
         sa.Column(
             "effective_at",
             sa.BigInteger(),
