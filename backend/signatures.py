@@ -8,9 +8,9 @@ from exchange.domain.errors import ErrorCode, Refusal
 _HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
 
-def wrong_signature(reason: str) -> Refusal:
+def wrong_signature(reason: str, field: str = "signature") -> Refusal:
     """The refusal of a signature."""
-    return Refusal(ErrorCode.wrong_signature, f"the signature is wrong: {reason}", "signature")
+    return Refusal(ErrorCode.wrong_signature, f"the signature is wrong: {reason}", field)
 
 
 def recover(digest: bytes, signature: bytes) -> bytes:

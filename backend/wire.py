@@ -42,6 +42,11 @@ HexSignature = Annotated[
     ),
 ]
 
+HexHash = Annotated[
+    str,
+    msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{64}$", max_length=66, description="32 bytes in 0x hex"),
+]
+
 _PATH = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from backend.wire import Digits, HexAddress, HexSignature
+from backend.wire import Digits, HexAddress, HexHash, HexSignature
 
 SideName = Literal["buy", "sell", "buy_quote"]
 SIDE_NAMES: dict[int, SideName] = {0: "buy", 1: "sell", 2: "buy_quote"}
@@ -19,6 +19,8 @@ ClientOrderId = Annotated[
     ),
 ]
 Seconds = Annotated[int, msgspec.Meta(ge=0, lt=1 << 40, description="unix seconds")]
+Place = Annotated[int, msgspec.Meta(ge=0, lt=1 << 16, description="the order's place in its tree, from 0")]
+Path = Annotated[list[HexHash], msgspec.Meta(max_length=10)]
 Word32 = Annotated[int, msgspec.Meta(ge=0, lt=1 << 32)]
 ChainId = Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1, description="EIP-155 chain id", examples=[31337])]
 Bps = Annotated[int, msgspec.Meta(ge=0, le=(1 << 31) - 1, description="basis points", examples=[10])]
@@ -44,12 +46,19 @@ class OrderFields(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PlaceOrder(OrderFields, kw_only=True):
-    """A signed order. `chain_id` and `contract` say for which domain it was signed."""
+    """A signed order. `chain_id` and `contract` say for which domain it was signed.
+
+    With scheme `bulk` the signature is over a tree of orders (EIP-712 `BulkOrder`), by the account or a delegate, and
+    `index` and `path` prove that the order is in it.
+    """
 
     chain_id: ChainId
     contract: HexAddress
     signature: HexSignature
     scheme: SchemeName = "account"
+    index: Place = 0
+    path: Path = []
+    """The hashes beside the order's way up the tree, the lowest first: 1 to 10 in bulk, else none."""
     client_order_id: ClientOrderId = ""
 
 

@@ -11,6 +11,7 @@ from backend.context import Api
 from backend.orders import schemas
 from backend.signatures import recover, wrong_signature
 from backend.wire import address_of, checksum, hexed, integer
+from exchange.domain.bulk import BulkSignature, Proof
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
@@ -67,7 +68,14 @@ async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
         raise Refusal(ErrorCode.unknown_market, f"there is no market {order.market}: see /v1/markets", "market")
     order_hash = api.domain.order_hash(order)
     signature = bytes.fromhex(body.signature[2:])
-    signer = recover(order_hash, signature)
+    if body.scheme == "bulk":
+        in_bulk = _bulk_signature(body, signature)
+        signer = recover(in_bulk.digest(api.domain, order), signature)
+        signature = in_bulk.pack()
+    else:
+        if body.path or body.index:
+            raise wrong_signature("only an order of scheme bulk has an index and a path", "path")
+        signer = recover(order_hash, signature)
     scheme = await _check_signer(api, body.scheme, order, signer)
     api.limits.account_writes.take(order.account)
     command = commands.PlaceOrder(order, order_hash, scheme, signature, signer, body.client_order_id)
@@ -75,13 +83,20 @@ async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
 
 
 async def _check_signer(api: Api, scheme: str, order: Order, signer: bytes) -> int:
-    if scheme == "bulk":
-        raise Refusal(ErrorCode.unknown_scheme, "scheme must be account or delegate: bulk is not open yet", "scheme")
+    bulk = Scheme.bulk if scheme == "bulk" else Scheme.account
     if scheme == "account":
         check_account(order.account, signer)
-        return int(Scheme.account)
+    if scheme == "account" or (bulk and signer == order.account):
+        return int(bulk)
     await api.delegates.check(order.account, signer, order.market, order.expiry)
-    return int(Scheme.delegate)
+    return int(bulk | Scheme.delegate)
+
+
+def _bulk_signature(body: schemas.PlaceOrder, signature: bytes) -> BulkSignature:
+    try:
+        return BulkSignature(signature, Proof(body.index, tuple(bytes.fromhex(each[2:]) for each in body.path)))
+    except ValueError as error:
+        raise wrong_signature(str(error), "path") from None
 
 
 def check_account(account: bytes, signer: bytes) -> None:

@@ -38,7 +38,7 @@ def order_view(address: bytes, row: Row[Any]) -> schemas.OrderView:
         terms=str(row.terms),
         time_in_force=terms.time_in_force.name,
         post_only=terms.post_only,
-        scheme="delegate" if row.scheme & Scheme.delegate else "account",
+        scheme=scheme_name(row.scheme),
         signer=checksum(row.signer),
         maker_fee_ppm=row.maker_fee_ppm,
         taker_fee_ppm=row.taker_fee_ppm,
@@ -48,6 +48,13 @@ def order_view(address: bytes, row: Row[Any]) -> schemas.OrderView:
         created_at=row.created_at,
         closed_at=row.closed_at,
     )
+
+
+def scheme_name(scheme: int) -> schemas.SchemeName:
+    """How an order was signed; who signed a bulk order, its signer says."""
+    if scheme & Scheme.bulk:
+        return "bulk"
+    return "delegate" if scheme & Scheme.delegate else "account"
 
 
 async def order_page(

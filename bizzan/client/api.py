@@ -11,6 +11,7 @@ an order that had arrived is then acknowledged as `duplicate`.
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
@@ -24,7 +25,9 @@ from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, OrderBuilder
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import SignedOrder, Wallet
+from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
 
 WITHDRAWAL_SECONDS = 3_600
@@ -118,12 +121,33 @@ class BizzanClient:
         post_only: bool = False,
         seconds: int = DEFAULT_ORDER_SECONDS,
     ) -> SignedOrder:
-        """A signed order in the market's units, with the next nonce.
+        """A signed order in the market's units, with the next nonce."""
+        order = self.build(
+            builder, side, price, quantity, time_in_force=time_in_force, post_only=post_only, seconds=seconds
+        )
+        return self.wallet.sign_order(self.exchange.domain, order)
+
+    def sign_all(self, orders: Sequence[Order]) -> list[SignedOrder]:
+        """Orders of this account under one signature, up to 1,024. Each is placed by itself."""
+        return self.wallet.sign_orders(self.exchange.domain, orders)
+
+    def build(
+        self,
+        builder: OrderBuilder,
+        side: Side,
+        price: int,
+        quantity: int,
+        *,
+        time_in_force: TimeInForce = TimeInForce.gtc,
+        post_only: bool = False,
+        seconds: int = DEFAULT_ORDER_SECONDS,
+    ) -> Order:
+        """An order to be signed, in the market's units, with the next nonce.
 
         Orders that never rest take a single-fill nonce, whose state on chain is one bit.
         """
         immediate = time_in_force in (TimeInForce.ioc, TimeInForce.fok)
-        order = builder.order(
+        return builder.order(
             self.account,
             side,
             price,
@@ -133,7 +157,6 @@ class BizzanClient:
             time_in_force=time_in_force,
             post_only=post_only,
         )
-        return self.wallet.sign_order(self.exchange.domain, order)
 
     async def fees(self) -> schemas.Fees:
         """Every market's fees, in force and announced; orders signed from now on have caps that cover them."""
@@ -171,15 +194,14 @@ class BizzanClient:
 
     def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
         """A signed order as REST and stream take it."""
-        return (
-            self._domain_fields()
-            | _order_fields(signed.order)
-            | {
-                "scheme": signed.scheme.name,
-                "signature": "0x" + signed.signature.hex(),
-                "client_order_id": client_order_id,
-            }
-        )
+        scheme, signature = signed.scheme.name, signed.signature
+        proof: dict[str, Any] = {}
+        if signed.scheme & Scheme.bulk:
+            bulk = BulkSignature.unpack(signed.signature)
+            scheme, signature = "bulk", bulk.signature
+            proof = {"index": bulk.proof.index, "path": ["0x" + each.hex() for each in bulk.proof.path]}
+        signs = {"scheme": scheme, "signature": "0x" + signature.hex(), "client_order_id": client_order_id}
+        return self._domain_fields() | _order_fields(signed.order) | signs | proof
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""

@@ -1,10 +1,10 @@
 """Nonces that are never used twice, also after a restart, and cheap to settle.
 
-The contract keeps four fill counts, or 256 single-fill bits, in one storage slot, side by side for
-neighbouring nonces: nonces that follow one another are the cheapest. They need not start at zero. So each
-process starts at the time of its start in milliseconds (41 bits of the 48 there are) and counts on from there:
-nothing is written to disk, and a process that signs fewer than 1,000 orders a second never meets the range of
-the next. Fill counts and single-fill bits are counted apart, so that each kind fills its own slots.
+The contract keeps the marks of 128 nonces, the counts of four orders that were filled in parts, or 256 single-fill
+bits in one storage slot, side by side for neighbouring nonces: nonces that follow one another are the cheapest. They
+need not start at zero. So each process starts at the time of its start in milliseconds (41 bits of the 48 there are)
+and counts on from there: nothing is written to disk, and a process that signs fewer than 1,000 orders a second never
+meets the range of the next. Both kinds of nonces are counted apart, so that each fills its own slots.
 """
 
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL

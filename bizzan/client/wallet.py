@@ -9,11 +9,12 @@ Signing takes about 20 microseconds; the hash of an order about 2.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from coincurve import PrivateKey
 
+from exchange.domain.bulk import Tree
 from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import Domain, Scheme, Value, keccak
 from exchange.domain.order import Order
@@ -21,7 +22,7 @@ from exchange.domain.order import Order
 
 @dataclass(frozen=True, slots=True)
 class SignedOrder:
-    """An order with its identity and the signature that covers it."""
+    """An order with its identity and the signature that covers it, which in bulk carries its path."""
 
     order: Order
     order_hash: bytes
@@ -76,6 +77,20 @@ class Wallet:
         digest = domain.order_hash(order)
         scheme = Scheme.account if order.account == self.address else Scheme.delegate
         return SignedOrder(order, digest, scheme, self.sign_digest(digest))
+
+    def sign_orders(self, domain: Domain, orders: Sequence[Order]) -> list[SignedOrder]:
+        """Sign up to 1,024 orders of one account at once, by one signature over all of them."""
+        if len(orders) < 2:
+            return [self.sign_order(domain, order) for order in orders]
+        if len({order.account for order in orders}) > 1:
+            raise ValueError("orders that are signed at once have one account")
+        tree = Tree(orders)
+        scheme = Scheme.bulk if orders[0].account == self.address else Scheme.bulk | Scheme.delegate
+        signatures = tree.signatures(self.sign_digest(tree.digest(domain)))
+        return [
+            SignedOrder(order, domain.order_hash(order), scheme, signature)
+            for order, signature in zip(orders, signatures, strict=True)
+        ]
 
     def sign_text(self, text: str) -> bytes:
         """Sign a text as EIP-191 says (`personal_sign`)."""

@@ -86,10 +86,11 @@ class Demo:
         log.info("demo_starts", hour=self._replay.hour.at.isoformat(), btc=str(self._replay.hour.btc))
 
     def _traders(self, pace: Pace) -> list[tuple[Trader, Purse]]:
-        """Makers first; wallet numbers start at 1, so that more takers never change the others' wallets."""
+        """Makers first, of which the first signs in bulk; wallet numbers start at 1, so that more takers never change
+        the others' wallets."""
         demo = self._settings.demo
         makers: list[tuple[Trader, Purse]] = [
-            (Maker(self._client(1 + n), pace, self._clock, STYLES[n % len(STYLES)]), MAKER_PURSE)
+            (Maker(self._client(1 + n), pace, self._clock, STYLES[n % len(STYLES)], bulk=not n), MAKER_PURSE)
             for n in range(demo.makers)
         ]
         return makers + [(Taker(self._client(101 + n), pace, self._clock), TAKER_PURSE) for n in range(demo.takers)]

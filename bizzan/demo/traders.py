@@ -15,9 +15,10 @@ from bizzan.client.api import BizzanClient
 from bizzan.client.errors import ApiError
 from bizzan.client.orders import OrderBuilder
 from bizzan.client.schemas import Account
+from bizzan.client.wallet import SignedOrder
 from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Quote, Resting, Style, changes, ladder
-from exchange.domain.order import Side, TimeInForce
+from exchange.domain.order import Order, Side, TimeInForce
 
 REFRESH_SECONDS = 10.0
 QUOTE_SECONDS = 900
@@ -84,11 +85,17 @@ class Trader(ABC):
 
 
 class Maker(Trader):
-    """Quotes a ladder in every market, and moves it when its belief moves."""
+    """Quotes a ladder in every market, and moves it when its belief moves.
 
-    def __init__(self, client: BizzanClient, pace: Pace, clock: Callable[[], float], style: Style) -> None:
+    With `bulk` one signature covers all that it places at a time.
+    """
+
+    def __init__(
+        self, client: BizzanClient, pace: Pace, clock: Callable[[], float], style: Style, *, bulk: bool = False
+    ) -> None:
         super().__init__(client, pace, clock)
         self._style = style
+        self._bulk = bulk
         self._resting: dict[int, dict[int, Resting]] = {}
 
     async def _ask(self) -> None:
@@ -107,8 +114,12 @@ class Maker(Trader):
         stale, fresh = changes(tuple(resting.values()), wanted, builder.floor_price(middle), self._style)
         for order in stale:
             await self._cancel(resting, order)
-        for quote in fresh:
-            await self._place(builder, resting, quote)
+        for signed in self._sign([self._order(builder, quote) for quote in fresh]):
+            await self._pace.turn()
+            await self.client.place_signed(signed)
+            self.placed += 1
+            placed = signed.order
+            resting[placed.nonce] = Resting(placed.nonce, Side(placed.side), placed.price, placed.quantity)
 
     async def _cancel(self, resting: dict[int, Resting], order: Resting) -> None:
         await self._pace.turn()
@@ -119,9 +130,8 @@ class Maker(Trader):
             if error.code not in ("unknown_order", "order_closed"):  # filled in the meantime
                 raise
 
-    async def _place(self, builder: OrderBuilder, resting: dict[int, Resting], quote: Quote) -> None:
-        await self._pace.turn()
-        signed = self.client.sign(
+    def _order(self, builder: OrderBuilder, quote: Quote) -> Order:
+        return self.client.build(
             builder,
             quote.side,
             quote.price,
@@ -130,9 +140,11 @@ class Maker(Trader):
             post_only=True,
             seconds=QUOTE_SECONDS,
         )
-        await self.client.place_signed(signed)
-        self.placed += 1
-        resting[signed.order.nonce] = Resting(signed.order.nonce, quote.side, quote.price, quote.quantity)
+
+    def _sign(self, orders: list[Order]) -> list[SignedOrder]:
+        if self._bulk:
+            return self.client.sign_all(orders)
+        return [self.client.wallet.sign_order(self.client.exchange.domain, order) for order in orders]
 
 
 class Taker(Trader):

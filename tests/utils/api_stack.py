@@ -18,7 +18,9 @@ import httpx
 
 from bizzan.client.wallet import SignedOrder, Wallet
 from bizzan.supervisor.ports import free_port
+from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import Deployment, Windows, checksum
+from exchange.domain.eip712 import Scheme
 from exchange.domain.instrument import Asset, Market, Token
 from exchange.domain.order import Order, Side, Terms, TimeInForce
 from exchange.engine.commands import Command, Credit
@@ -225,6 +227,12 @@ def an_order(
 def order_body(signed: SignedOrder, **changes: Any) -> dict[str, Any]:
     """A signed order as the API takes it; `changes` are made after the signature."""
     order = signed.order
+    bulk: dict[str, Any] = {}
+    signature, scheme = signed.signature, signed.scheme.name
+    if signed.scheme & Scheme.bulk:
+        parts = BulkSignature.unpack(signed.signature)
+        signature, scheme = parts.signature, "bulk"
+        bulk = {"index": parts.proof.index, "path": ["0x" + each.hex() for each in parts.proof.path]}
     return {
         "chain_id": DOMAIN.chain_id,
         "contract": DEPLOYMENT.custody,
@@ -237,8 +245,9 @@ def order_body(signed: SignedOrder, **changes: Any) -> dict[str, Any]:
         "expiry": order.expiry,
         "max_fee_bps": order.max_fee_bps,
         "terms": str(order.terms),
-        "signature": "0x" + signed.signature.hex(),
-        "scheme": signed.scheme.name,
+        "signature": "0x" + signature.hex(),
+        "scheme": scheme,
+        **bulk,
         **changes,
     }
 

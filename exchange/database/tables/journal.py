@@ -107,7 +107,7 @@ orders = Table(
     blob("packed", "the packed order, 80 bytes"),
     blob("order_hash", "EIP-712 digest"),
     integer("scheme", "signature scheme", kind=Integer),
-    blob("signature", "r, s, v"),
+    blob("signature", "r, s, v; of an order signed in bulk also its index and path"),
     blob("signer", "address that signed: the account or its delegate"),
     string("client_order_id", "the client's own name for it, may be empty"),
     integer("maker_fee_ppm", "maker's rate for its life, parts per million", kind=Integer),

@@ -48,6 +48,19 @@ def test_honest_exchange_is_clean_while_it_runs(world: World) -> None:
     assert any("4 executions" in check["compared"] for check in report["checks"])
 
 
+def test_orders_signed_in_bulk_settle_and_the_audit_is_clean(world: World) -> None:
+    """Five that the account signed at once and five that its delegated key did, from the API to the chain."""
+
+    async def trade() -> None:
+        await world.trade_in_bulk()
+        await world.wait_final()
+
+    asyncio.run(trade())
+    report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
+    assert report["clean"], report["findings"]
+    assert any("15 executions" in check["compared"] for check in report["checks"])
+
+
 @pytest.mark.parametrize("offset", [0, 4, 30, 60], ids=["length", "seq", "payload", "head"])
 def test_flipped_byte_in_the_journal_is_named(world: World, tmp_path: Path, offset: int) -> None:
     copy = tmp_path / "journal"

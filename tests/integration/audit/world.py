@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from urllib.parse import urlsplit
 
 from sqlalchemy import RowMapping, select, text
@@ -16,12 +17,14 @@ from bizzan.audit.findings import Report
 from bizzan.audit.main import audit, sources_of
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
+from bizzan.client.errors import ApiError
 from bizzan.client.schemas import Fill as ClientFill
-from bizzan.client.wallet import Wallet
+from bizzan.client.wallet import SignedOrder, Wallet
 from bizzan.faucet import fund
 from exchange.database import engine_inbox
 from exchange.database.engine import create_engine
 from exchange.database.tables import batch, job, orders, trade
+from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
 from exchange.domain.settlement import Fill, aggregate
 from exchange.settings import LOCAL_KEYS, load_settings
@@ -135,6 +138,40 @@ class World:
                     return fills[0]
                 await asyncio.sleep(POLL_SECONDS)
         raise AssertionError("the trade was not mirrored")
+
+    async def trade_in_bulk(self, count: int = 5) -> None:
+        """The buyer takes what the seller offered under one signature, and its delegated key under another."""
+        key = Wallet.create()
+        async with (
+            BizzanClient(self.program.api_url, self.seller) as seller,
+            BizzanClient(self.program.api_url, key, account=self.seller.address) as delegate,
+            BizzanClient(self.program.api_url, self.buyer) as buyer,
+            CustodyClient(self.program.rpc_url, seller.exchange.custody, self.seller) as custody,
+        ):
+            await custody.add_delegate(key.text_address, await custody.chain_time() + 80_000)
+            market = seller.market(MARKET)
+            price, lots = market.price(PRICE), market.quantity(QUANTITY)
+            for client, scheme in ((seller, Scheme.bulk), (delegate, Scheme.bulk | Scheme.delegate)):
+                orders = [client.build(market, Side.sell, price, lots) for _ in range(count)]
+                for signed in client.sign_all(orders):
+                    assert signed.scheme == scheme
+                    await self._place_when_known(client, signed)
+            await buyer.place(
+                MARKET, Side.buy, PRICE, str(Decimal(QUANTITY) * 2 * count), time_in_force=TimeInForce.fok
+            )
+
+    async def _place_when_known(self, client: BizzanClient, signed: SignedOrder) -> None:
+        """A delegated key trades once the indexer has seen it."""
+        for _ in range(WAIT_POLLS):
+            try:
+                await client.place_signed(signed)
+            except ApiError as error:
+                if error.code != "unknown_delegate":
+                    raise
+                await asyncio.sleep(POLL_SECONDS)
+            else:
+                return
+        raise AssertionError("the delegated key was not mirrored")
 
     async def wait_final(self) -> None:
         """Wait until all trades so far are final."""

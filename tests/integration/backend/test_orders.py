@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import httpx
 import pytest
@@ -148,9 +149,47 @@ async def test_refuses_another_contract(api: httpx.AsyncClient, trader: Wallet) 
     assert error["params"] == {"contract": DEPLOYMENT.custody}
 
 
-async def test_refuses_the_bulk_scheme(api: httpx.AsyncClient, trader: Wallet) -> None:
-    answer = await api.post("/v1/orders", json=signed_body(trader) | {"scheme": "bulk"})
-    check_refused(answer, 400, "unknown_scheme", "scheme")
+async def test_orders_that_were_signed_in_bulk_are_taken_one_by_one(
+    api: httpx.AsyncClient, stack: ApiStack, trader: Wallet
+) -> None:
+    for body in bulk_bodies(trader):
+        answer = await api.post("/v1/orders", json=body)
+        assert answer.status_code == 200, answer.text
+        ack = answer.json()
+        again = (await api.post("/v1/orders", json=body)).json()
+        assert (again["order_id"], again["duplicate"]) == (ack["order_id"], True)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"path": []}, "path"),
+        ({"index": 8}, "path"),
+        ({"index": 1}, "signature"),
+        ({"path": ["0x" + "11" * 32] * 3}, "signature"),
+        ({"price": str(LOW + 10)}, "signature"),
+        ({"scheme": "account"}, "path"),
+        ({"scheme": "delegate"}, "path"),
+    ],
+)
+async def test_refuses_an_order_that_is_not_in_the_signed_tree(
+    api: httpx.AsyncClient, trader: Wallet, change: dict[str, Any], field: str
+) -> None:
+    answer = await api.post("/v1/orders", json=bulk_bodies(trader)[0] | change)
+    code = "unknown_delegate" if field == "signature" else "wrong_signature"
+    check_refused(answer, 400, code, field)
+
+
+@pytest.mark.parametrize("path", [["0x11"], ["11" * 33], ["0x" + "11" * 32] * 11, "0x" + "11" * 32])
+async def test_refuses_a_path_that_is_none(api: httpx.AsyncClient, trader: Wallet, path: object) -> None:
+    answer = await api.post("/v1/orders", json=bulk_bodies(trader)[0] | {"path": path})
+    assert answer.status_code == 422, answer.text
+
+
+def bulk_bodies(trader: Wallet) -> list[dict[str, Any]]:
+    """Five orders under one signature."""
+    orders = [an_order(trader, price=LOW) for _ in range(5)]
+    return [order_body(signed) for signed in trader.sign_orders(DOMAIN, orders)]
 
 
 async def test_refuses_a_delegate_that_nobody_named(api: httpx.AsyncClient, trader: Wallet) -> None:

@@ -205,6 +205,17 @@ async def test_a_delegated_key_trades_its_market_and_takes_nothing_out(
     check_refused(await api.post("/v1/withdrawals", json=theft), 400, "wrong_signature", "signature")
 
 
+async def test_a_delegated_key_signs_in_bulk(api: httpx.AsyncClient, stack: ApiStack, owner: Wallet) -> None:
+    key, stranger, now = new_wallet(), new_wallet(), int(time.time())
+    await _add_delegate(stack, owner, key, now + HOUR, 3)
+    orders = [an_order(owner, price=500_000, quantity=2, expiry=now + 600) for _ in range(5)]
+    for signed in key.sign_orders(DOMAIN, orders):
+        assert signed.scheme == Scheme.bulk | Scheme.delegate
+        assert (await api.post("/v1/orders", json=order_body(signed))).status_code == 200
+    theirs = order_body(stranger.sign_orders(DOMAIN, orders)[0])
+    check_refused(await api.post("/v1/orders", json=theirs), 400, "unknown_delegate", "signature")
+
+
 async def test_an_expired_delegated_key_is_refused(api: httpx.AsyncClient, stack: ApiStack, owner: Wallet) -> None:
     key, now = new_wallet(), int(time.time())
     await _add_delegate(stack, owner, key, now - 10, 2)
