@@ -1,5 +1,7 @@
 """What a worker counts, for Prometheus; one registry per worker, no globals."""
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
@@ -34,6 +36,19 @@ class Metrics:
             "bizzan_api_stream_slow", "Stream connections closed because they did not read", registry=self.registry
         )
         self.feed_seq = Gauge("bizzan_api_feed_seq", "Journal sequence of the book replica", registry=self.registry)
+
+        self.fees = Gauge(
+            "bizzan_api_fees_collected", "Fees collected on chain, in ledger units", ["asset"], registry=self.registry
+        )
+        self.gas = Gauge("bizzan_api_settlement_gas_wei", "Wei paid for settled batches", registry=self.registry)
+        self.paid_batches = Gauge("bizzan_api_paid_batches", "Settled batches with known gas", registry=self.registry)
+
+    def set_fees(self, collected: Mapping[str, int], gas_wei: int, batches: int) -> None:
+        """What batches brought and cost since the beginning."""
+        for symbol, amount in collected.items():
+            self.fees.labels(symbol).set(amount)
+        self.gas.set(gas_wei)
+        self.paid_batches.set(batches)
 
     def render(self) -> bytes:
         """The text that Prometheus reads."""

@@ -28,7 +28,7 @@ class MarketFees(BaseModel):
 
     market: int
     symbol: str
-    current: ScheduleView | None
+    current: ScheduleView
     announced: list[ScheduleView]
 
 

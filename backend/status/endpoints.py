@@ -1,11 +1,14 @@
 """`/v1/exchange`, `/v1/status`, and what machines ask: `/healthz`, `/readyz`, `/metrics`."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from backend.deps import ApiDep
 from backend.errors import responses
 from backend.status import schemas, service
+from exchange.domain.errors import Refusal
 
 router = APIRouter(tags=["status"])
 
@@ -42,4 +45,7 @@ async def get_ready(api: ApiDep, response: Response) -> schemas.ReadyView:
 async def get_metrics(api: ApiDep) -> Response:
     """Figures for Prometheus."""
     api.metrics.feed_seq.set(api.feed.seq)
+    with suppress(Refusal):  # the database is away: the last figures stay
+        *_, fees = await api.totals.read()
+        api.metrics.set_fees(service.collected(api, fees), fees.gas_wei, fees.batches)
     return Response(api.metrics.render(), media_type="text/plain; version=0.0.4")

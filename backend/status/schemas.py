@@ -120,6 +120,8 @@ class StatusView(Mirrored):
     trades: int
     trades_settled: int
     trades_reversed: int
+    fees_collected: dict[str, str] = Field(description="by the treasury on chain, by symbol, in ledger units")
+    settlement_gas_wei: str = Field(description="wei paid for the transactions of settled batches")
     mismatches: int = Field(description="recent batches whose chain and journal differ; 0 is healthy")
     connections: int
     server_time: int

@@ -8,6 +8,7 @@ from backend.context import Api, now_ms
 from backend.markets.service import market_view
 from backend.status import schemas
 from exchange.database import positions
+from exchange.database.fees import FeeTotals
 from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import TYPES, VERSION
 
@@ -68,12 +69,17 @@ def _tokens(api: Api) -> list[schemas.TokenView]:
     ]
 
 
+def collected(api: Api, fees: FeeTotals) -> dict[str, int]:
+    """What the treasury collected on chain, by symbol, in ledger units."""
+    return {api.deployment.asset(asset).symbol: amount for asset, amount in sorted(fees.collected.items())}
+
+
 async def status_view(api: Api) -> schemas.StatusView:
     """How far everything is."""
     sample = await api.watch.latest()
     async with api.reading() as connection:
         position = await positions.read(connection, api.domain.chain_id)
-    counts, mismatches = await api.totals.read()
+    counts, mismatches, fees = await api.totals.read()
     problems = api.watch.problems(sample)
     return schemas.StatusView(
         status="degraded" if problems or mismatches else "ok",
@@ -82,6 +88,8 @@ async def status_view(api: Api) -> schemas.StatusView:
         lag=None if sample.block is None else max(0, sample.block - position.indexed_block),
         engine_seq=api.feed.seq,
         mismatches=mismatches,
+        fees_collected={symbol: str(amount) for symbol, amount in collected(api, fees).items()},
+        settlement_gas_wei=str(fees.gas_wei),
         connections=api.limits.connections.total,
         server_time=now_ms(),
         indexed_block=position.indexed_block,

@@ -7,13 +7,15 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from exchange.database.fees import FeeTotals
+
 PERIOD_SECONDS = 2.0
 LONGEST_PERIOD_SECONDS = 10.0
 COUNTING_SHARE = 20
 """Counting takes one part in this many of the time, as long as the longest period allows it."""
 
-Counts = tuple[Row[Any], int]
-"""The totals of `exchange.database.trades.totals`, and its mismatches."""
+Counts = tuple[Row[Any], int, FeeTotals]
+"""The totals of `exchange.database.trades.totals`, its mismatches, and those of `exchange.database.fees`."""
 
 
 class Totals:

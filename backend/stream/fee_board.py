@@ -6,6 +6,7 @@ from typing import Any
 from backend.stream.channels import Channel, Sink
 from exchange.domain.amount import BPS
 from exchange.domain.fees import FeeRules, Schedule
+from exchange.domain.instrument import Market
 from exchange.engine import events
 from exchange.engine.timeline import Timeline
 from exchange.sequencer.protocol import Books
@@ -16,22 +17,22 @@ CHANNEL = "fees"
 class FeeBoard:
     """A replica of the engine's schedules; `clock` gives milliseconds since 1970."""
 
-    def __init__(self, names: Mapping[int, str], clock: Callable[[], int]) -> None:
+    def __init__(self, markets: Mapping[int, Market], names: Mapping[int, str], clock: Callable[[], int]) -> None:
         self.rules = FeeRules(BPS, 0)
         self._names = names
         self._clock = clock
-        self._schedules: dict[int, Timeline[Schedule]] = {}
+        self._ready = False
+        self._schedules = {m: Timeline([(0, _listed(market))]) for m, market in markets.items()}
         self._channel = Channel(CHANNEL, 0)
 
     def now(self, market_id: int) -> Schedule:
-        """The fees of orders accepted now; free of fees while the engine was never there."""
-        timeline = self._schedules.get(market_id)
-        return Schedule(((0, 0),)) if timeline is None else timeline.at(self._clock())
+        """The fees of orders accepted now; those at listing while the engine was never there."""
+        return self._schedules[market_id].at(self._clock())
 
     def entries(self, market_id: int) -> list[tuple[int, Schedule]]:
         """The schedule in force and those announced, each with the time from which it holds."""
-        timeline = self._schedules.get(market_id)
-        return [] if timeline is None else timeline.entries[timeline.index(self._clock()) :]
+        timeline = self._schedules[market_id]
+        return timeline.entries[timeline.index(self._clock()) :]
 
     def restart(self, books: Books) -> None:
         """Take the engine's schedules as they are; every listener gets a new snapshot."""
@@ -39,7 +40,7 @@ class FeeBoard:
         for there in books.markets:
             entries = [(from_ms, Schedule(tiers, floor)) for from_ms, tiers, floor in there.schedules]
             self._schedules[there.market] = Timeline(entries)
-        self._channel.seq = books.seq
+        self._ready, self._channel.seq = True, books.seq
         for sink in tuple(self._channel.sinks):
             self._channel.snapshot(sink, self.content())
 
@@ -68,17 +69,21 @@ class FeeBoard:
 
     def _market(self, market_id: int) -> dict[str, Any]:
         rows = [schedule_row(from_ms, schedule) for from_ms, schedule in self.entries(market_id)]
-        return {"current": rows[0] if rows else None, "announced": rows[1:]}
+        return {"current": rows[0], "announced": rows[1:]}
 
     def listen(self, sink: Sink) -> None:
         """Send the schedules and then each announcement to `sink`."""
         self._channel.sinks.add(sink)
-        if self._schedules:
+        if self._ready:
             self._channel.snapshot(sink, self.content())
 
     def leave(self, sink: Sink) -> None:
         """Forget a listener."""
         self._channel.sinks.discard(sink)
+
+
+def _listed(market: Market) -> Schedule:
+    return Schedule(((market.maker_fee_ppm, market.taker_fee_ppm),))
 
 
 def schedule_row(from_ms: int, schedule: Schedule) -> dict[str, Any]:

@@ -55,7 +55,7 @@ class Feed:
         self.starts = 0
         self.start_seq = 0
         self.accounts = AccountFeed(load_account)
-        self.fees = FeeBoard(names, clock)
+        self.fees = FeeBoard(markets, names, clock)
         self._book_channels = {m: Channel(f"book.{names[m]}", 0) for m in markets}
         self._trade_channels = {m: Channel(f"trades.{names[m]}", 0) for m in markets}
         self._levels: dict[int, tuple[dict[int, int], dict[int, int]]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -13,11 +14,15 @@ from rich.table import Table
 
 from bizzan.cli.console import console
 from bizzan.cli.status import read_api
+from bizzan.fee_floor import WEI_DECIMALS, floor_for, wei_per_trade
 from bizzan.supervisor.errors import SupervisorError
-from exchange.domain.amount import parse_amount
+from exchange.domain.amount import format_amount, parse_amount
 from exchange.domain.errors import Refusal
 from exchange.domain.fees import PPM_PER_BPS
-from exchange.settings import load_settings
+from exchange.settings import Settings, load_settings
+
+GAS_PER_TRADE = 30_000
+"""Where no batch has paid yet: a trade of a batch in which most accounts are new (docs/performance.md)."""
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
 After = Annotated[int, typer.Option(min=0, help="Seconds from now until it counts; a rise needs the notice.")]
@@ -74,6 +79,88 @@ def show() -> None:
             for row in _rows(market["symbol"], schedule):
                 table.add_row(*row)
     console.print(table)
+
+
+@commands.command()
+def floor(
+    symbol: Symbol,
+    coin_price: Annotated[str, typer.Option(help="Price of the chain's coin in the market's quote asset.")],
+    gas_per_trade: Annotated[int | None, typer.Option(min=1, help="Gas; by default as paid of late.")] = None,
+    gas_price: Annotated[int | None, typer.Option(min=1, help="Wei per gas; by default the node's.")] = None,
+) -> None:
+    """Compute a floor with which a taker's order pays for the gas of its trade."""
+    settings = load_settings()
+    decimals, asset = _quote_of(settings, symbol)
+    wei = _wei_per_trade(settings, gas_per_trade, gas_price)
+    amount = floor_for(wei, _price(coin_price), decimals)
+    text = format_amount(amount, decimals)
+    console.print(f"a trade costs {wei} wei to settle: a floor of {text} {asset} ({amount} ledger units) pays for it")
+
+
+@commands.command()
+def batches(limit: Annotated[int, typer.Option(min=1, max=500, help="So many batches.")] = 20) -> None:
+    """Show what the last batches charged, collected on chain, and cost in gas."""
+    settings = load_settings()
+    decimals = {asset["asset_id"]: asset["decimals"] for asset in read_api(settings, "/v1/exchange")["assets"]}
+    table = Table("batch", "status", "trades", "charged", "collected", "gas (coins)")
+    for batch in read_api(settings, f"/v1/fees/batches?limit={limit}")["batches"]:
+        amounts = [
+            " ".join(
+                f"{format_amount(int(fee[name]), decimals[fee['asset_id']])} {fee['symbol']}" for fee in batch["fees"]
+            )
+            for name in ("charged", "collected")
+        ]
+        gas = format_amount(int(batch["gas_wei"]), WEI_DECIMALS) if batch["gas_wei"] else ""
+        table.add_row(str(batch["batch"]), batch["status"], str(batch["trades"]), *amounts, gas)
+    console.print(table)
+
+
+def _amounts(fees: list[dict[str, Any]], name: str, decimals: Mapping[int, int]) -> str:
+    return " ".join(f"{format_amount(int(fee[name]), decimals[fee['asset_id']])} {fee['symbol']}" for fee in fees)
+
+
+def _quote_of(settings: Settings, symbol: str) -> tuple[int, str]:
+    """Decimals and symbol of a market's quote asset."""
+    there = read_api(settings, "/v1/exchange")
+    assets = {asset["asset_id"]: asset for asset in there["assets"]}
+    wanted = symbol.upper().replace("/", "-")
+    for market in there["markets"]:
+        if wanted in (market["symbol"], str(market["market_id"])):
+            quote = assets[market["quote_asset"]]
+            return quote["decimals"], quote["symbol"]
+    raise SupervisorError(f"there is no market {symbol}: see 'bizzan fees show'")
+
+
+def _wei_per_trade(settings: Settings, gas_per_trade: int | None, gas_price: int | None) -> int:
+    """What one trade costs: as given, else as the last batches paid, else as measured at the node's gas price."""
+    if gas_per_trade is None and gas_price is None:
+        measured = wei_per_trade(read_api(settings, "/v1/fees/batches?limit=100")["batches"])
+        if measured is not None:
+            return measured
+    return (gas_per_trade or GAS_PER_TRADE) * (gas_price or _gas_price(settings))
+
+
+def _gas_price(settings: Settings) -> int:
+    from exchange.chain.rpc import ChainError, Rpc
+
+    async def ask() -> int:
+        async with Rpc(settings.rpc_url) as rpc:
+            return int(await rpc.call("eth_gasPrice", returns=str), 16)
+
+    try:
+        return asyncio.run(ask())
+    except ChainError as error:
+        raise SupervisorError(f"the node does not tell its gas price ({error}): name one with --gas-price") from None
+
+
+def _price(text: str) -> Decimal:
+    try:
+        price = Decimal(text)
+    except InvalidOperation:
+        price = Decimal(-1)
+    if not price.is_finite() or price <= 0:
+        raise SupervisorError(f"--coin-price must be a positive number, not {text}")
+    return price
 
 
 def _rows(symbol: str, schedule: Mapping[str, Any]) -> list[tuple[str, ...]]:

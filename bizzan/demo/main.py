@@ -19,7 +19,7 @@ from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
 from bizzan.client.errors import ApiError, ClientError
 from bizzan.client.wallet import Wallet
-from bizzan.demo import download, prices
+from bizzan.demo import download, prices, tiers
 from bizzan.demo.funding import Purse, provide
 from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Style
@@ -55,6 +55,7 @@ class Demo:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._url = f"http://{settings.api.host}:{settings.api.port}"
+        self._database_url = settings.database_url()
         self._clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
         self._last: dict[str, Decimal] = {}
         self._replay: Replay | None = None
@@ -65,6 +66,7 @@ class Demo:
         pace = Pace(self._settings.demo.orders_per_second, self._clock)
         async with self._client(0) as watcher:
             await self._until_done("wait_for_api", watcher.connect)
+            await self._until_done("offer_tiers", lambda: tiers.offer(watcher, self._database_url))
             self._open(watcher, series)
             traders = self._traders(pace)
             async with asyncio.TaskGroup() as tasks:
@@ -115,6 +117,8 @@ class Demo:
 
         async with client.transport, custody:
             await self._until_done("fund", fund)
+            if isinstance(trader, Maker):
+                await self._until_done("join_tier", lambda: tiers.join(client, self._database_url))
             log.info("trader_ready", account=client.text_account, kind=type(trader).__name__)
             while True:
                 await self._act(trader, chance)

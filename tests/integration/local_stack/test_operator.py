@@ -106,6 +106,33 @@ def test_fees_are_those_of_the_orders_to_come(world: World) -> None:
     assert int(fill.fee) == int(fill.quote) * 450 // 1_000_000
 
 
+def test_a_tier_has_its_own_fees(world: World) -> None:
+    spoken = world.program.succeed("fees", "tier", world.buyer.text_address, "1")
+    assert f"{world.buyer.text_address} has tier 1 at once" in spoken
+
+    fill = asyncio.run(world.trade())
+
+    assert int(fill.fee) == int(fill.quote) * 300 // 1_000_000
+    refusal = world.program.refusal("fees", "tier", world.buyer.text_address, "0")
+    assert "the engine refuses (fee_notice_too_short)" in refusal
+
+
+def test_fees_are_shown_beside_what_batches_cost(world: World) -> None:
+    asyncio.run(world.wait_final())
+    shown = world.program.succeed("fees", "show")
+    assert "cap 100 bps, notice 7200 s" in shown
+    assert "0.25" in shown
+    batches = world.program.succeed("fees", "batches")
+    assert "final" in batches
+    assert "USDC" in batches
+    floor = world.program.succeed("fees", "floor", "BTC/USDC", "--coin-price", "2500", "--gas-price", "1000000000")
+    assert "a trade costs 30000000000000 wei to settle: a floor of 0.075 USDC (75000 ledger units) pays for it" in floor
+    assert "pays for it" in world.program.succeed("fees", "floor", "BTC/USDC", "--coin-price", "2500")
+    status = world.program.status()
+    assert int(status["fees_collected"]["USDC"]) > 0
+    assert int(status["settlement_gas_wei"]) > 0
+
+
 def test_what_the_engine_refuses_is_told(world: World) -> None:
     assert "there is no market DOGE/USDC: choose one of BTC/USDC, ETH/USDC" in world.program.refusal(
         "market", "halt", "DOGE/USDC"
@@ -151,7 +178,7 @@ def test_fees_and_status_are_still_in_force_after_a_restart(world: World) -> Non
 
     fill = asyncio.run(world.trade())
 
-    assert int(fill.fee) == int(fill.quote) * 450 // 1_000_000
+    assert int(fill.fee) == int(fill.quote) * 300 // 1_000_000
 
 
 def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: World) -> None:
