@@ -83,7 +83,13 @@ async def buy(client: BizzanClient, market: OrderBuilder) -> Fill:
     """Take the best ask, or what stands up to one per cent above it, and return the first fill."""
     asks = (await client.book(MARKET)).asks
     worst = market.floor_price(Decimal(market.price_text(asks[0][0])) * Decimal("1.01"))
-    ack = await client.place(MARKET, Side.buy, market.price_text(worst), QUANTITY, time_in_force=TimeInForce.ioc)
+    price = market.price_text(worst)
+    said = await client.preview(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
+    fee, most = (format_amount(amount, market.quote.decimals) for amount in (said.fills_now_fee, said.taker_fee))
+    print(
+        f"fee           {fee} {market.quote.symbol} as the book is, {most} at most; the cap to sign: {said.max_fee_bps} bps"
+    )
+    ack = await client.place(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
     print(f"order         {ack.order_hash} (journal sequence {ack.seq})")
 
     async def filled() -> Fill | None:

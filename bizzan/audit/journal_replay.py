@@ -77,6 +77,8 @@ class Replay:
     batches: dict[int, ReplayedBatch] = field(default_factory=dict)
     balances: dict[tuple[int, int], e.BalanceChanged] = field(default_factory=dict)
     withdrawals: dict[bytes, e.WithdrawalHeld] = field(default_factory=dict)
+    announced: dict[int, e.FeesAnnounced] = field(default_factory=dict)
+    tiers: dict[int, e.AccountTierSet] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
     fees: FeeLedger = field(default_factory=FeeLedger)
@@ -144,6 +146,12 @@ class Replay:
     def _balance(self, record: Record, event: e.BalanceChanged) -> None:
         self.balances[event.account, event.asset] = event
 
+    def _announced(self, record: Record, event: e.FeesAnnounced) -> None:
+        self.announced[record.seq] = event
+
+    def _tier_set(self, record: Record, event: e.AccountTierSet) -> None:
+        self.tiers[record.seq] = event
+
     def _held(self, record: Record, event: e.WithdrawalHeld) -> None:
         self.withdrawals[event.withdrawal_hash] = event
 
@@ -159,6 +167,8 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
     e.TradeReversed: Replay._reversed,
     e.BalanceChanged: Replay._balance,
     e.WithdrawalHeld: Replay._held,
+    e.FeesAnnounced: Replay._announced,
+    e.AccountTierSet: Replay._tier_set,
 }
 
 

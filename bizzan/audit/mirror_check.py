@@ -27,6 +27,7 @@ def mirror(evidence: Evidence) -> Iterator[Problem]:
     yield from _orders(evidence, replay)
     yield from _trades(evidence, replay)
     yield from _batches(evidence, replay)
+    yield from _fees(evidence, replay)
 
 
 def _chain_balances(evidence: Evidence) -> Iterator[Problem]:
@@ -103,3 +104,17 @@ def _batches(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
     }
     for number, row, replayed in compare(rows, known):
         yield f"table batch, batch {number}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+
+
+def _fees(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
+    rows = {
+        r["seq"]: (r["market_id"], r["effective_at"], [tuple(rates) for rates in r["tiers"]], r["floor"])
+        for r in evidence.mirror.fee_schedules
+    }
+    known = {seq: (a.market, a.effective_at, [*a.tiers], a.floor) for seq, a in replay.announced.items()}
+    for seq, row, replayed in compare(rows, known):
+        yield f"table fee_schedule, seq {seq}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
+    tiers = {r["seq"]: (r["account_id"], r["tier"], r["effective_at"]) for r in evidence.mirror.account_tiers}
+    set_to = {seq: (t.account, t.tier, t.effective_at) for seq, t in replay.tiers.items()}
+    for seq, change, told in compare(tiers, set_to):
+        yield f"table account_tier, seq {seq}", f"is {change or 'absent'}, the journal gives {told or 'nothing'}"

@@ -9,11 +9,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from exchange.database.engine_inbox import InboxRow
 from exchange.database.tables import (
     account,
+    account_tier,
     balance,
     batch,
     chain_balance,
     cursor,
     engine_inbox,
+    fee_schedule,
     orders,
     projection,
     reversal,
@@ -42,6 +44,8 @@ class Snapshot:
     trades: Sequence[RowMapping]
     reversals: Sequence[RowMapping]
     batches: Sequence[RowMapping]
+    fee_schedules: Sequence[RowMapping]
+    account_tiers: Sequence[RowMapping]
     chain_balances: Sequence[RowMapping]
     pending: Sequence[InboxRow]
 
@@ -68,6 +72,8 @@ async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
             trades=await _all(conn, trade),
             reversals=await _all(conn, reversal),
             batches=await _all(conn, batch),
+            fee_schedules=await _all(conn, fee_schedule),
+            account_tiers=await _all(conn, account_tier),
             chain_balances=(await conn.execute(on_chain)).mappings().all(),
             pending=await _pending(conn),
         )

@@ -109,8 +109,13 @@ def test_flipped_byte_in_the_journal_is_named(world: World, tmp_path: Path, offs
             "update deposit set amount = amount - 1",
             "table deposit",
         ),
+        (
+            "update fee_schedule set floor = floor + 1 where market_id = 1",
+            "update fee_schedule set floor = floor - 1 where market_id = 1",
+            "table fee_schedule, seq ",
+        ),
     ],
-    ids=["balance", "trade", "order", "batch", "chain_balance", "deposit"],
+    ids=["balance", "trade", "order", "batch", "chain_balance", "deposit", "fee_schedule"],
 )
 def test_changed_row_is_named(world: World, change: str, restore: str, where: str) -> None:
     asyncio.run(world.execute(change))

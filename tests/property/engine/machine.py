@@ -143,6 +143,15 @@ class EngineMachine(RuleBasedStateMachine):
             min_nonce = data.draw(st.sampled_from(sorted(record.orders))) + 1
             self.follow(self.step(c.CancelAll(account, min_nonce, b"", account)))
 
+    @rule(market=markets, maker=st.integers(0, 5_000), taker=st.integers(0, 9_000), floor=st.integers(0, 4))
+    def announce(self, market: int, maker: int, taker: int, floor: int) -> None:
+        tiers = ((maker, taker), (maker // 2, taker // 3))
+        self.step(c.AnnounceFees(self.inbox(), market, self.x.at_ms + 500 * (floor % 3), tiers, floor))
+
+    @rule(account=traders, tier=st.integers(0, 2))
+    def set_tier(self, account: bytes, tier: int) -> None:
+        self.step(c.SetAccountTier(self.inbox(), account, tier, 0))
+
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
         self.x.at_ms += seconds * 1_000
