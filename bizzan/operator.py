@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from exchange.database import engine_inbox, markets
 from exchange.database.engine import create_engine
 from exchange.database.markets import Known
+from exchange.domain.deployment import DeploymentError, address_bytes
 
 WAIT_SECONDS = 30.0
 
@@ -53,9 +54,13 @@ def change_account(
     database_url: str, account: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
 ) -> int:
     """Post a command about one account and wait until it is applied; the journal sequence. Raises OperatorError."""
+    try:
+        address = address_bytes(account, "account")
+    except DeploymentError as error:
+        raise OperatorError(str(error)) from None
 
     async def make(_: AsyncConnection) -> tuple[str, Mapping[str, object]]:
-        return account, {"account": account, **values}
+        return account, {"account": address, **values}
 
     return _run(database_url, kind, make, wait_seconds)[1]
 

@@ -86,9 +86,7 @@ async def buy(client: BizzanClient, market: OrderBuilder) -> Fill:
     price = market.price_text(worst)
     said = await client.preview(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
     fee, most = (format_amount(amount, market.quote.decimals) for amount in (said.fills_now_fee, said.taker_fee))
-    print(
-        f"fee           {fee} {market.quote.symbol} as the book is, {most} at most; the cap to sign: {said.max_fee_bps} bps"
-    )
+    print(f"fee           {fee} {market.quote.symbol} now, {most} at most; cap to sign {said.max_fee_bps} bps")
     ack = await client.place(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
     print(f"order         {ack.order_hash} (journal sequence {ack.seq})")
 
