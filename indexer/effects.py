@@ -324,7 +324,8 @@ class Effects:
 def wanted_reserves(events: Sequence[Row], final_number: int, final_timestamp: int) -> list[Row]:
     """The requests among an account's events (in order, one token) that the engine must hold money for.
 
-    A request counts until it is cancelled, replaced, paid by a claim that is final, or lapsed for good.
+    A request counts until its cancellation or the claim that pays it is final, until it is replaced (which needs it to
+    have lapsed), or until it has lapsed for good.
     """
     wanted: list[Row] = []
     for place, row in enumerate(events):
@@ -334,7 +335,7 @@ def wanted_reserves(events: Sequence[Row], final_number: int, final_timestamp: i
         if end is None:
             stands = row.lapses_at >= final_timestamp
         else:
-            stands = end.kind == "claimed" and end.block_number > final_number
+            stands = end.kind in ("claimed", "cancelled") and end.block_number > final_number
         if stands:
             wanted.append(row)
     return wanted
