@@ -21,7 +21,7 @@ _EXECUTION_SIZE = 6 * 32
 OUT_OF_GAS = "out of gas"
 """The reason of a call that needs more gas than it was given; nothing is wrong with what it does."""
 
-_NO_GAS = re.compile(r"out ?of ?gas|gas required exceeds", re.IGNORECASE)
+_NO_GAS = re.compile(r"out ?of ?gas|MemoryOOG|gas required exceeds", re.IGNORECASE)
 _EXECUTIONS = "(uint256,uint256,uint256,uint256,bytes32,bytes32)[]"
 _SETTLE = keccak(f"settle(uint256,bytes32,bytes32,{_EXECUTIONS},bytes32[])".encode())[:4]
 _WITHDRAW = "withdraw(address,address,uint256,address,uint256,uint256,uint256,bytes,uint256,bytes)"
