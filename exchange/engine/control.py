@@ -97,12 +97,12 @@ def set_exiting(state: State, command: c.SetExiting) -> None:
 
 
 def list_asset(state: State, command: c.ListAsset) -> None:
-    """A new asset, of which there is nothing yet."""
+    """A new asset, of which there is nothing yet, or what came in before it was listed."""
     asset = command.asset
     if asset.asset_id in state.assets:
         raise Refusal(ErrorCode.asset_exists, f"asset {asset.asset_id} is listed already", "asset")
     state.assets[asset.asset_id] = asset
-    state.issued[asset.asset_id] = 0
+    state.issued.setdefault(asset.asset_id, 0)
     state.events.append(e.AssetListed(asset))
 
 

@@ -2,6 +2,9 @@
 
 Only `credit` raises the sum of all balances of an asset, by what arrived on chain; only `uncredit`, `debit`
 and `consume_withdrawal` lower it. `State.issued` keeps that sum, so that conservation can be checked.
+
+An asset need not be listed for that: the contract's owner may list a token before the operator does, and what the
+contract owes from then on must not be forgotten. It can be traded and withdrawn fast once it is listed here.
 """
 
 from exchange.domain.amount import MAX_AMOUNT
@@ -14,6 +17,7 @@ from exchange.engine.reversal import take_back
 from exchange.engine.state import ForcedRequest, State, Withdrawal
 
 NONCE_WIDTH = 64
+ASSET_WIDTH = 32
 
 MAX_HOLDS = 16
 """Fast withdrawals that one account may have held at a time: each costs the keeper work until its deadline."""
@@ -67,6 +71,7 @@ def reserve_forced(state: State, command: c.ReserveForced) -> None:
         raise Refusal(ErrorCode.duplicate_withdrawal, "this request is reserved for already", "request")
     account = state.open_account(command.account)
     balance = account.balance(command.asset)
+    state.issued.setdefault(command.asset, 0)
     forced = ForcedRequest(command.request, balance, command.amount)
     state.forced[command.request] = forced
     balance.owed += command.amount
@@ -87,6 +92,10 @@ def release_forced(state: State, command: c.ReleaseForced) -> None:
 def hold_withdrawal(state: State, at_ms: int, command: c.HoldWithdrawal) -> None:
     """Reserve money for a signed fast withdrawal, out of what is settled and free."""
     _check(state, command.asset, command.amount)
+    if command.asset not in state.assets:
+        raise Refusal(
+            ErrorCode.unknown_asset, f"asset {command.asset} is not listed", "asset", {"asset": command.asset}
+        )
     account = state.account(command.account)
     _check_withdrawal(state, at_ms, account, command)
     balance = account.balance(command.asset)
@@ -130,12 +139,12 @@ def release_withdrawal(state: State, command: c.ReleaseWithdrawal) -> None:
 
 
 def _check(state: State, asset: int, amount: int) -> int:
-    """Refuse an unknown asset or an amount out of range; returns the sum of all balances of the asset."""
-    if asset not in state.assets:
+    """Refuse what can be no asset or an amount out of range; returns the sum of all balances of the asset."""
+    if asset >> ASSET_WIDTH:
         raise Refusal(ErrorCode.unknown_asset, f"there is no asset {asset}", "asset", {"asset": asset})
     if not 0 < amount <= MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, f"amount must be 1 to {MAX_AMOUNT}", "amount")
-    return state.issued[asset]
+    return state.issued.get(asset, 0)
 
 
 def _check_withdrawal(state: State, at_ms: int, account: Account, command: c.HoldWithdrawal) -> None:
@@ -189,6 +198,6 @@ def _end_forced(state: State, forced: ForcedRequest, paid: int, outcome: str) ->
 
 def _take(state: State, account: Account, asset: int, amount: int, paid: int, cause: str) -> None:
     """Lower the ledger by `amount`, of which `paid` is taken already."""
-    state.issued[asset] -= amount
+    state.issued[asset] = state.issued.get(asset, 0) - amount
     short = take_back(state, account.balance(asset), amount - paid, cause, CloseReason.debited) if amount > paid else 0
     state.events.append(e.Debited(account.account_id, asset, amount - short, short, cause))

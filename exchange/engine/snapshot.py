@@ -23,6 +23,9 @@ from exchange.engine.timeline import Timeline
 
 VERSION = 3
 
+UNLISTED = -1
+"""The decimals of an asset that has come in and is not listed yet."""
+
 
 class SnapshotError(ValueError):
     """The bytes are no snapshot, or one of another version."""
@@ -44,7 +47,10 @@ def dump(state: State) -> bytes:
             ],
             list(astuple(state.limits)),
             list(astuple(state.fee_rules)),
-            [[*astuple(state.assets[key]), state.issued[key]] for key in sorted(state.assets)],
+            [
+                [*astuple(state.assets.get(key) or Asset(key, "", UNLISTED)), state.issued[key]]
+                for key in sorted(state.issued)
+            ],
             [_dump_account(account) for account in state.accounts],
             [_dump_book(state.books[key]) for key in sorted(state.books)],
             [_dump_order(order) for order in state.orders.values()],
@@ -81,7 +87,8 @@ def _load(parts: list[Any]) -> State:
     state.fee_rules = FeeRules(*fee_rules)
     for *fields, issued in assets:
         asset = Asset(*fields)
-        state.assets[asset.asset_id] = asset
+        if asset.decimals != UNLISTED:
+            state.assets[asset.asset_id] = asset
         state.issued[asset.asset_id] = issued
     for values in accounts:
         account = _load_account(len(state.accounts) + 1, values)

@@ -216,13 +216,16 @@ async def test_lost_database_is_rebuilt_with_its_inbox(
         assert await engine_inbox.post(conn, "set_exiting", {"account": trader(0), "exiting": True}, "new") == 3
 
 
+NO_ASSET = 1 << 32
+
+
 async def test_refused_inbox_commands_are_marked_and_skipped(
     client: EngineClient, engine: EngineProcess, projector: ProjectorProcess, database: AsyncEngine
 ) -> None:
     good, unknown, bad, last = await _post(
         database,
         c.Credit(0, trader(0), USDC, 100, "deposit"),
-        c.Credit(0, trader(0), 77, 100, "unknown asset"),
+        c.Credit(0, trader(0), NO_ASSET, 100, "unknown asset"),
         c.ReleaseForced(0, "nothing"),
         c.Credit(0, trader(0), USDC, 11, "deposit 2"),
     )
@@ -271,7 +274,7 @@ async def test_inbox_command_that_the_journal_passed_over_is_marked_at_the_next_
 ) -> None:
     """As after a kill between the engine's refusal and its mark."""
     (first, last) = await _post(
-        database, c.Credit(0, trader(0), 77, 1, "refused"), c.Credit(0, trader(0), USDC, 1, "taken")
+        database, c.Credit(0, trader(0), NO_ASSET, 1, "refused"), c.Credit(0, trader(0), USDC, 1, "taken")
     )
     await _applied(database, last)
     projector.kill()

@@ -44,9 +44,9 @@ class Exchange:
             self.newcomer()
 
     def sums(self) -> dict[int, int]:
-        """Per asset, what all accounts own, net of what they owe."""
+        """Per asset, listed or not, what all accounts own, net of what they owe."""
         state = self.x.engine.state
-        sums = dict.fromkeys(state.assets, 0)
+        sums = dict.fromkeys(state.issued, 0)
         for account in state.accounts:
             for asset, balance in account.balances.items():
                 sums[asset] += balance.available + balance.held + balance.reserved - balance.deficit
@@ -61,11 +61,9 @@ class Exchange:
         except Refusal:
             assert self.sums() == expected
             return None
-        if change:
-            expected[asset] += change
-        if isinstance(command, c.ListAsset):
-            expected[command.asset.asset_id] = 0
-        assert self.sums() == expected == self.x.engine.state.issued
+        expected[asset] = expected.get(asset, 0) + change
+        assert self.sums() == self.x.engine.state.issued
+        assert _not_zero(self.sums()) == _not_zero(expected)
         return events
 
     def must(self, command: c.Command) -> list[e.Event]:
@@ -300,6 +298,10 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.FinalizeBatch: finalize_batch,
     c.ReverseTrades: reverse_trades,
 }
+
+
+def _not_zero(sums: dict[int, int]) -> dict[int, int]:
+    return {asset: amount for asset, amount in sums.items() if amount}
 
 
 def bent(x: Exchange, command: Any) -> c.Command:

@@ -4,12 +4,13 @@ import pytest
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Side
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.custody import MAX_HOLDS
 from exchange.engine.engine import Engine
-from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness, only, reasons
+from tests.utils.engine import BTC, FEES, MAKER, OTHER, TAKER, USDC, EngineHarness, only, reasons
 
 PRICE = 5_000_000
 ALL_USDC = 10_000_000_000
@@ -31,7 +32,7 @@ def test_a_credit_opens_the_account_and_is_available(x: EngineHarness) -> None:
 @pytest.mark.parametrize(
     ("asset", "amount", "code"),
     [
-        (9, 1, ErrorCode.unknown_asset),
+        (1 << 32, 1, ErrorCode.unknown_asset),
         (USDC, 0, ErrorCode.amount_out_of_range),
         (USDC, MAX_AMOUNT + 1, ErrorCode.amount_out_of_range),
         (USDC, MAX_AMOUNT, ErrorCode.amount_out_of_range),
@@ -46,7 +47,7 @@ def test_an_inbox_id_is_applied_once_and_in_order(x: EngineHarness) -> None:
     assert x.engine.inbox_id == 1_000
     assert x.refuse(c.Credit(1_000, MAKER, USDC, 1, ""), ErrorCode.inbox_out_of_order).params == {"last": "1000"}
     x.refuse(c.Credit(999, MAKER, USDC, 1, ""), ErrorCode.inbox_out_of_order)
-    x.refuse(c.Credit(1_001, MAKER, 9, 1, ""), ErrorCode.unknown_asset)
+    x.refuse(c.Credit(1_001, MAKER, 1 << 32, 1, ""), ErrorCode.unknown_asset)
     x.apply(c.Credit(1_002, MAKER, USDC, 1, ""))
     x.inbox_ids = iter(range(1_003, 2_000))  # type: ignore[assignment]
 
@@ -211,3 +212,51 @@ def test_money_is_never_taken_from_strangers(x: EngineHarness) -> None:
     before = x.parts(OTHER, USDC)
     x.uncredit(MAKER, USDC, ALL_USDC)
     assert x.parts(OTHER, USDC) == before
+
+
+NEW = 9
+LISTING = (
+    c.ListAsset(Asset(NEW, "NEW", 8)),
+    c.ListMarket(Market(9, "NEW/USDC", NEW, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, 5_000_000), FEES),
+)
+
+
+def list_new(x: EngineHarness) -> None:
+    """The engine learns of a token that the contract has listed before."""
+    for command in LISTING:
+        x.apply(command)
+
+
+def test_a_request_of_a_token_that_is_not_listed_yet_is_not_forgotten(x: EngineHarness) -> None:
+    """Whoever requested everything before the listing sells nothing after it: a claim could void the match."""
+    request = "reserve:0x00:0:0"
+    x.apply(c.ReserveForced(next(x.inbox_ids), TAKER, NEW, MAX_AMOUNT, request))
+    x.engine = Engine.load(x.engine.dump())
+    list_new(x)
+    x.credit(TAKER, NEW, 100_000)
+    assert x.parts(TAKER, NEW) == (0, 0, 100_000, 0, 0)
+    x.apply(c.ReleaseForced(next(x.inbox_ids), request))
+    assert x.parts(TAKER, NEW) == (100_000, 0, 0, 0, 0)
+
+
+def test_a_deposit_of_a_token_that_is_not_listed_yet_is_credited(x: EngineHarness) -> None:
+    x.credit(NEWCOMER, NEW, 500)
+    x.refuse(x.hold(NEWCOMER, NEW, 1), ErrorCode.unknown_asset)
+    loaded = Engine.load(x.engine.dump())
+    assert loaded.state_hash() == x.engine.state_hash()
+    assert loaded.state.assets == x.engine.state.assets
+    x.engine = loaded
+    list_new(x)
+    assert x.parts(NEWCOMER, NEW) == (500, 0, 0, 0, 0)
+    assert x.engine.state.issued[NEW] == 500
+    x.apply(c.Debit(next(x.inbox_ids), NEWCOMER, NEW, 500, "", "exit"))
+    assert x.parts(NEWCOMER, NEW) == (0, 0, 0, 0, 0)
+
+
+def test_a_token_that_is_not_listed_yet_comes_and_goes(x: EngineHarness) -> None:
+    x.credit(NEWCOMER, NEW, 500)
+    x.apply(c.Debit(next(x.inbox_ids), NEWCOMER, NEW, 300, "", "exit"))
+    x.uncredit(NEWCOMER, NEW, 200)
+    list_new(x)
+    assert x.engine.state.issued[NEW] == 0
+    assert x.engine.violations() == []
