@@ -1,12 +1,12 @@
 """How much more gas a batch may need when it is mined than when it was tried. Pure.
 
-Between the trial and the mining users change storage that settlement reads and writes: they empty balances, and post
-cancels. Neither can make a batch fail before the delay, but both make it dearer:
+Between the trial and the mining users change storage that settlement reads and writes: they empty balances, post
+cancels and freeze their accounts. None of it can make a batch fail before the delay, but all of it makes it dearer:
 
     FRESH    a write to a balance word that is zero, as before the transaction, costs as much more. It happens where a
              credit comes to a word that nothing in the batch has changed so far, or that debits have brought back. A
              word that is debited first cannot be empty: the batch would fail, not cost
-    LIMITS   an account that is marked has its limits and the order's cancel read
+    LIMITS   an account that is marked has its limits, the order's cancel and its freeze read
 
 Nothing else that settlement touches is written by users: what is filled on a nonce only a batch changes, and a
 delegate's word and a market's are read whatever stands there. The fee account's word is the operator's own; it is
@@ -21,7 +21,7 @@ from exchange.domain.order import Side
 from exchange.domain.settlement import Execution
 
 FRESH = 17_100
-LIMITS = 5_000
+LIMITS = 8_000
 BASE = 50_000
 """For what stands once in a batch: the fixed words, and how exact a node's estimate is."""
 

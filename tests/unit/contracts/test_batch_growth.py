@@ -64,7 +64,7 @@ def sold_to(world: World, seller: Signer, takers: Sequence[Signer], market: int)
     return batch + [world.execution(t, world.order(t, Side.buy, market=market, price=1, quantity=2), 1) for t in takers]
 
 
-def test_emptied_balances_and_unused_cancels_cost_a_batch_less_than_its_room(world: World) -> None:
+def test_emptied_balances_unused_cancels_and_freezes_cost_a_batch_less_than_its_room(world: World) -> None:
     seller, takers = Signer("seller"), [Signer(f"taker{number}") for number in range(TAKERS)]
     market, token = fifth_market(world, seller)
     slots = {market: (1, 0)}
@@ -78,13 +78,14 @@ def test_emptied_balances_and_unused_cancels_cost_a_batch_less_than_its_room(wor
     before = gas_of(world, batch)
     for taker in (*takers, seller):
         world.custody.cancel(taker.address, 999, b"", sender=taker.address)
+        world.custody.freeze_account(sender=taker.address)
     for taker in takers:
         world.custody.claim_withdraw(taker.address, token.address, sender=taker.address)
     grown = gas_of(world, batch) - before
-    assert 19_000 * TAKERS < grown < growth(batch, slots)
+    assert 21_000 * TAKERS < grown < growth(batch, slots)
 
 
-def test_unused_cancels_cost_a_batch_less_than_its_room(world: World) -> None:
+def test_unused_cancels_and_freezes_cost_a_batch_less_than_its_room(world: World) -> None:
     """All four tokens share a slot: what an account can trade keeps it from being empty."""
     seller, takers = Signer("seller"), [Signer(f"taker{number}") for number in range(TAKERS)]
     world.deposit(seller, BTC, 10**9)
@@ -95,8 +96,9 @@ def test_unused_cancels_cost_a_batch_less_than_its_room(world: World) -> None:
     for taker in (*takers, seller):
         world.custody.cancel(taker.address, 999, b"", sender=taker.address)
         world.custody.cancel_all(taker.address, 1, b"", sender=taker.address)
+        world.custody.freeze_account(sender=taker.address)
     grown = gas_of(world, batch) - before
-    assert 4_000 * TAKERS < grown < growth(batch, ONE_SLOT) - 50_000
+    assert 6_000 * TAKERS < grown < growth(batch, ONE_SLOT) - 50_000
 
 
 def test_a_word_that_empties_again_and_again_costs_a_batch_less_than_its_room(world: World) -> None:
@@ -132,6 +134,7 @@ def test_the_largest_record_fits_a_transaction(world: World) -> None:
         world.deposit(maker, USDC, 100)
         world.custody.add_delegate(key.address, 1 << market, world.now + 7_200, sender=maker.address)
         world.custody.cancel(maker.address, 999, b"", sender=maker.address)
+        world.custody.freeze_account(sender=maker.address)
     sizes = (TAKERS // 2, TAKERS)
     some, more = (gas_of(world, sold_to_keys(world, taker, makers[:size], keys, market)) for size in sizes)
     each = -(-(more - some) // (sizes[1] - sizes[0]))
