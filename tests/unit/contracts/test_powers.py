@@ -31,12 +31,15 @@ REFUSALS = {
     "the proposed owner": "owner: not proposed",
 }
 PAUSED = "custody: paused"
+STRANGER = Signer("stranger")
 
 
 @pytest.fixture(scope="module")
 def world() -> World:
-    """A launched exchange."""
-    return World()
+    """A launched exchange, and a stranger who has allowed it tokens: without them a permit is looked at first."""
+    made = World()
+    made.fund(STRANGER, USDC, 1_000)
+    return made
 
 
 def argument(kind: str, world: World, stranger: Signer) -> Any:
@@ -68,7 +71,7 @@ def test_the_table_has_every_function() -> None:
 @pytest.mark.parametrize("name", CALLS)
 def test_only_who_the_table_names_may_call(world: World, name: str) -> None:
     who, _ = TABLE[name]
-    reason = refusal(world, name, Signer("stranger"))
+    reason = refusal(world, name, STRANGER)
     if who in REFUSALS:
         assert reason == REFUSALS[who]
     else:
@@ -81,4 +84,4 @@ def test_a_pause_stops_what_the_table_says(world: World, name: str) -> None:
     callers = {"operator": world.operator, "guardian": world.guardian, "owner": world.owner}
     with boa.env.anchor():
         world.custody.pause(world.windows.pause_max, sender=world.guardian.address)
-        assert (refusal(world, name, callers.get(who, Signer("stranger"))) == PAUSED) == (stops == "stops it")
+        assert (refusal(world, name, callers.get(who, STRANGER)) == PAUSED) == (stops == "stops it")
