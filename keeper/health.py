@@ -26,6 +26,7 @@ _FIGURES = {
     "watched_addresses": "deposit addresses that are looked at in turn",
     "refused_sweeps": "sweeps that the contract refused of late and that are tried again",
     "queued_sweeps": "sweeps queued in the present term",
+    "outgrown_batch": "the batch that is cut and needs more gas than a transaction may have, or 0",
 }
 
 
@@ -35,6 +36,14 @@ class Measured(Protocol):
 
     def figures(self) -> Mapping[str, float]:
         """By the name of a metric."""
+
+
+@runtime_checkable
+class Ailing(Protocol):
+    """A duty that may need an operator."""
+
+    def ailment(self) -> str | None:
+        """What must be mended."""
 
 
 class KeeperCollector(Collector):
@@ -79,9 +88,13 @@ def _values(progress: Progress) -> dict[str, float]:
 
 
 def ailment(runners: Sequence[Runner], now_ms: int) -> str | None:
-    """Why the process is not well, None if each duty has ended a round (or looked whether it may lead) of late."""
+    """Why the process is not well.
+
+    None if each duty has ended a round (or looked whether it may lead) of late, and none needs an operator.
+    """
     for runner in runners:
         progress = runner.progress
         if now_ms - progress.stepped_at > STALE_MS:
             return f"{progress.name} has ended no round for {STALE_MS // 1_000} s; last error: {progress.last_error}"
-    return None
+    duties = [runner.progress.term.duty for runner in runners if runner.progress.term is not None]
+    return next(filter(None, (duty.ailment() for duty in duties if isinstance(duty, Ailing))), None)

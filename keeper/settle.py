@@ -12,7 +12,7 @@ A trade that fails is only a suspect. When it has failed ever since a block that
 transaction that could still settle it is alive, the engine is told to reverse it, and why.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -122,6 +122,15 @@ class Settle:
         self._policy = policy
         self._suspects = Suspects()
         self._judged_at: bytes | None = None
+        self._outgrown = 0
+
+    def figures(self) -> Mapping[str, float]:
+        """`outgrown_batch`: the batch that is cut and needs more gas than a transaction may have, or 0."""
+        return {"outgrown_batch": self._outgrown}
+
+    def ailment(self) -> str | None:
+        """What an operator must mend."""
+        return f"batch {self._outgrown} needs more gas than a transaction may have" if self._outgrown else None
 
     async def step(self) -> Action:
         """One round."""
@@ -135,7 +144,9 @@ class Settle:
         ledger = await self._ledgers.look(state.batch_seq + 1, 2 * self._policy.gas.executions(0) + MAX_FILLS)
         if ledger.waiting:
             return Wait(f"the engine has {ledger.waiting} commands of ours to answer")
-        if ledger.batch is not None:
+        if ledger.batch is None:
+            self._outgrown = 0
+        else:
             return await self._plan_batch(state, ledger.batch)
         if ledger.last_batch > state.batch_seq:
             return Wait(f"batch {state.batch_seq + 1} is missing in the database, which knows {ledger.last_batch}")
@@ -208,9 +219,18 @@ class Settle:
         trades = await self._ledgers.trades_of(batch.batch)
         call = await self._settle_call(batch, trades)
         if call is None:
-            return await self._judge(state, trades, await self._later_jobs(batch.batch))
+            action = await self._judge(state, trades, await self._later_jobs(batch.batch))
+            await self._note_outgrown(state, batch, trades)
+            return action
+        self._outgrown = 0
         self._suspects.note(state.block, {})
         return Send(f"{subject}/{len(jobs)}", call)
+
+    async def _note_outgrown(self, state: CustodyState, batch: Batch, trades: Sequence[MatchedTrade]) -> None:
+        """Say it loudly when a batch waits for nothing but gas: no block will bring it, an operator must."""
+        self._outgrown = batch.batch if await self._trial(state, trades) == OUT_OF_GAS else 0
+        if self._outgrown:
+            log.error("batch_outgrew_a_transaction", batch=batch.batch, trades=len(trades))
 
     async def _settle_call(self, batch: Batch, trades: Sequence[MatchedTrade]) -> Call | None:
         """The batch in the first layout that settles now, None if none does."""

@@ -281,6 +281,22 @@ async def test_cut_batch_is_sent_once(cut_desk: Desk) -> None:
     assert await cut_desk.duty.step() == Wait("settle/1: on its way")
 
 
+async def test_batch_that_outgrew_a_transaction_is_said_loudly_until_it_fits(cut_desk: Desk) -> None:
+    cut_desk.chain.room = 3
+    assert isinstance(await cut_desk.duty.plan(), Wait)
+    assert cut_desk.duty.figures() == {"outgrown_batch": 1}
+    assert cut_desk.duty.ailment() == "batch 1 needs more gas than a transaction may have"
+    cut_desk.chain.number, cut_desk.chain.room = 101, 4
+    assert isinstance(await cut_desk.duty.plan(), Send)
+    assert (cut_desk.duty.figures(), cut_desk.duty.ailment()) == ({"outgrown_batch": 0}, None)
+
+
+async def test_batch_that_fails_for_another_reason_has_not_outgrown_a_transaction(cut_desk: Desk) -> None:
+    cut_desk.chain.bad = {2}
+    assert isinstance(await cut_desk.duty.plan(), Wait)
+    assert cut_desk.duty.ailment() is None
+
+
 async def test_batch_without_trades_is_sent_too(cut_desk: Desk) -> None:
     cut_desk.ledgers.trades = []
     assert isinstance(await cut_desk.duty.plan(), Send)
