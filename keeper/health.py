@@ -88,13 +88,16 @@ def _values(progress: Progress) -> dict[str, float]:
 
 
 def ailment(runners: Sequence[Runner], now_ms: int) -> str | None:
-    """Why the process is not well.
-
-    None if each duty has ended a round (or looked whether it may lead) of late, and none needs an operator.
-    """
+    """Why the process is not well, None if each duty has ended a round (or looked whether it may lead) of late."""
     for runner in runners:
         progress = runner.progress
         if now_ms - progress.stepped_at > STALE_MS:
             return f"{progress.name} has ended no round for {STALE_MS // 1_000} s; last error: {progress.last_error}"
+    return None
+
+
+def complaint(runners: Sequence[Runner], now_ms: int) -> str | None:
+    """Why the process is not well, or what an operator must mend and a restart would not."""
     duties = [runner.progress.term.duty for runner in runners if runner.progress.term is not None]
-    return next(filter(None, (duty.ailment() for duty in duties if isinstance(duty, Ailing))), None)
+    told = [duty.ailment() for duty in duties if isinstance(duty, Ailing)]
+    return next(filter(None, told), ailment(runners, now_ms))

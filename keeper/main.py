@@ -38,7 +38,7 @@ from keeper.co_signer import CoSigner
 from keeper.custody import Custody
 from keeper.deposit_addresses import DepositAddresses
 from keeper.growth import slots_of
-from keeper.health import KeeperCollector, ailment
+from keeper.health import KeeperCollector, ailment, complaint
 from keeper.ledger import DatabaseLedgers
 from keeper.runner import Runner, Term
 
@@ -254,7 +254,11 @@ async def _run(settings: Settings) -> None:
         registry.register(KeeperCollector(runners))
         metrics = settings.metrics
         async with serve_health(
-            metrics.host, metrics.keeper, registry, lambda: ailment(runners, SystemClock().now_ms())
+            metrics.host,
+            metrics.keeper,
+            registry,
+            lambda: ailment(runners, SystemClock().now_ms()),
+            lambda: complaint(runners, SystemClock().now_ms()),
         ):
             tasks = [asyncio.create_task(runner.run(), name=runner.progress.name) for runner in runners]
             _log.info("keeper runs", duties=[runner.progress.name for runner in runners])
