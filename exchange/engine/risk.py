@@ -32,6 +32,9 @@ DELEGATE = int(Scheme.delegate)
 BULK = int(Scheme.bulk)
 SCHEMES = DELEGATE | BULK
 
+CLOCK_MARGIN_SECONDS = 120
+"""The contract compares with the time of a block, which may be behind the engine's clock by so much."""
+
 
 class Candidate:
     """An order on its way in, with what the rules look at."""
@@ -152,7 +155,7 @@ def check_expiry(c: Candidate) -> None:
     now, expiry = c.at_ms // 1_000, c.order.expiry
     if expiry <= now:
         raise Refusal(ErrorCode.expired, "expiry is past", "expiry", {"now": now})
-    longest = MAX_DELEGATED_SECONDS if c.placed.scheme & DELEGATE else MAX_ORDER_SECONDS
+    longest = (MAX_DELEGATED_SECONDS if c.placed.scheme & DELEGATE else MAX_ORDER_SECONDS) - CLOCK_MARGIN_SECONDS
     if expiry - now > longest:
         raise Refusal(
             ErrorCode.expiry_too_far, f"expiry must be within {longest} s", "expiry", {"latest": now + longest}

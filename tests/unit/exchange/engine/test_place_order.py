@@ -8,6 +8,7 @@ from exchange.domain.errors import ErrorCode
 from exchange.domain.order import MAX_DELEGATED_SECONDS, MAX_ORDER_SECONDS, SINGLE_FILL, SelfTrade, Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine.risk import CLOCK_MARGIN_SECONDS
 from tests.utils.engine import (
     BTC,
     BTC_USDC,
@@ -21,7 +22,8 @@ from tests.utils.engine import (
 )
 
 PRICE = 5_000_000
-FAR_FOR_A_DELEGATE = 1_700_000_001 + MAX_DELEGATED_SECONDS
+LATEST = 1_700_000_000 - CLOCK_MARGIN_SECONDS
+FAR_FOR_A_DELEGATE = LATEST + 1 + MAX_DELEGATED_SECONDS
 IN_BULK = bytes(65 + 2 + 32)  # as an order of a tree of two is signed
 
 
@@ -73,8 +75,8 @@ def test_the_events_of_a_resting_order_end_with_absolute_values(x: EngineHarness
         (ErrorCode.expiry_too_far, "expiry", {"expiry": FAR_FOR_A_DELEGATE, "scheme": 3, "signature": IN_BULK}),
         (ErrorCode.nonce_out_of_range, "nonce", {"nonce": 1 << 48}),
         (ErrorCode.expired, "expiry", {"expiry": 1_700_000_000}),
-        (ErrorCode.expiry_too_far, "expiry", {"expiry": 1_700_000_001 + MAX_ORDER_SECONDS}),
-        (ErrorCode.expiry_too_far, "expiry", {"expiry": 1_700_000_001 + MAX_DELEGATED_SECONDS, "scheme": 1}),
+        (ErrorCode.expiry_too_far, "expiry", {"expiry": LATEST + 1 + MAX_ORDER_SECONDS}),
+        (ErrorCode.expiry_too_far, "expiry", {"expiry": LATEST + 1 + MAX_DELEGATED_SECONDS, "scheme": 1}),
         (ErrorCode.price_off_tick, "price", {"price": 4_999_999}),
         (ErrorCode.price_off_tick, "price", {"price": 0}),
         (ErrorCode.quantity_off_lot, "quantity", {"quantity": 0}),
@@ -100,8 +102,8 @@ def test_an_order_is_refused_and_changes_nothing(
     [
         {"price": 6_000_000},
         {"side": Side.sell, "price": 4_000_000},
-        {"expiry": 1_700_000_000 + MAX_ORDER_SECONDS},
-        {"expiry": 1_700_000_000 + MAX_DELEGATED_SECONDS, "scheme": 1, "signer": DELEGATE},
+        {"expiry": LATEST + MAX_ORDER_SECONDS},
+        {"expiry": LATEST + MAX_DELEGATED_SECONDS, "scheme": 1, "signer": DELEGATE},
         {"max_fee_bps": 5},
         {"post_only": True, "max_fee_bps": 2},
         {"quantity": 1},
@@ -205,3 +207,11 @@ def test_the_last_thousand_client_order_ids_are_remembered(x: EngineHarness) -> 
         x.buy(MAKER, PRICE, 1, tif=TimeInForce.ioc, client_order_id=str(number))
     assert x.engine.find_duplicate(first) is None
     x.refuse(first, ErrorCode.nonce_used)
+
+
+def test_an_order_of_the_longest_time_settles_at_a_block_that_is_behind(x: EngineHarness) -> None:
+    """A block's time is behind the engine's by up to 120 s; what the contract refuses then holds up its whole batch."""
+    order = x.order(MAKER, Side.buy, PRICE, 100, expiry=x.now + MAX_ORDER_SECONDS - CLOCK_MARGIN_SECONDS)
+    x.apply(order)
+    assert order.order.expiry <= (x.now - 120) + MAX_ORDER_SECONDS
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 100, expiry=x.now + MAX_ORDER_SECONDS - 119), ErrorCode.expiry_too_far)
