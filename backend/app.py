@@ -30,6 +30,7 @@ from backend.stream.feed import Feed
 from backend.stream.history import keep_history
 from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
+from backend.wallets import Wallets
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
@@ -107,6 +108,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         ),
         totals=Totals(lambda: _totals(api)),
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
+        wallets=Wallets(rpc),
     )
     runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):

@@ -17,6 +17,7 @@ from backend.status.watch import Watch
 from backend.stream.feed import Feed
 from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
+from backend.wallets import Wallets
 from exchange.domain.deployment import Deployment
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode, Refusal
@@ -74,6 +75,7 @@ class Api:
     watch: Watch
     totals: Totals
     summaries: Summaries
+    wallets: Wallets
     domain: Domain = field(init=False)
     symbols: Mapping[str, Market] = field(init=False)
 

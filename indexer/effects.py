@@ -73,8 +73,10 @@ class Effects:
             await self._finalize(conn, self._blocks(step.final))
             held = await chain_events.standing_requests(conn, self._chain_id)
             await self._reconcile_requests(conn, held, step.final[1], step.final_timestamp)
-            for row in await chain_events.touched_exits(conn, self._blocks(step.final)):
-                await self._reconcile_exit(conn, row.account, step.final[1])
+            touched = await chain_events.touched_exits(conn, self._blocks(step.final))
+            thawed = await chain_events.thawed(conn, self._chain_id, step.final_timestamp)
+            for account in sorted({row.account for row in (*touched, *thawed)}):
+                await self._reconcile_exit(conn, account, step.final[1], step.final_timestamp)
             await self._release_overdue(conn, step.final_timestamp)
 
     async def restate(self, conn: AsyncConnection, whole: Advance) -> None:
@@ -201,7 +203,7 @@ class Effects:
     ) -> None:
         await self._reconcile_requests(conn, subjects.requests, final_number, final_timestamp)
         for row in subjects.exits:
-            await self._reconcile_exit(conn, row.account, final_number)
+            await self._reconcile_exit(conn, row.account, final_number, final_timestamp)
         for row in subjects.markets:
             await self._reconcile_market(conn, row.market_id)
         for row in subjects.delegates:
@@ -233,15 +235,21 @@ class Effects:
         wish = Wish(f"reserve:{_place(row)}", row.block_hash, row.log_index, "reserve_forced", payload)
         await chain_effects.do(conn, self._chain_id, [wish])
 
-    async def _reconcile_exit(self, conn: AsyncConnection, account: bytes, final_number: int) -> None:
+    async def _reconcile_exit(
+        self, conn: AsyncConnection, account: bytes, final_number: int, final_timestamp: int
+    ) -> None:
         """An account is leaving until the cancellation of its exit is final, and so is every claim before that.
 
-        Otherwise it could trade what a claim has paid already, until the claim's debit arrives.
+        Otherwise it could trade what a claim has paid already, until the claim's debit arrives. One that its owner
+        froze is stopped in the same way, until a thaw that took effect is final.
         """
         last = await chain_events.last_exit(conn, self._chain_id, account)
         exiting = last is not None and (last.kind == "requested" or last.block_number > final_number)
+        freeze = await chain_events.last_freeze(conn, self._chain_id, account)
+        frozen = freeze is not None and (freeze.kind == "frozen" or freeze.effective_at > final_timestamp)
+        because = last if exiting else freeze if frozen else None
         on, off = (("set_exiting", {"account": account, "exiting": value}) for value in (True, False))
-        await self._switch(conn, f"exiting:0x{account.hex()}", _cause(last) if exiting else None, on, off)
+        await self._switch(conn, f"exiting:0x{account.hex()}", None if because is None else _cause(because), on, off)
 
     async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
         last = await chain_events.last_market_status(conn, self._chain_id, market_id)

@@ -26,7 +26,10 @@ class LoginRequest(BaseModel):
             "Issued At: 2026-01-01T00:00:00Z"
         ],
     )
-    signature: str = Field(pattern=r"^0x[0-9a-fA-F]{130}$", description="65 bytes in 0x hex")
+    signature: str = Field(
+        pattern=r"^0x([0-9a-fA-F]{2}){1,1024}$",
+        description="65 bytes in 0x hex; of a contract wallet whatever it takes (EIP-1271), up to 1,024 bytes",
+    )
 
 
 class LoginAnswer(BaseModel):

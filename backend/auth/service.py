@@ -45,7 +45,8 @@ async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.L
         known = await sessions.use_nonce(connection, message.nonce, now)
     if not known:
         raise _refuse("nonce", "the nonce is unknown, used or too old: ask for a new one at /v1/auth/nonce")
-    _check(api, host, message, request, now)
+    _check(api, host, message, now)
+    await _check_signature(api, message, request)
     token = secrets.token_urlsafe(32)
     expires_at = now + api.settings.session_seconds * 1_000
     async with api.writing() as connection:
@@ -94,7 +95,7 @@ def _refuse(part: str, reason: str) -> Refusal:
     return Refusal(ErrorCode.unauthenticated, reason, "message", {"part": part})
 
 
-def _check(api: Api, host: str, message: SiweMessage, request: schemas.LoginRequest, now: int) -> None:
+def _check(api: Api, host: str, message: SiweMessage, now: int) -> None:
     if message.domain not in _domains(api):
         raise _refuse("domain", f"the message must be for {_domain(api, host)}, not {message.domain[:80]}")
     if message.chain_id != api.domain.chain_id:
@@ -105,10 +106,21 @@ def _check(api: Api, host: str, message: SiweMessage, request: schemas.LoginRequ
             {"chain_id": api.domain.chain_id},
         )
     _check_times(message, now)
-    text = request.message.encode()
+
+
+async def _check_signature(api: Api, message: SiweMessage, request: schemas.LoginRequest) -> None:
+    """The account's own key made it; otherwise the account, when it is a contract, says that it is valid (EIP-1271)."""
+    text, account = request.message.encode(), address_of(message.address)
     digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)
-    if recover(digest, bytes.fromhex(request.signature[2:])) != address_of(message.address):
-        raise wrong_signature("the key of another account made it")
+    signature = bytes.fromhex(request.signature[2:])
+    try:
+        if recover(digest, signature) == account:
+            return
+        refusal = wrong_signature("the key of another account made it")
+    except Refusal as error:
+        refusal = error
+    if not await api.wallets.signed(account, digest, signature):
+        raise refusal
 
 
 def _check_times(message: SiweMessage, now: int) -> None:

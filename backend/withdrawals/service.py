@@ -11,7 +11,7 @@ from backend.orders.service import check_account
 from backend.signatures import recover
 from backend.wire import address_of, checksum, hexed, integer
 from backend.withdrawals import schemas
-from exchange.database import approvals, orders, positions, withdrawals
+from exchange.database import approvals, guards, orders, positions, withdrawals
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Token
@@ -62,6 +62,7 @@ async def _hold(
     _check_deadline(request.deadline)
     api.limits.account_writes.take(account)
     await _check_nonce(api, account, nonce)
+    await _check_guards(api, account, message.get("recipient", account))
     text = msgspec.json.encode({"type": kind, **{name: _json(value) for name, value in message.items()}}).decode()
     ack = await api.engine.submit(
         HoldWithdrawal(account, token.asset_id, amount, digest, nonce, request.deadline, text, signature)
@@ -122,6 +123,21 @@ async def _check_nonce(api: Api, account: bytes, nonce: int) -> None:
         used = await withdrawals.nonce_used(connection, api.domain.chain_id, account, nonce)
     if used:
         raise Refusal(ErrorCode.nonce_used, "a withdrawal with this nonce is on chain: take another", "nonce")
+
+
+async def _check_guards(api: Api, account: bytes, recipient: int | bytes) -> None:
+    """Refuse what the contract would, because of the account's own freeze or allow-list, before money is held."""
+    now, chain_id = now_ms() // 1_000, api.domain.chain_id
+    assert isinstance(recipient, bytes)
+    async with api.reading() as connection:
+        if await guards.frozen(connection, chain_id, account, now):
+            raise Refusal(ErrorCode.account_frozen, "its owner froze the account: unfreeze it, or exit", "account")
+        if not await guards.allowed(connection, chain_id, account, recipient, now):
+            raise Refusal(
+                ErrorCode.recipient_not_allowed,
+                "recipient is not on the account's allow-list, or not yet: pay the account itself, or wait",
+                "recipient",
+            )
 
 
 def _json(value: int | bytes) -> str:

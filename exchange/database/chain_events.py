@@ -58,8 +58,20 @@ where chain_id = :chain_id and account = :account and token_id = :token_id and k
 order by block_number, log_index
 """
 _EXITING = """
-select distinct account from exit_request
-where chain_id = :chain_id and block_number > :above and block_number <= :up_to order by account
+select account from exit_request where chain_id = :chain_id and block_number > :above and block_number <= :up_to
+union
+select account from account_freeze where chain_id = :chain_id and block_number > :above and block_number <= :up_to
+order by account
+"""
+_THAWED = """
+select distinct f.account from account_freeze f
+join chain_effect e on e.chain_id = f.chain_id and e.key = 'exiting:0x' || encode(f.account, 'hex')
+where f.chain_id = :chain_id and f.kind = 'unfrozen' and f.effective_at <= :timestamp and e.undo_inbox_id is null
+order by f.account
+"""
+_LAST_FREEZE = """
+select block_number, block_hash, log_index, kind, effective_at from account_freeze
+where chain_id = :chain_id and account = :account order by block_number desc, log_index desc limit 1
 """
 _LAST_EXIT = """
 select block_number, block_hash, log_index, kind from exit_request where chain_id = :chain_id and account = :account
@@ -153,13 +165,23 @@ async def requests(conn: AsyncConnection, chain_id: int, account: bytes, token_i
 
 
 async def touched_exits(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
-    """Accounts with an exit requested or cancelled."""
+    """Accounts with an exit requested or cancelled, or frozen or unfrozen by their owners."""
     return await _range(conn, _EXITING, blocks)
 
 
 async def last_exit(conn: AsyncConnection, chain_id: int, account: bytes) -> Row | None:
     """The last word on an account's exit: kind, block_number and the log's place."""
     return (await conn.execute(text(_LAST_EXIT), {"chain_id": chain_id, "account": account})).one_or_none()
+
+
+async def thawed(conn: AsyncConnection, chain_id: int, timestamp: int) -> Sequence[Row]:
+    """Accounts that the engine keeps stopped, and whose owners' thaw took effect by the unix second `timestamp`."""
+    return (await conn.execute(text(_THAWED), {"chain_id": chain_id, "timestamp": timestamp})).all()
+
+
+async def last_freeze(conn: AsyncConnection, chain_id: int, account: bytes) -> Row | None:
+    """The last word on an account's freeze: kind, effective_at, block_number and the log's place."""
+    return (await conn.execute(text(_LAST_FREEZE), {"chain_id": chain_id, "account": account})).one_or_none()
 
 
 async def last_delegate(conn: AsyncConnection, chain_id: int, account: bytes, delegate: bytes) -> Row | None:

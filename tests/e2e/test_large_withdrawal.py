@@ -55,11 +55,12 @@ async def approve_and_withdraw(program: Program) -> None:
         before = await custody.token_balance(token.address)
         ack = await client.withdraw("USDC", LARGE)
 
-        async def row() -> Withdrawal:
-            return next(r for r in await client.withdrawals() if r.withdrawal_hash == ack.withdrawal_hash)
+        async def row() -> Withdrawal | None:
+            return next((r for r in await client.withdrawals() if r.withdrawal_hash == ack.withdrawal_hash), None)
 
         async def waits() -> bool:
-            return (await row()).approvals.needed == 2
+            seen = await row()
+            return seen is not None and seen.approvals.needed == 2
 
         await until("the wait for approvals", waits)
         assert ack.withdrawal_hash[:18] in program.succeed("approvals", "list")
@@ -69,11 +70,14 @@ async def approve_and_withdraw(program: Program) -> None:
             assert "600000 USDC" in shown.replace(",", "")
 
         async def paid() -> bool:
-            return (await row()).tx_hash is not None
+            seen = await row()
+            return seen is not None and seen.tx_hash is not None
 
         await until("the payment", paid)
         assert await custody.token_balance(token.address) == before + LARGE
-        assert (await row()).approvals.given == 2
+        seen = await row()
+        assert seen is not None
+        assert seen.approvals.given == 2
 
 
 def test_a_large_withdrawal_waits_for_its_approvals_and_is_paid(program: Program) -> None:

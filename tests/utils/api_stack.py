@@ -72,6 +72,7 @@ class ApiStack:
     def __init__(self, folder: Path, database_url: str, rpc_url: str) -> None:
         self.folder = folder
         self.database_url = database_url
+        self.rpc_url = rpc_url
         deployment = folder / "deployment.json"
         deployment.write_text(json.dumps(DEPLOYMENT.to_json()))
         self.environment = {

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import pytest
+from vyper import compile_code
+from web3 import HTTPProvider, Web3
 
-from tests.utils.api_stack import new_wallet
+from bizzan.client.wallet import Wallet
+from bizzan.contracts import ROOT
+from tests.utils.api_stack import ApiStack, new_wallet
 from tests.utils.refusals import check_refused
 from tests.utils.sign_in import fresh_nonce, login, message_for, sign_in
 
@@ -24,6 +30,38 @@ async def test_private_reads_need_a_session(api: httpx.AsyncClient, path: str) -
     check_refused(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
     check_refused(await api.get(f"/v1/{path}", headers={"authorization": "Bearer nonsense"}), 401, "unauthenticated")
+
+
+def contract_wallet(rpc_url: str, owner: Wallet) -> str:
+    """A contract wallet of one owner on the chain, and its address."""
+    compiled = compile_code((ROOT / "tests/mocks/ContractWallet.vy").read_text(), output_formats=["abi", "bytecode"])
+    web3: Any = Web3(HTTPProvider(rpc_url))
+    made = web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"]).constructor(owner.text_address)
+    sent = made.transact({"from": web3.eth.accounts[0]})
+    return str(web3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
+
+
+async def test_a_contract_wallet_signs_in_by_its_owner(stack: ApiStack, api: httpx.AsyncClient) -> None:
+    owner = new_wallet()
+    address = contract_wallet(stack.rpc_url, owner)
+    for key, status in ((owner, 200), (new_wallet(), 400)):
+        message = message_for(key, await fresh_nonce(api), address=address)
+        answer = await login(api, key, message)
+        assert answer.status_code == status, answer.text
+        if status == 200:
+            headers = {"authorization": f"Bearer {answer.json()['token']}"}
+            assert (await api.get("/v1/account", headers=headers)).json()["account"] == address
+        else:
+            check_refused(answer, 400, "wrong_signature", "signature")
+
+
+async def test_a_signature_of_another_length_is_for_contract_wallets_only(
+    stack: ApiStack, api: httpx.AsyncClient
+) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api))
+    answer = await api.post("/v1/auth/login", json={"message": message, "signature": "0x1234"})
+    check_refused(answer, 400, "wrong_signature", "signature")
 
 
 async def test_a_nonce_works_once(api: httpx.AsyncClient) -> None:

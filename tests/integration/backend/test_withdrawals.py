@@ -11,7 +11,15 @@ from sqlalchemy import insert
 
 from bizzan.client.wallet import Wallet
 from exchange.database.engine import create_engine
-from exchange.database.tables import delegate, deposit
+from exchange.database.tables import (
+    account_freeze,
+    allow_list,
+    chain_status,
+    delegate,
+    deposit,
+    payout_wait,
+    withdrawal_approval,
+)
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from tests.utils.api_stack import (
@@ -114,6 +122,68 @@ async def test_refuses_a_withdrawal_signed_by_another_key(api: httpx.AsyncClient
 async def test_refuses_a_changed_recipient(api: httpx.AsyncClient, owner: Wallet) -> None:
     body = withdrawal_body(owner) | {"recipient": checksum(b"\x66" * 20)}
     check_refused(await api.post("/v1/withdrawals", json=body), 400, "wrong_signature", "signature")
+
+
+def log_row(place: int, **values: Any) -> dict[str, Any]:
+    """A derived row of the mirror at a place of its own."""
+    head = {"chain_id": DOMAIN.chain_id, "block_hash": bytes(31) + b"\x51", "block_number": 1}
+    return head | {"log_index": place, "tx_hash": bytes(32)} | values
+
+
+async def put(stack: ApiStack, table: Any, *rows: dict[str, Any]) -> None:
+    """Put rows into the mirror."""
+    engine = create_engine(stack.database_url, pool_size=1)
+    async with engine.begin() as connection:
+        await connection.execute(insert(table), list(rows))
+    await engine.dispose()
+
+
+async def test_refuses_while_the_account_is_frozen(stack: ApiStack, api: httpx.AsyncClient, owner: Wallet) -> None:
+    frozen = {"account": owner.address, "nonce": 0, "effective_at": int(time.time())}
+    await put(stack, account_freeze, log_row(1, kind="frozen", **frozen))
+    check_refused(await api.post("/v1/withdrawals", json=withdrawal_body(owner)), 409, "account_frozen", "account")
+    thaw = frozen | {"effective_at": int(time.time()) + HOUR}
+    await put(stack, account_freeze, log_row(2, kind="unfrozen", **thaw))
+    check_refused(await api.post("/v1/withdrawals", json=withdrawal_body(owner)), 409, "account_frozen", "account")
+    await put(stack, account_freeze, log_row(3, kind="unfrozen", **frozen))
+    assert (await api.post("/v1/withdrawals", json=withdrawal_body(owner))).status_code == 200
+
+
+async def test_refuses_a_recipient_that_is_not_on_the_list(
+    stack: ApiStack, api: httpx.AsyncClient, owner: Wallet
+) -> None:
+    now, friend = int(time.time()), b"\x66" * 20
+    columns = {"account": owner.address, "recipient": None, "enabled": None}
+    rows = (
+        {"kind": "switched", "enabled": True, "effective_at": now},
+        {"kind": "allowed", "recipient": friend, "effective_at": now},
+        {"kind": "allowed", "recipient": b"\x77" * 20, "effective_at": now + HOUR},
+    )
+    await put(stack, allow_list, *(log_row(10 + i, **(columns | row)) for i, row in enumerate(rows)))
+    answer = await api.post("/v1/withdrawals", json=withdrawal_body(owner))
+    check_refused(answer, 409, "recipient_not_allowed", "recipient")
+    for nonce, recipient in enumerate((friend, owner.address), start=1):
+        body = withdrawal_body(owner, recipient=recipient, nonce=nonce)
+        assert (await api.post("/v1/withdrawals", json=body)).status_code == 200
+    gone = columns | {"kind": "disallowed", "recipient": friend, "effective_at": 0}
+    await put(stack, allow_list, log_row(20, **gone))
+    answer = await api.post("/v1/withdrawals", json=withdrawal_body(owner, recipient=friend, nonce=9))
+    check_refused(answer, 409, "recipient_not_allowed", "recipient")
+
+
+async def test_shows_the_approvals_of_a_withdrawal(stack: ApiStack, api: httpx.AsyncClient, owner: Wallet) -> None:
+    ack = (await api.post("/v1/withdrawals", json=withdrawal_body(owner))).json()
+    await mirrored(api, ack["seq"])
+    digest, mine, other = bytes.fromhex(ack["withdrawal_hash"][2:]), b"\xa1" * 20, b"\xa2" * 20
+    status = [("approver_changed", {"approver": "0x" + a.hex(), "approved": True}) for a in (mine, other)]
+    status += [("approval_threshold_changed", {"threshold": "2"})]
+    status += [("approver_changed", {"approver": "0x" + other.hex(), "approved": False})]
+    await put(stack, chain_status, *(log_row(30 + i, kind=kind, params=p) for i, (kind, p) in enumerate(status)))
+    given = [{"withdrawal_hash": digest, "account": owner.address, "approver": a} for a in (mine, other)]
+    await put(stack, withdrawal_approval, *(log_row(40 + i, **row) for i, row in enumerate(given)))
+    await put(stack, payout_wait, {"withdrawal_hash": digest})
+    (shown,) = (await api.get("/v1/withdrawals", headers=await sign_in(api, owner))).json()["withdrawals"]
+    assert shown["approvals"] == {"needed": 2, "given": 1, "by": [checksum(mine)]}
 
 
 async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: Wallet) -> None:

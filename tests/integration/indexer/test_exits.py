@@ -112,3 +112,34 @@ async def test_request_claim_and_cancel_read_at_once_stop_the_account_until_they
         await engine.obey()
     assert (engine.account.status, engine.account.balance(USDC).total) == ("active", 0)
     await check_inbox(traffic, database_url, DEPTHS.credit)
+
+
+async def test_account_that_its_owner_froze_is_stopped_until_it_has_thawed(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    user, delay = traffic.users[1], traffic.deployment.windows.delay
+    engine = Obeying(database_url, user.address)
+
+    async def see(blocks: int = DEPTHS.final + 1) -> bool:
+        mine(traffic, blocks)
+        await catch_up(mirror)
+        await engine.obey()
+        return engine.account.exiting
+
+    async with open_mirror() as mirror:
+        assert not await see()
+        traffic._send(user, "freeze_account")
+        assert await see(1)  # at the first block
+        traffic._send(user, "request_exit")
+        traffic._send(user, "cancel_exit")
+        assert await see()
+        traffic._send(user, "unfreeze_account")
+        assert await see()  # not before the thaw takes effect
+        traffic._send(user, "freeze_account")
+        mine(traffic)
+        mine(traffic, 1, delay + 1)
+        assert await see()  # taken back
+        traffic._send(user, "unfreeze_account")
+        mine(traffic)
+        mine(traffic, 1, delay + 1)
+        assert not await see()
