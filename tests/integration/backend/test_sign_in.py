@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import httpx
 import pytest
-from vyper import compile_code
-from web3 import HTTPProvider, Web3
 
-from bizzan.client.wallet import Wallet
-from bizzan.contracts import ROOT
 from tests.utils.api_stack import ApiStack, new_wallet
+from tests.utils.contract_wallet import contract_wallet
 from tests.utils.refusals import check_refused
 from tests.utils.sign_in import fresh_nonce, login, message_for, sign_in
 
@@ -30,15 +25,6 @@ async def test_private_reads_need_a_session(api: httpx.AsyncClient, path: str) -
     check_refused(answer, 401, "unauthenticated")
     assert answer.headers["www-authenticate"] == "Bearer"
     check_refused(await api.get(f"/v1/{path}", headers={"authorization": "Bearer nonsense"}), 401, "unauthenticated")
-
-
-def contract_wallet(rpc_url: str, owner: Wallet) -> str:
-    """A contract wallet of one owner on the chain, and its address."""
-    compiled = compile_code((ROOT / "tests/mocks/ContractWallet.vy").read_text(), output_formats=["abi", "bytecode"])
-    web3: Any = Web3(HTTPProvider(rpc_url))
-    made = web3.eth.contract(abi=compiled["abi"], bytecode=compiled["bytecode"]).constructor(owner.text_address)
-    sent = made.transact({"from": web3.eth.accounts[0]})
-    return str(web3.eth.wait_for_transaction_receipt(sent)["contractAddress"])
 
 
 async def test_a_contract_wallet_signs_in_by_its_owner(stack: ApiStack, api: httpx.AsyncClient) -> None:
