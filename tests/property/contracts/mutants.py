@@ -29,7 +29,7 @@ SUMMARY = re.compile(r"(?:(\d+) failed)?(?:, )?(?:(\d+) passed)?.* in [\d.]+s")
 
 @dataclass(frozen=True)
 class Mutant:
-    """One fault: in `file` under contracts/modules, `text` becomes `instead`, and `killer` must fail."""
+    """One fault: in `file`, a module or a contract, `text` becomes `instead`, and `killer` must fail."""
 
     name: str
     file: str
@@ -40,7 +40,8 @@ class Mutant:
     @property
     def path(self) -> Path:
         """The file that it changes."""
-        return SOURCES / "modules" / f"{self.file}.vy"
+        folder = SOURCES if self.file[0].isupper() else SOURCES / "modules"
+        return folder / f"{self.file}.vy"
 
     def source(self) -> str:
         """The file with the fault. LookupError if the text does not stand there once."""
@@ -277,6 +278,47 @@ MUTANTS = (
         "pausing",
         'assert block.timestamp >= self._pause_ready_at, "pause: too soon after another"',
         "test_pausing.py",
+    ),
+    # deposit addresses
+    dropped(
+        "anyone_moves_what_lies_there",
+        "DepositAddress",
+        'assert msg.sender == FACTORY, "deposit address: not factory"',
+        "test_deposit_addresses.py::test_only_the_factory_calls_a_deposit_address",
+    ),
+    Mutant(
+        "swept_into_funding",
+        "DepositAddress",
+        "deposit(info.token, value, account, False)",
+        "deposit(info.token, value, account, True)",
+        "test_deposit_addresses.py::test_sweep_credits_the_accounts_trading_balance",
+    ),
+    Mutant(
+        "allowance_left",
+        "DepositAddress",
+        "if staticcall token.allowance(self, CUSTODY) != 0:",
+        "if value == 0:",
+        "test_deposit_addresses.py::test_a_token_that_never_uses_up_an_allowance_is_left_none",
+    ),
+    dropped(
+        "recovered_to_nobody",
+        "DepositAddress",
+        'assert recipient not in [empty(address), self, FACTORY, CUSTODY], "recover: bad recipient"',
+        "test_deposit_addresses.py::test_recover_reverts_for_recipients_that_lose_it",
+    ),
+    Mutant(
+        "all_share_one_address",
+        "DepositAddresses",
+        "salt: bytes32 = convert(account, bytes32)",
+        "salt: bytes32 = empty(bytes32)",
+        "test_deposit_addresses.py::test_every_account_has_an_address_of_its_own",
+    ),
+    Mutant(
+        "plain_eth_costs_a_look",
+        "DepositAddresses",
+        'x"36600557005b"',
+        'x"5b5b5b5b5b5b"',
+        "test_deposit_addresses.py::test_plain_eth_needs_no_more_gas_than_transfer_leaves",
     ),
 )
 
