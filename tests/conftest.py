@@ -1,6 +1,7 @@
 """Fixtures that every test may use: a real database server, fresh databases, real chain nodes.
 
-Under pytest-xdist each worker has a server and nodes of its own, on ports of their own.
+Under pytest-xdist each worker has a server and nodes of its own, on ports of their own; files that share a running
+exchange go to one worker.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,6 +23,23 @@ from tests.utils.local_stack import make_postgres, open_folder
 collect_ignore = ["ape", "brownie"]
 
 _database_numbers = itertools.count(1)
+_TOGETHER = {"tests/e2e/test_kills.py": "tests/e2e/test_trade_life.py"}
+"""Files that go where another goes, because they share its exchange."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Distribute by file, as `--dist loadfile` does, but for those that belong together."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    class Scheduling(LoadFileScheduling):  # type: ignore[misc] # the package has no types
+        def _split_scope(self, nodeid: str) -> str:
+            file = str(super()._split_scope(nodeid))
+            return _TOGETHER.get(file, file)
+
+    return Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,8 @@ def deploy_custody(node: Anvil) -> Deployment:
 class Traffic:
     """Users, an operator and a co-signer on one node."""
 
-    def __init__(self, node: Anvil, deployment: Deployment, seed: int, users: int = 4) -> None:
+    def __init__(self, node: Anvil, deployment: Deployment, seed: int, users: int = 4, *, funded: bool = False) -> None:
+        """`funded` when the node's state is one in which they have money already."""
         settings = load_settings()
         self.node = node
         self.deployment = deployment
@@ -66,7 +67,11 @@ class Traffic:
             self.delegate,
             self.heartbeat,
         ]
-        self._prepare()
+        if not funded:
+            self._fund()
+        self.node.rpc("anvil_autoImpersonateAccount", True)
+        self.node.rpc("evm_setAutomine", False)
+        self._start = self.height
 
     @property
     def height(self) -> int:
@@ -251,7 +256,7 @@ class Traffic:
         )
         return Execution(order, 0, user.sign(self.deployment.domain.order_hash(order)), lots, quote, fee)
 
-    def _prepare(self) -> None:
+    def _fund(self) -> None:
         """Money, approvals, and something in everybody's trading balance."""
         self.node.rpc("anvil_autoImpersonateAccount", True)
         self.node.rpc("evm_setAutomine", True)
@@ -267,8 +272,6 @@ class Traffic:
             usdc = self.deployment.token(0)
             self._send(user, "deposit", usdc.address, 10**11, checksum(user.address), False)
             self._send(user, "deposit_eth", checksum(user.address), False, value=50 * ETHER)
-        self.node.rpc("evm_setAutomine", False)
-        self._start = self.height
 
     def _send(self, sender: Key, function: str, *arguments: object, value: int = 0) -> None:
         data = self.custody.encode_abi(function, args=arguments)

@@ -10,19 +10,35 @@ import pytest
 from bizzan.supervisor.anvil import Anvil
 from exchange.chain.rpc import Rpc
 from exchange.database.engine import create_engine
+from exchange.domain.deployment import Deployment
 from indexer.effects import Effects
 from indexer.main import contract_of
 from indexer.mirror import Depths, Mirror
+from tests.conftest import start_anvil
 from tests.utils.traffic import Traffic, deploy_custody
 
 DEPTHS = Depths(credit=3, final=24, retained=256)
 
 
+@pytest.fixture(scope="session")
+def funded(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Deployment]:
+    """The state of a node with the real contract, in which the users have money."""
+    node = start_anvil(tmp_path_factory)
+    try:
+        deployment = deploy_custody(node)
+        Traffic(node, deployment, seed=7)
+        return node.rpc("anvil_dumpState"), deployment
+    finally:
+        node.kill()
+
+
 @pytest.fixture
-def traffic(make_anvil: Callable[..., Anvil]) -> Traffic:
+def traffic(make_anvil: Callable[..., Anvil], funded: tuple[str, Deployment]) -> Traffic:
     """Traffic on a fresh node with the real contract."""
     node = make_anvil()
-    return Traffic(node, deploy_custody(node), seed=7)
+    state, deployment = funded
+    node.rpc("anvil_loadState", state)
+    return Traffic(node, deployment, seed=7, funded=True)
 
 
 OpenMirror = Callable[[], AbstractAsyncContextManager[Mirror]]
