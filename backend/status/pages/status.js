@@ -52,9 +52,64 @@ function showTicker(ticker) {
   return row;
 }
 
+// Ledger units as whole units.
+function amount(units, decimals) {
+  const digits = units.toString().padStart(decimals + 1, "0");
+  const part = digits.slice(-decimals).replace(/0+$/, "");
+  return digits.slice(0, -decimals) + (part ? `.${part}` : "");
+}
+
+function showDeployment() {
+  const values = [["Chain", String(exchange.chain_id)], ["Contract", exchange.contract]];
+  document.getElementById("deployment").replaceChildren(...values.map(([label, text]) => {
+    const pair = document.createElement("div");
+    pair.append(element("dt", label), element("dd", text));
+    return pair;
+  }));
+}
+
+let shown = [];
+
+function showTrades(market, trades) {
+  const known = new Set(shown.map(([one, trade]) => `${one.symbol} ${trade.trade_id}`));
+  const fresh = trades.filter((trade) => !known.has(`${market.symbol} ${trade.trade_id}`));
+  shown = [...fresh.map((trade) => [market, trade]), ...shown].sort((a, b) => b[1].at - a[1].at).slice(0, 12);
+  document.getElementById("trades").replaceChildren(...shown.map(([one, trade]) => {
+    const base = exchange.assets.find((asset) => asset.asset_id === one.base_asset);
+    const quantity = amount(BigInt(trade.quantity) * BigInt(one.lot_size), base.decimals);
+    const row = document.createElement("tr");
+    row.className = trade.taker_side;
+    const cells = [new Date(trade.at).toLocaleTimeString(), one.symbol, human(trade.price, one), quantity, trade.taker_side];
+    row.append(...cells.map((text) => element("td", text)));
+    return row;
+  }));
+}
+
+function listen() {
+  const stream = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/v1/stream`);
+  const state = document.getElementById("stream");
+  const channels = new Map(exchange.markets.map((market) => [`trades.${market.symbol}`, market]));
+  stream.onopen = () => {
+    state.textContent = "live";
+    stream.send(JSON.stringify({ op: "subscribe", id: "trades", channels: [...channels.keys()] }));
+  };
+  stream.onmessage = (message) => {
+    const content = JSON.parse(message.data);
+    if (content.trades) showTrades(channels.get(content.channel), content.trades);
+  };
+  stream.onclose = () => {
+    state.textContent = "away";
+    setTimeout(listen, 2000);
+  };
+}
+
 async function refresh() {
   try {
-    exchange ??= await get("/v1/exchange");
+    if (exchange === null) {
+      exchange = await get("/v1/exchange");
+      showDeployment();
+      listen();
+    }
     showStatus(await get("/v1/status"));
     const tickers = await Promise.all(exchange.markets.map((market) => get(`/v1/markets/${market.symbol}/ticker`)));
     document.getElementById("markets").replaceChildren(...tickers.map(showTicker));
