@@ -5,17 +5,20 @@ the engine decides, journals and acknowledges; its refusals pass through unchang
 """
 
 from functools import lru_cache
-from time import perf_counter
+from time import perf_counter, time
 
 from backend.context import Api
 from backend.orders import schemas
 from backend.signatures import recover, wrong_signature
+from backend.status.watch import Watch
 from backend.wire import address_of, checksum, hexed, integer
 from exchange.domain.bulk import BulkSignature, Proof
+from exchange.domain.deployment import Windows
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
 from exchange.engine import commands
+from exchange.sequencer.seed import unsettled_limit_ms
 
 _SIDES = {side.name: int(side) for side in Side}
 _MAX_FEE_BPS = (1 << 16) - 1
@@ -66,6 +69,8 @@ async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
     order = order_of(body)
     if order.market not in api.feed.books:
         raise Refusal(ErrorCode.unknown_market, f"there is no market {order.market}: see /v1/markets", "market")
+    if not _unpack_terms(order.terms).post_only:
+        check_heard(api.watch, api.deployment.windows, int(time()))
     order_hash = api.domain.order_hash(order)
     signature = bytes.fromhex(body.signature[2:])
     if body.scheme == "bulk":
@@ -80,6 +85,22 @@ async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
     api.limits.account_writes.take(order.account)
     command = commands.PlaceOrder(order, order_hash, scheme, signature, signer, body.client_order_id)
     return await _submit(api, "place", command, order_hash)
+
+
+def check_heard(watch: Watch, windows: Windows, now: int) -> None:
+    """Refuse to take while the chain is not heard: an exit or a claim may have been made since, and bind by now.
+
+    The engine obeys at the first block that is indexed. What it matches before that must settle before what it did
+    not hear binds, so the silence may last as long as a trade may wait for its settlement.
+    """
+    silence, limit_ms = watch.silence(now), unsettled_limit_ms(windows)
+    if 1_000 * silence > limit_ms:
+        raise Refusal(
+            ErrorCode.settlement_backlog,
+            "the chain is not heard: only post_only orders and cancels are taken",
+            None,
+            {"silent_ms": 1_000 * silence},
+        )
 
 
 async def _check_signer(api: Api, scheme: str, order: Order, signer: bytes) -> int:

@@ -45,6 +45,13 @@ class Watch:
         self._engine = engine
         self._lag_blocks = lag_blocks
         self._samples: deque[Sample] = deque(maxlen=60)
+        self._indexed_at = 0
+
+    def silence(self, now: int) -> int:
+        """For how many seconds, at the unix second `now`, nothing was heard of the chain: the age of the last block
+        that was indexed. 0 before the first, when nobody has anything here.
+        """
+        return max(now - self._indexed_at, 0) if self._indexed_at else 0
 
     async def run(self) -> None:
         """Sample until cancelled."""
@@ -56,6 +63,8 @@ class Watch:
         """Look at everything once."""
         seq, ready = self._engine()
         position, block = await asyncio.gather(self._position(), self._block())
+        if position is not None:
+            self._indexed_at = position.indexed_at
         sample = Sample(monotonic(), position, block, seq, ready)
         self._samples.append(sample)
         return sample
