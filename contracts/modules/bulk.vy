@@ -9,7 +9,7 @@
         so an execution proves its order by the hashes beside its path. Unused places hold orders whose fields are all
         zero, which nobody can have signed. The height is part of the type that is signed, so a hash inside the tree
         cannot pass for an order.
-@custom:invariant S3
+@custom:invariant S4
 @custom:kill Nothing to stop: there is no state.
 """
 
