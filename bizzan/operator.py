@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from exchange.database import engine_inbox, markets
+from exchange.database import engine_inbox, fees, markets
 from exchange.database.engine import create_engine
 from exchange.database.markets import Known
-from exchange.domain.deployment import DeploymentError, address_bytes
+from exchange.domain.deployment import DeploymentError, address_bytes, checksum
 
 WAIT_SECONDS = 30.0
+
+T = TypeVar("T")
 
 MakeValues = Callable[[Known], Mapping[str, object]]
 """The values of a command about a market, which may need to know it."""
@@ -65,6 +68,20 @@ def change_account(
     return _run(database_url, kind, make, wait_seconds)[1]
 
 
+def tiers(database_url: str) -> list[tuple[str, int, int]]:
+    """Accounts that were given a fee tier: address, tier, from when in milliseconds; in journal order."""
+
+    async def read() -> list[tuple[str, int, int]]:
+        database = create_engine(database_url, pool_size=1)
+        try:
+            async with database.connect() as conn:
+                return [(checksum(row.address), row.tier, row.effective_at) for row in await fees.tiers(conn)]
+        finally:
+            await database.dispose()
+
+    return _with_database(read())
+
+
 def _run(
     url: str, kind: str, make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]], seconds: float
 ) -> tuple[str, int]:
@@ -80,8 +97,12 @@ def _run(
         finally:
             await database.dispose()
 
+    return _with_database(run())
+
+
+def _with_database(work: Coroutine[Any, Any, T]) -> T:
     try:
-        return asyncio.run(run())
+        return asyncio.run(work)
     except (SQLAlchemyError, OSError) as error:
         raise OperatorError(
             f"the database cannot be used ({_first_line(error)}): start the stack with 'bizzan up'"

@@ -69,6 +69,21 @@ def tier(
 
 
 @commands.command()
+def tiers() -> None:
+    """List the accounts that were given a tier; all others have tier 0."""
+    from bizzan import operator
+
+    try:
+        rows = operator.tiers(load_settings().database_url())
+    except operator.OperatorError as error:
+        raise SupervisorError(str(error)) from None
+    table = Table("account", "tier", "from")
+    for account, number, effective_at in rows:
+        table.add_row(account, str(number), _time(effective_at))
+    console.print(table)
+
+
+@commands.command()
 def show() -> None:
     """Show the schedules in force and those announced."""
     found = read_api(load_settings(), "/v1/fees")
@@ -164,11 +179,10 @@ def _price(text: str) -> Decimal:
 
 
 def _rows(symbol: str, schedule: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    at = datetime.fromtimestamp(schedule["effective_at"] / 1_000, UTC)
     return [
         (
             symbol,
-            f"{at:%Y-%m-%d %H:%M:%S}",
+            _time(schedule["effective_at"]),
             str(row["tier"]),
             str(Decimal(row["maker_fee_ppm"]) / PPM_PER_BPS),
             str(Decimal(row["taker_fee_ppm"]) / PPM_PER_BPS),
@@ -176,6 +190,10 @@ def _rows(symbol: str, schedule: Mapping[str, Any]) -> list[tuple[str, ...]]:
         )
         for row in schedule["tiers"]
     ]
+
+
+def _time(milliseconds: int) -> str:
+    return f"{datetime.fromtimestamp(milliseconds // 1_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]]) -> tuple[str, int]:

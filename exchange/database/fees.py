@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row, Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import attempt, batch, batch_settled, fees_collected, market, trade
+from exchange.database.tables import account, account_tier, attempt, batch, batch_settled, fees_collected, market, trade
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +89,16 @@ async def totals(conn: AsyncConnection, chain_id: int) -> FeeTotals:
     sums = {int(asset): int(amount) for asset, amount in await conn.execute(by_asset)}
     gas_wei, paid = (await conn.execute(gas)).one()
     return FeeTotals(sums, int(gas_wei), int(paid))
+
+
+async def tiers(conn: AsyncConnection) -> Sequence[Row[*tuple[Any, ...]]]:
+    """Every account that was given a tier: `address`, `tier`, `effective_at`, `announced_at`, in journal order."""
+    query = (
+        select(account.c.address, account_tier.c.tier, account_tier.c.effective_at, account_tier.c.announced_at)
+        .join(account, account.c.account_id == account_tier.c.account_id)
+        .order_by(account_tier.c.seq)
+    )
+    return (await conn.execute(query)).all()
 
 
 def _settled(chain_id: int) -> Any:

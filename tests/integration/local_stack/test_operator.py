@@ -114,6 +114,7 @@ def test_a_tier_has_its_own_fees(world: World) -> None:
 
     assert int(fill.fee) == int(fill.quote) * 300 // 1_000_000
     assert "account must be 0x and 40 hexadecimal digits" in world.program.refusal("fees", "tier", "0x77", "1")
+    assert world.buyer.text_address in world.program.succeed("fees", "tiers")
     refusal = world.program.refusal("fees", "tier", world.buyer.text_address, "0")
     assert "the engine refuses (fee_notice_too_short)" in refusal
 
