@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -12,9 +14,11 @@ from sqlalchemy import text
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.errors import ApiError
+from bizzan.supervisor.local import build_postgres
 from exchange.database.engine import create_engine
 from exchange.domain.order import Side
 from exchange.journal.record import SEGMENT_HEADER_SIZE, list_segments
+from exchange.settings import load_settings
 from tests.integration.audit.world import MARKET, PRICE, QUANTITY, World
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
@@ -55,6 +59,42 @@ def world() -> Iterator[World]:
         yield world
         program.succeed("down")
         program.succeed("reset", "--yes")
+
+
+@dataclass(frozen=True)
+class Before:
+    """What there was when the exchange stopped: rows before and after the damage, and what it said of itself."""
+
+    lasting: dict[str, list[Any]]
+    kept: dict[str, list[Any]]
+    damaged: dict[str, list[Any]]
+    status: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def before(world: World) -> Before:
+    """Damage the database, and stop the exchange."""
+    asyncio.run(world.wait_final())
+    lasting, kept, status = contents(world, LASTING), contents(world, KEPT), world.program.status()
+    asyncio.run(world.execute("update balance set available = available + 1"))
+    asyncio.run(world.execute("delete from trade"))
+    damaged = contents(world, LASTING)
+    world.program.succeed("down")
+    return Before(lasting, kept, damaged, status)
+
+
+@contextmanager
+def database_alone(world: World) -> Iterator[None]:
+    """The database of the stopped exchange."""
+    local = {"database_port": world.program.database_port}
+    server = build_postgres(load_settings(paths={"state_dir": world.program.state_dir}, local=local))
+    assert server is not None
+    server.start()
+    try:
+        server.wait_ready()
+        yield
+    finally:
+        server.stop()
 
 
 def sell(world: World, market: str = MARKET) -> str:
@@ -156,20 +196,29 @@ def test_rebuild_is_refused_while_the_stack_runs(world: World) -> None:
     assert "is already running" in world.program.refusal("rebuild")
 
 
-def test_rebuilt_database_is_the_old_one_without_its_damage(world: World) -> None:
-    asyncio.run(world.wait_final())
-    before, kept, status = contents(world, LASTING), contents(world, KEPT), world.program.status()
-    asyncio.run(world.execute("update balance set available = available + 1"))
-    asyncio.run(world.execute("delete from trade"))
-    world.program.succeed("down")
+def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: World, before: Before) -> None:
+    segment = list_segments(world.sources.journal_dir)[0]
+    whole = segment.read_bytes()
+    segment.write_bytes(whole[: SEGMENT_HEADER_SIZE + 30] + b"?" + whole[SEGMENT_HEADER_SIZE + 31 :])
 
+    refusal = world.program.refusal("rebuild")
+    segment.write_bytes(whole)
+
+    assert "nothing was changed, because the journal cannot be replayed" in refusal
+    assert str(segment) in refusal
+    with database_alone(world):
+        assert contents(world, LASTING) == before.damaged
+
+
+def test_rebuilt_database_is_the_old_one_without_its_damage(world: World, before: Before) -> None:
+    status = before.status
     assert f"up to journal sequence {status['engine_seq']}" in world.program.succeed("rebuild")
     world.program.succeed("up", "--detach", "--no-demo", **FAST)
 
     wait_for(lambda: world.program.status()["indexed_block"] or 0, "the mirror", 120)
     wait_for(lambda: world.program.status()["indexed_block"] > status["indexed_block"], "the chain read again", 120)
-    assert contents(world, LASTING) == before
-    assert all(set(kept[table]) <= set(there) for table, there in contents(world, KEPT).items())
+    assert contents(world, LASTING) == before.lasting
+    assert all(set(before.kept[table]) <= set(there) for table, there in contents(world, KEPT).items())
     assert world.program.status()["engine_seq"] == status["engine_seq"]
     report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
     assert report["clean"], report["findings"]
@@ -181,20 +230,3 @@ def test_fees_and_status_are_still_in_force_after_a_restart(world: World) -> Non
     fill = asyncio.run(world.trade())
 
     assert int(fill.fee) == int(fill.quote) * 300 // 1_000_000
-
-
-def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: World) -> None:
-    asyncio.run(world.wait_final())
-    before = contents(world, LASTING)
-    world.program.succeed("down")
-    segment = list_segments(world.sources.journal_dir)[0]
-    whole = segment.read_bytes()
-    segment.write_bytes(whole[: SEGMENT_HEADER_SIZE + 30] + b"?" + whole[SEGMENT_HEADER_SIZE + 31 :])
-
-    refusal = world.program.refusal("rebuild")
-    segment.write_bytes(whole)
-    world.program.succeed("up", "--detach", "--no-demo", **FAST)
-
-    assert "nothing was changed, because the journal cannot be replayed" in refusal
-    assert str(segment) in refusal
-    assert contents(world, LASTING) == before
