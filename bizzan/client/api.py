@@ -30,6 +30,7 @@ from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
 
+LOGIN_ATTEMPTS = 3
 WITHDRAWAL_SECONDS = 3_600
 
 Message = dict[str, int | bytes]
@@ -270,7 +271,20 @@ class BizzanClient:
     # private reads, after `login`
 
     async def login(self) -> schemas.Session:
-        """Sign in with the wallet; private reads and the account stream work from then on."""
+        """Sign in with the wallet; private reads and the account stream work from then on.
+
+        A nonce is good for one attempt. When an answer was lost, the attempt that was sent again finds its nonce used:
+        then it is done again with a new one.
+        """
+        for _ in range(LOGIN_ATTEMPTS - 1):
+            try:
+                return await self._login_once()
+            except ApiError as error:
+                if error.params.get("part") != "nonce":
+                    raise
+        return await self._login_once()
+
+    async def _login_once(self) -> schemas.Session:
         asked = await self.transport.post(schemas.LoginNonce, "/v1/auth/nonce", {})
         message = login_message(self.base_url, self.wallet.text_address, asked.chain_id, asked.nonce, datetime.now(UTC))
         signature = "0x" + self.wallet.sign_text(message).hex()
