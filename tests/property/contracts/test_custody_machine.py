@@ -5,9 +5,12 @@ the ledgers are equal, and the invariants L1 to L4 hold: the sum of all balances
 contract holds at least that much, and the sum moved by exactly the tokens that moved.
 """
 
+import multiprocessing
+import os
 from collections.abc import Callable
-from dataclasses import replace
-from functools import partial
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import boa
@@ -30,6 +33,7 @@ from exchange.domain.settlement import Execution, pack
 from tests.property.contracts.twin import Message, Refused, Row, State, Twin
 from tests.utils.contracts import ETHER, LOTS, PAIRS, REFUSING_CODE, UNITS, World, reverts, single
 from tests.utils.signing import Signer
+from tests.utils.storage import Storage
 
 TRADERS = ("trader_a", "trader_b", "trader_c")
 KEYS = (*TRADERS, "delegate_a", "delegate_b")
@@ -48,6 +52,24 @@ LIMITS = {0: 30_000, 1: 25_000}
 APPROVERS = ("approver_a", "approver_b", "approver_c")
 PRICE = 600
 LAUNCHED: list[World] = []
+# What `make test-deep` makes at least, of both machines together.
+DEEP_STEPS = 200_000
+
+
+@dataclass
+class Steps:
+    """How many steps were made, each with all that must hold after it."""
+
+    count: int = 0
+
+
+STEPS = Steps()
+
+
+@cache
+def address_of(name: str) -> str:
+    """The address behind a name; no name is nobody."""
+    return Signer(name).address if name else "0x" + "00" * 20
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -72,6 +94,7 @@ class CustodyMachine(RuleBasedStateMachine):
         self.anchor = boa.env.anchor()
         self.anchor.__enter__()
         self.custody = self.world.custody
+        self.storage = Storage(self.world)
         self.twin = Twin(self.world.windows, PAIRS, LOTS, self.world.now)
         self.twin.state.last_seen = self.custody.last_seen()
         self.twin.state.approvers, self.twin.state.threshold = list(APPROVERS), 2
@@ -85,7 +108,10 @@ class CustodyMachine(RuleBasedStateMachine):
                 self.deposit(name, token, 10**6, True)
 
     def teardown(self) -> None:
-        self.anchor.__exit__(None, None, None)
+        try:
+            self.storage.check_views([self.address(name) for name in (*KEYS, "fee_account")])
+        finally:
+            self.anchor.__exit__(None, None, None)
 
     # both sides of a call
 
@@ -102,7 +128,7 @@ class CustodyMachine(RuleBasedStateMachine):
 
     def address(self, name: str) -> str:
         """The address behind a name; no name is nobody."""
-        return Signer(name).address if name else "0x" + "00" * 20
+        return address_of(name)
 
     def resolve(self, caller: str, role: str) -> str:
         """The caller, or who holds `role` when it is empty."""
@@ -110,15 +136,15 @@ class CustodyMachine(RuleBasedStateMachine):
 
     def wallet(self, name: str, token: int) -> int:
         """What a name holds outside, in token units."""
-        return self.world.wallet(self.address(name), token)
+        return self.storage.wallet(self.address(name), token)
 
     def measure(self) -> list[tuple[int, int]]:
         """By token: the ledger's total, and what the contract holds beyond refused ETH, in token units."""
         address = str(self.custody.address)
         rows = []
         for token in range(4):
-            refused = sum(self.custody.refused_eth(self.address(n)) for n in KEYS) if token == ETHER else 0
-            rows.append((self.custody.liabilities(token), self.world.wallet(address, token) - refused * UNITS[token]))
+            refused = sum(self.storage.refused_eth(self.address(n)) for n in KEYS) if token == ETHER else 0
+            rows.append((self.storage.liabilities(token), self.storage.wallet(address, token) - refused * UNITS[token]))
         return rows
 
     # money
@@ -713,11 +739,12 @@ class CustodyMachine(RuleBasedStateMachine):
         """Every balance is the twin's."""
         for name in (*KEYS, "fee_account"):
             for token in range(4):
-                assert self.custody.trading_balance(self.address(name), token) == self.twin.state.trading[name, token]
-                assert self.custody.funding_balance(self.address(name), token) == self.twin.state.funding[name, token]
+                assert self.storage.trading(self.address(name), token) == self.twin.state.trading[name, token]
+                assert self.storage.funding(self.address(name), token) == self.twin.state.funding[name, token]
 
     @invariant()
     def l1_l2_liabilities_are_the_sum_and_covered(self) -> None:
+        held = self.measure()
         for token in range(4):
             total = sum(
                 amount
@@ -725,8 +752,8 @@ class CustodyMachine(RuleBasedStateMachine):
                 for (_, its_token), amount in book.items()
                 if its_token == token
             )
-            assert self.custody.liabilities(token) == total == self.twin.state.total[token]
-            assert self.measure()[token][1] >= total * UNITS[token]
+            assert held[token][0] == total == self.twin.state.total[token]
+            assert held[token][1] >= total * UNITS[token]
 
     @invariant()
     def l3_the_total_moves_only_with_tokens(self) -> None:
@@ -738,7 +765,7 @@ class CustodyMachine(RuleBasedStateMachine):
     @invariant()
     def x1_everything_paid_arrived_or_waits(self) -> None:
         for name in KEYS:
-            assert self.custody.refused_eth(self.address(name)) == self.twin.state.refused.get(name, 0)
+            assert self.storage.refused_eth(self.address(name)) == self.twin.state.refused.get(name, 0)
             for token in range(4):
                 paid = self.twin.state.paid.get((name, token), 0) * UNITS[token]
                 assert self.wallet(name, token) == self.outside[name, token] + paid
@@ -760,8 +787,9 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @invariant()
     def b1_the_batch_number_counts_batches(self) -> None:
-        assert self.custody.batch_seq() == self.twin.state.seq
-        assert self.custody.frozen() == self.twin.state.frozen
+        assert self.storage.batch_seq() == self.twin.state.seq
+        assert self.storage.frozen() == self.twin.state.frozen
+        STEPS.count += 1
 
 
 # What settlement depends on. Among all the other rules too few batches are drawn.
@@ -795,17 +823,34 @@ def run(machine: type[CustodyMachine], examples: int, steps: int) -> None:
 
 
 def test_custody_equals_its_twin() -> None:
-    run(CustodyMachine, 6, 40)
+    run(CustodyMachine, 15, 40)
 
 
 def test_settlement_equals_its_twin() -> None:
-    run(SettlementMachine, 12, 50)
+    run(SettlementMachine, 20, 50)
+
+
+def shard(machine: type[CustodyMachine], seed: int, steps: int) -> int:
+    """In a process of its own: run a machine until it has made so many steps; how many they were."""
+    LAUNCHED[:] = [World()]
+    STEPS.count = 0
+    while STEPS.count < steps:
+        machine._hypothesis_internal_use_seed = seed
+        run(machine, 20, 80)
+        seed += 1
+    return STEPS.count
 
 
 @pytest.mark.deep
-def test_custody_equals_its_twin_for_long() -> None:
-    run(CustodyMachine, 400, 80)
-    run(SettlementMachine, 400, 80)
+def test_custody_equals_its_twin_for_200_000_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    """Both machines, in as many processes as there are processors; each shard has seeds of its own."""
+    shards = 20
+    machines = [(CustodyMachine, SettlementMachine)[i % 2] for i in range(shards)]
+    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn")) as pool:
+        counts = list(pool.map(shard, machines, range(0, shards * 10_000, 10_000), [DEEP_STEPS // shards] * shards))
+    with capsys.disabled():
+        print(f"\ncustody machine: {sum(counts)} steps in {shards} shards")  # noqa: T201
+    assert sum(counts) >= DEEP_STEPS
 
 
 def test_the_machine_calls_every_function() -> None:
