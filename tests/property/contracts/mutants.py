@@ -207,10 +207,11 @@ MUTANTS = (
         "ledger._debit_trading(account, token_id, paid)",
         "test_request_withdraw.py",
     ),
-    dropped(
+    Mutant(
         "withdrawal_not_approved",
         "withdrawals",
-        'assert eip712._signer_of(approved, approval) == access._co_signer, "withdraw: not approved"',
+        "assert eip712._signer_of(approved, approval) == access._co_signer,",
+        "assert eip712._signer_of(approved, approval) != access._owner,",
         "test_withdraw.py",
     ),
     dropped(
@@ -231,6 +232,13 @@ MUTANTS = (
         "exits",
         "ledger._debit_funding(account, token_id, funding)",
         "test_exit.py",
+    ),
+    Mutant(
+        "outflow_level_not_raised",
+        "outflow",
+        "self._set(token_id, limit, level)\n        else:",
+        "pass\n        else:",
+        "test_outflow.py",
     ),
     # keys
     dropped(

@@ -74,6 +74,10 @@ def address_of(name: str) -> str:
 
 @pytest.fixture(scope="module", autouse=True)
 def _launch() -> None:
+    launch()
+
+
+def launch() -> None:
     """One exchange with limits for all runs, made before the first; each run rolls back to it."""
     world = World()
     for name in APPROVERS:
@@ -823,16 +827,16 @@ def run(machine: type[CustodyMachine], examples: int, steps: int) -> None:
 
 
 def test_custody_equals_its_twin() -> None:
-    run(CustodyMachine, 15, 40)
+    run(CustodyMachine, 6, 40)
 
 
 def test_settlement_equals_its_twin() -> None:
-    run(SettlementMachine, 20, 50)
+    run(SettlementMachine, 12, 50)
 
 
 def shard(machine: type[CustodyMachine], seed: int, steps: int) -> int:
     """In a process of its own: run a machine until it has made so many steps; how many they were."""
-    LAUNCHED[:] = [World()]
+    launch()
     STEPS.count = 0
     while STEPS.count < steps:
         machine._hypothesis_internal_use_seed = seed
