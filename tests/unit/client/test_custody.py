@@ -14,7 +14,7 @@ SIGNATURES = sorted({found for path in SOURCES for found in re.findall(r'"(\w+\(
 def abi_signatures() -> set[str]:
     functions = [
         item
-        for name in ("Custody", "TestToken")
+        for name in ("Custody", "DepositAddresses", "TestToken")
         for item in json.loads((ROOT / "interfaces" / f"{name}.json").read_text())
         if item["type"] == "function"
     ]

@@ -7,7 +7,8 @@ import pytest
 
 from exchange.domain.deployment import ETH
 from scripts.print_storage_layout import COMMITTED
-from tests.utils.contracts import BTC_USDC, BTI, ETHER, LOTS, PAIRS, UNITS, USDC, World, reverts
+from tests.utils.contracts import BTC, BTC_USDC, BTI, ETHER, LOTS, PAIRS, UNITS, USDC, World, reverts
+from tests.utils.signing import Signer
 
 
 @pytest.fixture
@@ -125,3 +126,20 @@ def test_market_status_halts_after_the_delay_and_opens_at_once(unlaunched: World
     assert tuple(unlaunched.custody.markets(BTC_USDC)) == (*PAIRS[BTC_USDC], LOTS[BTC_USDC], 0)
     with reverts("market: not listed"):
         unlaunched.as_owner("set_market_status", 3, True)
+
+
+def test_a_delisted_token_and_its_halted_market_still_pay_out(world: World, seller: Signer) -> None:
+    world.deposit(seller, BTC, 100, to_funding=True)
+    world.scheduled("set_token_status", BTC, False)
+    world.scheduled("set_market_status", BTC_USDC, True)
+    btc = world.token_address(BTC)
+    world.withdraw(world.withdrawal(seller, BTC, 1_000))
+    world.custody.withdraw_funding(btc, 100, seller.address, sender=seller.address)
+    world.custody.request_withdraw(btc, 1_000, seller.address, sender=seller.address)
+    world.custody.request_exit(sender=seller.address)
+    world.pass_time(world.windows.delay)
+    world.custody.claim_withdraw(seller.address, btc, sender=world.keeper.address)
+    world.custody.claim_exit(seller.address, btc, sender=world.keeper.address)
+    assert world.wallet(seller.address, BTC) == 100_000_100
+    with reverts("market: halted"):
+        world.settle(world.match(Signer("a"), Signer("b")))
