@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
 
 from exchange.chain.rpc import ExecutionReverted, Rpc, RpcRefused
 from exchange.chain.submission import Call
@@ -45,6 +45,14 @@ class CustodyState:
     batch_seq: int
     journal_head: bytes
     last_seen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outflow:
+    """A token's outflow limit, 0 for none, and its level at one block, in ledger units."""
+
+    limit: int
+    level: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +132,17 @@ class Custody:
         seq, amount = await self._rpc.batch(calls, str)
         return int(seq, 16), int(amount, 16)
 
+    async def outflow(self, token_id: int) -> Outflow:
+        """A token's outflow limit and level at the latest block."""
+        state = await self._rpc.eth_call(self.address, _call("outflow_state(uint256)", token_id))
+        return Outflow(*decode(["uint256", "uint256"], state))
+
+    async def approved(self, withdrawal_hash: bytes) -> bool:
+        """Whether a withdrawal has the approvals that it needs above the limit, at the latest block."""
+        given = await self._rpc.eth_call(self.address, _call("withdrawal_approvals(bytes32)", withdrawal_hash))
+        needed = await self._rpc.eth_call(self.address, _call("approval_threshold()"))
+        return len(decode(["address[]"], given)[0]) >= int.from_bytes(needed)
+
     async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
         """Why a call from `sender` would fail at the latest block, None if it would succeed."""
         try:
@@ -151,6 +170,11 @@ class Custody:
 def heartbeat_data() -> bytes:
     """The call data of `heartbeat`."""
     return _call("heartbeat()")
+
+
+def payment_of(data: bytes) -> tuple[bytes, int]:
+    """The token (20 bytes) and the amount in token units of a WithdrawCall's call data."""
+    return data[48:68], int.from_bytes(data[68:100])
 
 
 def _word(value: int | bytes) -> bytes:

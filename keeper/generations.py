@@ -13,8 +13,13 @@ def on_its_way(jobs: Sequence[Job]) -> str | None:
     batch, withdrawal and heartbeat once, so the worst is gas for a second failure. One that succeeded does,
     also when the chain has lost it: the submitter brings it back.
     """
-    if any(not job.failed and job.state is not JobState.cancelled for job in jobs):
+    if under_way(jobs):
         return "on its way"
     if len(jobs) >= MAX_GENERATIONS:
         return f"given up after {len(jobs)} transactions without effect; see the runbook"
     return None
+
+
+def under_way(jobs: Sequence[Job]) -> bool:
+    """Whether one of these may still do what they are for, or has done it."""
+    return any(not job.failed and job.state is not JobState.cancelled for job in jobs)

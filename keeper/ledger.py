@@ -52,10 +52,15 @@ class DatabaseLedgers:
         async with self._engine.connect() as conn:
             return await payouts.held(conn, now, limit, paused)
 
-    async def wait(self, withdrawal_hash: bytes) -> None:
-        """Note that a withdrawal waits for approvals."""
+    async def wait(self, digests: Collection[bytes]) -> None:
+        """Note that withdrawals wait for approvals."""
         async with self._engine.begin() as conn:
-            await approvals.note(conn, withdrawal_hash)
+            await approvals.note(conn, digests)
+
+    async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        """How many approvals each of these withdrawals was ever given; those without any may be missing."""
+        async with self._engine.connect() as conn:
+            return await approvals.counts(conn, digests)
 
     async def _post(self, kind: str, payload: Mapping[str, object], key: str) -> None:
         """Post a command; one that the engine refused before is posted anew."""

@@ -164,7 +164,10 @@ class Keeper:
         store = self._store(key, withdraw.DUTY, token)
         ledgers = DatabaseLedgers(self._engine, withdraw.DUTY, token)
         policy = withdraw.WithdrawPolicy()
-        duty = withdraw.Withdraw(key.address, self._custody, ledgers, self._co_signer, store, self._clock, policy)
+        tokens = self._deployment.tokens
+        duty = withdraw.Withdraw(
+            key.address, self._custody, tokens, ledgers, self._co_signer, store, self._clock, policy
+        )
         return Term(duty, self._submitter(key, store))
 
     def sweep_term(self, token: int) -> Term:

@@ -2,24 +2,28 @@
 
 Anyone may submit a co-signed withdrawal; this duty does it for the user, at no fee unless one is set. What the
 co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline. What is above its
-token's outflow limit waits for approvals: that is noted, and looked at again soon.
+token's outflow limit, together with what is on its way, waits for approvals: that is noted, and looked at again when
+another approval was given or the pause is over.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
 
 from exchange.chain.rpc import ExecutionReverted
-from exchange.chain.submission import Clock
+from exchange.chain.submission import Call, Clock
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.contract_refusals import contract_refusal
+from exchange.domain.deployment import address_bytes
 from exchange.domain.errors import ErrorCode
+from exchange.domain.instrument import Token
 from keeper.co_signer import Approval, CoSigner, Declined
 from keeper.custody import WithdrawCall
-from keeper.generations import on_its_way
-from keeper.ports import Jobs, SettlementChain
+from keeper.generations import on_its_way, under_way
+from keeper.ports import Jobs
+from keeper.room import Outflows, Rooms
 from keeper.settle import Send
 
 DUTY = "withdraw"
@@ -33,8 +37,21 @@ class Payouts(Protocol):
     async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
         """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
 
-    async def wait(self, withdrawal_hash: bytes) -> None:
-        """Note that a withdrawal waits for approvals."""
+    async def wait(self, digests: Collection[bytes]) -> None:
+        """Note that withdrawals wait for approvals."""
+
+    async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        """How many approvals each of these withdrawals was ever given; those without any may be missing."""
+
+
+class PayoutChain(Outflows, Protocol):
+    """The custody contract, as the withdraw duty uses it. Methods raise ChainError."""
+
+    async def gas_of(self, sender: bytes, data: bytes) -> int:
+        """Gas that a call needs now. ExecutionReverted if it would fail."""
+
+    def call(self, data: bytes, gas: int) -> Call:
+        """A call of the contract."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +64,17 @@ class WithdrawPolicy:
     first_pause_ms: int = 1_000
     longest_pause_ms: int = 300_000
     approval_pause_ms: int = 3_000
+    longest_approval_pause_ms: int = 60_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Pause:
+    """`approvals` that were given when it began; None where approvals do not matter."""
+
     length_ms: int
     until_ms: int
     deadline: int
+    approvals: int | None = None
 
 
 class Withdraw:
@@ -64,7 +85,8 @@ class Withdraw:
     def __init__(
         self,
         keeper: bytes,
-        chain: SettlementChain,
+        chain: PayoutChain,
+        tokens: Collection[Token],
         payouts: Payouts,
         co_signer: CoSigner,
         jobs: Jobs,
@@ -73,12 +95,14 @@ class Withdraw:
     ) -> None:
         self._keeper = keeper
         self._chain = chain
+        self._tokens = {address_bytes(token.address): token for token in tokens}
         self._payouts = payouts
         self._co_signer = co_signer
         self._jobs = jobs
         self._clock = clock
         self._policy = policy
         self._pauses: dict[bytes, _Pause] = {}
+        self._unnoted: set[bytes] = set()
 
     async def step(self) -> Sequence[Send]:
         """One round."""
@@ -91,14 +115,26 @@ class Withdraw:
         """What can be sent now. Raises ChainError and the database's errors."""
         now = self._clock.now_ms() // 1_000 + self._policy.deadline_margin_seconds
         self._pauses = {key: pause for key, pause in self._pauses.items() if pause.deadline > now}
+        await self._wake()
         payouts = await self._payouts.held(now, self._policy.at_once, self._resting())
-        planned = [await self._plan_one(payout) for payout in payouts]
-        return [action for action in planned if action is not None]
+        planned = await self._plan_round(payouts) if payouts else []
+        if self._unnoted:
+            await self._payouts.wait(sorted(self._unnoted))
+            self._unnoted.clear()
+        return planned
 
     async def act(self, action: Send) -> None:
         """Queue it."""
         if await self._jobs.enqueue(action.key, DUTY, action.call):
             log.info("job_queued", job=action.key, gas=action.call.gas)
+
+    async def _wake(self) -> None:
+        """Another approval ends the pause of what waits for approvals."""
+        waits = [key for key, pause in self._pauses.items() if pause.approvals is not None]
+        given = await self._payouts.approvals(waits) if waits else {}
+        for key in waits:
+            if given.get(key, 0) != self._pauses[key].approvals:
+                del self._pauses[key]
 
     def _resting(self) -> list[bytes]:
         """Those whose pause is not over. They are left out before the limit, or they would hide all later ones."""
@@ -112,35 +148,71 @@ class Withdraw:
         )
         self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length, payout.deadline)
 
-    async def _plan_one(self, payout: HeldWithdrawal) -> Send | None:
-        subject = f"withdraw/{payout.withdrawal_hash.hex()}"
+    def _pause_for_approvals(self, payout: HeldWithdrawal, given: int) -> None:
+        """It doubles as well, to less: the level drains meanwhile. Another approval begins it anew."""
+        known = self._pauses.get(payout.withdrawal_hash)
+        length = self._policy.approval_pause_ms
+        if known is not None and known.approvals is not None:
+            length = min(2 * known.length_ms, self._policy.longest_approval_pause_ms)
+        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length, payout.deadline, given)
+
+    async def _plan_round(self, payouts: Sequence[HeldWithdrawal]) -> list[Send]:
+        given = await self._payouts.approvals([payout.withdrawal_hash for payout in payouts])
+        rooms = Rooms(self._chain, self._tokens, await self._jobs.live(DUTY))
+        planned = [await self._plan_one(payout, given.get(payout.withdrawal_hash, 0), rooms) for payout in payouts]
+        return [action for action in planned if action is not None]
+
+    async def _plan_one(self, payout: HeldWithdrawal, given: int, rooms: Rooms) -> Send | None:
+        subject = subject_of(payout.withdrawal_hash, given)
+        for fewer in range(given):
+            if under_way(await self._jobs.generations(subject_of(payout.withdrawal_hash, fewer))):
+                return None
         jobs = await self._jobs.generations(subject)
         if on_its_way(jobs):
             return None
         try:
-            approval = await self._co_signer.approve(payout.withdrawal_hash, self._policy.fee)
-            data = call_of(approval).data()
-            gas = await self._chain.gas_of(self._keeper, data)
+            call = await self._call(payout, rooms)
         except Declined as error:
             log.info("withdrawal_declined", job=subject, reason=str(error))
             self._pause(payout)
             return None
         except ExecutionReverted as error:
-            await self._refused(payout, subject, error.reason)
+            self._refused(payout, subject, error.reason, given)
             return None
-        return Send(f"{subject}/{len(jobs)}", self._chain.call(data, gas + gas // 4))
+        if call is None:
+            self._waits(payout, subject, given)
+            return None
+        return Send(f"{subject}/{len(jobs)}", call)
 
-    async def _refused(self, payout: HeldWithdrawal, subject: str, reason: str) -> None:
+    async def _call(self, payout: HeldWithdrawal, rooms: Rooms) -> Call | None:
+        """The call that pays it, None if it must wait for approvals. Raises Declined, ExecutionReverted."""
+        approval = await self._co_signer.approve(payout.withdrawal_hash, self._policy.fee)
+        token, amount = approval.withdrawal.token, approval.withdrawal.amount
+        if not await rooms.lets(token, amount, payout.withdrawal_hash):
+            return None
+        data = call_of(approval).data()
+        gas = await self._chain.gas_of(self._keeper, data)
+        await rooms.take(token, amount)
+        return self._chain.call(data, gas + gas // 4)
+
+    def _refused(self, payout: HeldWithdrawal, subject: str, reason: str, given: int) -> None:
         """The contract would refuse: rest, and say so where somebody must approve."""
         code = contract_refusal(reason).code
-        if code != ErrorCode.needs_approvals:
-            log.warning("withdrawal_refused", job=subject, reason=reason, code=code.value)
-            self._pause(payout)
+        if code == ErrorCode.needs_approvals:
+            self._waits(payout, subject, given)
             return
-        log.info("withdrawal_waits_for_approvals", job=subject)
-        await self._payouts.wait(payout.withdrawal_hash)
-        length = self._policy.approval_pause_ms
-        self._pauses[payout.withdrawal_hash] = _Pause(length, self._clock.now_ms() + length, payout.deadline)
+        log.warning("withdrawal_refused", job=subject, reason=reason, code=code.value)
+        self._pause(payout)
+
+    def _waits(self, payout: HeldWithdrawal, subject: str, given: int) -> None:
+        log.info("withdrawal_waits_for_approvals", job=subject, given=given)
+        self._unnoted.add(payout.withdrawal_hash)
+        self._pause_for_approvals(payout, given)
+
+
+def subject_of(withdrawal_hash: bytes, given: int) -> str:
+    """What the jobs of a withdrawal are for. With each approval they are counted anew."""
+    return f"withdraw/{withdrawal_hash.hex()}" + (f"/{given}-approvals" if given else "")
 
 
 def call_of(approval: Approval) -> WithdrawCall:

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, delete, exists, select, text
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import LargeBinary, Row, any_, bindparam, delete, exists, func, select, text
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.tables import NOW_MS, account, payout_wait, withdrawal, withdrawal_approval, withdrawal_event
@@ -64,9 +64,17 @@ async def of(conn: AsyncConnection, chain_id: int, digests: Collection[bytes]) -
     return {digest: Approvals(needed if digest in waits else 0, by[digest]) for digest in digests}
 
 
-async def note(conn: AsyncConnection, withdrawal_hash: bytes) -> None:
-    """A withdrawal waits for approvals; what does not wait any more is forgotten."""
-    row = insert(payout_wait).values(withdrawal_hash=withdrawal_hash)
+async def counts(conn: AsyncConnection, digests: Collection[bytes]) -> Mapping[bytes, int]:
+    """How many approvals each of these withdrawals was ever given, whoever may approve today."""
+    given = bindparam("digests", list(digests), ARRAY(LargeBinary))
+    column = withdrawal_approval.c.withdrawal_hash
+    rows = await conn.execute(select(column, func.count().label("given")).where(column == any_(given)).group_by(column))
+    return {row.withdrawal_hash: row.given for row in rows}
+
+
+async def note(conn: AsyncConnection, digests: Collection[bytes]) -> None:
+    """These withdrawals wait for approvals; what does not wait any more is forgotten."""
+    row = insert(payout_wait).values([{"withdrawal_hash": digest} for digest in digests])
     await conn.execute(row.on_conflict_do_update(index_elements=["withdrawal_hash"], set_={"seen_at": NOW_MS}))
     held = exists().where(withdrawal.c.withdrawal_hash == payout_wait.c.withdrawal_hash, withdrawal.c.status == "held")
     await conn.execute(delete(payout_wait).where(~held))

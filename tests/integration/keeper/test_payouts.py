@@ -4,15 +4,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from sqlalchemy import insert
+from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from exchange.database import payouts
+from exchange.database import approvals, payouts
 from exchange.database.payouts import HeldWithdrawal
-from exchange.database.tables import account, asset, withdrawal
+from exchange.database.tables import account, asset, payout_wait, withdrawal
 from keeper.co_signer import Approval, CoSigner, Declined
-from keeper.ports import Jobs, SettlementChain
-from keeper.withdraw import Withdraw, WithdrawPolicy
+from keeper.ports import Jobs
+from keeper.withdraw import PayoutChain, Withdraw, WithdrawPolicy
 from tests.utils.submission import FakeClock
 
 AT_ONCE = 10
@@ -36,6 +36,9 @@ class NoJobs:
     async def generations(self, subject: str) -> list[object]:
         return []
 
+    async def live(self, duty: str) -> list[object]:
+        return []
+
 
 @dataclass
 class HeldIn:
@@ -47,7 +50,11 @@ class HeldIn:
         async with self.engine.connect() as conn:
             return await payouts.held(conn, now, limit, paused)
 
-    async def wait(self, withdrawal_hash: bytes) -> None:
+    async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        async with self.engine.connect() as conn:
+            return await approvals.counts(conn, digests)
+
+    async def wait(self, digests: Collection[bytes]) -> None:
         raise AssertionError("nothing is above a limit")
 
 
@@ -73,7 +80,8 @@ async def hold(engine: AsyncEngine, clock: FakeClock, owners: Mapping[int, int])
 def duty_of(engine: AsyncEngine, clock: FakeClock, co_signer: StubbornCoSigner) -> Withdraw:
     return Withdraw(
         b"\x01" * 20,
-        cast(SettlementChain, None),
+        cast(PayoutChain, None),
+        (),
         HeldIn(engine),
         cast(CoSigner, co_signer),
         cast(Jobs, NoJobs()),
@@ -97,6 +105,19 @@ async def test_accounts_that_cannot_be_paid_leave_room_to_others(engine: AsyncEn
     for _ in range(3):
         await duty.plan()
     assert co_signer.asked == [*range(1, 3 * AT_ONCE), HONEST]
+
+
+async def test_all_that_wait_are_noted_and_what_waits_no_more_is_forgotten(engine: AsyncEngine) -> None:
+    await hold(engine, FakeClock(), {7: 1, 8: 2, 9: 3})
+    first, second, third = (number.to_bytes(32) for number in (7, 8, 9))
+    async with engine.begin() as conn:
+        await approvals.note(conn, [first, second])
+        await approvals.note(conn, [second, third])
+        assert {row.withdrawal_hash for row in await approvals.waiting(conn)} == {first, second, third}
+        await conn.execute(update(withdrawal).where(withdrawal.c.withdrawal_hash == first).values(status="released"))
+        await approvals.note(conn, [second])
+        assert set((await conn.execute(select(payout_wait.c.withdrawal_hash))).scalars()) == {second, third}
+        assert await approvals.counts(conn, [first, second]) == {}
 
 
 async def test_a_pause_ends_and_doubles(engine: AsyncEngine) -> None:

@@ -1,0 +1,209 @@
+"""The withdraw duty at a full outflow limit, with the world in the test's hands."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import pytest
+
+from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.submission import Call, JobState
+from exchange.database.jobs import MAX_GENERATIONS
+from exchange.database.payouts import HeldWithdrawal
+from exchange.domain.deployment import checksum
+from exchange.domain.instrument import Token
+from keeper.co_signer import Approval, CoSigner
+from keeper.custody import Outflow, WithdrawCall, payment_of
+from keeper.withdraw import Withdraw, WithdrawPolicy, subject_of
+from keeper.withdrawal import SignedWithdrawal
+from tests.unit.keeper.test_settle import FakeJobs, failed
+from tests.utils.submission import FakeClock
+
+KEEPER, CUSTODY = b"\x01" * 20, b"\x02" * 20
+USDC = Token(1, 0, checksum(b"\x11" * 20), 0, 6, 10)
+BTC = Token(1, 1, checksum(b"\x22" * 20), 1, 8, 1)
+TOKENS = (USDC, BTC)
+DEADLINE = 2_000_000_000
+
+
+@dataclass
+class World:
+    """The contract, the database and the co-signer. Amounts are ledger units by digest."""
+
+    limits: dict[int, Outflow] = field(default_factory=dict)
+    amounts: dict[bytes, tuple[Token, int]] = field(default_factory=dict)
+    given: dict[bytes, int] = field(default_factory=dict)
+    needed: int = 2
+    noted: list[Sequence[bytes]] = field(default_factory=list)
+    asked: list[bytes] = field(default_factory=list)
+    reads: list[int] = field(default_factory=list)
+
+    def hold(self, number: int, token: Token, amount: int) -> bytes:
+        digest = bytes((number,)) * 32
+        self.amounts[digest] = (token, amount)
+        return digest
+
+    async def outflow(self, token_id: int) -> Outflow:
+        self.reads.append(token_id)
+        return self.limits.get(token_id, Outflow(0, 0))
+
+    async def approved(self, withdrawal_hash: bytes) -> bool:
+        return self.given.get(withdrawal_hash, 0) >= self.needed
+
+    async def gas_of(self, sender: bytes, data: bytes) -> int:
+        """As the contract: each alone, at the same state."""
+        (token,) = (token for token in TOKENS if bytes.fromhex(token.address[2:]) == payment_of(data)[0])
+        state = self.limits.get(token.token_id, Outflow(0, 0))
+        digest = next(key for key in self.amounts if data[4 + 12 : 4 + 32] == key[:20])
+        fits = state.limit == 0 or state.level + self.amounts[digest][1] <= state.limit
+        if not fits and not await self.approved(digest):
+            raise ExecutionReverted(3, "execution reverted: withdraw: needs approvals")
+        return 100_000
+
+    def call(self, data: bytes, gas: int) -> Call:
+        return Call(CUSTODY, data, gas)
+
+    async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
+        return [
+            HeldWithdrawal(digest, digest[:20], token.asset_id, amount, DEADLINE, {}, b"", seq)
+            for seq, (digest, (token, amount)) in enumerate(self.amounts.items())
+            if digest not in paused
+        ]
+
+    async def wait(self, digests: Collection[bytes]) -> None:
+        self.noted.append(tuple(digests))
+
+    async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
+        return {digest: self.given[digest] for digest in digests if digest in self.given}
+
+    async def approve(self, withdrawal_hash: bytes, fee: int) -> Approval:
+        self.asked.append(withdrawal_hash)
+        token, amount = self.amounts[withdrawal_hash]
+        address = bytes.fromhex(token.address[2:])
+        signed = SignedWithdrawal(withdrawal_hash[:20], address, amount * token.unit, b"\x09" * 20, 0, 1, DEADLINE)
+        return Approval(signed, b"\x05" * 65, fee, b"\x06" * 65)
+
+
+@dataclass
+class Desk:
+    """The duty and everything around it."""
+
+    world: World
+    jobs: FakeJobs
+    clock: FakeClock
+    duty: Withdraw
+
+    async def sent(self) -> list[bytes]:
+        """One round: the withdrawals that it sends."""
+        return [bytes.fromhex(action.key.split("/")[1]) for action in await self.duty.step()]
+
+
+@pytest.fixture
+def desk() -> Desk:
+    world, jobs, clock = World(), FakeJobs(), FakeClock()
+    duty = Withdraw(KEEPER, world, TOKENS, world, cast(CoSigner, world), jobs, clock, WithdrawPolicy())
+    return Desk(world, jobs, clock, duty)
+
+
+def test_a_calls_payment_is_read_back_from_its_data() -> None:
+    for recipient in (b"\x44" * 20, None):
+        call = WithdrawCall(b"\x03" * 20, b"\x33" * 20, 10**19, recipient, 2, 5, 9, b"\x05" * 65, 1, b"\x06" * 65)
+        assert payment_of(call.data()) == (b"\x33" * 20, 10**19)
+
+
+async def test_of_many_that_fit_alone_only_those_that_fit_together_are_sent(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(1_000, 900)}
+    digests = [desk.world.hold(number, USDC, 40) for number in range(1, 6)]
+    assert await desk.sent() == digests[:2]
+    assert desk.world.noted == [tuple(digests[2:])]
+    assert desk.world.reads == [0]
+
+
+async def test_what_is_on_its_way_uses_the_room_until_it_is_mined(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(1_000, 900)}
+    first, second = (desk.world.hold(number, USDC, 60) for number in (1, 2))
+    assert await desk.sent() == [first]
+    desk.clock.ms += 3_000
+    assert await desk.sent() == []
+    del desk.world.amounts[first]
+    done = failed(desk.jobs.jobs[0])
+    assert done.inclusion is not None
+    desk.jobs.jobs[0] = replace(done, inclusion=replace(done.inclusion, succeeded=True))
+    desk.world.limits = {0: Outflow(1_000, 940)}
+    desk.clock.ms += 6_000
+    assert await desk.sent() == [second]
+
+
+async def test_an_approved_payout_needs_no_room_and_takes_none(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(1_000, 900)}
+    large, small = desk.world.hold(1, USDC, 500), desk.world.hold(2, USDC, 100)
+    desk.world.given = {large: 2}
+    assert await desk.sent() == [large, small]
+    assert await desk.sent() == []
+    third = desk.world.hold(3, USDC, 1)
+    assert await desk.sent() == []
+    assert desk.world.noted == [(third,)]
+
+
+async def test_tokens_without_a_limit_and_of_other_limits_are_not_held_up(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(1_000, 1_001)}
+    waiting, free = desk.world.hold(1, USDC, 1), desk.world.hold(2, BTC, 10**9)
+    assert await desk.sent() == [free]
+    assert desk.world.noted == [(waiting,)]
+
+
+async def test_the_pause_for_approvals_doubles_to_a_minute(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(10, 10)}
+    digest = desk.world.hold(1, USDC, 5)
+    await desk.sent()
+    for number, seconds in enumerate((3, 6, 12, 24, 48, 60, 60), start=1):
+        desk.clock.ms += 1_000 * seconds - 1
+        await desk.sent()
+        assert desk.world.asked == [digest] * number
+        desk.clock.ms += 1
+        await desk.sent()
+        assert desk.world.asked == [digest] * (number + 1)
+
+
+async def test_another_approval_ends_the_pause_and_begins_it_anew(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(10, 10)}
+    digest = desk.world.hold(1, USDC, 5)
+    for seconds in (0, 3, 6, 12):
+        desk.clock.ms += 1_000 * seconds
+        await desk.sent()
+    assert len(desk.world.asked) == 4
+    desk.world.given[digest] = 1
+    assert await desk.sent() == []
+    desk.clock.ms += 2_999
+    await desk.sent()
+    assert len(desk.world.asked) == 5
+    desk.clock.ms += 1
+    await desk.sent()
+    assert len(desk.world.asked) == 6
+    desk.world.given[digest] = 2
+    assert await desk.sent() == [digest]
+
+
+async def test_all_that_wait_are_noted_once_a_round(desk: Desk) -> None:
+    desk.world.limits = {0: Outflow(10, 10)}
+    digests = [desk.world.hold(number, USDC, 5) for number in range(1, 9)]
+    await desk.sent()
+    assert desk.world.noted == [tuple(digests)]
+
+
+async def test_approvals_bring_back_what_was_given_up(desk: Desk) -> None:
+    digest = desk.world.hold(1, USDC, 5)
+    for _ in range(MAX_GENERATIONS):
+        assert await desk.sent() == [digest]
+        desk.jobs.jobs[-1] = replace(failed(desk.jobs.jobs[-1]), state=JobState.reverted)
+    assert await desk.sent() == []
+    desk.world.given[digest] = 1
+    assert await desk.sent() == [digest]
+    assert desk.jobs.jobs[-1].key == f"{subject_of(digest, 1)}/0"
+
+
+async def test_a_job_from_before_an_approval_is_not_made_twice(desk: Desk) -> None:
+    digest = desk.world.hold(1, USDC, 5)
+    assert await desk.sent() == [digest]
+    desk.world.given[digest] = 1
+    assert await desk.sent() == []
