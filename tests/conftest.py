@@ -23,7 +23,10 @@ from tests.utils.local_stack import make_postgres, open_folder
 collect_ignore = ["ape", "brownie"]
 
 _database_numbers = itertools.count(1)
-_TOGETHER = {"tests/e2e/test_kills.py": "tests/e2e/test_trade_life.py"}
+_TOGETHER = {
+    f"tests/e2e/test_{name}.py": "tests/e2e/test_kills.py"
+    for name in ("contract_wallet", "large_withdrawal", "trade_life")
+}
 """Files that go where another goes, because they share its exchange."""
 
 

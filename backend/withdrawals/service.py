@@ -135,7 +135,7 @@ async def _check_guards(api: Api, account: bytes, recipient: int | bytes) -> Non
         if not await guards.allowed(connection, chain_id, account, recipient, now):
             raise Refusal(
                 ErrorCode.recipient_not_allowed,
-                "recipient is not on the account's allow-list, or not yet: pay the account itself, or wait",
+                "recipient is not on the account's allow-list, or not yet: name one that is, or wait",
                 "recipient",
             )
 

@@ -90,6 +90,7 @@ def move_to_trading(token: address, amount: uint256):
     """
     token_id: uint256 = registry._token_id(token)
     moved: uint256 = registry._ledger_amount(token_id, amount)
+    guards._check_thawed(msg.sender)
     ledger._debit_funding(msg.sender, token_id, moved)
     ledger._credit(msg.sender, token_id, moved, False)
     outflow._enter(token_id, moved)

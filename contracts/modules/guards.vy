@@ -4,8 +4,8 @@
 @title Guards
 @license Apache-2.0
 @notice What an account may set up against the theft of its key. Frozen, it can neither withdraw fast nor spend funding nor
-        name delegates, and after the delay it cannot settle. With an allow-list it pays itself and the entries in force
-        only. To tighten binds at once and to loosen after the delay, so that the owner of a stolen key can take it back.
+        name delegates, and after the delay it cannot settle. With an allow-list it pays the entries in force only, itself
+        among them if it is listed: its own address is no safer than its key. To tighten binds at once and to loosen after the delay, so that the owner of a stolen key can take it back.
         Neither stops a forced withdrawal to an allowed recipient or an exit.
 @custom:invariant G1, G2
 @custom:kill The account calls `unfreeze_account` or `set_allow_list`, and waits for the delay.
@@ -148,7 +148,8 @@ def _freeze(account: address):
 @view
 def _check_thawed(account: address):
     """
-    @dev Nothing but settlement, forced withdrawals and the exit goes on while frozen.
+    @dev What goes on while frozen: settlement until the delay is over, forced withdrawals, the exit, deposits, and the
+         claim of ETH that was refused.
     """
     assert block.timestamp >= (self._words[account] >> UNTIL_SHIFT) & U40, "account: frozen"
 
@@ -167,6 +168,6 @@ def _check_settling(account: address):
 @internal
 @view
 def _check_recipient(account: address, recipient: address):
-    if recipient != account and block.timestamp < (self._words[account] >> LISTED_SHIFT) & U40:
+    if block.timestamp < (self._words[account] >> LISTED_SHIFT) & U40:
         allowed_at: uint256 = self._allowed_at[account][recipient]
         assert allowed_at != 0 and block.timestamp >= allowed_at, "recipient: not on the allow list"

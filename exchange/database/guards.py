@@ -20,7 +20,7 @@ async def allowed(conn: AsyncConnection, chain_id: int, account: bytes, recipien
     query = select(c.kind, c.enabled, c.effective_at).where(c.chain_id == chain_id, c.account == account)
     latest = query.order_by(c.block_number.desc(), c.log_index.desc()).limit(1)
     switch = (await conn.execute(latest.where(c.kind == "switched"))).first()
-    if recipient == account or switch is None or (not switch.enabled and now >= switch.effective_at):
+    if switch is None or (not switch.enabled and now >= switch.effective_at):
         return True
     entry = (await conn.execute(latest.where(c.recipient == recipient))).first()
     return entry is not None and entry.kind == "allowed" and now >= entry.effective_at

@@ -497,7 +497,7 @@ _ROWS = (
         "recipient: not on the allow list",
         ErrorCode.recipient_not_allowed,
         "The account's allow-list is on, and this recipient is not on it, or not yet.",
-        "Pay the account itself, or call `allow_recipient` and wait for the delay.",
+        "Name a listed recipient, or call `allow_recipient` and wait for the delay.",
     ),
     # outflow limits
     _Row(

@@ -166,6 +166,7 @@ class Twin:
 
     def move_to_trading(self, account: str, token: int, amount: int) -> None:
         check(amount > 0, "amount: zero")
+        self._check_thawed(account)
         self._debit(self.state.funding, account, token, amount)
         self._credit(self.state.trading, account, token, amount)
         self._enter(token, amount)
@@ -298,7 +299,7 @@ class Twin:
 
     def _check_recipient(self, account: str, recipient: str) -> None:
         known = self.state.accounts[account]
-        free = recipient == account or self.now >= known.allow_list_until
+        free = self.now >= known.allow_list_until
         check(free or self.now >= known.allowed_at.get(recipient, NO_END), "recipient: not on the allow list")
 
     # leaving

@@ -51,6 +51,12 @@ def test_the_allow_list_binds_at_once(world: World, owner: Signer) -> None:
     }
     assert world.custody.account_guards(owner.address).allow_list_until == NO_END
     check_refused(world, owner, THIEF)
+
+
+def test_a_stolen_key_is_not_paid_at_its_own_address(world: World, owner: Signer) -> None:
+    check_refused(world, owner, owner)
+    world.custody.allow_recipient(owner.address, sender=owner.address)
+    world.pass_time(world.windows.delay)
     pay_three_ways(world, owner, owner, 1)
 
 
@@ -149,6 +155,8 @@ def test_a_request_made_before_pays_whom_it_named(world: World) -> None:
 
 def test_refused_eth_goes_to_the_list_only(world: World, owner: Signer) -> None:
     boa.env.set_code(owner.address, REFUSING_CODE)
+    world.custody.allow_recipient(owner.address, sender=owner.address)
+    world.pass_time(world.windows.delay)
     world.custody.withdraw_funding(ETH, 10 * UNITS[ETHER], owner.address, sender=owner.address)
     assert world.custody.refused_eth(owner.address) == 10
     with reverts(REASON):

@@ -52,6 +52,8 @@ def test_freeze_stops_the_fast_ways_at_once(world: World, buyer: Signer) -> None
     with reverts("account: frozen"):
         world.custody.withdraw_funding(usdc, 1, buyer.address, sender=buyer.address)
     with reverts("account: frozen"):
+        world.custody.move_to_trading(usdc, 1, sender=buyer.address)
+    with reverts("account: frozen"):
         world.custody.add_delegate(DELEGATE.address, 2, world.now + 9, sender=buyer.address)
     signature = buyer.sign(
         world.domain, "Delegation", account=buyer.raw, delegate=DELEGATE.raw, markets=2, expiry=NO_END, nonce=1
@@ -88,7 +90,6 @@ def test_everything_that_helps_an_owner_goes_on(world: World, buyer: Signer) -> 
     world.custody.cancel(buyer.address, 1, b"", sender=buyer.address)
     world.custody.cancel_all(buyer.address, 5, b"", sender=buyer.address)
     world.deposit(buyer, USDC, 7, to_funding=True)
-    world.custody.move_to_trading(usdc, 7, sender=buyer.address)
     world.custody.request_withdraw(usdc, 10, buyer.address, sender=buyer.address)
     world.custody.request_exit(sender=buyer.address)
     world.pass_time(world.windows.delay)
