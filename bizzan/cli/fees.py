@@ -208,7 +208,7 @@ def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]]) -> 
 def _pair(text: str) -> tuple[str, str]:
     maker, colon, taker = text.partition(":")
     if not colon:
-        raise SupervisorError(f"a tier is maker:taker in basis points, such as 2:5, not {text}")
+        raise typer.BadParameter(f"a tier is maker:taker in basis points, such as 2:5, not {text}")
     return maker, taker
 
 
@@ -217,9 +217,9 @@ def _rate(tier: str, text: str) -> int:
     try:
         rate = Decimal(text) * PPM_PER_BPS
     except InvalidOperation:
-        raise SupervisorError(f"a tier is maker:taker in basis points, such as 2:5, not {tier}") from None
+        raise typer.BadParameter(f"a tier is maker:taker in basis points, such as 2:5, not {tier}") from None
     if not rate.is_finite() or rate < 0 or rate != rate.to_integral_value():
-        raise SupervisorError(f"a rate is a number of basis points from 0, with at most two decimals, not {text}")
+        raise typer.BadParameter(f"a rate is a number of basis points from 0, with at most two decimals, not {text}")
     return int(rate)
 
 
