@@ -1,27 +1,32 @@
 """What an approver does: look at the withdrawals that wait above their token's outflow limit, and approve one.
 
-Raises ApprovalError when nothing like it waits, or when the contract refuses.
+The database only says which messages wait. What is shown and approved is read from the message itself, after its digest
+and its account's signature were checked: who can write the database can show no other withdrawal than is approved.
+
+Raises ApprovalError when nothing like it waits, when it cannot be trusted, or when the contract refuses.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from eth_account import Account
 from eth_typing import ChecksumAddress
-from sqlalchemy import Row
 from sqlalchemy.exc import SQLAlchemyError
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractLogicError, Web3Exception
 
 from bizzan.contracts import exported_abi
+from exchange.chain.signing import recover
 from exchange.database import approvals
 from exchange.database.engine import create_engine
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.contract_refusals import contract_refusal
-from exchange.domain.deployment import ETH, Deployment, checksum
+from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
+from keeper.withdrawal import BadWithdrawal, SignedWithdrawal
 
 RECEIPT_SECONDS = 60
 
@@ -32,33 +37,79 @@ class ApprovalError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A withdrawal that waits. `amount` in ledger units, `deadline` in unix seconds; a transfer has no recipient."""
+    """A withdrawal that waits, as its account signed it. `amount` in ledger units.
+
+    `needed` and `by` are the database's word.
+    """
 
     withdrawal_hash: bytes
-    account: str
+    signed: SignedWithdrawal
     asset_id: int
     amount: int
-    recipient: str | None
-    deadline: int
-    message: dict[str, Any]
     needed: int
     by: tuple[str, ...]
 
 
-def waiting(database_url: str, chain_id: int) -> list[Waiting]:
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A row of the database that nobody can approve here, and why."""
+
+    withdrawal_hash: bytes
+    reason: str
+
+
+def waiting(database_url: str, deployment: Deployment) -> list[Waiting | Refused]:
     """All that wait, the first to lapse first. Raises ApprovalError when the database is away."""
     try:
-        return asyncio.run(_waiting(database_url, chain_id))
+        return asyncio.run(_waiting(database_url, deployment))
     except (SQLAlchemyError, OSError) as error:
         raise ApprovalError(f"the database cannot be used ({error}): start the stack with 'bizzan up'") from None
 
 
-def find(rows: Sequence[Waiting], digest: str) -> Waiting:
-    """The one whose hash begins with `digest` (0x hex). Raises ApprovalError for none or several."""
+def read(
+    deployment: Deployment,
+    withdrawal_hash: bytes,
+    message: Mapping[str, Any],
+    signature: bytes,
+    given: approvals.Approvals,
+) -> Waiting | Refused:
+    """The withdrawal in a stored message, or why it cannot be trusted."""
+    try:
+        signed = SignedWithdrawal.parse(message)
+        digest = signed.digest(deployment.domain)
+    except (BadWithdrawal, ValueError) as error:
+        return Refused(withdrawal_hash, str(error))
+    token = {address_bytes(token.address): token for token in deployment.tokens}.get(signed.token)
+    if digest != withdrawal_hash:
+        return Refused(withdrawal_hash, "the stored message is not the one with this hash")
+    if recover(digest, signature) != signed.account:
+        return Refused(withdrawal_hash, "its account's key did not sign it; a contract wallet is not asked here")
+    if signed.recipient == address_bytes(ETH):
+        return Refused(withdrawal_hash, "its recipient is the zero address, which would approve another message")
+    if token is None:
+        return Refused(withdrawal_hash, f"token {checksum(signed.token)} is not listed")
+    amount, rest = divmod(signed.amount, token.unit)
+    if rest or amount > MAX_AMOUNT:
+        return Refused(withdrawal_hash, f"{signed.amount} token units are no amount that custody pays")
+    return Waiting(
+        withdrawal_hash,
+        signed,
+        token.asset_id,
+        amount,
+        given.needed,
+        tuple(checksum(approver) for approver in given.by),
+    )
+
+
+def find(rows: Sequence[Waiting | Refused], digest: str) -> Waiting:
+    """The one whose hash begins with `digest` (0x hex). Raises ApprovalError for none, several, or a refused one."""
     found = [row for row in rows if ("0x" + row.withdrawal_hash.hex()).startswith(digest.lower())]
     if len(found) != 1 or not digest.lower().startswith("0x"):
         raise ApprovalError(f"{len(found)} waiting withdrawals begin with {digest}: see 'bizzan approvals list'")
-    return found[0]
+    row = found[0]
+    if isinstance(row, Refused):
+        raise ApprovalError(f"0x{row.withdrawal_hash.hex()} cannot be approved: {row.reason}")
+    return row
 
 
 def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str:
@@ -66,15 +117,15 @@ def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str
     web3 = Web3(HTTPProvider(rpc_url))
     approver = Account.from_key(key)
     custody = web3.eth.contract(address=cast(ChecksumAddress, deployment.custody), abi=exported_abi("Custody"))
-    message = row.message
+    signed = row.signed
     call = custody.functions.approve_withdrawal(
-        message["account"],
-        message["token"],
-        int(message["amount"]),
-        message.get("recipient", ETH),
-        int(message["max_fee"]),
-        int(message["nonce"]),
-        int(message["deadline"]),
+        checksum(signed.account),
+        checksum(signed.token),
+        signed.amount,
+        ETH if signed.recipient is None else checksum(signed.recipient),
+        signed.max_fee,
+        signed.nonce,
+        signed.deadline,
         approver.address,
         b"",
     )
@@ -94,26 +145,14 @@ def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str
     return "0x" + bytes(sent).hex()
 
 
-async def _waiting(url: str, chain_id: int) -> list[Waiting]:
+async def _waiting(url: str, deployment: Deployment) -> list[Waiting | Refused]:
     database = create_engine(url, pool_size=1)
     try:
         async with database.connect() as conn:
             rows = await approvals.waiting(conn)
-            given = await approvals.of(conn, chain_id, [row.withdrawal_hash for row in rows])
+            given = await approvals.of(conn, deployment.chain_id, [row.withdrawal_hash for row in rows])
     finally:
         await database.dispose()
-    return [_row(row, given[row.withdrawal_hash]) for row in rows]
-
-
-def _row(row: Row[Any], given: approvals.Approvals) -> Waiting:
-    return Waiting(
-        withdrawal_hash=row.withdrawal_hash,
-        account=checksum(row.address),
-        asset_id=row.asset_id,
-        amount=row.amount,
-        recipient=row.message.get("recipient"),
-        deadline=row.deadline,
-        message=dict(row.message),
-        needed=given.needed,
-        by=tuple(checksum(approver) for approver in given.by),
-    )
+    return [
+        read(deployment, row.withdrawal_hash, row.message, row.signature, given[row.withdrawal_hash]) for row in rows
+    ]

@@ -29,7 +29,7 @@ class SignedWithdrawal:
         try:
             name = "Withdrawal" if "recipient" in message else "FundingTransfer"
             values = {field: _value(kind, message[field]) for field, kind in TYPES[name]}
-        except (AttributeError, KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise BadWithdrawal(f"the message is no withdrawal: {error!r}") from None
         return cls(**{"recipient": None, **values})
 

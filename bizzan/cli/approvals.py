@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from bizzan.cli.console import console
 from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.amount import format_amount
+from exchange.domain.deployment import checksum
 from exchange.settings import KeyName, Settings, load_settings
 
 if TYPE_CHECKING:
-    from bizzan.approvals import Waiting
+    from bizzan.approvals import Refused, Waiting
     from exchange.domain.deployment import Deployment
 
 APPROVERS: dict[int, KeyName] = {1: "approver_1", 2: "approver_2", 3: "approver_3"}
@@ -25,20 +28,23 @@ commands = typer.Typer(help="List and approve withdrawals above their outflow li
 @commands.command(name="list")
 def show() -> None:
     """List the withdrawals that wait for approvals."""
+    from bizzan.approvals import Waiting
+
     settings = load_settings()
-    deployment, rows = _deployment(settings), _waiting(settings)
+    deployment = _deployment(settings)
+    rows = _waiting(settings, deployment)
     if not rows:
-        console.print("no withdrawal waits for approvals")
+        _print("no withdrawal waits for approvals")
         return
     table = Table("hash", "account", "recipient", "amount", "until", "approvals")
     for row in rows:
-        until = datetime.fromtimestamp(row.deadline, UTC).strftime("%Y-%m-%d %H:%M:%S")
-        digest = "0x" + row.withdrawal_hash.hex()
-        amount = _amount(deployment, row)
-        table.add_row(
-            digest[:18], row.account, row.recipient or "its funding", amount, until, f"{len(row.by)} of {row.needed}"
-        )
-    console.print(table)
+        if isinstance(row, Waiting):
+            table.add_row(*(Text(cell) for cell in _cells(deployment, row)))
+    if table.row_count:
+        console.print(table)
+    for row in rows:
+        if not isinstance(row, Waiting):
+            _print(f"refused: 0x{row.withdrawal_hash.hex()}: {row.reason}")
 
 
 @commands.command()
@@ -54,16 +60,18 @@ def approve(
     settings = load_settings()
     deployment = _deployment(settings)
     try:
-        row = find(_waiting(settings), withdrawal_hash)
-        console.print(f"{row.account} withdraws {_amount(deployment, row)} to {row.recipient or 'its own funding'}")
-        for name, value in row.message.items():
-            console.print(f"  {name}: {value}")
+        row = find(_waiting(settings, deployment), withdrawal_hash)
+        whom = _recipient(row) or "its own funding"
+        _print(f"{checksum(row.signed.account)} withdraws {_amount(deployment, row)} to {whom}")
+        for field in fields(row.signed):
+            value = getattr(row.signed, field.name)
+            _print(f"  {field.name}: {checksum(value) if isinstance(value, bytes) else value}")
         if not yes:
             typer.confirm("Approve exactly this?", abort=True)
         tx_hash = approve_on_chain(settings.rpc_url, deployment, settings.key(APPROVERS[approver]), row)
     except ApprovalError as error:
         raise SupervisorError(str(error)) from None
-    console.print(f"approved in transaction {tx_hash}")
+    _print(f"approved in transaction {tx_hash}")
 
 
 def _deployment(settings: Settings) -> Deployment:
@@ -72,15 +80,43 @@ def _deployment(settings: Settings) -> Deployment:
     return read_deployment(settings)
 
 
-def _waiting(settings: Settings) -> list[Waiting]:
+def _waiting(settings: Settings, deployment: Deployment) -> list[Waiting | Refused]:
     from bizzan.approvals import ApprovalError, waiting
 
     try:
-        return waiting(settings.database_url(), settings.chain.chain_id)
+        return waiting(settings.database_url(), deployment)
     except ApprovalError as error:
         raise SupervisorError(str(error)) from None
 
 
+def _cells(deployment: Deployment, row: Waiting) -> tuple[str, ...]:
+    return (
+        "0x" + row.withdrawal_hash.hex()[:16],
+        checksum(row.signed.account),
+        _recipient(row) or "its funding",
+        _amount(deployment, row),
+        _until(row.signed.deadline),
+        f"{len(row.by)} of {row.needed}",
+    )
+
+
 def _amount(deployment: Deployment, row: Waiting) -> str:
-    asset = deployment.assets[row.asset_id]
+    asset = deployment.asset(row.asset_id)
     return f"{format_amount(row.amount, asset.decimals)} {asset.symbol}"
+
+
+def _recipient(row: Waiting) -> str | None:
+    return None if row.signed.recipient is None else checksum(row.signed.recipient)
+
+
+def _until(deadline: int) -> str:
+    """The day and time; of a deadline after all calendars the number."""
+    try:
+        return datetime.fromtimestamp(deadline, UTC).strftime("%Y-%m-%d %H:%M:%S")
+    except (OverflowError, ValueError, OSError):
+        return str(deadline)
+
+
+def _print(line: str) -> None:
+    """Print it as it is: what others wrote is neither markup nor an emoji."""
+    console.print(line, markup=False, emoji=False, soft_wrap=True)
