@@ -59,7 +59,8 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def run(rows: list[Waiting | Refused], *words: str) -> str:
         monkeypatch.setattr(cli, "_deployment", lambda _: DEPLOYMENT)
         monkeypatch.setattr(cli, "_waiting", lambda *_: rows)
-        result = CliRunner(env={"COLUMNS": "240"}).invoke(cli.commands, words)
+        monkeypatch.setattr(cli.console, "size", (240, 25))
+        result = CliRunner().invoke(cli.commands, words)
         if isinstance(result.exception, SupervisorError):
             raise result.exception
         return result.output

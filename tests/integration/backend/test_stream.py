@@ -110,9 +110,10 @@ async def test_an_account_sees_its_orders_fills_and_balances(api: httpx.AsyncCli
         snapshot = await client.next("account", "snapshot")
         assert snapshot["account"] == maker.text_address
         assert snapshot["orders"] == []
-        placed = await client.ask("place", order=signed_body(maker, Side.sell, 603_000, 3))
-        body = signed_body(taker, Side.buy, 603_000, 3, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 1)
-        await other.ask("place", order=body)
+        placed = await client.ask("place", order=signed_body(maker, Side.sell, 600_700, 3))
+        body = signed_body(taker, Side.buy, 600_700, 3, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 1)
+        answer = await other.ask("place", order=body)
+        assert "ack" in answer, answer
         events: list[dict[str, Any]] = []
         seq = snapshot["seq"]
         while not any(event["event"] == "order_closed" for event in events):
