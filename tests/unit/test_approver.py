@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 
 import bizzan.cli.approvals as cli
 from bizzan.approvals import ApprovalError, Refused, Waiting, find, read
+from bizzan.cli.console import console
 from bizzan.supervisor.errors import SupervisorError
 from exchange.chain.signing import Key
 from exchange.database.approvals import Approvals
@@ -59,7 +60,7 @@ def run(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def run(rows: list[Waiting | Refused], *words: str) -> str:
         monkeypatch.setattr(cli, "_deployment", lambda _: DEPLOYMENT)
         monkeypatch.setattr(cli, "_waiting", lambda *_: rows)
-        monkeypatch.setattr(cli.console, "size", (240, 25))
+        monkeypatch.setattr(console, "size", (240, 25))
         result = CliRunner().invoke(cli.commands, words)
         if isinstance(result.exception, SupervisorError):
             raise result.exception
