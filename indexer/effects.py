@@ -1,9 +1,10 @@
 """What the engine must know of the chain, posted to its inbox in the transaction that mirrors it.
 
-At the first block: cancels, revocations, exits, halts, a freeze and forced withdrawals, because they can only
-make the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot be taken back.
+At the first block: cancels, revocations, exits, freezes of accounts, halts, the end of trading and forced withdrawals,
+because they can only make the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot
+be taken back.
 
-Forced withdrawals, exits, halts and revocations are compared with what the engine was told last, so that a
+Forced withdrawals, exits, freezes, halts and revocations are compared with what the engine was told last, so that a
 reorg, a restart or a run of blocks read at once all end in the same state. The same holds after a loss of the
 database: a new index tells nothing before it has reached the node's head, and then only what is not as the engine
 was told, according to the inbox that came back from the journal.
@@ -49,7 +50,7 @@ class Subjects:
     """Whose last word a run of blocks may have changed."""
 
     requests: Sequence[Row]
-    exits: Sequence[Row]
+    accounts: Sequence[Row]
     markets: Sequence[Row]
     delegates: Sequence[Row]
 
@@ -73,10 +74,10 @@ class Effects:
             await self._finalize(conn, self._blocks(step.final))
             held = await chain_events.standing_requests(conn, self._chain_id)
             await self._reconcile_requests(conn, held, step.final[1], step.final_timestamp)
-            touched = await chain_events.touched_exits(conn, self._blocks(step.final))
+            touched = await chain_events.touched_accounts(conn, self._blocks(step.final))
             thawed = await chain_events.thawed(conn, self._chain_id, step.final_timestamp)
             for account in sorted({row.account for row in (*touched, *thawed)}):
-                await self._reconcile_exit(conn, account, step.final[1], step.final_timestamp)
+                await self._reconcile_account(conn, account, step.final[1], step.final_timestamp)
             await self._release_overdue(conn, step.final_timestamp)
 
     async def restate(self, conn: AsyncConnection, whole: Advance) -> None:
@@ -110,7 +111,7 @@ class Effects:
         found = await self.subjects(conn, blocks)
         return Subjects(
             sorted({*found.requests, *await chain_events.standing_requests(conn, self._chain_id)}),
-            sorted({*found.exits, *await recall.exiting(conn, self._chain_id)}),
+            sorted({*found.accounts, *await recall.stopped(conn, self._chain_id)}),
             found.markets,
             sorted({*found.delegates, *await recall.delegates(conn, self._chain_id)}),
         )
@@ -128,7 +129,7 @@ class Effects:
         """Whom the events in a range of blocks concern."""
         return Subjects(
             await chain_events.touched_requests(conn, blocks),
-            await chain_events.touched_exits(conn, blocks),
+            await chain_events.touched_accounts(conn, blocks),
             await chain_events.touched_markets(conn, blocks),
             await chain_events.touched_delegates(conn, blocks),
         )
@@ -202,8 +203,8 @@ class Effects:
         removed_tip: str = "",
     ) -> None:
         await self._reconcile_requests(conn, subjects.requests, final_number, final_timestamp)
-        for row in subjects.exits:
-            await self._reconcile_exit(conn, row.account, final_number, final_timestamp)
+        for row in subjects.accounts:
+            await self._reconcile_account(conn, row.account, final_number, final_timestamp)
         for row in subjects.markets:
             await self._reconcile_market(conn, row.market_id)
         for row in subjects.delegates:
@@ -235,21 +236,22 @@ class Effects:
         wish = Wish(f"reserve:{_place(row)}", row.block_hash, row.log_index, "reserve_forced", payload)
         await chain_effects.do(conn, self._chain_id, [wish])
 
-    async def _reconcile_exit(
+    async def _reconcile_account(
         self, conn: AsyncConnection, account: bytes, final_number: int, final_timestamp: int
     ) -> None:
         """An account is leaving until the cancellation of its exit is final, and so is every claim before that.
 
         Otherwise it could trade what a claim has paid already, until the claim's debit arrives. One that its owner
-        froze is stopped in the same way, until a thaw that took effect is final.
+        froze is stopped in the same way, until a thaw that took effect is final. What stops it is told first.
         """
-        last = await chain_events.last_exit(conn, self._chain_id, account)
-        exiting = last is not None and (last.kind == "requested" or last.block_number > final_number)
+        leave = await chain_events.last_exit(conn, self._chain_id, account)
+        exiting = leave is not None and (leave.kind == "requested" or leave.block_number > final_number)
         freeze = await chain_events.last_freeze(conn, self._chain_id, account)
         frozen = freeze is not None and (freeze.kind == "frozen" or freeze.effective_at > final_timestamp)
-        because = last if exiting else freeze if frozen else None
-        on, off = (("set_exiting", {"account": account, "exiting": value}) for value in (True, False))
-        await self._switch(conn, f"exiting:0x{account.hex()}", None if because is None else _cause(because), on, off)
+        states = [("exiting", leave, exiting), ("frozen", freeze, frozen)]
+        for name, last, stands in sorted(states, key=lambda state: not state[2]):
+            on, off = ((f"set_{name}", {"account": account, name: value}) for value in (True, False))
+            await self._switch(conn, f"{name}:0x{account.hex()}", _cause(last) if stands else None, on, off)
 
     async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
         last = await chain_events.last_market_status(conn, self._chain_id, market_id)

@@ -33,7 +33,7 @@ class AccountView(Mirrored):
     """An account. An address that was never seen has status `unknown` and zero balances."""
 
     account: str = Field(examples=["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"])
-    status: Literal["active", "exiting", "blocked", "unknown"]
+    status: Literal["active", "exiting", "frozen", "blocked", "unknown"]
     min_nonce: str = Field(description="order nonces below are refused", examples=["0"])
     balances: list[BalanceView]
 

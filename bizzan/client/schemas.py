@@ -280,7 +280,7 @@ class Balance(msgspec.Struct, frozen=True):
 
 
 class Account(msgspec.Struct, frozen=True):
-    """An account: `active`, `exiting`, `blocked`, or `unknown` when the engine never saw it."""
+    """An account: `active`, `exiting`, `frozen`, `blocked`, or `unknown` when the engine never saw it."""
 
     account: str
     status: str

@@ -57,7 +57,7 @@ select block_number, block_hash, log_index, kind, amount, 0 from withdrawal_even
 where chain_id = :chain_id and account = :account and token_id = :token_id and kind = 'claimed'
 order by block_number, log_index
 """
-_EXITING = """
+_STOPPED = """
 select account from exit_request where chain_id = :chain_id and block_number > :above and block_number <= :up_to
 union
 select account from account_freeze where chain_id = :chain_id and block_number > :above and block_number <= :up_to
@@ -65,7 +65,8 @@ order by account
 """
 _THAWED = """
 select distinct f.account from account_freeze f
-join chain_effect e on e.chain_id = f.chain_id and e.key = 'exiting:0x' || encode(f.account, 'hex')
+join chain_effect e on e.chain_id = f.chain_id
+  and e.key in ('frozen:0x' || encode(f.account, 'hex'), 'exiting:0x' || encode(f.account, 'hex'))
 where f.chain_id = :chain_id and f.kind = 'unfrozen' and f.effective_at <= :timestamp and e.undo_inbox_id is null
 order by f.account
 """
@@ -164,9 +165,9 @@ async def requests(conn: AsyncConnection, chain_id: int, account: bytes, token_i
     return (await conn.execute(text(_REQUESTS), values)).all()
 
 
-async def touched_exits(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
+async def touched_accounts(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
     """Accounts with an exit requested or cancelled, or frozen or unfrozen by their owners."""
-    return await _range(conn, _EXITING, blocks)
+    return await _range(conn, _STOPPED, blocks)
 
 
 async def last_exit(conn: AsyncConnection, chain_id: int, account: bytes) -> Row | None:

@@ -32,14 +32,15 @@ where not exists (select from engine_inbox undone where undone.dedup_key = told.
        or not exists (select from log l where l.block_hash = told.block_hash and l.log_index = told.log_index))
 on conflict do nothing
 """
-_EXITS = """
+_STOPS = """
 insert into chain_effect (chain_id, key, generation, block_hash, log_index, do_inbox_id)
-select :chain_id, :prefix || account, 0, '', 0, id
-from (select distinct on (account) id, account, exiting
-      from (select id, payload ->> 'account' as account, cast(payload ->> 'exiting' as bool) as exiting
-            from engine_inbox where kind = 'set_exiting' and applied_seq is not null) as told
-      order by account, id desc) as last
-where exiting
+select :chain_id, field || chr(58) || account, 0, '', 0, id
+from (select distinct on (account, field) id, account, field, stopped
+      from (select id, substr(kind, 5) as field, payload ->> 'account' as account,
+                   cast(payload ->> substr(kind, 5) as bool) as stopped
+            from engine_inbox where kind in ('set_exiting', 'set_frozen') and applied_seq is not null) as told
+      order by account, field, id desc) as last
+where stopped
 on conflict do nothing
 """
 _REVOCATIONS = """
@@ -69,9 +70,10 @@ where chain_id = :chain_id
                                                      'nonce', p.nonce, 'min_nonce', p.min_nonce))
 order by block_number, log_index
 """
-_EXITING = """
-select decode(substr(split_part(key, chr(58), 2), 3), 'hex') as account from chain_effect
-where chain_id = :chain_id and undo_inbox_id is null and starts_with(key, :prefix) order by account
+_STOPPED = """
+select distinct decode(substr(split_part(key, chr(58), 2), 3), 'hex') as account from chain_effect
+where chain_id = :chain_id and undo_inbox_id is null and split_part(key, chr(58), 1) in ('exiting', 'frozen')
+order by account
 """
 # Whoever signed an open order and is no account is a delegate, whether its grant is still there or not.
 _DELEGATES = """
@@ -83,14 +85,13 @@ select a.address, o.signer from orders o join account a on a.account_id = o.acco
 where o.status = 'open' and o.signer <> a.address
 order by account, delegate
 """
-_EXITING_PREFIX = "exiting:"
 _REVOCATION_PREFIX = "revocation:"
 
 
 async def remember(conn: AsyncConnection, chain_id: int) -> None:
-    """Bring back the effects that stand according to the inbox: reserves, exits, revocations, and what has no log."""
+    """Bring back the effects that stand by the inbox: reserves, exits, freezes, revocations, and what has no log."""
     await conn.execute(text(_EFFECTS), {"chain_id": chain_id, "named": _NAMED, "undo": UNDO})
-    await conn.execute(text(_EXITS), {"chain_id": chain_id, "prefix": _EXITING_PREFIX})
+    await conn.execute(text(_STOPS), {"chain_id": chain_id})
     await conn.execute(text(_REVOCATIONS), {"chain_id": chain_id, "prefix": _REVOCATION_PREFIX})
 
 
@@ -117,9 +118,9 @@ async def untold_cancels(conn: AsyncConnection, chain_id: int) -> Sequence[Row]:
     return (await conn.execute(text(_UNTOLD_CANCELS), {"chain_id": chain_id})).all()
 
 
-async def exiting(conn: AsyncConnection, chain_id: int) -> Sequence[Row]:
-    """Accounts that the engine was told are leaving."""
-    return (await conn.execute(text(_EXITING), {"chain_id": chain_id, "prefix": _EXITING_PREFIX})).all()
+async def stopped(conn: AsyncConnection, chain_id: int) -> Sequence[Row]:
+    """Accounts that the engine was told are leaving, or frozen by their owners."""
+    return (await conn.execute(text(_STOPPED), {"chain_id": chain_id})).all()
 
 
 async def delegates(conn: AsyncConnection, chain_id: int) -> Sequence[Row]:

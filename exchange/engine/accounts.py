@@ -97,6 +97,7 @@ class Account:
         "client_order_ids",
         "deficits",
         "exiting",
+        "frozen",
         "holds",
         "min_nonce",
         "order_hashes",
@@ -119,6 +120,7 @@ class Account:
         self.used_nonces = NonceSet()
         self.used_withdrawals = NonceSet()
         self.exiting = False
+        self.frozen = False
         self.deficits = 0
         self.revoked: set[bytes] = set()
         self.tiers: Timeline[int] | None = None
@@ -131,10 +133,12 @@ class Account:
 
     @property
     def status(self) -> str:
-        """`blocked` while any balance has a deficit, else `exiting` or `active`."""
+        """`blocked` while any balance has a deficit, else `exiting`, else `frozen` by its owner, else `active`."""
         if self.deficits:
             return "blocked"
-        return "exiting" if self.exiting else "active"
+        if self.exiting:
+            return "exiting"
+        return "frozen" if self.frozen else "active"
 
     def balance(self, asset: int) -> Balance:
         """The balance in `asset`, made at its first use."""

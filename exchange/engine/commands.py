@@ -258,6 +258,15 @@ class SetExiting:
 
 
 @dataclass(frozen=True, slots=True)
+class SetFrozen:
+    """Its owner froze an account on chain, or its thaw took effect (or a reorg removed either): stop, or resume, it."""
+
+    inbox_id: int
+    account: bytes
+    frozen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CutBatch:
     """Bind the trades in sequences (last cut, `to_seq`] to batch `batch`, the one after the last."""
 
@@ -307,6 +316,7 @@ Command = (
     | ObeyRevocation
     | AllowDelegate
     | SetExiting
+    | SetFrozen
     | CutBatch
     | FinalizeBatch
     | ReverseTrades

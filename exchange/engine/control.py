@@ -96,6 +96,15 @@ def set_exiting(state: State, command: c.SetExiting) -> None:
         state.close_all(account, CloseReason.account_exiting)
 
 
+def set_frozen(state: State, command: c.SetFrozen) -> None:
+    """Stop an account that its owner froze, its orders included, or let it go on."""
+    account = state.open_account(command.account)
+    account.frozen = command.frozen
+    state.touched_accounts[account] = None
+    if command.frozen:
+        state.close_all(account, CloseReason.account_frozen)
+
+
 def list_asset(state: State, command: c.ListAsset) -> None:
     """A new asset, of which there is nothing yet, or what came in before it was listed."""
     asset = command.asset

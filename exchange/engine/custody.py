@@ -157,9 +157,9 @@ def _check_withdrawal(state: State, at_ms: int, account: Account, command: c.Hol
     if account.deficits:
         raise Refusal(ErrorCode.account_blocked, "the account has a deficit after a reorg: deposit to repay it")
     if account.exiting:
-        raise Refusal(
-            ErrorCode.account_exiting, "the account is leaving, or frozen by its owner: the exit pays everything"
-        )
+        raise Refusal(ErrorCode.account_exiting, "the account is leaving: the exit pays everything")
+    if account.frozen:
+        raise Refusal(ErrorCode.account_frozen, "its owner froze the account: unfreeze it, or exit")
     if account.holds >= MAX_HOLDS:
         raise Refusal(
             ErrorCode.too_many_withdrawals,

@@ -56,6 +56,7 @@ INBOX_HANDLERS: dict[type, Handler] = {
     c.ObeyRevocation: lambda state, seq, at_ms, command: control.obey_revocation(state, command),
     c.AllowDelegate: lambda state, seq, at_ms, command: control.allow_delegate(state, command),
     c.SetExiting: lambda state, seq, at_ms, command: control.set_exiting(state, command),
+    c.SetFrozen: lambda state, seq, at_ms, command: control.set_frozen(state, command),
     c.CutBatch: lambda state, seq, at_ms, command: settling.cut_batch(state, seq, command),
     c.FinalizeBatch: lambda state, seq, at_ms, command: settling.finalize_batch(state, command),
     c.ReverseTrades: lambda state, seq, at_ms, command: reverse_trades(state, command.trade_ids, command.cause),

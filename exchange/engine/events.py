@@ -35,6 +35,7 @@ class CloseReason(StrEnum):
     market_delisted = "market_delisted"
     delegate_revoked = "delegate_revoked"
     account_exiting = "account_exiting"
+    account_frozen = "account_frozen"
     debited = "debited"
     trade_reversed = "trade_reversed"
     unsettled_limit = "unsettled_limit"
@@ -103,7 +104,7 @@ class AccountOpened:
 
 @_event
 class AccountChanged:
-    """Account status: `active`, `exiting` or `blocked` (it has a deficit)."""
+    """Account status: `active`, `exiting`, `frozen` (by its owner) or `blocked` (it has a deficit)."""
 
     account: int
     status: str

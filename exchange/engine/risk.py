@@ -112,9 +112,9 @@ def check_account(c: Candidate) -> None:
     if account.deficits:
         raise Refusal(ErrorCode.account_blocked, "the account has a deficit after a reorg: deposit to repay it")
     if account.exiting:
-        raise Refusal(
-            ErrorCode.account_exiting, "the account is leaving, or frozen by its owner: cancel the exit, or unfreeze it"
-        )
+        raise Refusal(ErrorCode.account_exiting, "the account is leaving: cancel the exit to trade")
+    if account.frozen:
+        raise Refusal(ErrorCode.account_frozen, "its owner froze the account: unfreeze it, and wait for the thaw")
     if account.revoked and c.placed.signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
     if c.kind.rests and len(account.orders) >= c.state.limits.max_open_orders:

@@ -21,7 +21,7 @@ from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 
-VERSION = 3
+VERSION = 4
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -122,6 +122,7 @@ def _dump_account(account: Account) -> list[Any]:
         account.min_nonce,
         account.top_nonce,
         account.exiting,
+        account.frozen,
         sorted(account.revoked),
         [list(entry) for entry in account.tiers.entries] if account.tiers else [],
         sorted(account.used_nonces.words.items()),
@@ -136,11 +137,11 @@ def _dump_account(account: Account) -> list[Any]:
 
 
 def _load_account(account_id: int, values: list[Any]) -> Account:
-    address, min_nonce, top_nonce, exiting, revoked, tiers, nonces, withdrawals, hashes, client_ids, balances = values
+    address, min_nonce, top_nonce, exiting, frozen, *values = values
+    revoked, tiers, nonces, withdrawals, hashes, client_ids, balances = values
     account = Account(account_id, address)
-    account.min_nonce = min_nonce
-    account.top_nonce = top_nonce
-    account.exiting = exiting
+    account.min_nonce, account.top_nonce = min_nonce, top_nonce
+    account.exiting, account.frozen = exiting, frozen
     account.revoked = set(revoked)
     account.tiers = Timeline([(from_ms, tier) for from_ms, tier in tiers]) if tiers else None
     account.used_nonces = _load_nonces(nonces)

@@ -186,6 +186,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     25: c.SetFeeRules,
     26: c.AnnounceFees,
     27: c.SetAccountTier,
+    28: c.SetFrozen,
 }
 
 _VERSIONS = {7: 2}

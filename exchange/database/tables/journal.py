@@ -46,7 +46,7 @@ account = Table(
     metadata,
     integer("account_id", "id in order of appearance", primary_key=True, autoincrement=False),
     blob("address", "address of the wallet", unique=True),
-    string("status", "active, exiting or blocked"),
+    string("status", "active, exiting, frozen (by its owner) or blocked"),
     integer("min_nonce", "order sequences below are refused", kind=u64()),
     comment="Accounts the engine knows.",
 )

@@ -66,6 +66,7 @@ class Told:
         self.debits: dict[str, int] = {}
         self.reserves: dict[str, tuple[bytes, int, int]] = {}
         self.exiting: set[bytes] = set()
+        self.frozen: set[bytes] = set()
         self.refused: set[tuple[bytes, bytes]] = set()
         self.batches: list[int] = []
 
@@ -94,6 +95,10 @@ class Told:
                 account = bytes.fromhex(payload["account"][2:])
                 assert (account in self.exiting) != payload["exiting"]
                 self.exiting ^= {account}
+            case "set_frozen":
+                account = bytes.fromhex(payload["account"][2:])
+                assert (account in self.frozen) != payload["frozen"]
+                self.frozen ^= {account}
             case "obey_revocation" | "allow_delegate":
                 pair = (address_bytes(payload["account"]), address_bytes(payload["delegate"]))
                 assert (pair in self.refused) == (kind == "allow_delegate")

@@ -11,6 +11,8 @@ from tests.integration.indexer.helpers import catch_up, check_inbox, compare, qu
 from tests.utils.engine import USDC, EngineHarness, only
 from tests.utils.traffic import Traffic
 
+_STOPS = "select kind, payload from engine_inbox where kind in ('set_exiting', 'set_frozen') order by id"
+
 
 def mine(traffic: Traffic, count: int = 1, seconds: int = 1) -> None:
     """Blocks without random actions, `seconds` apart."""
@@ -120,26 +122,57 @@ async def test_account_that_its_owner_froze_is_stopped_until_it_has_thawed(
     user, delay = traffic.users[1], traffic.deployment.windows.delay
     engine = Obeying(database_url, user.address)
 
-    async def see(blocks: int = DEPTHS.final + 1) -> bool:
+    async def see(blocks: int = DEPTHS.final + 1) -> str:
         mine(traffic, blocks)
         await catch_up(mirror)
         await engine.obey()
-        return engine.account.exiting
+        return engine.account.status
 
     async with open_mirror() as mirror:
-        assert not await see()
+        assert await see() == "active"
         traffic._send(user, "freeze_account")
-        assert await see(1)  # at the first block
+        assert await see(1) == "frozen"  # at the first block
         traffic._send(user, "request_exit")
+        assert await see(1) == "exiting"
         traffic._send(user, "cancel_exit")
-        assert await see()
+        assert await see() == "frozen"
         traffic._send(user, "unfreeze_account")
-        assert await see()  # not before the thaw takes effect
+        assert await see() == "frozen"  # not before the thaw takes effect
         traffic._send(user, "freeze_account")
         mine(traffic)
         mine(traffic, 1, delay + 1)
-        assert await see()  # taken back
+        assert await see() == "frozen"  # taken back
         traffic._send(user, "unfreeze_account")
         mine(traffic)
         mine(traffic, 1, delay + 1)
-        assert not await see()
+        assert await see() == "active"
+    await check_inbox(traffic, database_url, DEPTHS.credit)
+
+
+async def test_account_stopped_as_leaving_for_a_freeze_is_taken_for_frozen(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    """So a version of the indexer did that had one word for both."""
+    user, delay = traffic.users[1], traffic.deployment.windows.delay
+    account = "0x" + user.address.hex()
+    async with open_mirror() as mirror:
+        traffic._send(user, "freeze_account")
+        mine(traffic, DEPTHS.final + 1)
+        await catch_up(mirror)
+        one = f"update chain_effect set key = 'exiting:{account}' where key = 'frozen:{account}'"
+        await query(database_url, one)
+        payload = f"jsonb_build_object('account', '{account}', 'exiting', true)"
+        name = "dedup_key = replace(dedup_key, 'frozen', 'exiting')"
+        other = f"update engine_inbox set kind = 'set_exiting', {name}, payload = {payload} where kind = 'set_frozen'"
+        await query(database_url, other)
+        traffic._send(user, "unfreeze_account")
+        mine(traffic)
+        await catch_up(mirror)
+        kinds = [row.kind for row in await query(database_url, _STOPS)]
+        assert kinds == ["set_exiting", "set_frozen", "set_exiting"]
+        mine(traffic, 1, delay + 1)
+        mine(traffic, DEPTHS.final + 1)
+        await catch_up(mirror)
+    last = (await query(database_url, _STOPS))[-1]
+    assert (last.kind, last.payload["frozen"]) == ("set_frozen", False)
+    await check_inbox(traffic, database_url, DEPTHS.credit)

@@ -95,6 +95,26 @@ async def test_exit_that_ended_before_does_not_stop_the_account_again(
     assert await told_since(database_url, before) == []
 
 
+async def test_freezes_that_stand_are_remembered_and_those_that_fell_out_end(
+    traffic: Traffic, database_url: str, open_mirror: OpenMirror
+) -> None:
+    stays, falls = traffic.users[1:3]
+    async with open_mirror() as mirror:
+        traffic._send(stays, "freeze_account")
+        mine(traffic, 3)
+        traffic._send(falls, "freeze_account")
+        mine(traffic)
+        await catch_up(mirror)
+    before = await query(database_url, INBOX)
+    await lose_database(database_url)
+    traffic.go_back(1)
+    mine(traffic, 2)
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+    since = await told_since(database_url, before)
+    assert since == [("set_frozen", {"account": "0x" + falls.address.hex(), "frozen": False})]
+
+
 @pytest.mark.parametrize("depth", [3, 18])
 async def test_reorg_while_the_database_is_lost_is_undone(
     traffic: Traffic, database_url: str, open_mirror: OpenMirror, depth: int

@@ -256,6 +256,11 @@ def set_exiting(x: Exchange) -> c.Command:
     return c.SetExiting(x.inbox(), account, x.draw(st.booleans()))
 
 
+def set_frozen(x: Exchange) -> c.Command:
+    account = x.resting().order.account
+    return c.SetFrozen(x.inbox(), account, x.draw(st.booleans()))
+
+
 def cut_batch(x: Exchange) -> c.Command:
     x.traded()
     state = x.x.engine.state
@@ -294,6 +299,7 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.ObeyRevocation: obey_revocation,
     c.AllowDelegate: allow_delegate,
     c.SetExiting: set_exiting,
+    c.SetFrozen: set_frozen,
     c.CutBatch: cut_batch,
     c.FinalizeBatch: finalize_batch,
     c.ReverseTrades: reverse_trades,

@@ -210,6 +210,18 @@ class EngineMachine(RuleBasedStateMachine):
             if account.exiting:
                 self.step(c.SetExiting(self.inbox(), account.address, False))
 
+    @precondition(lambda self: not any(account.frozen for account in self.x.engine.state.accounts))
+    @rule(account=st.sampled_from(TRADERS[:3]))
+    def freeze(self, account: bytes) -> None:
+        self.follow(self.step(c.SetFrozen(self.inbox(), account, True)))
+
+    @precondition(lambda self: any(account.frozen for account in self.x.engine.state.accounts))
+    @rule()
+    def thaw(self) -> None:
+        for account in self.x.engine.state.accounts:
+            if account.frozen:
+                self.step(c.SetFrozen(self.inbox(), account.address, False))
+
     @rule(back=st.integers(1, 5))
     def cut(self, back: int) -> None:
         state = self.x.engine.state

@@ -130,6 +130,27 @@ def test_a_delegate_revoked_before_anybody_knew_it_places_nothing(x: EngineHarne
     x.refuse(x.order(NEWCOMER, Side.sell, PRICE, 1, scheme=1, signer=DELEGATE), ErrorCode.unknown_delegate)
 
 
+def test_an_account_that_its_owner_froze_stops_until_it_has_thawed(x: EngineHarness) -> None:
+    x.buy(MAKER, PRICE, 1)
+    order_id = x.engine.seq
+    events = x.apply(c.SetFrozen(next(x.inbox_ids), MAKER, True))
+    assert reasons(events) == [(order_id, "account_frozen")]
+    assert only(events, e.AccountChanged)[0].status == "frozen"
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1), ErrorCode.account_frozen)
+    x.refuse(x.hold(MAKER, USDC, 1), ErrorCode.account_frozen)
+    assert x.replay().dump() == x.engine.dump()
+    [changed] = only(x.apply(c.SetFrozen(next(x.inbox_ids), MAKER, False)), e.AccountChanged)
+    assert changed.status == "active"
+    x.buy(MAKER, PRICE, 1)
+
+
+def test_a_frozen_account_that_leaves_is_leaving_and_then_frozen(x: EngineHarness) -> None:
+    x.apply(c.SetFrozen(next(x.inbox_ids), MAKER, True))
+    [left] = only(x.apply(c.SetExiting(next(x.inbox_ids), MAKER, True)), e.AccountChanged)
+    [stayed] = only(x.apply(c.SetExiting(next(x.inbox_ids), MAKER, False)), e.AccountChanged)
+    assert (left.status, stayed.status) == ("exiting", "frozen")
+
+
 @pytest.mark.parametrize("back", [True, False])
 def test_an_account_that_leaves_stops_and_may_come_back(x: EngineHarness, back: bool) -> None:
     x.buy(MAKER, PRICE, 1)

@@ -32,6 +32,7 @@ EVERY_COMMAND: tuple[c.Command, ...] = (
     c.ObeyCancel(10, ACCOUNT, 4, 0),
     c.ObeyRevocation(11, ACCOUNT, SIGNER),
     c.SetExiting(12, ACCOUNT, True),
+    c.SetFrozen(12, ACCOUNT, True),
     c.CutBatch(13, 1, 9),
     c.FinalizeBatch(14, 1),
     c.ReverseTrades(15, (1, 2, 3), "cause"),
