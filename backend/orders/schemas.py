@@ -151,6 +151,8 @@ class OrderView(msgspec.Struct, kw_only=True):
     terms: str
     time_in_force: str
     post_only: bool
+    self_trade: str
+    """What happens when it comes in and meets an order of its own account."""
     scheme: str
     signer: str
     maker_fee_ppm: int

@@ -168,6 +168,19 @@ def _accepted(event: events.OrderAccepted) -> Iterator[tuple[int, Row]]:
     )
 
 
+def _reduced(event: events.OrderReduced) -> Iterator[tuple[int, Row]]:
+    yield (
+        event.account,
+        {
+            "event": "order_reduced",
+            "order_id": event.order_id,
+            "market": event.market,
+            "quantity": str(event.quantity),
+            "remaining": str(event.remaining),
+        },
+    )
+
+
 def _closed(event: events.OrderClosed) -> Iterator[tuple[int, Row]]:
     yield (
         event.account,
@@ -262,6 +275,7 @@ def _held(event: events.WithdrawalHeld) -> Iterator[tuple[int, Row]]:
 
 _DESCRIBE: dict[type, Callable[[Any], Iterator[tuple[int, Row]]]] = {
     events.OrderAccepted: _accepted,
+    events.OrderReduced: _reduced,
     events.OrderClosed: _closed,
     events.TradeMatched: _fills,
     events.TradeReversed: _reversed,

@@ -50,6 +50,7 @@ class ReplayedOrder:
     placed: c.PlaceOrder
     accepted: e.OrderAccepted
     remaining: int
+    filled: int = 0
     closed: str | None = None
 
 
@@ -125,8 +126,13 @@ class Replay:
     def _trade(self, record: Record, event: e.TradeMatched) -> None:
         self.trades[event.trade_id] = trade = ReplayedTrade(record.seq, record.at_ms, event)
         self._uncut.append(trade)
-        self.orders[event.maker_order].remaining = event.maker_remaining
-        self.orders[event.taker_order].remaining = event.taker_remaining
+        maker, taker = self.orders[event.maker_order], self.orders[event.taker_order]
+        maker.remaining, taker.remaining = event.maker_remaining, event.taker_remaining
+        maker.filled += event.quantity
+        taker.filled += event.quantity
+
+    def _reduced(self, record: Record, event: e.OrderReduced) -> None:
+        self.orders[event.order_id].remaining = event.remaining
 
     def _cut(self, record: Record, event: e.BatchCut) -> None:
         self.batches[event.batch] = ReplayedBatch(
@@ -160,6 +166,7 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
     e.MarketListed: Replay._market,
     e.AccountOpened: Replay._account,
     e.OrderAccepted: Replay._accepted,
+    e.OrderReduced: Replay._reduced,
     e.OrderClosed: Replay._closed,
     e.TradeMatched: Replay._trade,
     e.BatchCut: Replay._cut,

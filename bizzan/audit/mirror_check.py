@@ -57,8 +57,13 @@ def _orders(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
     known = {}
     for order_id, order in replay.orders.items():
         status = order_status(CloseReason(order.closed)) if order.closed else "open"
-        filled = order.accepted.quantity - order.remaining
-        known[order_id] = (order.accepted.account, order.accepted.order_hash.hex(), status, filled, order.remaining)
+        known[order_id] = (
+            order.accepted.account,
+            order.accepted.order_hash.hex(),
+            status,
+            order.filled,
+            order.remaining,
+        )
     for order_id, row, replayed in compare(rows, known):
         yield f"table orders, order {order_id}", f"is {row or 'absent'}, the journal gives {replayed or 'nothing'}"
 

@@ -15,14 +15,14 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from bizzan.client import schemas
 from bizzan.client.errors import ApiError
 from bizzan.client.exchange import Exchange
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
-from bizzan.client.orders import DEFAULT_ORDER_SECONDS, OrderBuilder
+from bizzan.client.orders import DEFAULT_ORDER_SECONDS, Choices, OrderBuilder
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import SignedOrder, Wallet
 from exchange.domain.bulk import BulkSignature
@@ -93,10 +93,9 @@ class BizzanClient:
         price: str | Decimal,
         quantity: str | Decimal,
         *,
-        time_in_force: TimeInForce = TimeInForce.gtc,
-        post_only: bool = False,
         seconds: int = DEFAULT_ORDER_SECONDS,
         client_order_id: str = "",
+        **choices: Unpack[Choices],
     ) -> schemas.Ack:
         """Sign and place an order that lives `seconds`. The acknowledgement means that it is durable."""
         builder = self.market(symbol)
@@ -105,9 +104,8 @@ class BizzanClient:
             side,
             builder.price(price),
             builder.quantity(quantity),
-            time_in_force=time_in_force,
-            post_only=post_only,
             seconds=seconds,
+            **choices,
         )
         return await self.place_signed(signed, client_order_id)
 
@@ -118,14 +116,11 @@ class BizzanClient:
         price: int,
         quantity: int,
         *,
-        time_in_force: TimeInForce = TimeInForce.gtc,
-        post_only: bool = False,
         seconds: int = DEFAULT_ORDER_SECONDS,
+        **choices: Unpack[Choices],
     ) -> SignedOrder:
         """A signed order in the market's units, with the next nonce."""
-        order = self.build(
-            builder, side, price, quantity, time_in_force=time_in_force, post_only=post_only, seconds=seconds
-        )
+        order = self.build(builder, side, price, quantity, seconds=seconds, **choices)
         return self.wallet.sign_order(self.exchange.domain, order)
 
     def sign_all(self, orders: Sequence[Order]) -> list[SignedOrder]:
@@ -139,15 +134,14 @@ class BizzanClient:
         price: int,
         quantity: int,
         *,
-        time_in_force: TimeInForce = TimeInForce.gtc,
-        post_only: bool = False,
         seconds: int = DEFAULT_ORDER_SECONDS,
+        **choices: Unpack[Choices],
     ) -> Order:
         """An order to be signed, in the market's units, with the next nonce.
 
         Orders that never rest take a single-fill nonce, whose state on chain is one bit.
         """
-        immediate = time_in_force in (TimeInForce.ioc, TimeInForce.fok)
+        immediate = choices.get("time_in_force") in (TimeInForce.ioc, TimeInForce.fok)
         return builder.order(
             self.account,
             side,
@@ -155,8 +149,7 @@ class BizzanClient:
             quantity,
             self.nonces.next(single_fill=immediate),
             expiry=int(time.time()) + seconds,
-            time_in_force=time_in_force,
-            post_only=post_only,
+            **choices,
         )
 
     async def fees(self) -> schemas.Fees:
@@ -171,9 +164,7 @@ class BizzanClient:
         side: Side,
         price: str | Decimal,
         quantity: str | Decimal,
-        *,
-        time_in_force: TimeInForce = TimeInForce.gtc,
-        post_only: bool = False,
+        **choices: Unpack[Choices],
     ) -> schemas.Preview:
         """What such an order would pay as maker and as taker, need and meet; nothing is signed."""
         builder = self.market(symbol)
@@ -184,8 +175,7 @@ class BizzanClient:
             builder.quantity(quantity),
             nonce=0,
             expiry=int(time.time()) + DEFAULT_ORDER_SECONDS,
-            time_in_force=time_in_force,
-            post_only=post_only,
+            **choices,
         )
         return await self.transport.post(schemas.Preview, "/v1/orders/preview", _order_fields(order))
 

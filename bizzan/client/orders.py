@@ -6,14 +6,23 @@ refuses: nothing is rounded behind the user's back, unless asked with `floor_pri
 
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypedDict, Unpack
 
 from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule, cap_for, cap_for_floor
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import Order, Side, Terms, TimeInForce
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce
 
 DEFAULT_ORDER_SECONDS = 3_600
+
+
+class Choices(TypedDict, total=False):
+    """What the terms of an order say; what is left out is as in `Terms`."""
+
+    time_in_force: TimeInForce
+    post_only: bool
+    self_trade: SelfTrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +104,15 @@ class OrderBuilder:
         nonce: int,
         *,
         expiry: int,
-        time_in_force: TimeInForce = TimeInForce.gtc,
-        post_only: bool = False,
         max_fee_bps: int | None = None,
+        **choices: Unpack[Choices],
     ) -> Order:
         """An order ready to be signed; prices and quantities in the market's units, `expiry` in unix seconds.
 
         `max_fee_bps` defaults to `fee_cap`.
         """
-        cap = self.fee_cap(price, quantity, post_only=post_only) if max_fee_bps is None else max_fee_bps
+        terms = Terms(**choices)
+        cap = self.fee_cap(price, quantity, post_only=terms.post_only) if max_fee_bps is None else max_fee_bps
         return Order(
             account=account,
             market=self.market.market_id,
@@ -114,7 +123,7 @@ class OrderBuilder:
             expiry=expiry,
             trigger_price=0,
             max_fee_bps=cap,
-            terms=Terms(time_in_force=time_in_force, post_only=post_only).pack(),
+            terms=terms.pack(),
         )
 
     @property

@@ -98,7 +98,7 @@ async def put_orders(
 ) -> None:
     """New orders as they are after the run; fills and closes of older ones."""
     await insert(conn, orders, list(accepted))
-    await update(conn, orders, list(filled), also="filled = target.quantity - source.remaining")
+    await update(conn, orders, list(filled), added="filled")
     await update(conn, orders, list(closed))
 
 
@@ -172,13 +172,19 @@ async def upsert(conn: AsyncConnection, table: Table, rows: Sequence[Row]) -> No
     await merge(conn, table, rows, on_conflict=f"({', '.join(keys)}) do update set {change}")
 
 
-async def update(conn: AsyncConnection, table: Table, rows: Sequence[Row], also: str = "") -> None:
-    """Change the rows with these keys; `also` is one more assignment, with `target` and `source` in it."""
+async def update(
+    conn: AsyncConnection, table: Table, rows: Sequence[Row], also: str = "", added: str | None = None
+) -> None:
+    """Change the rows with these keys. `also` is one more assignment, with `target` and `source` in it; to the column
+    `added` the value is added.
+    """
     if not rows:
         return
     names = list(rows[0])
     keys = [column.name for column in table.primary_key]
-    change = [f'"{name}" = source."{name}"' for name in names if name not in keys] + ([also] if also else [])
+    change = [f'"{name}" = source."{name}"' for name in names if name not in (*keys, added)]
+    change += [f'"{added}" = target."{added}" + source."{added}"'] if added else []
+    change += [also] if also else []
     match = " and ".join(f'target."{key}" = source."{key}"' for key in keys)
     columns = ", ".join(f'"{name}"' for name in names)
     statement = (

@@ -156,6 +156,17 @@ class TradeMatched:
 
 
 @_event
+class OrderReduced:
+    """The order met its own account and was decremented by `quantity`, without a trade; `remaining` is left."""
+
+    order_id: int
+    account: int
+    market: int
+    quantity: int
+    remaining: int
+
+
+@_event
 class OrderClosed:
     """The order works no more; `remaining` lots were not filled."""
 
@@ -290,6 +301,7 @@ Event = (
     | AccountChanged
     | OrderAccepted
     | TradeMatched
+    | OrderReduced
     | OrderClosed
     | LevelChanged
     | BalanceChanged

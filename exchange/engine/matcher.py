@@ -6,13 +6,13 @@ go to the market's fee account. What comes in can be traded at once and counts a
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.fees import PPM, TakerFees
-from exchange.domain.order import SINGLE_FILL
+from exchange.domain.order import SINGLE_FILL, SelfTrade
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
-from exchange.engine.orders import BUY, OpenOrder
+from exchange.engine.orders import BUY, Kind, OpenOrder
 from exchange.engine.risk import Candidate, check
 from exchange.engine.state import State, Trade
 
@@ -25,6 +25,10 @@ SELF_TRADE = CloseReason.self_trade
 TOO_MANY_FILLS = CloseReason.too_many_fills
 UNSETTLED_LIMIT = CloseReason.unsettled_limit
 
+CANCEL_TAKER = int(SelfTrade.cancel_taker)
+CANCEL_MAKER = int(SelfTrade.cancel_maker)
+DECREMENT = int(SelfTrade.decrement)
+
 QUOTE_BOUND = 2
 """What one trade brings one balance in quote is at most this many times its quote: proceeds and both fees."""
 
@@ -35,7 +39,7 @@ def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
         state.expire(at_ms)
     taker = _accept(state, seq, candidate)
-    reason = _work(state, seq, at_ms, taker, candidate)
+    reason = _work(state, seq, at_ms, taker, candidate.kind)
     if reason is None:
         state.rest(taker)
     else:
@@ -79,25 +83,25 @@ def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
     return taker
 
 
-def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candidate) -> CloseReason | None:
+def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> CloseReason | None:
     """Match the order as its terms say. Returns why it ends now, or None when it rests."""
     half = taker.book.opposite(taker.side)
     if half.crosses(taker.price):
-        if candidate.kind.post_only:
+        if kind.post_only:
             return POST_ONLY_WOULD_TAKE
-        if candidate.kind.all_or_none:
-            obstacle = _obstacle(half, taker, state.limits.max_fills)
+        if kind.all_or_none:
+            obstacle = _obstacle(half, taker, kind, state.limits.max_fills)
             if obstacle is not None:
                 return obstacle
-        reason = _match(state, seq, at_ms, taker, half)
+        reason = _match(state, seq, at_ms, taker, kind, half)
         if reason is not None:
             return reason
-    if candidate.kind.rests:
+    if kind.rests:
         return None
-    return FOK_UNFILLED if candidate.kind.all_or_none else UNFILLED
+    return FOK_UNFILLED if kind.all_or_none else UNFILLED
 
 
-def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | None:
+def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> CloseReason | None:
     """What keeps an all-or-none order from being filled at once; None if nothing does."""
     missing, fills, quote = taker.remaining, 0, 0
     hashes_left = MAX_PROOFS - taker.hashes
@@ -107,6 +111,8 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
             break
         for maker in level:
             if maker.account is taker.account:
+                if kind.self_trade == CANCEL_MAKER:
+                    continue
                 return SELF_TRADE
             fills += 1
             hashes_left -= maker.hashes
@@ -122,7 +128,7 @@ def _obstacle(half: Half, taker: OpenOrder, max_fills: int) -> CloseReason | Non
     return FOK_UNFILLED
 
 
-def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> CloseReason | None:
+def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, half: Half) -> CloseReason | None:
     """Fill `taker` from the best levels on; None when it remains open and meets nobody any more.
 
     What it fills settles in one batch, so it meets no more orders, and paths of such, than a batch takes.
@@ -136,7 +142,10 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
         maker = level.head
         while maker is not None:
             if maker.account is account:
-                return SELF_TRADE
+                if _meet_own(state, taker, maker, kind.self_trade):
+                    return SELF_TRADE
+                maker = level.head
+                continue
             if not fills_left or maker.hashes > hashes_left:
                 return TOO_MANY_FILLS
             fills_left -= 1
@@ -154,6 +163,24 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, half: Half) -> 
                 return FILLED
             maker = level.head
     return None
+
+
+def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int) -> bool:
+    """Keep an order from trading with its own account, in the way that the taker's terms say; whether it ends.
+
+    What is closed or decremented here costs none of the fills that an order may have.
+    """
+    if mode == DECREMENT:
+        lots = min(taker.remaining, maker.remaining)
+        state.reduce(maker, lots)
+        taker.remaining -= lots
+        state.tell_reduced(taker, lots)
+        if not maker.remaining:
+            state.close(maker, SELF_TRADE)
+        return not taker.remaining
+    if mode != CANCEL_TAKER:
+        state.close(maker, SELF_TRADE)
+    return mode != CANCEL_MAKER
 
 
 def _beyond(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOrder | None:

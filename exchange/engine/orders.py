@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from exchange.domain.fees import PPM
-from exchange.domain.order import Side, Terms, TimeInForce
+from exchange.domain.order import SelfTrade, Side, Terms, TimeInForce
 from exchange.domain.settlement import path_length
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.commands import PlaceOrder
@@ -18,19 +18,22 @@ SELL = int(Side.sell)
 class Kind:
     """What the terms of a supported order say, in the form that matching asks for."""
 
-    __slots__ = ("all_or_none", "post_only", "rests")
+    __slots__ = ("all_or_none", "post_only", "rests", "self_trade")
 
-    def __init__(self, rests: bool, all_or_none: bool, post_only: bool) -> None:
-        self.rests = rests
-        self.all_or_none = all_or_none
+    def __init__(self, tif: TimeInForce, post_only: bool, self_trade: SelfTrade) -> None:
+        self.rests = tif in (TimeInForce.gtc, TimeInForce.gtd)
+        self.all_or_none = tif == TimeInForce.fok
         self.post_only = post_only
+        self.self_trade = int(self_trade)
 
 
 KINDS = {
-    Terms(tif, post_only).pack(): Kind(tif in (TimeInForce.gtc, TimeInForce.gtd), tif == TimeInForce.fok, post_only)
+    Terms(tif, post_only, self_trade).pack(): Kind(tif, post_only, self_trade)
     for tif in TimeInForce
     for post_only in (False, True)
+    for self_trade in SelfTrade
     if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
+    if not (self_trade == SelfTrade.decrement and tif == TimeInForce.fok)
 }
 """The terms that this engine supports, packed."""
 

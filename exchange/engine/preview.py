@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import TakerFees, cap_for, cap_for_floor, fee_of, most_of
-from exchange.domain.order import Order
+from exchange.domain.order import Order, SelfTrade
 from exchange.engine.book import Book
 from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
 from exchange.engine.risk import check_floor, refuse_terms
 from exchange.engine.state import State
+
+_GOES_ON = (SelfTrade.cancel_maker, SelfTrade.decrement)
+"""Modes in which an order that met its own account may fill further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,18 +86,21 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
 def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -> tuple[int, int, int]:
     """Lots, quote and fee of what the order would take at once."""
     half = book.opposite(order.side)
-    limit = half.sign * order.price
+    limit, wanted = half.sign * order.price, order.quantity
     lots = quote = count = 0
     for level in half if not kind.post_only else ():
         if level.key < limit:
             break
         for maker in level:
             own = maker.placed.order.account == order.account
-            if own or lots == order.quantity or count == state.limits.max_fills:
-                return (lots, quote, fees.charged) if lots == order.quantity or not kind.all_or_none else (0, 0, 0)
-            taken = min(order.quantity - lots, maker.remaining)
+            if own and kind.self_trade in _GOES_ON and lots < wanted:
+                wanted -= min(wanted - lots, maker.remaining) if kind.self_trade == SelfTrade.decrement else 0
+                continue
+            if own or lots == wanted or count == state.limits.max_fills:
+                return (lots, quote, fees.charged) if lots == wanted or not kind.all_or_none else (0, 0, 0)
+            taken = min(wanted - lots, maker.remaining)
             lots, quote, count = lots + taken, quote + taken * maker.price, count + 1
             fees.charge(taken * maker.price)
-    if kind.all_or_none and lots < order.quantity:
+    if kind.all_or_none and lots < wanted:
         return 0, 0, 0
     return lots, quote, fees.charged

@@ -72,8 +72,10 @@ def refuse_terms(word: int) -> NoReturn:
         raise Refusal(ErrorCode.unsupported_terms, str(error), "terms") from None
     if terms.post_only and terms.time_in_force in (TimeInForce.ioc, TimeInForce.fok):
         raise Refusal(ErrorCode.terms_conflict, "post_only does not go with ioc or fok: choose one", "post_only")
-    if terms.self_trade != SelfTrade.cancel_taker:
-        raise Refusal(ErrorCode.unsupported_terms, "only self-trade mode cancel_taker is supported", "self_trade")
+    if terms.self_trade == SelfTrade.decrement and terms.time_in_force == TimeInForce.fok:
+        raise Refusal(
+            ErrorCode.terms_conflict, "self-trade mode decrement does not go with fok: choose another", "self_trade"
+        )
     if terms.trigger_type != TriggerType.none:
         raise Refusal(ErrorCode.unsupported_terms, "triggers are not supported: use trigger type none", "trigger_type")
     raise Refusal(

@@ -199,6 +199,24 @@ class State:
         if len(self.expiries) > 2 * len(self.orders) + 1_024:
             self._compact_expiries()
 
+    def reduce(self, order: OpenOrder, lots: int) -> None:
+        """Lower what remains of a resting order, and release what backed it. It keeps its place."""
+        level = order.level
+        if level is not None:
+            level.quantity -= lots
+            self.touched_levels[level] = None
+        order.remaining -= lots
+        held = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
+        released, order.held = order.held - held, held
+        order.pays.held -= released
+        self.tell_reduced(order, lots)
+        self.give(order.pays, released)
+
+    def tell_reduced(self, order: OpenOrder, quantity: int) -> None:
+        """Emit by how much an order was lowered."""
+        account, market = order.account.account_id, order.book.market.market_id
+        self.events.append(e.OrderReduced(order.order_id, account, market, quantity, order.remaining))
+
     def close(self, order: OpenOrder, reason: e.CloseReason) -> None:
         """Take a resting order out of its book and release its hold."""
         level = order.level

@@ -70,6 +70,7 @@ class Fold:
             e.AccountChanged: self._account_changed,
             e.OrderAccepted: self._order_accepted,
             e.TradeMatched: self._trade_matched,
+            e.OrderReduced: self._order_reduced,
             e.OrderClosed: self._order_closed,
             e.BalanceChanged: self._balance_changed,
             e.WithdrawalHeld: self._withdrawal_held,
@@ -242,16 +243,18 @@ class Fold:
             }
         )
         self._candles.add(event.market, at_ms, event.price, event.quantity, event.quote)
-        self._order_filled(event.maker_order, event.maker_remaining)
-        self._order_filled(event.taker_order, event.taker_remaining)
+        self._order_changed(event.maker_order, event.maker_remaining, event.quantity)
+        self._order_changed(event.taker_order, event.taker_remaining, event.quantity)
 
-    def _order_filled(self, order_id: int, remaining: int) -> None:
+    def _order_reduced(self, event: e.OrderReduced) -> None:
+        self._order_changed(event.order_id, event.remaining, 0)
+
+    def _order_changed(self, order_id: int, remaining: int, filled: int) -> None:
         row = self.rows.orders.get(order_id)
         if row is None:
-            self.rows.order_fills[order_id] = {"order_id": order_id, "remaining": remaining}
-        else:
-            row["remaining"] = remaining
-            row["filled"] = row["quantity"] - remaining
+            row = self.rows.order_fills.setdefault(order_id, {"order_id": order_id, "remaining": 0, "filled": 0})
+        row["remaining"] = remaining
+        row["filled"] += filled
 
     def _order_closed(self, event: e.OrderClosed) -> None:
         change = {

@@ -230,6 +230,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         21: e.FeeRulesChanged,
         22: e.FeesAnnounced,
         23: e.AccountTierSet,
+        24: e.OrderReduced,
     }
 )
 

@@ -13,7 +13,7 @@ from bizzan.supervisor.ports import free_port
 from exchange.domain.deployment import Deployment, Windows, checksum
 from exchange.domain.eip712 import keccak
 from exchange.domain.instrument import Asset, Market, Token
-from exchange.domain.order import Order, Side, Terms, TimeInForce
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce
 from exchange.engine.commands import Credit, PlaceOrder
 from tests.utils.waiting import wait_for
 from tests.utils.warm import WarmProcess, serve
@@ -181,10 +181,11 @@ def place(
     time_in_force: TimeInForce = TimeInForce.gtc,
     expiry: int | None = None,
     client_order_id: str = "",
+    self_trade: SelfTrade = SelfTrade.cancel_taker,
 ) -> PlaceOrder:
     """An order as it comes from an API worker; the engine takes its signature as checked."""
     deadline = expiry if expiry is not None else _far_expiry()
-    terms = Terms(time_in_force).pack()
+    terms = Terms(time_in_force, self_trade=self_trade).pack()
     order = Order(account, BTC_USDC, side, price, quantity, nonce, deadline, 0, 10, terms)
     return PlaceOrder(order, keccak(order.pack()), 0, b"\x01" * 65, account, client_order_id)
 

@@ -1,6 +1,7 @@
 """Comparing the projected tables: with the engine, and with one another."""
 
 import asyncio
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -72,8 +73,11 @@ async def assert_equals_engine(database: AsyncEngine, engine: Engine) -> None:
             expected = (held.available, held.held, held.reserved, held.unsettled, held.deficit)
             assert balances.pop((account.account_id, asset), (0, 0, 0, 0, 0)) == expected
     assert balances == {}
+    filled: Counter[int] = Counter()
+    for row in trades:
+        filled.update({row.maker_order_id: row.quantity, row.taker_order_id: row.quantity})
     assert open_orders == {
-        order_id: (order.remaining, order.placed.order.quantity - order.remaining, order.placed.order.pack())
+        order_id: (order.remaining, filled[order_id], order.placed.order.pack())
         for order_id, order in state.orders.items()
     }
     assert [row.trade_id for row in trades] == list(range(1, state.last_trade + 1))

@@ -16,7 +16,7 @@ from exchange.database import engine_inbox
 from exchange.database.engine import create_engine, migrate_async
 from exchange.database.tables import balance, batch, forced_withdrawal, orders, trade, withdrawal
 from exchange.domain.eip712 import keccak
-from exchange.domain.order import Side, TimeInForce
+from exchange.domain.order import SelfTrade, Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.journal.reader import Reader
 from exchange.journal.recovery import recover
@@ -109,6 +109,7 @@ async def _trade(client: EngineClient, rounds: int, first_nonce: int = 1) -> int
                 PRICE + 10 * (nonce % 5) * (1 if side is Side.sell else -1),
                 2 + (nonce + number) % 6,
                 TimeInForce(2 * (nonce % 7 == 0)),
+                self_trade=SelfTrade(nonce % 4),
                 client_order_id=f"{number}/{nonce}\0",
             )
             for number, side in enumerate(sides)

@@ -17,7 +17,7 @@ import pytest
 from exchange.domain.bulk import Tree
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import Refusal
-from exchange.domain.order import Order, Side, Terms, TimeInForce
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce
 from exchange.domain.settlement import Execution, Fill, aggregate, in_order
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -69,7 +69,9 @@ class Stream:
             "price": PRICES[market] + 10 * self.chance.randint(-4, 4),
             "quantity": self.chance.randint(1, 20),
             "nonce": nonce if resting or self.chance.random() < 0.5 else single(nonce),
-            "terms": Terms(TimeInForce.gtc if resting else TimeInForce.ioc).pack(),
+            "terms": Terms(
+                TimeInForce.gtc if resting else TimeInForce.ioc, self_trade=self.chance.choice(list(SelfTrade))
+            ).pack(),
         }
         order = self.world.order(trader, **fields)
         scheme, signature = self.sign(trader, order)

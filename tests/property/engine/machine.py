@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
-from exchange.domain.order import SINGLE_FILL, TimeInForce
+from exchange.domain.order import SINGLE_FILL, SelfTrade, Terms, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -31,6 +31,8 @@ quantities = st.integers(2, 60)
 likely_terms = st.sampled_from(
     [(TimeInForce.gtc, False)] * 4 + [(TimeInForce.ioc, False), (TimeInForce.fok, False), (TimeInForce.gtd, True)]
 )
+
+self_trades = st.sampled_from(SelfTrade)
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -79,11 +81,13 @@ class EngineMachine(RuleBasedStateMachine):
                 self.step(c.Credit(self.inbox(), account, asset, 60_000 if asset == USDC else 6_000, "first"))
 
     @rule(
-        orders=st.lists(st.tuples(traders, markets, sides, prices, quantities, likely_terms), min_size=4, max_size=20)
+        orders=st.lists(
+            st.tuples(traders, markets, sides, prices, quantities, likely_terms, self_trades), min_size=4, max_size=20
+        )
     )
-    def trade(self, orders: list[tuple[bytes, int, int, int, int, tuple[TimeInForce, bool]]]) -> None:
-        for account, market, side, price, quantity, (tif, post_only) in orders:
-            self.place(account, market, side, price, quantity, tif, post_only, lifetime=100)
+    def trade(self, orders: list[tuple[bytes, int, int, int, int, tuple[TimeInForce, bool], SelfTrade]]) -> None:
+        for account, market, side, price, quantity, (tif, post_only), self_trade in orders:
+            self.place(account, market, side, price, quantity, tif, post_only, self_trade, lifetime=100)
 
     @rule(
         account=traders,
@@ -93,6 +97,7 @@ class EngineMachine(RuleBasedStateMachine):
         quantity=quantities,
         tif=st.sampled_from(TimeInForce),
         post_only=st.booleans(),
+        self_trade=self_trades,
         lifetime=st.integers(0, 40),
         single=st.booleans(),
     )
@@ -105,25 +110,29 @@ class EngineMachine(RuleBasedStateMachine):
         quantity: int,
         tif: TimeInForce,
         post_only: bool,
+        self_trade: SelfTrade,
         lifetime: int,
         single: bool = False,
     ) -> None:
         nonce = next(self.x.nonces) | (SINGLE_FILL if single else 0)
         expiry = self.x.now + lifetime
-        options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "nonce": nonce}
+        options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "self_trade": self_trade}
+        options["nonce"] = nonce
         command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
         events = self.step(command)
         if events is not None:
-            self.compare(events, command, tif, post_only)
+            self.compare(events, command, Terms.unpack(command.order.terms))
 
-    def compare(self, events: list[e.Event], command: c.PlaceOrder, tif: TimeInForce, post_only: bool) -> None:
+    def compare(self, events: list[e.Event], command: c.PlaceOrder, terms: Terms) -> None:
         """The trades and the end of the order are those of the naive book."""
         expired = {order_id for order_id, reason in reasons(events) if reason == "expired"}
         for book in self.books.values():
             book.drop(expired)
         order, order_id = command.order, self.x.engine.seq
         new = Resting(order_id, order.account, order.side, order.price, order.quantity)
-        trades, reason = self.books[order.market].place(new, tif.name, post_only)
+        trades, reason = self.books[order.market].place(
+            new, terms.time_in_force.name, terms.post_only, terms.self_trade.name
+        )
         matched = only(events, e.TradeMatched)
         assert [(t.maker_order, t.price, t.quantity) for t in matched] == trades
         assert dict(reasons(events)).get(order_id) == reason

@@ -26,17 +26,26 @@ class NaiveBook:
         meets = [o for o in self.resting if o.side != side and (o.price <= price if side == 0 else o.price >= price)]
         return sorted(meets, key=lambda o: (o.price if side == 0 else -o.price, o.order_id))
 
-    def place(self, new: Resting, tif: str, post_only: bool) -> tuple[list[tuple[int, int, int]], str | None]:
+    def place(
+        self, new: Resting, tif: str, post_only: bool, self_trade: str
+    ) -> tuple[list[tuple[int, int, int]], str | None]:
         """Trades as (maker order, price, lots), and the reason of the close."""
         queue = self.queue(new.side, new.price)
         if post_only and queue:
             return [], "post_only_would_take"
         plan: list[tuple[Resting, int]] = []
+        taken_off: list[tuple[Resting, int]] = []
         missing, reason = new.lots, None
         for maker in queue:
             if not missing:
                 break
             if maker.account == new.account:
+                lots = min(missing, maker.lots) if self_trade == "decrement" else maker.lots
+                if self_trade != "cancel_taker" and (tif != "fok" or self_trade == "cancel_maker"):
+                    taken_off.append((maker, lots))
+                missing -= lots if self_trade == "decrement" else 0
+                if self_trade == "cancel_maker" or (self_trade == "decrement" and missing):
+                    continue
                 reason = "self_trade"
                 break
             if len(plan) == self.max_fills:
@@ -46,13 +55,13 @@ class NaiveBook:
             missing -= plan[-1][1]
         if tif == "fok" and missing:
             return [], reason or "fok_unfilled"
-        for maker, lots in plan:
+        for maker, lots in plan + taken_off:
             maker.lots -= lots
         new.lots = missing
         self.resting = [o for o in self.resting if o.lots]
         trades = [(maker.order_id, maker.price, lots) for maker, lots in plan]
         if not missing:
-            return trades, "filled"
+            return trades, reason or "filled"
         if reason is None and tif != "ioc":
             self.resting.append(new)
             return trades, None

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from exchange.domain.order import TimeInForce
+from exchange.domain.order import SelfTrade, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.property.engine.machine import TRADERS, EngineMachine
@@ -21,7 +21,7 @@ WEIGHTS = {
     "pass_time": 2,
     "credit": 4,
     "repay": 6,
-    "uncredit": 2,
+    "uncredit": 4,
     "hold": 2,
     "end_hold": 2,
     "force": 1,
@@ -84,7 +84,8 @@ class Life:
         tif, post_only = self.rng.choice(KINDS)
         market, side, price = self.rng.choice((1, 2)), self.rng.randrange(2), self.rng.randrange(98, 103)
         lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
-        self.machine.place(self.who(), market, side, price, lots, tif, post_only, lifetime)
+        mode = self.rng.choice(list(SelfTrade))
+        self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime)
 
     def cancel(self) -> None:
         account = self.who()
@@ -162,8 +163,15 @@ def check(seed: int, steps: int) -> Counter[str]:
 
 
 def test_long_lives_meet_everything() -> None:
-    seen = sum((check(seed, 1_000) for seed in range(4)), Counter[str]())
-    wanted = {"TradeMatched": 600, "TradeReversed": 50, "cascaded": 5, "short": 5, "BatchFinalized": 20}
+    seen = sum((check(seed, 1_000) for seed in range(6)), Counter[str]())
+    wanted = {
+        "OrderReduced": 100,
+        "TradeMatched": 600,
+        "TradeReversed": 50,
+        "cascaded": 5,
+        "short": 5,
+        "BatchFinalized": 20,
+    }
     for what, least in wanted.items():
         assert seen[what] >= least, (what, seen)
 
