@@ -1,4 +1,4 @@
-"""Deployment of the contracts: test tokens where wanted, all parts of custody, deposit addresses, lists, launch.
+"""Deployment of the contracts: test tokens where wanted, custody, deposit addresses, the bond, lists, launch.
 
 All transactions go out at once with consecutive nonces, because every address follows from the deployer and its nonce;
 so a deployment takes a few blocks. The deployer is the contract's owner while it configures; when the configuration
@@ -28,6 +28,8 @@ from exchange.settings import LOCAL_CHAIN_ID, KeyName, Settings
 CREATE_GAS = 8_000_000
 CALL_GAS = 400_000
 TIMEOUT_SECONDS = 300
+BOND_DELAY = 14 * 86_400
+LOCAL_BOND_WEI = 10**19
 
 
 class DeployError(Exception):
@@ -58,7 +60,8 @@ class TokenConfig:
 class DeployConfig:
     """What to deploy. Roles are addresses; `markets` name assets by their place in `tokens`.
 
-    `fee_cap_bps`: the most that a fee can ever be of an execution's quote.
+    `fee_cap_bps`: the most that a fee can ever be of an execution's quote. With a `receipt_signer`, `bond_wei` of the
+    deployer stand behind what that key signs; the operator takes them back `bond_delay` seconds after it retired them.
     """
 
     domain_name: str
@@ -74,6 +77,9 @@ class DeployConfig:
     markets: tuple[Market, ...]
     approvers: tuple[str, ...] = ()
     approval_threshold: int = 0
+    receipt_signer: str | None = None
+    bond_wei: int = 0
+    bond_delay: int = BOND_DELAY
 
 
 LOCAL_WINDOWS = Windows(delay=600, grace=600, claim_window=3_600, timelock=7_200, pause_max=60, silence=48 * 3_600)
@@ -120,6 +126,8 @@ def default_config(settings: Settings) -> DeployConfig:
         markets=LOCAL_MARKETS,
         approvers=_local_approvers(settings),
         approval_threshold=2 if settings.is_local_chain else 0,
+        receipt_signer=Account.from_key(settings.key("receipt_signer")).address,
+        bond_wei=LOCAL_BOND_WEI if settings.is_local_chain else 0,
     )
 
 
@@ -140,6 +148,7 @@ def deploy(rpc_url: str, deployer_key: str, *, config: DeployConfig) -> Deployme
     custody = _deploy_custody(sender, config)
     code = bytes.fromhex(artifact("DepositAddress").bytecode.removeprefix("0x"))
     deposit_addresses = sender.create(artifact("DepositAddresses"), custody, code)
+    bond = _deploy_bond(sender, config)
     _configure(sender, custody, tokens, config)
     receipt = sender.wait(custody)
     return Deployment(
@@ -158,6 +167,8 @@ def deploy(rpc_url: str, deployer_key: str, *, config: DeployConfig) -> Deployme
         assets=tuple(Asset(i, token.symbol, token.asset_decimals) for i, token in enumerate(config.tokens)),
         tokens=tokens,
         markets=config.markets,
+        operator_bond=bond,
+        receipt_signer=config.receipt_signer or ETH,
     )
 
 
@@ -176,11 +187,12 @@ class _Sender:
         base_fee = self._web3.eth.get_block("latest")["baseFeePerGas"]
         self._fees = {"maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
 
-    def create(self, compiled: Artifact, *arguments: object) -> str:
-        """Create a contract; its address is known before it is mined."""
+    def create(self, compiled: Artifact, *arguments: object, value: int = 0) -> str:
+        """Create a contract, which gets `value` wei; its address is known before it is mined."""
         address = checksum(created_address(address_bytes(self.address), self._nonce))
         data = self._web3.eth.contract(abi=compiled.abi, bytecode=compiled.bytecode).constructor(*arguments)
-        self._send(f"create {compiled.name}", {"data": data.data_in_transaction, "gas": CREATE_GAS, "to": b""})
+        parts = {"data": data.data_in_transaction, "gas": CREATE_GAS, "to": b"", "value": value}
+        self._send(f"create {compiled.name}", parts)
         return address
 
     def call(self, contract: str, compiled: Artifact, function: str, *arguments: object) -> None:
@@ -248,6 +260,14 @@ def _deploy_custody(sender: _Sender, config: DeployConfig) -> str:
     governance = sender.create(artifact("CustodyGovernance"), *common)
     extension = sender.create(artifact("CustodyExtension"), *common, governance)
     return sender.create(artifact("Custody"), *common, extension)
+
+
+def _deploy_bond(sender: _Sender, config: DeployConfig) -> str:
+    """The bond behind the receipts; without a key for them there is none."""
+    if config.receipt_signer is None:
+        return ETH
+    arguments = (config.domain_name, config.receipt_signer, config.operator, config.bond_delay)
+    return sender.create(artifact("OperatorBond"), *arguments, value=config.bond_wei)
 
 
 def _configure(sender: _Sender, custody: str, tokens: Sequence[Token], config: DeployConfig) -> None:

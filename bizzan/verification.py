@@ -83,6 +83,8 @@ class _Verification:
         implementation = self._code("DepositAddress", checksum(implementation_address(address_bytes(factory))))
         tokens = [self._token(token.token_id) for token in self._deployment.tokens if token.address != ETH]
         created = [*parts, self._code("DepositAddresses", factory), *tokens]
+        if self._deployment.gives_receipts:
+            created.append(self._code("OperatorBond", self._deployment.operator_bond))
         self._creations({address_bytes(finding.address): finding for finding in created if "code" in finding.facts})
         # other code may answer anything
         answers = [self._lists()] if all("code" in part.facts for part in parts) else []
@@ -113,6 +115,8 @@ class _Verification:
             value = _value(code[start : start + length], key)
             if key in PARTS:
                 finding.facts[key] = str(value)  # what stands there is verified next
+            elif name == "OperatorBond" and key in ("bonder", "delay"):
+                finding.facts[key] = str(value)  # nobody relies on who that is, and the code bounds the delay
             else:
                 finding.compare(key, value, expected.get(key, "known to this program"))
         return finding
@@ -132,12 +136,17 @@ class _Verification:
                 "INIT_CODE_HASH": _text(init_code_hash(address_bytes(factory))),
             }
         domain = Domain(self._deployment.domain_name, self._deployment.chain_id, address_bytes(address))
+        if name == "OperatorBond":
+            return {"signer": self._deployment.receipt_signer, **self._eip712(domain)}
         windows = {f"timing.{key.upper()}": value for key, value in asdict(self._deployment.windows).items()}
-        return windows | {
-            "fees.FEE_CAP_BPS": self._deployment.fee_cap_bps,
-            "eip712.NAME_HASH": _text(keccak(self._deployment.domain_name.encode())),
-            "eip712.CHAIN_ID": self._deployment.chain_id,
-            "eip712.CONTRACT": checksum(address_bytes(address)),
+        return {**windows, "fees.FEE_CAP_BPS": self._deployment.fee_cap_bps, **self._eip712(domain)}
+
+    def _eip712(self, domain: Domain) -> Mapping[str, object]:
+        """The immutables by which a contract knows its own messages."""
+        return {
+            "eip712.NAME_HASH": _text(keccak(domain.name.encode())),
+            "eip712.CHAIN_ID": domain.chain_id,
+            "eip712.CONTRACT": checksum(domain.contract),
             "eip712.SEPARATOR": _text(domain.separator),
         }
 
@@ -263,7 +272,7 @@ def _same(finding: Finding, what: str, found: bytes, expected: bytes) -> bool:
 
 def _value(word: bytes, key: str) -> object:
     """An immutable as what its name says it is."""
-    if key.endswith(("CONTRACT", *PARTS, "FACTORY", "CUSTODY", "custody", "implementation")):
+    if key.endswith(("CONTRACT", *PARTS, "FACTORY", "CUSTODY", "custody", "implementation", "signer", "bonder")):
         return checksum(word[12:]) if not any(word[:12]) else _text(word)
     return _text(word) if key.endswith(("HASH", "SEPARATOR")) else int.from_bytes(word)
 

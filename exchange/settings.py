@@ -59,6 +59,7 @@ KeyName = Literal[
     "approver_1",
     "approver_2",
     "approver_3",
+    "receipt_signer",
 ]
 
 # The accounts that every development chain funds; anyone can sign with them.
@@ -75,6 +76,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
     "approver_1": "0x2a871d0798f97d79848a013d4936a73bf4cc922c825d33c1cf7073dff6d409c6",
     "approver_2": "0xf214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897",
     "approver_3": "0x701b615bbdfb9de65240bc28bd21bbc0d996645a3dd57e7b12bc2bdf6f192c82",
+    "receipt_signer": "0xdf57089febbacf7ba0bc227dafbffa9fc08a93fdc68e1e42411a14efcf23656e",
 }
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -259,6 +261,7 @@ class KeySettings(Section):
     approver_1: SecretStr | None = None
     approver_2: SecretStr | None = None
     approver_3: SecretStr | None = None
+    receipt_signer: SecretStr | None = None
 
     @field_validator("*")
     @classmethod

@@ -1,9 +1,9 @@
-"""Fail when the parts of the custody contract differ in storage, or storage differs from the committed layout."""
+"""Fail when the parts of the custody contract differ in storage, or a contract's storage from its committed layout."""
 
 import sys
 
 from bizzan.contracts import PARTS
-from scripts.print_storage_layout import COMMITTED, storage_layout
+from scripts.print_storage_layout import COMMITTED, COMMITTED_BOND, storage_layout
 
 
 def main() -> int:
@@ -17,6 +17,13 @@ def main() -> int:
         print(
             f"check_layout: storage differs from contracts/{COMMITTED.name}; if the change is meant, run\n"
             "  python scripts/print_storage_layout.py > contracts/storage_layout.txt",
+            file=sys.stderr,
+        )
+        return 1
+    if storage_layout("OperatorBond") != COMMITTED_BOND.read_text():
+        print(
+            f"check_layout: storage differs from contracts/{COMMITTED_BOND.name}; if the change is meant, run\n"
+            "  python scripts/print_storage_layout.py OperatorBond > contracts/storage_layout_bond.txt",
             file=sys.stderr,
         )
         return 1

@@ -30,6 +30,7 @@ def main() -> int:
     write_deployment(settings, deployment)
     print(f"custody {deployment.custody} in block {deployment.block_number}: {settings.deployment_file}")
     print(f"deposit addresses {deployment.deposit_addresses}")
+    print(f"operator's bond {deployment.operator_bond}, receipts by {deployment.receipt_signer}")
     return 0
 
 

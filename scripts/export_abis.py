@@ -40,6 +40,7 @@ def exported() -> dict[str, Abi]:
     return {
         "Custody": promised_abi("ICustody", *PARTS),
         "DepositAddresses": promised_abi("IDepositAddresses", "DepositAddresses"),
+        "OperatorBond": promised_abi("IOperatorBond", "OperatorBond"),
         "TestToken": artifact("test_tokens/TestToken").abi,
     }
 

@@ -22,7 +22,9 @@ MONEY = re.compile(r"amount|fee|max_fee|value")
 UNIT = re.compile(r"([Tt]oken|[Ll]edger) units?|\bwei\b|the ETH sent")
 TIME = re.compile(r"duration|expiry|deadline|.*_at")
 SECONDS = re.compile(r"[Ss]econds")
-WHO = re.compile(r"[Tt]he caller|[Aa]ny(one|body)|owner|operator|guardian|[Tt]he account|Only|Become|The same by")
+WHO = re.compile(
+    r"[Tt]he caller|[Aa]ny(one|body)|owner|operator|guardian|bonder|[Tt]he account|Only|Become|The same by"
+)
 PAYMENT = re.compile(r"[Pp]a(y|ys|id)\b|[Ff]etch|[Cc]redit|[Dd]eposit|[Ss]weep|[Mm]ove")
 ROUNDING = re.compile(r"round|whole|less than a ledger unit")
 # External functions that change something and log nothing themselves.

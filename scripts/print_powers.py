@@ -18,9 +18,11 @@ COMMITTED = ROOT / "docs" / "powers.md"
 CONTRACTS = {
     "Custody": tuple(sorted((SOURCES / "modules").glob("*.vy"))),
     "DepositAddresses": (SOURCES / "DepositAddresses.vy",),
+    "OperatorBond": (SOURCES / "OperatorBond.vy",),
 }
 DEFINITION = re.compile(r"^@(?:external|internal)\n(?:@\w+\n)*def (\w+)\((.*?)\)[^\n]*:\n(.*?)(?=^\S|\Z)", re.M | re.S)
 NOTICE = re.compile(r"@notice (.*?\.)(?:\s|$)", re.S)
+LOGGED = re.compile(r"\blog \w+\.\w+\([^()]*\)")
 CALL = re.compile(r"\b(self|[a-z]\w*)\.(_\w+)\(")
 HEAD = """# Powers
 
@@ -63,7 +65,7 @@ def functions_of(paths: tuple[Path, ...]) -> dict[tuple[str, str], Function]:
 
 def who(function: Function, reached: str) -> str:
     """Who may call."""
-    for role in ("owner", "guardian", "operator"):
+    for role in ("owner", "guardian", "operator", "bonder"):
         if f"_check_{role}(" in reached:
             return role
     if "self._pending_owner" in function.code:
@@ -74,7 +76,7 @@ def who(function: Function, reached: str) -> str:
         delegate = " or a live delegate's" if "_may_cancel(" in reached else ""
         approval = ", each with the co-signer's approval" if "_co_signer" in reached else ""
         return f"the account, or anyone with its{delegate} signature{approval}"
-    if "msg.sender" in function.code and "account: address" not in function.parameters:
+    if "msg.sender" in LOGGED.sub("", function.code) and "account: address" not in function.parameters:
         return "the account, for itself"
     return "anyone"
 
@@ -90,6 +92,8 @@ def binds(function: Function, reached: str) -> str:
         return "at once, for at most `pause_max`" if "timing.PAUSE_MAX" in reached else "at once"
     if "timing.SILENCE" in reached:
         return "at once, after the silence"
+    if "_check_due(" in reached:
+        return "the bond's delay after `retire`"
     if "_freeze(" in function.code:
         return "at once, for settlement after the delay"
     if "enabled" in function.parameters:

@@ -1,6 +1,7 @@
-"""Print the storage layout of the custody contract: slot, type, module and name, one line each.
+"""Print the storage layout of a contract, of custody by default: slot, type, module and name, one line each.
 
     python scripts/print_storage_layout.py > contracts/storage_layout.txt
+    python scripts/print_storage_layout.py OperatorBond > contracts/storage_layout_bond.txt
 
 The output is committed, because a change of storage is a decision; `check_layout.py` compares it.
 """
@@ -12,6 +13,7 @@ from typing import Any
 from bizzan.contracts import SOURCES, vyper
 
 COMMITTED = SOURCES / "storage_layout.txt"
+COMMITTED_BOND = SOURCES / "storage_layout_bond.txt"
 
 
 def storage_layout(name: str) -> str:
@@ -32,4 +34,4 @@ def _collect(tree: dict[str, Any], where: str, suffix: str, rows: list[tuple[int
 
 
 if __name__ == "__main__":
-    sys.stdout.write(storage_layout("Custody"))
+    sys.stdout.write(storage_layout(sys.argv[1] if len(sys.argv) > 1 else "Custody"))

@@ -57,6 +57,12 @@ EXAMPLES: Mapping[str, Mapping[str, Value]] = {
     "AccountFreeze": {"account": ACCOUNT, "nonce": 0},
     "Permit": {"owner": ACCOUNT, "spender": DOMAIN.contract, "value": 250_000_000, "nonce": 0, "deadline": LATER},
     "Approval": {"withdrawal": bytes.fromhex("5d" * 32), "fee": 1_000_000},
+    "JournalCommit": {
+        "first_seq": 1_201,
+        "last_seq": 1_264,
+        "head": bytes.fromhex("a1" * 32),
+        "root": bytes.fromhex("b2" * 32),
+    },
 }
 # What a message lets happen, at most.
 PURPOSES = {
@@ -74,6 +80,9 @@ PURPOSES = {
     "nothing, and ends by your own call, after the delay.",
     "Permit": "Under the token's own domain, not the exchange's: let the exchange take that much of the token, once.",
     "Approval": "For the co-signer, not for users: approve one signed withdrawal with exactly this fee.",
+    "JournalCommit": "For the receipt key, not for users, and under the domain of the operator's bond: these records\n"
+    "stand in the journal, in this order, for ever. Two that contradict each other cost the bond\n"
+    "([fairness.md](fairness.md)).",
 }
 MEANINGS = {
     "account": "whose money it is: your own address",
@@ -107,6 +116,10 @@ MEANINGS = {
     "markets": "bit *n* allows market *n*: 6 is markets 1 and 2",
     "withdrawal": "the hash of the message that the account signed",
     "fee": "the token's smallest units",
+    "first_seq": "the first record of the range, by its place in the journal",
+    "last_seq": "the last record of the range",
+    "head": "the journal's head after the last record",
+    "root": "the root of the tree over the range's records",
 }
 HEAD = """# What users sign
 

@@ -820,6 +820,85 @@ _ROWS = (
         "The unit is nothing, or more than 10^30.",
         "Choose another unit.",
     ),
+    # the operator's bond
+    _Row("bond: no signer", ErrorCode.bad_configuration, "The bond would stand for no key.", "Name the receipt key."),
+    _Row(
+        "bond: bad bonder",
+        ErrorCode.bad_configuration,
+        "Nobody could take the bond back.",
+        "Name an address of the operator's own.",
+    ),
+    _Row(
+        "bond: delay out of range",
+        ErrorCode.bad_configuration,
+        "The bond's delay is less than 7 days or more than 90.",
+        "Choose a delay within that.",
+    ),
+    _Row("bond: slashed", ErrorCode.already_done, "The bond was slashed.", "Deploy another, with another key."),
+    _Row(
+        "bond: retired",
+        ErrorCode.already_done,
+        "The bond was retired, for ever.",
+        "Deploy another, or wait for the delay and withdraw.",
+    ),
+    _Row("bond: nothing sent", ErrorCode.amount_out_of_range, "No ETH came with the call.", "Send some."),
+    _Row("bond: nothing left", ErrorCode.nothing_to_claim, "The bond is empty.", "Nothing can be done."),
+    _Row("bond: only the bonder", ErrorCode.forbidden, "The caller is not the bonder.", "Use the bonder's key."),
+    _Row("bond: not retired", ErrorCode.not_requested, "The bond still stands.", "Call `retire`, then wait."),
+    _Row(
+        "bond: too early",
+        ErrorCode.too_early,
+        "The delay after `retire` is not over.",
+        "Wait until `retired_at` plus `delay`.",
+    ),
+    _Row(
+        "report: different sequences",
+        ErrorCode.wrong_call,
+        "The claims are about two places in the journal.",
+        "Show two claims with one `seq`.",
+    ),
+    _Row(
+        "report: no contradiction",
+        ErrorCode.wrong_call,
+        "Both claims can be true.",
+        "Nothing is wrong; keep the receipts.",
+    ),
+    _Row(
+        "claim: sequence out of range",
+        ErrorCode.wrong_call,
+        "The claim's record is not within its range.",
+        "Use the receipt as it was given.",
+    ),
+    _Row(
+        "claim: wrong signer",
+        ErrorCode.wrong_signature,
+        "The receipt key of this bond did not sign it.",
+        "Check chain, bond and every field.",
+    ),
+    _Row(
+        "claim: head of another sequence",
+        ErrorCode.wrong_call,
+        "A range says the head after its last record only.",
+        "Set `seq` to `last_seq`, or show the record.",
+    ),
+    _Row(
+        "claim: path too long",
+        ErrorCode.wrong_call,
+        "The path has more hashes than the range's tree is high.",
+        "Use the receipt as it was given.",
+    ),
+    _Row(
+        "claim: path too short",
+        ErrorCode.wrong_call,
+        "The path has fewer hashes than the range's tree is high.",
+        "Use the receipt as it was given.",
+    ),
+    _Row(
+        "claim: record not in tree",
+        ErrorCode.wrong_call,
+        "Record and path do not lead to the root.",
+        "Use the receipt as it was given.",
+    ),
 )
 
 CONTRACT_REFUSALS: Mapping[str, ContractRefusal] = {row.reason: row for row in _ROWS}

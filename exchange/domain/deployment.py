@@ -62,7 +62,8 @@ class Deployment:
     """One custody contract: its EIP-712 domain, windows, roles at launch, and what it lists.
 
     `deposit_addresses` is the factory of its deposit addresses. `fee_cap_bps`: no execution's fee is ever more of its
-    quote, whatever was signed.
+    quote, whatever was signed. `operator_bond` stands behind what `receipt_signer` signs; both are zero where nobody
+    gives receipts, and a file may leave them out.
     """
 
     chain_id: int
@@ -80,6 +81,18 @@ class Deployment:
     assets: tuple[Asset, ...]
     tokens: tuple[Token, ...]
     markets: tuple[Market, ...]
+    operator_bond: str = ETH
+    receipt_signer: str = ETH
+
+    @property
+    def gives_receipts(self) -> bool:
+        """Whether the engine signs what it acknowledges."""
+        return self.operator_bond != ETH
+
+    @property
+    def bond_domain(self) -> Domain:
+        """The EIP-712 domain of receipts."""
+        return Domain(self.domain_name, self.chain_id, address_bytes(self.operator_bond, "operator_bond"))
 
     @property
     def domain(self) -> Domain:
@@ -113,6 +126,7 @@ class Deployment:
     @classmethod
     def parse(cls, document: Mapping[str, object]) -> Self:
         """The deployment in a parsed JSON file; DeploymentError names the first field that is wrong."""
+        document = {"operator_bond": ETH, "receipt_signer": ETH} | dict(document)
         _check_names(document, frozenset(field.name for field in fields(cls)), "")
         chain_id = _integer(document, "chain_id", "")
         return cls(
@@ -131,6 +145,8 @@ class Deployment:
             assets=tuple(_asset(row, where) for row, where in _rows(document, "assets")),
             tokens=tuple(_token(row, where, chain_id) for row, where in _rows(document, "tokens")),
             markets=tuple(_market(row, where) for row, where in _rows(document, "markets")),
+            operator_bond=_address(document, "operator_bond", ""),
+            receipt_signer=_address(document, "receipt_signer", ""),
         )
 
 

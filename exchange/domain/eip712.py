@@ -74,6 +74,12 @@ TYPES: Mapping[str, Fields] = {
         ("deadline", "uint256"),
     ),
     "Approval": (("withdrawal", "bytes32"), ("fee", "uint256")),
+    "JournalCommit": (  # by the receipt key, under the bond's domain (`exchange.domain.receipt`)
+        ("first_seq", "uint64"),
+        ("last_seq", "uint64"),
+        ("head", "bytes32"),
+        ("root", "bytes32"),
+    ),
 }
 
 DOMAIN_TYPE: Fields = (

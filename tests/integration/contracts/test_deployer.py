@@ -68,6 +68,12 @@ def test_deploy_configures_and_launches(anvil: Anvil, deployment: Deployment, co
     assert addresses.functions.address_of(config.owner).call() == checksum(
         deposit_address(address_bytes(deployment.deposit_addresses), owner)
     )
+    bond = web3.eth.contract(
+        address=Web3.to_checksum_address(deployment.operator_bond), abi=exported_abi("OperatorBond")
+    )
+    assert (bond.functions.signer().call(), bond.functions.bonder().call()) == (config.receipt_signer, config.operator)
+    assert bond.functions.bond().call() == config.bond_wei
+    assert bytes(bond.functions.domain_separator().call()) == deployment.bond_domain.separator
     block = web3.eth.get_block(deployment.block_number)
     assert deployment.block_hash == "0x" + bytes(block["hash"]).hex()
 

@@ -61,7 +61,7 @@ def test_a_fresh_deployment_is_equal(anvil: Anvil, deployment: Deployment) -> No
     assert differences(findings) == []
     assert [finding.name for finding in findings] == [
         "chain", *PARTS, "DepositAddresses", TEST_TOKEN, TEST_TOKEN, TEST_TOKEN,
-        "DepositAddress", "answers of Custody",
+        "OperatorBond", "DepositAddress", "answers of Custody",
     ]  # fmt: skip
     assert set(artifact("Custody").immutables) <= set(findings[1].facts)
     assert findings[1].facts["roles.guardian"] == Account.from_key(SETTINGS.key("guardian")).address
