@@ -15,6 +15,8 @@ from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
 from backend.fees import endpoints as fees
+from backend.guards import endpoints as guards
+from backend.guards.levels import Levels
 from backend.markets import endpoints as markets
 from backend.markets import service as market_service
 from backend.metrics import Metrics
@@ -38,7 +40,7 @@ from exchange.database import delegates, positions, sessions, trades
 from exchange.database import fees as fee_rows
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
-from exchange.domain.deployment import Deployment
+from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.deposit_address import sweep_floors
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
@@ -67,7 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, withdrawals, auth, status, site, stream):
+    for module in (markets, fees, orders, accounts, guards, withdrawals, auth, status, site, stream):
         app.include_router(module.router)
     errors.install(app)
     openapi.install(app)
@@ -109,6 +111,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         totals=Totals(lambda: _totals(api)),
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
         wallets=Wallets(rpc),
+        levels=Levels(rpc, address_bytes(deployment.custody)),
     )
     runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):

@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from backend.delegates import Delegates
+from backend.guards.levels import Levels
 from backend.limits import Connections, RateLimiter
 from backend.metrics import Metrics
 from backend.status.totals import Totals
@@ -76,6 +77,7 @@ class Api:
     totals: Totals
     summaries: Summaries
     wallets: Wallets
+    levels: Levels
     domain: Domain = field(init=False)
     symbols: Mapping[str, Market] = field(init=False)
 

@@ -20,6 +20,7 @@ from typing import Any, Self, Unpack
 from bizzan.client import schemas
 from bizzan.client.errors import ApiError
 from bizzan.client.exchange import Exchange
+from bizzan.client.freeze import SignedFreeze
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, Choices, OrderBuilder
@@ -287,6 +288,20 @@ class BizzanClient:
         """The account's status and all its balances."""
         return await self.transport.get(schemas.Account, "/v1/account")
 
+    async def guards(self, *, after: str | None = None, limit: int | None = None) -> schemas.Guards:
+        """The account's freeze and allow-list; `after` pages on through the recipients."""
+        return await self.transport.get(schemas.Guards, "/v1/account/guards", after=after, limit=limit)
+
+    async def sign_freezes(self, count: int = 3) -> list[SignedFreeze]:
+        """Sign the next freezes of the account, to keep in a drawer: any of them, posted by anybody, stops it once.
+
+        ValueError for a delegated key, which cannot freeze.
+        """
+        if self.account != self.wallet.address:
+            raise ValueError("a delegated key cannot freeze the account")
+        first = (await self.guards(limit=1)).freeze_nonce
+        return [SignedFreeze.sign(self.wallet, self.exchange.domain, first + place) for place in range(count)]
+
     async def account_fees(self) -> schemas.AccountFees:
         """The account's fee tier, and its rates in every market."""
         return await self.transport.get(schemas.AccountFees, "/v1/account/fees")
@@ -320,6 +335,10 @@ class BizzanClient:
     async def status(self) -> schemas.Status:
         """How far each part of the exchange is."""
         return await self.transport.get(schemas.Status, "/v1/status")
+
+    async def outflow(self) -> schemas.Outflow:
+        """What may leave by signed withdrawals before people must approve, by token, and what can go out now."""
+        return await self.transport.get(schemas.Outflow, "/v1/outflow")
 
     async def book(self, symbol: str, depth: int = 50) -> schemas.Book:
         """The live order book."""

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 
 import aiohttp
 from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
 from eth_account import Account
 from eth_typing import ChecksumAddress, HexStr
 from eth_utils.abi import function_signature_to_4byte_selector
@@ -22,9 +23,12 @@ from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Excepti
 from web3.types import TxParams, TxReceipt, Wei
 
 from bizzan.client.errors import TransactionFailed, Unreachable
+from bizzan.client.freeze import CALL as FREEZE_CALL
+from bizzan.client.freeze import SignedFreeze
 from bizzan.client.wallet import Wallet
 from exchange.domain.contract_refusals import reason_of
 from exchange.domain.deployment import ETH, address_bytes, checksum
+from exchange.domain.eip712 import VERSION, Domain
 from exchange.domain.instrument import Token
 
 ALL_MARKETS = 2**256 - 1
@@ -95,6 +99,28 @@ class CustodyClient:
             await self.approve(token.address)
         return await self.deposit(token.address, units)
 
+    async def deposit_with_permit(
+        self, token: str, amount: int, *, account: str | None = None, to_funding: bool = False, seconds: int = 600
+    ) -> Receipt:
+        """Deposit `amount` token units in one transaction, by a permit (EIP-2612) for exactly them, good for `seconds`.
+
+        Raises TransactionFailed, before anything is signed, for a token whose permits are not under EIP-2612's domain.
+        """
+        domain = await self._permit_domain(token)
+        deadline = await self.chain_time() + seconds
+        values: dict[str, int | bytes] = {
+            "owner": self.wallet.address,
+            "spender": address_bytes(self.custody),
+            "value": amount,
+            "nonce": await self._number("nonces(address)", self.wallet.text_address, contract=token),
+            "deadline": deadline,
+        }
+        signed = self.wallet.sign(domain, "Permit", values)
+        words = (token, amount, self._me(account), to_funding, deadline, signed[64], signed[:32], signed[32:64])
+        return await self._call(
+            "deposit_with_permit(address,uint256,address,bool,uint256,uint256,bytes32,bytes32)", *words
+        )
+
     async def transfer(self, token: str, recipient: str, amount: int) -> Receipt:
         """A plain transfer of token units, or wei, out of this wallet; to a deposit address it becomes a deposit."""
         if token == ETH:
@@ -132,6 +158,12 @@ class CustodyClient:
     async def freeze_account(self) -> Receipt:
         """Stop this account: fast withdrawals, funding and new delegates at once, settlement after the delay."""
         return await self._call("freeze_account()")
+
+    async def freeze_account_signed(self, freeze: SignedFreeze) -> Receipt:
+        """Stop the account that signed this; this wallet pays the gas. ValueError for a freeze of another contract."""
+        if freeze.contract != self.custody:
+            raise ValueError(f"this freeze is for {freeze.contract}, not for {self.custody}")
+        return await self._call(FREEZE_CALL, freeze.account, freeze.nonce, freeze.signature_bytes)
 
     async def unfreeze_account(self) -> Receipt:
         """Let the account go on after the delay, unless it is frozen again before."""
@@ -199,6 +231,10 @@ class CustodyClient:
         if token == ETH:
             return int(await self._rpc(self._web3.eth.get_balance(holder)))
         return await self._number("balanceOf(address)", holder, contract=token)
+
+    async def freeze_nonce(self, account: str | None = None) -> int:
+        """How often an account was frozen before: what its next signed freeze must name."""
+        return (await self._words("account_guards(address)", self._me(account)))[2]
 
     async def allowance(self, token: str) -> int:
         """What the contract may still take of a token from this wallet."""
@@ -270,12 +306,30 @@ class CustodyClient:
             pass
         return TransactionFailed("the transaction reverted when it was mined", tx_hash)
 
+    async def _permit_domain(self, token: str) -> Domain:
+        """The domain of a token's permits, if it is what the token says that it is."""
+        chain_id = int(await self._rpc(self._web3.eth.chain_id))
+        name = decode(["string"], await self._view("name()", contract=token))[0]
+        try:
+            version = decode(["string"], await self._view("version()", contract=token))[0]
+        except (TransactionFailed, DecodingError):
+            version = VERSION
+        domain = Domain(name, chain_id, address_bytes(token), version)
+        if await self._view("DOMAIN_SEPARATOR()", contract=token) != domain.separator:
+            raise TransactionFailed("the token's permits have a domain of its own: approve and deposit instead")
+        return domain
+
     async def _number(self, signature: str, *arguments: Any, contract: str | None = None) -> int:
+        return cast(int, decode(["uint256"], await self._view(signature, *arguments, contract=contract))[0])
+
+    async def _words(self, signature: str, *arguments: Any) -> list[int]:
+        answer = await self._view(signature, *arguments)
+        return [int.from_bytes(answer[start : start + 32]) for start in range(0, len(answer), 32)]
+
+    async def _view(self, signature: str, *arguments: Any, contract: str | None = None) -> bytes:
         to = cast(ChecksumAddress, checksum(address_bytes(contract or self.custody)))
-        answer = await self._rpc(
-            self._web3.eth.call({"to": to, "data": HexStr("0x" + _calldata(signature, arguments).hex())})
-        )
-        return cast(int, decode(["uint256"], bytes(answer))[0])
+        data = HexStr("0x" + _calldata(signature, arguments).hex())
+        return bytes(await self._rpc(self._web3.eth.call({"to": to, "data": data})))
 
     async def _rpc(self, call: Any) -> Any:
         """Await a call of web3, with its errors turned into this package's."""

@@ -359,6 +359,52 @@ class DepositAddress(msgspec.Struct, frozen=True):
     tokens: list[SweptToken]
 
 
+class AllowedRecipient(msgspec.Struct, frozen=True):
+    """An entry of an allow-list, which counts from `allowed_at`, in seconds since 1970."""
+
+    recipient: str
+    allowed_at: int
+    in_force: bool
+
+
+class Guards(msgspec.Struct, frozen=True):
+    """What an account set up against the theft of its key; times in seconds since 1970, None for no end or none set."""
+
+    account: str
+    frozen: bool
+    settlement_ends_at: int | None
+    frozen_until: int | None
+    freeze_nonce: int
+    allow_list: bool
+    allow_list_until: int | None
+    recipients: list[AllowedRecipient]
+    next_after: str | None = None
+
+
+class TokenOutflow(msgspec.Struct, frozen=True):
+    """A token's limit (0: none), its level, and what can go out without approvals (None: no limit); ledger units."""
+
+    token_id: int
+    asset_id: int
+    symbol: str
+    limit: int
+    level: int
+    available: int | None = None
+
+
+class Outflow(msgspec.Struct, frozen=True):
+    """Outflow limits by token; above them `threshold` of the `approvers` must approve."""
+
+    window_seconds: int
+    approvers: list[str]
+    threshold: int
+    tokens: list[TokenOutflow]
+
+    def token(self, symbol: str) -> TokenOutflow:
+        """The row of one token. KeyError for an unknown symbol."""
+        return {token.symbol: token for token in self.tokens}[symbol]
+
+
 class LoginNonce(msgspec.Struct, frozen=True):
     """What a sign-in message must say."""
 

@@ -155,18 +155,22 @@ def order_struct_hash(order: Order) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Domain:
-    """The EIP-712 domain: deployment configuration (`name` is the brand), chain and contract."""
+    """The EIP-712 domain: deployment configuration (`name` is the brand), chain and contract.
+
+    `version` is another than the exchange's own for tokens with permits only.
+    """
 
     name: str
     chain_id: int
     contract: bytes
+    version: str = VERSION
     separator: bytes = field(init=False)
 
     def __post_init__(self) -> None:
         encoded = (
             _DOMAIN_HASH
             + keccak(self.name.encode())
-            + keccak(VERSION.encode())
+            + keccak(self.version.encode())
             + self.chain_id.to_bytes(32)
             + self.contract.rjust(32, b"\0")
         )
@@ -192,7 +196,7 @@ class Domain:
             "primaryType": name,
             "domain": {
                 "name": self.name,
-                "version": VERSION,
+                "version": self.version,
                 "chainId": self.chain_id,
                 "verifyingContract": "0x" + self.contract.hex(),
             },

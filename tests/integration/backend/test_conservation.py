@@ -170,6 +170,8 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/account/fees": read("/v1/account/fees", {}, "/v1/account/fees/x"),
     "GET /v1/account": read("/v1/account", {}, "/v1/account/x"),
     "POST /v1/account/deposit-address": deposit_address,
+    "GET /v1/account/guards": read("/v1/account/guards", {"after": "0x1"}),
+    "GET /v1/outflow": read("/v1/outflow", {}, "/v1/outflow/x"),
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),
     "GET /v1/deposits": read("/v1/deposits", {"before": "x"}),
     "GET /v1/withdrawals": read("/v1/withdrawals", {"limit": "x"}),

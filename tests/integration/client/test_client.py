@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,6 +15,7 @@ from bizzan.client.api import BizzanClient
 from bizzan.client.book import BookReplica
 from bizzan.client.custody import CustodyClient
 from bizzan.client.errors import ApiError, TransactionFailed
+from bizzan.client.freeze import SignedFreeze
 from bizzan.client.orders import OrderBuilder
 from bizzan.client.schemas import Ack
 from bizzan.client.stream import Message, Stream
@@ -145,6 +147,55 @@ async def test_delegated_key_trades_and_cannot_withdraw(world: World, seller: Bi
             await bot.withdraw("BTC", 10_000)
     assert refused.value.code == "wrong_signature"
     assert ack.order_id is not None
+
+
+async def test_deposit_by_permit_needs_no_allowance_and_is_credited(world: World, seller: BizzanClient) -> None:
+    usdc, amount = seller.exchange.tokens["USDC"], 25 * 10**6
+    async with CustodyClient(world.program.rpc_url, seller.exchange.custody, world.seller) as custody:
+        await custody.send(usdc.address, "faucet(uint256)", 2 * amount)
+        before = await custody.trading_balance(usdc.token_id)
+        for round_ in (1, 2):  # the token's count of permits goes on
+            await custody.deposit_with_permit(usdc.address, amount)
+            assert await custody.trading_balance(usdc.token_id) == before + round_ * amount
+        assert await custody.allowance(usdc.address) == 0
+        with pytest.raises(TransactionFailed):
+            await custody.deposit_with_permit(custody.custody, amount)  # no token at all
+
+
+async def test_outflow_limits_are_told(seller: BizzanClient) -> None:
+    told = await seller.outflow()
+    usdc = told.token("USDC")
+    assert (usdc.limit, usdc.available) == (500_000 * 10**6, usdc.limit - usdc.level)
+    assert (told.threshold, len(told.approvers)) == (2, 3)
+
+
+async def test_freeze_from_the_drawer_stops_the_account_once(world: World) -> None:
+    owner, finder = Wallet.create(), world.seller
+    async with (
+        BizzanClient(world.program.api_url, owner) as client,
+        CustodyClient(world.program.rpc_url, client.exchange.custody, finder) as custody,
+    ):
+        await client.login()
+        first, second = await client.sign_freezes(2)
+        assert (first.nonce, second.nonce) == (0, 1)
+        kept = SignedFreeze.parse(first.text())
+        with pytest.raises(ValueError, match="not for"):
+            await custody.freeze_account_signed(replace(kept, contract=finder.text_address))
+        await custody.freeze_account_signed(kept)
+        assert await custody.freeze_nonce(owner.text_address) == 1
+        with pytest.raises(TransactionFailed) as refused:
+            await custody.freeze_account_signed(kept)
+        assert refused.value.reason == "account: wrong freeze nonce"
+        for _ in range(2 * WAIT_SECONDS):
+            if (await client.balances()).status == "frozen":
+                break
+            await asyncio.sleep(0.5)
+        guards = await client.guards()
+        assert (guards.frozen, guards.frozen_until, guards.freeze_nonce) == (True, None, 1)
+        assert (await client.balances()).status == "frozen"
+    async with BizzanClient(world.program.api_url, finder, account=owner.address) as delegate:
+        with pytest.raises(ValueError, match="delegated key"):
+            await delegate.sign_freezes()
 
 
 async def test_contract_s_reason_reaches_the_caller(world: World, seller: BizzanClient) -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-SOURCES = [ROOT / "bizzan" / "client" / "custody.py", ROOT / "bizzan" / "faucet.py"]
+SOURCES = [ROOT / "bizzan" / "client" / name for name in ("custody.py", "freeze.py")] + [ROOT / "bizzan" / "faucet.py"]
+OF_OTHER_TOKENS = {"version()"}
 SIGNATURES = sorted({found for path in SOURCES for found in re.findall(r'"(\w+\([\w,]*\))"', path.read_text())})
 
 
@@ -23,7 +24,7 @@ def abi_signatures() -> set[str]:
 
 @pytest.mark.parametrize("signature", SIGNATURES)
 def test_call_is_in_the_abi(signature: str) -> None:
-    assert signature in abi_signatures()
+    assert signature in abi_signatures() | OF_OTHER_TOKENS
 
 
 def test_calls_were_found() -> None:

@@ -1,0 +1,1 @@
+"""Fees: schedules and what is announced, an account's own, what batches collected."""
