@@ -13,6 +13,7 @@ from typing import Any
 
 from bizzan.audit.fee_ledger import FeeLedger
 from exchange.domain.errors import Refusal
+from exchange.domain.order import Side
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -129,7 +130,7 @@ class Replay:
         maker, taker = self.orders[event.maker_order], self.orders[event.taker_order]
         maker.remaining, taker.remaining = event.maker_remaining, event.taker_remaining
         maker.filled += event.quantity
-        taker.filled += event.quantity
+        taker.filled += event.quote if taker.accepted.side == Side.buy_quote else event.quantity
 
     def _reduced(self, record: Record, event: e.OrderReduced) -> None:
         self.orders[event.order_id].remaining = event.remaining

@@ -104,7 +104,7 @@ class BizzanClient:
             builder,
             side,
             builder.price(price),
-            builder.quantity(quantity),
+            builder.measure(side, quantity),
             seconds=seconds,
             **choices,
         )
@@ -173,7 +173,7 @@ class BizzanClient:
             self.account,
             side,
             builder.price(price),
-            builder.quantity(quantity),
+            builder.measure(side, quantity),
             nonce=0,
             expiry=int(time.time()) + DEFAULT_ORDER_SECONDS,
             **choices,

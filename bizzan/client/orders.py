@@ -61,6 +61,22 @@ class OrderBuilder:
             )
         return int(exact)
 
+    def quote_amount(self, text: str | Decimal) -> int:
+        """An amount of quote coins, in quote units: the quantity of a `buy_quote` order."""
+        exact = Decimal(text).scaleb(self.quote.decimals)
+        if exact != exact.to_integral_value() or exact <= 0:
+            raise Refusal(
+                ErrorCode.quantity_off_lot,
+                f"an amount of {self.quote.symbol} must be positive, with at most {self.quote.decimals} digits",
+                "quantity",
+                {"decimals": self.quote.decimals},
+            )
+        return int(exact)
+
+    def measure(self, side: Side, text: str | Decimal) -> int:
+        """The quantity of an order of `side`: an amount of quote coins for `buy_quote`, else of base coins."""
+        return self.quote_amount(text) if side is Side.buy_quote else self.quantity(text)
+
     def floor_price(self, price: Decimal) -> int:
         """The nearest valid price at or below `price`, at least one tick."""
         ticks = int(price * self._price_scale) // self.market.tick_size
@@ -112,7 +128,8 @@ class OrderBuilder:
         `max_fee_bps` defaults to `fee_cap`.
         """
         terms = Terms(**choices)
-        cap = self.fee_cap(price, quantity, post_only=terms.post_only) if max_fee_bps is None else max_fee_bps
+        worth = 1 if side is Side.buy_quote else price
+        cap = self.fee_cap(worth, quantity, post_only=terms.post_only) if max_fee_bps is None else max_fee_bps
         return Order(
             account=account,
             market=self.market.market_id,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.engine.accounts import Account
-from exchange.engine.orders import BUY, KINDS, Kind, OpenOrder, OrderRates
+from exchange.engine.orders import BUY, KINDS, SELL, Kind, OpenOrder, OrderRates
 from exchange.engine.timeline import Timeline
 
 
@@ -159,7 +159,7 @@ class Book:
 
     def opposite(self, side: int) -> Half:
         """The side that orders of `side` take from."""
-        return self.asks if side == BUY else self.bids
+        return self.bids if side == SELL else self.asks
 
 
 def _table(schedule: Schedule) -> list[dict[Kind, OrderRates]]:

@@ -137,7 +137,11 @@ class OrderAccepted:
 
 @_event
 class TradeMatched:
-    """One fill: maker and taker, at the maker's price. Fees are in quote ledger units."""
+    """One fill: maker and taker, at the maker's price. Fees are in quote ledger units.
+
+    `taker_remaining` is in the measure of the taker's `quantity`: quote units if it is `buy_quote`; the `taker_side` of
+    such an order is 0, as of any buyer.
+    """
 
     trade_id: int
     market: int

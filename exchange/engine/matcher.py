@@ -12,7 +12,7 @@ from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
-from exchange.engine.orders import BUY, Kind, OpenOrder
+from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder
 from exchange.engine.risk import Candidate, check
 from exchange.engine.state import State, Trade
 
@@ -103,12 +103,16 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> C
 
 def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> CloseReason | None:
     """What keeps an all-or-none order from being filled at once; None if nothing does."""
-    missing, fills, quote = taker.remaining, 0, 0
+    by_quote = taker.placed.order.side == BUY_QUOTE
+    missing, fills, taken, quote, unit = taker.remaining, 0, 0, 0, 1
     hashes_left = MAX_PROOFS - taker.hashes
     limit = half.sign * taker.price
     for level in half:
         if level.key < limit:
             break
+        unit = level.price if by_quote else 1
+        if missing < unit:
+            return None
         for maker in level:
             if maker.account is taker.account:
                 if kind.self_trade == CANCEL_MAKER:
@@ -118,12 +122,13 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
             hashes_left -= maker.hashes
             if fills > max_fills or hashes_left < 0:
                 return TOO_MANY_FILLS
-            lots = min(missing, maker.remaining)
+            lots = min(missing // unit, maker.remaining)
+            taken += lots
             quote += lots * maker.price
-            if _beyond(taker, maker, taker.remaining - missing + lots, quote) is not None:
+            if _beyond(taker, maker, taken, quote) is not None:
                 return UNSETTLED_LIMIT
-            missing -= lots
-            if missing <= 0:
+            missing -= lots * unit
+            if missing < unit:
                 return None
     return FOK_UNFILLED
 
@@ -131,18 +136,25 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
 def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, half: Half) -> CloseReason | None:
     """Fill `taker` from the best levels on; None when it remains open and meets nobody any more.
 
-    What it fills settles in one batch, so it meets no more orders, and paths of such, than a batch takes.
+    What it fills settles in one batch, so it meets no more orders, and paths of such, than a batch takes. A `unit` is
+    what one lot takes off the order: of one for an amount of quote its price, and such an order is filled when what
+    remains of it buys no lot at the best price.
     """
     limit = half.sign * taker.price
     keys, levels, account = half.keys, half.levels, taker.account
     fills_left, hashes_left = state.limits.max_fills, MAX_PROOFS - taker.hashes
     fees = TakerFees(taker.taker_ppm, taker.floor, taker.cap_bps)
+    by_quote, unit = taker.placed.order.side == BUY_QUOTE, 1
     while keys and keys[-1] >= limit:
         level = levels[keys[-1]]
         maker = level.head
+        if by_quote:
+            unit = level.price
+            if taker.remaining < unit:
+                return FILLED
         while maker is not None:
             if maker.account is account:
-                if _meet_own(state, taker, maker, kind.self_trade):
+                if _meet_own(state, taker, maker, kind.self_trade, unit):
                     return SELF_TRADE
                 maker = level.head
                 continue
@@ -150,7 +162,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
                 return TOO_MANY_FILLS
             fills_left -= 1
             hashes_left -= maker.hashes
-            lots = min(taker.remaining, maker.remaining)
+            lots = min(taker.remaining // unit if by_quote else taker.remaining, maker.remaining)
             beyond = _beyond(taker, maker, lots, lots * maker.price)
             if beyond is taker:
                 return UNSETTLED_LIMIT
@@ -158,26 +170,26 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
                 state.close(maker, UNSETTLED_LIMIT)
                 maker = level.head
                 continue
-            _fill(state, seq, at_ms, taker, maker, level, fees)
-            if not taker.remaining:
+            _fill(state, seq, at_ms, taker, maker, level, lots, unit, fees)
+            if taker.remaining < unit:
                 return FILLED
             maker = level.head
     return None
 
 
-def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int) -> bool:
+def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int, unit: int) -> bool:
     """Keep an order from trading with its own account, in the way that the taker's terms say; whether it ends.
 
     What is closed or decremented here costs none of the fills that an order may have.
     """
     if mode == DECREMENT:
-        lots = min(taker.remaining, maker.remaining)
+        lots = min(taker.remaining // unit, maker.remaining)
         state.reduce(maker, lots)
-        taker.remaining -= lots
-        state.tell_reduced(taker, lots)
+        taker.remaining -= lots * unit
+        state.tell_reduced(taker, lots * unit)
         if not maker.remaining:
             state.close(maker, SELF_TRADE)
-        return not taker.remaining
+        return taker.remaining < unit
     if mode != CANCEL_TAKER:
         state.close(maker, SELF_TRADE)
     return mode != CANCEL_MAKER
@@ -196,16 +208,23 @@ def _beyond(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOr
 
 
 def _fill(
-    state: State, seq: int, at_ms: int, taker: OpenOrder, maker: OpenOrder, level: Level, fees: TakerFees
+    state: State,
+    seq: int,
+    at_ms: int,
+    taker: OpenOrder,
+    maker: OpenOrder,
+    level: Level,
+    lots: int,
+    unit: int,
+    fees: TakerFees,
 ) -> None:
-    """One trade: as many lots as both have, at the maker's price."""
+    """One trade of `lots`, as many as both have, at the maker's price."""
     book = taker.book
     price = maker.price
-    lots = min(taker.remaining, maker.remaining)
     quote = price * lots
     maker_fee = quote * maker.maker_ppm // PPM
     taker_fee = fees.charge(quote)
-    taker.remaining -= lots
+    taker.remaining -= lots * unit
     maker.remaining -= lots
     level.quantity -= lots
     state.touched_levels[level] = None

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 BUY = int(Side.buy)
 SELL = int(Side.sell)
+BUY_QUOTE = int(Side.buy_quote)
 
 
 class Kind:
@@ -45,6 +46,7 @@ OrderRates = tuple[int, int, int, int]
 class OpenOrder:
     """An accepted order. `held` of `pays` backs its `remaining` lots; fills bring money into `gets`.
 
+    `side` is the side of its trades. The `remaining` of a `buy_quote` order, which never rests, counts quote units.
     `hold_ppm` is the highest fee rate the order can meet; with the other two rates, the floor of what it takes and its
     `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk.
     """
@@ -85,7 +87,7 @@ class OpenOrder:
         self.placed = placed
         self.account = account
         self.book = book
-        self.side = order.side
+        self.side = SELL if order.side == SELL else BUY
         self.price = order.price
         self.remaining = order.quantity
         self.maker_ppm, self.taker_ppm, self.hold_ppm, self.floor = rates
@@ -95,12 +97,17 @@ class OpenOrder:
         self.level: Level | None = None
         self.prev: OpenOrder | None = None
         self.next: OpenOrder | None = None
-        if order.side == BUY:
+        if self.side == BUY:
             self.pays: Balance = account.balance(book.quote_asset)
             self.gets: Balance = account.balance(book.base_asset)
         else:
             self.pays = account.balance(book.base_asset)
             self.gets = account.balance(book.quote_asset)
+
+
+def notional_of(side: int, price: int, quantity: int) -> int:
+    """The quote of a whole order at its own price; a `buy_quote` order says it itself."""
+    return quantity if side == BUY_QUOTE else price * quantity
 
 
 def hold_for(side: int, price: int, lots: int, lot_size: int, fee_ppm: int) -> int:

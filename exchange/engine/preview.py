@@ -10,8 +10,8 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import TakerFees, cap_for, cap_for_floor, fee_of, most_of
 from exchange.domain.order import Order, SelfTrade
 from exchange.engine.book import Book
-from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
-from exchange.engine.risk import check_floor, refuse_terms
+from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, hold_for, notional_of
+from exchange.engine.risk import SIDES, check_floor, refuse_terms
 from exchange.engine.state import State
 
 _GOES_ON = (SelfTrade.cancel_maker, SelfTrade.decrement)
@@ -49,16 +49,18 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
     book, kind = state.book(order.market), KINDS.get(order.terms)
     if kind is None:
         refuse_terms(order.terms)
-    if order.side not in (BUY, SELL):
-        raise Refusal(ErrorCode.unsupported_terms, "side must be buy or sell", "side")
+    if order.side not in SIDES:
+        raise Refusal(ErrorCode.unsupported_terms, "side must be buy, sell or buy_quote", "side")
     if order.price <= 0 or order.quantity <= 0:
         raise Refusal(ErrorCode.quantity_off_lot, "price and quantity must be positive", "quantity")
     account = state.by_address.get(order.account)
     tier = account.tier(at_ms) if account is not None else 0
     maker_ppm, taker_ppm, hold_ppm, floor = book.rates_at(at_ms, tier, kind)
-    notional, highest = order.price * order.quantity, state.fee_rules.fee_cap_bps
-    held = hold_for(order.side, order.price, order.quantity, book.lot_size, hold_ppm)
-    needs = held + floor if order.side == BUY else held
+    notional, highest = notional_of(order.side, order.price, order.quantity), state.fee_rules.fee_cap_bps
+    if order.side == SELL:
+        needs = order.quantity * book.lot_size
+    else:
+        needs = hold_for(BUY, 1, notional, book.lot_size, hold_ppm) + floor
     if max(notional, needs) > MAX_AMOUNT:
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
     check_floor(notional, floor, highest)
@@ -84,23 +86,28 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
 
 
 def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -> tuple[int, int, int]:
-    """Lots, quote and fee of what the order would take at once."""
+    """Lots, quote and fee of what the order would take at once. `missing` is in the order's own measure."""
     half = book.opposite(order.side)
-    limit, wanted = half.sign * order.price, order.quantity
+    limit, missing, unit = half.sign * order.price, order.quantity, 1
     lots = quote = count = 0
     for level in half if not kind.post_only else ():
-        if level.key < limit:
+        unit = level.price if order.side == BUY_QUOTE else 1
+        if level.key < limit or missing < unit:
             break
         for maker in level:
             own = maker.placed.order.account == order.account
-            if own and kind.self_trade in _GOES_ON and lots < wanted:
-                wanted -= min(wanted - lots, maker.remaining) if kind.self_trade == SelfTrade.decrement else 0
+            if missing < unit or count == state.limits.max_fills or (own and kind.self_trade not in _GOES_ON):
+                break
+            taken = min(missing // unit, maker.remaining)
+            if own:
+                missing -= taken * unit if kind.self_trade == SelfTrade.decrement else 0
                 continue
-            if own or lots == wanted or count == state.limits.max_fills:
-                return (lots, quote, fees.charged) if lots == wanted or not kind.all_or_none else (0, 0, 0)
-            taken = min(wanted - lots, maker.remaining)
+            missing -= taken * unit
             lots, quote, count = lots + taken, quote + taken * maker.price, count + 1
             fees.charge(taken * maker.price)
-    if kind.all_or_none and lots < wanted:
+        else:
+            continue
+        break
+    if kind.all_or_none and missing >= unit:
         return 0, 0, 0
     return lots, quote, fees.charged

@@ -11,7 +11,7 @@ from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.fees import cap_for, cap_for_floor, most_of
+from exchange.domain.fees import PPM, cap_for, cap_for_floor, most_of
 from exchange.domain.order import (
     MAX_DELEGATED_SECONDS,
     MAX_ORDER_SECONDS,
@@ -25,12 +25,13 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import BUY, KINDS, SELL, Kind, hold_for
+from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, notional_of
 from exchange.engine.state import State
 
 DELEGATE = int(Scheme.delegate)
 BULK = int(Scheme.bulk)
 SCHEMES = DELEGATE | BULK
+SIDES = (BUY, SELL, BUY_QUOTE)
 
 CLOCK_MARGIN_SECONDS = 120
 """The contract compares with the time of a block, which may be behind the engine's clock by so much."""
@@ -39,7 +40,7 @@ CLOCK_MARGIN_SECONDS = 120
 class Candidate:
     """An order on its way in, with what the rules look at."""
 
-    __slots__ = ("account", "at_ms", "book", "cap_bps", "kind", "order", "placed", "rates", "state")
+    __slots__ = ("account", "at_ms", "book", "cap_bps", "kind", "notional", "order", "placed", "rates", "state")
 
     def __init__(self, state: State, at_ms: int, placed: PlaceOrder) -> None:
         order = placed.order
@@ -55,13 +56,14 @@ class Candidate:
         self.kind: Kind = kind
         self.rates = self.book.rates_at(at_ms, self.account.tier(at_ms), kind)
         self.cap_bps = min(order.max_fee_bps, state.fee_rules.fee_cap_bps)
+        self.notional = notional_of(order.side, order.price, order.quantity)
 
 
 def needed_for(c: Candidate, side: int) -> int:
     """What an order like this one needs on `side`: its hold, and a buyer the floor of what it may take."""
-    order = c.order
-    held = hold_for(side, order.price, order.quantity, c.book.lot_size, c.rates[2])
-    return held + c.rates[3] if side == BUY else held
+    if side == SELL:
+        return c.order.quantity * c.book.lot_size
+    return c.notional + c.notional * c.rates[2] // PPM + c.rates[3]
 
 
 def refuse_terms(word: int) -> NoReturn:
@@ -90,8 +92,8 @@ def check_market(c: Candidate) -> None:
     if not c.book.is_open:
         status = c.book.market.status.value
         raise Refusal(ErrorCode.market_halted, f"the market is {status}: it takes cancels only", "market")
-    if c.order.side not in (BUY, SELL):
-        raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy) or 1 (sell)", "side")
+    if c.order.side not in SIDES:
+        raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy), 1 (sell) or 2 (buy_quote)", "side")
     if c.placed.scheme & ~SCHEMES:
         raise Refusal(ErrorCode.unknown_scheme, "scheme must be account or delegate (1), plus 2 in bulk", "scheme")
     if c.placed.scheme & BULK:
@@ -141,6 +143,8 @@ def check_nonce(c: Candidate) -> None:
         raise Refusal(ErrorCode.nonce_used, "an order with this nonce was taken before: use a new one", "nonce")
     if nonce & SINGLE_FILL and c.kind.rests:
         raise Refusal(ErrorCode.terms_conflict, "a single-fill nonce goes with ioc or fok only", "nonce")
+    if c.order.side == BUY_QUOTE and not nonce & SINGLE_FILL:
+        raise Refusal(ErrorCode.terms_conflict, "a buy_quote order needs a single-fill nonce: set its top bit", "nonce")
 
 
 def check_client_order_id(c: Candidate) -> None:
@@ -174,18 +178,18 @@ def check_size(c: Candidate) -> None:
         raise Refusal(
             ErrorCode.price_off_tick, f"price must be a positive multiple of {tick}", "price", {"tick_size": str(tick)}
         )
-    if order.quantity <= 0:
-        raise Refusal(ErrorCode.quantity_off_lot, "quantity must be at least one lot", "quantity")
-    notional = order.price * order.quantity
-    if notional < book.min_notional:
+    by_quote = order.side == BUY_QUOTE
+    if order.quantity < (order.price if by_quote else 1):
+        raise Refusal(ErrorCode.quantity_off_lot, "quantity must be, or buy at the price, at least one lot", "quantity")
+    if c.notional < book.min_notional:
         minimum = str(book.min_notional)
         raise Refusal(
             ErrorCode.below_min_notional,
-            f"price x quantity must be at least {minimum} quote units",
+            f"the order must be of at least {minimum} quote units",
             "quantity",
             {"min_notional": minimum},
         )
-    if needed_for(c, BUY) > MAX_AMOUNT or needed_for(c, SELL) > MAX_AMOUNT:
+    if needed_for(c, BUY) > MAX_AMOUNT or (not by_quote and needed_for(c, SELL) > MAX_AMOUNT):
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
 
 
@@ -194,7 +198,7 @@ def check_band(c: Candidate) -> None:
     band, reference, price = c.book.band_bps, c.book.last_price, c.order.price
     if not band or not reference:
         return
-    if c.order.side == BUY:
+    if c.order.side != SELL:
         limit = reference * (BPS + band) // BPS
         beyond = price > limit
     else:
@@ -224,7 +228,7 @@ def check_floor(notional: int, floor: int, fee_cap_bps: int) -> None:
 
 def check_fee_cap(c: Candidate) -> None:
     """The user has signed a cap that covers the schedule, its floor included."""
-    cap, floor, notional = c.order.max_fee_bps, c.rates[3], c.order.price * c.order.quantity
+    cap, floor, notional = c.order.max_fee_bps, c.rates[3], c.notional
     if cap > BPS:
         raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee_bps must be at most 10000", "max_fee_bps")
     check_floor(notional, floor, c.state.fee_rules.fee_cap_bps)
@@ -251,7 +255,7 @@ def check_funds(c: Candidate) -> None:
     """What backs the whole order, fee included, is available."""
     order, book = c.order, c.book
     needed = needed_for(c, order.side)
-    asset = book.quote_asset if order.side == BUY else book.base_asset
+    asset = book.base_asset if order.side == SELL else book.quote_asset
     balance = c.account.balances.get(asset)
     available = balance.available if balance is not None else 0
     if needed > available:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from exchange.domain.order import Side
 from exchange.engine import events as e
 from exchange.engine.commands import PlaceOrder
 from exchange.journal.reader import Record
@@ -244,7 +245,9 @@ class Fold:
         )
         self._candles.add(event.market, at_ms, event.price, event.quantity, event.quote)
         self._order_changed(event.maker_order, event.maker_remaining, event.quantity)
-        self._order_changed(event.taker_order, event.taker_remaining, event.quantity)
+        taker = self.rows.orders.get(event.taker_order)  # one for an amount of quote never rests, so it is here
+        by_quote = taker is not None and taker["side"] == Side.buy_quote
+        self._order_changed(event.taker_order, event.taker_remaining, event.quote if by_quote else event.quantity)
 
     def _order_reduced(self, event: e.OrderReduced) -> None:
         self._order_changed(event.order_id, event.remaining, 0)

@@ -66,6 +66,19 @@ async def test_two_orders_meet(api: httpx.AsyncClient, stack: ApiStack) -> None:
     assert ["601000", "5"] not in book["asks"]
 
 
+async def test_a_buy_for_an_amount_of_quote_takes_whole_lots(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    maker, taker = await stack.trader(), await stack.trader()
+    assert (await api.post("/v1/orders", json=signed_body(maker, Side.sell, 600_990, 5))).status_code == 200
+    amount = 3 * 600_990 + 7
+    body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 78)
+    answer = await api.post("/v1/orders", json=body)
+    assert answer.status_code == 200, answer.text
+    book = (await api.get("/v1/markets/1/book")).json()
+    assert ["600990", "2"] in book["asks"]
+    body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=79)
+    check_refused(await api.post("/v1/orders", json=body), 400, "terms_conflict", "nonce")
+
+
 async def test_a_cancel_takes_the_order_out(api: httpx.AsyncClient, trader: Wallet) -> None:
     body = signed_body(trader, Side.buy, 590_010, 3)
     await api.post("/v1/orders", json=body)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Asset, Market, MarketStatus
-from exchange.domain.order import Side, TimeInForce
+from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.codec import COMMAND_KINDS
@@ -145,8 +145,15 @@ class Exchange:
 
 
 def place_order(x: Exchange) -> c.Command:
-    side = x.draw(st.sampled_from([Side.buy, Side.sell]))
-    return x.order(x.newcomer(), side, x.draw(st.integers(97, 103)), tif=x.draw(st.sampled_from(TimeInForce)))
+    side = x.draw(st.sampled_from(Side))
+    price, tif = x.draw(st.integers(97, 103)), x.draw(st.sampled_from(TimeInForce))
+    self_trade = x.draw(st.sampled_from([SelfTrade.cancel_maker, SelfTrade.cancel_both]))
+    if side is Side.buy_quote:
+        amount, tif = x.draw(st.integers(1_000, 6_000)), x.draw(st.sampled_from([TimeInForce.ioc, TimeInForce.fok]))
+        nonce = next(x.x.nonces) | SINGLE_FILL
+        options: dict[str, Any] = {"nonce": nonce, "self_trade": self_trade, "max_fee_bps": 100}
+        return x.x.order(x.newcomer(), side, price, amount, tif=tif, **options)
+    return x.order(x.newcomer(), side, price, tif=tif, self_trade=self_trade)
 
 
 def cancel_order(x: Exchange) -> c.Command:

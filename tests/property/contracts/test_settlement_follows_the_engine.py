@@ -55,6 +55,7 @@ class Stream:
         self.engine = EngineHarness(MARKETS[:2])
         self.engine.at_ms = world.now * 1_000
         self.orders: dict[int, tuple[Order, int, bytes]] = {}
+        self.by_quote = 0
         for trader, token, amount in deposits():
             self.engine.credit(trader.raw, token, amount)
 
@@ -63,12 +64,16 @@ class Stream:
         trader, market = self.chance.choice(TRADERS), self.chance.choice((BTC_USDC, ETH_USDC))
         resting = self.chance.random() < 0.6
         nonce = next(self.engine.nonces)
+        side = self.chance.choice((Side.buy, Side.sell) if resting else tuple(Side))
+        price, quantity = PRICES[market] + 10 * self.chance.randint(-4, 4), self.chance.randint(1, 20)
+        if side is Side.buy_quote:
+            quantity = price * quantity + self.chance.randrange(price)
         fields: dict[str, Any] = {
-            "side": self.chance.choice((Side.buy, Side.sell)),
+            "side": side,
             "market": market,
-            "price": PRICES[market] + 10 * self.chance.randint(-4, 4),
-            "quantity": self.chance.randint(1, 20),
-            "nonce": nonce if resting or self.chance.random() < 0.5 else single(nonce),
+            "price": price,
+            "quantity": quantity,
+            "nonce": single(nonce) if side is Side.buy_quote or not (resting or self.chance.random() < 0.5) else nonce,
             "terms": Terms(
                 TimeInForce.gtc if resting else TimeInForce.ioc, self_trade=self.chance.choice(list(SelfTrade))
             ).pack(),
@@ -81,6 +86,7 @@ class Stream:
         except Refusal:
             return
         self.orders[self.engine.engine.seq] = (order, int(scheme), signature)
+        self.by_quote += side is Side.buy_quote and bool(only(events, e.TradeMatched))
         for match in only(events, e.TradeMatched):
             for order_id, fee in ((match.maker_order, match.maker_fee), (match.taker_order, match.taker_fee)):
                 yield Fill(order_id, *self.orders[order_id], match.quantity, match.quote, fee)
@@ -121,7 +127,7 @@ class Stream:
 
 def run(world: World, seeds: range, batches: int) -> tuple[int, int]:
     """How many batches settled, and how many of them in either layout."""
-    settled = either = 0
+    settled = either = by_quote = 0
     for seed in seeds:
         with boa.env.anchor():
             stream = Stream(world, seed)
@@ -130,6 +136,8 @@ def run(world: World, seeds: range, batches: int) -> tuple[int, int]:
                 either += stream.settle(fills)
                 settled += 1
             stream.engine.validate()
+            by_quote += stream.by_quote
+    assert by_quote > 5
     return settled, either
 
 

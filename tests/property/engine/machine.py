@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
-from exchange.domain.order import SINGLE_FILL, SelfTrade, Terms, TimeInForce
+from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -25,7 +25,7 @@ traders = st.sampled_from(TRADERS)
 markets = st.sampled_from((1, 2))
 assets = st.sampled_from((USDC, 1, BTC))
 amounts = st.integers(1, 3_000)
-sides = st.integers(0, 1)
+sides = st.sampled_from((0, 1))
 prices = st.integers(97, 103)
 quantities = st.integers(2, 60)
 likely_terms = st.sampled_from(
@@ -92,7 +92,7 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(
         account=traders,
         market=markets,
-        side=sides,
+        side=st.sampled_from(Side),
         price=prices,
         quantity=quantities,
         tif=st.sampled_from(TimeInForce),
@@ -114,7 +114,8 @@ class EngineMachine(RuleBasedStateMachine):
         lifetime: int,
         single: bool = False,
     ) -> None:
-        nonce = next(self.x.nonces) | (SINGLE_FILL if single else 0)
+        nonce = next(self.x.nonces) | (SINGLE_FILL if single or side == Side.buy_quote else 0)
+        quantity *= price if side == Side.buy_quote else 1
         expiry = self.x.now + lifetime
         options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "self_trade": self_trade}
         options["nonce"] = nonce
@@ -129,12 +130,15 @@ class EngineMachine(RuleBasedStateMachine):
         for book in self.books.values():
             book.drop(expired)
         order, order_id = command.order, self.x.engine.seq
-        new = Resting(order_id, order.account, order.side, order.price, order.quantity)
+        by_quote = order.side == Side.buy_quote
+        new = Resting(order_id, order.account, 0 if by_quote else order.side, order.price, order.quantity)
         trades, reason = self.books[order.market].place(
-            new, terms.time_in_force.name, terms.post_only, terms.self_trade.name
+            new, terms.time_in_force.name, terms.post_only, terms.self_trade.name, by_quote
         )
         matched = only(events, e.TradeMatched)
         assert [(t.maker_order, t.price, t.quantity) for t in matched] == trades
+        if by_quote:
+            assert sum(t.quote for t in matched) <= order.quantity
         assert dict(reasons(events)).get(order_id) == reason
         assert all(t.quote == t.price * t.quantity and t.taker_order == order_id for t in matched)
 

@@ -27,9 +27,9 @@ class NaiveBook:
         return sorted(meets, key=lambda o: (o.price if side == 0 else -o.price, o.order_id))
 
     def place(
-        self, new: Resting, tif: str, post_only: bool, self_trade: str
+        self, new: Resting, tif: str, post_only: bool, self_trade: str, by_quote: bool = False
     ) -> tuple[list[tuple[int, int, int]], str | None]:
-        """Trades as (maker order, price, lots), and the reason of the close."""
+        """Trades as (maker order, price, lots), and the reason of the close. By quote, `new.lots` counts quote."""
         queue = self.queue(new.side, new.price)
         if post_only and queue:
             return [], "post_only_would_take"
@@ -37,31 +37,36 @@ class NaiveBook:
         taken_off: list[tuple[Resting, int]] = []
         missing, reason = new.lots, None
         for maker in queue:
-            if not missing:
+            unit = maker.price if by_quote else 1
+            lots = min(missing // unit, maker.lots)
+            own = maker.account == new.account
+            if not lots:
+                reason = "filled"
                 break
-            if maker.account == new.account:
-                lots = min(missing, maker.lots) if self_trade == "decrement" else maker.lots
+            if own:
+                off = lots if self_trade == "decrement" else maker.lots
                 if self_trade != "cancel_taker" and (tif != "fok" or self_trade == "cancel_maker"):
-                    taken_off.append((maker, lots))
-                missing -= lots if self_trade == "decrement" else 0
-                if self_trade == "cancel_maker" or (self_trade == "decrement" and missing):
+                    taken_off.append((maker, off))
+                missing -= off * unit if self_trade == "decrement" else 0
+                if self_trade == "cancel_maker" or (self_trade == "decrement" and missing >= unit):
                     continue
                 reason = "self_trade"
                 break
             if len(plan) == self.max_fills:
                 reason = "too_many_fills"
                 break
-            plan.append((maker, min(missing, maker.lots)))
-            missing -= plan[-1][1]
-        if tif == "fok" and missing:
+            plan.append((maker, lots))
+            missing -= lots * unit
+            if missing < unit:
+                reason = "filled"
+                break
+        if tif == "fok" and reason != "filled":
             return [], reason or "fok_unfilled"
         for maker, lots in plan + taken_off:
             maker.lots -= lots
         new.lots = missing
         self.resting = [o for o in self.resting if o.lots]
         trades = [(maker.order_id, maker.price, lots) for maker, lots in plan]
-        if not missing:
-            return trades, reason or "filled"
         if reason is None and tif != "ioc":
             self.resting.append(new)
             return trades, None

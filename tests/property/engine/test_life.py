@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from exchange.domain.order import SelfTrade, TimeInForce
+from exchange.domain.order import SelfTrade, Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.property.engine.machine import TRADERS, EngineMachine
@@ -82,7 +82,9 @@ class Life:
 
     def place(self) -> None:
         tif, post_only = self.rng.choice(KINDS)
-        market, side, price = self.rng.choice((1, 2)), self.rng.randrange(2), self.rng.randrange(98, 103)
+        market, price = self.rng.choice((1, 2)), self.rng.randrange(98, 103)
+        immediate = tif in (TimeInForce.ioc, TimeInForce.fok)
+        side = self.rng.choice(list(Side) if immediate else [Side.buy, Side.sell])
         lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
         mode = self.rng.choice(list(SelfTrade))
         self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime)

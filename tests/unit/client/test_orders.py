@@ -10,7 +10,7 @@ from bizzan.client.orders import OrderBuilder
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Side, Terms, TimeInForce
+from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
 
 USDC = Asset(0, "USDC", 6)
 ETH = Asset(1, "ETH", 8)
@@ -85,3 +85,19 @@ def test_the_cap_covers_every_schedule_that_is_known_and_the_floor() -> None:
     assert builder.fee_cap(800_000, 2) == 100
     order = builder.order(bytes(20), Side.buy, 800_000, 10, 1, expiry=99, max_fee_bps=3)
     assert order.max_fee_bps == 3
+
+
+def test_an_amount_of_quote_is_measured_in_quote() -> None:
+    assert BTC_USDC.measure(Side.buy_quote, "250.5") == 250_500_000
+    assert BTC_USDC.measure(Side.buy, "0.0125") == 125
+    for wrong in ("0.0000001", "0", "-1"):
+        with pytest.raises(Refusal) as refused:
+            BTC_USDC.measure(Side.buy_quote, wrong)
+        assert refused.value.code is ErrorCode.quantity_off_lot
+    builder = replace(BTC_USDC, schedules=(Schedule(((200, 500),), 60_000),), fee_cap_bps=100)
+    assert builder.order(bytes(20), Side.buy_quote, 800_000, 8_000_000, 1, expiry=99).max_fee_bps == 75
+
+
+def test_terms_are_named() -> None:
+    order = BTC_USDC.order(bytes(20), Side.buy, 800_000, 3, 1, expiry=99, self_trade=SelfTrade.decrement)
+    assert Terms.unpack(order.terms) == Terms(self_trade=SelfTrade.decrement)

@@ -60,7 +60,7 @@ def test_the_events_of_a_resting_order_end_with_absolute_values(x: EngineHarness
     [
         (ErrorCode.unknown_market, "market", {"market": 9}),
         (ErrorCode.unknown_account, "account", {"account": b"\x09" * 20}),
-        (ErrorCode.unsupported_terms, "side", {"side": Side.buy_quote}),
+        (ErrorCode.unsupported_terms, "side", {"side": 3}),
         (ErrorCode.terms_conflict, "self_trade", {"self_trade": SelfTrade.decrement, "tif": TimeInForce.fok}),
         (ErrorCode.unsupported_terms, "trigger_type", {"terms": 1 << 5}),
         (ErrorCode.unsupported_terms, "terms", {"terms": 1 << 10}),
