@@ -1,11 +1,12 @@
 """The custody contract as keepers use it: its calls as bytes, its state as values, its refusals as reasons."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from eth_abi.abi import decode, encode
 
-from exchange.chain.rpc import ExecutionReverted, Rpc, RpcRefused
+from exchange.chain.rpc import ExecutionReverted, InvalidAnswer, Rpc, RpcRefused
 from exchange.chain.submission import Call
 from exchange.domain.eip712 import keccak
 from exchange.domain.settlement import Execution, pack
@@ -154,6 +155,26 @@ class Custody:
                 return OUT_OF_GAS
             raise
         return None
+
+    async def refusal_after(
+        self, before: Sequence[bytes], sender: bytes, data: bytes, gas: int, block: Block
+    ) -> str | None:
+        """Why a call with so much `gas` would fail at `block` after the calls `before`, which all succeed.
+
+        RpcRefused if the node simulates no calls in a row, InvalidAnswer if one of those before fails.
+        """
+        common = {"from": "0x" + sender.hex(), "to": "0x" + self.address.hex()}
+        limits = [(each, GAS_CAP) for each in before] + [(data, gas)]
+        calls = [{**common, "input": "0x" + each.hex(), "gas": hex(limit)} for each, limit in limits]
+        results = await self._rpc.simulate(calls, block.number, block.timestamp + 1)
+        if not all(result.succeeded for result in results[:-1]):
+            raise InvalidAnswer(f"a call that succeeded fails at block {block.number}: it is another one now")
+        last = results[-1]
+        if last.succeeded:
+            return None
+        if not last.data and (last.gas_used >= gas or _NO_GAS.search(last.message)):
+            return OUT_OF_GAS
+        return ExecutionReverted(3, last.message, "0x" + last.data.hex()).reason or "reverted without a reason"
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
         """Gas that a call needs now. ExecutionReverted if it would fail."""

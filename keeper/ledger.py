@@ -1,14 +1,15 @@
 """The database, as the duties see it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import approvals, batches, engine_inbox, payouts
-from exchange.database.batches import MatchedTrade
+from exchange.database.batches import Batch, MatchedTrade
 from exchange.database.leaders import check_token
 from exchange.database.payouts import HeldWithdrawal
-from keeper.ports import Ledger
+from keeper.ports import Ledger, Verdict
 
 COMMANDS = ("cut_batch", "reverse_trades")
 
@@ -33,6 +34,11 @@ class DatabaseLedgers:
                 uncut=[] if found else await batches.uncut_trades(conn, limit),
             )
 
+    async def cut_batches(self, first: int, limit: int) -> Sequence[Batch]:
+        """The batches that are cut, from number `first` on."""
+        async with self._engine.connect() as conn:
+            return await batches.cut_from(conn, first, limit)
+
     async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
         """The trades of a batch that stand, in journal order."""
         async with self._engine.connect() as conn:
@@ -40,12 +46,16 @@ class DatabaseLedgers:
 
     async def cut(self, batch: int, to_seq: int) -> None:
         """Ask the engine to bind the trades up to `to_seq` to `batch`."""
-        await self._post("cut_batch", {"batch": batch, "to_seq": to_seq}, f"cut_batch/{batch}/{to_seq}")
+        async with self._posting() as conn:
+            await self._post(conn, "cut_batch", {"batch": batch, "to_seq": to_seq}, f"cut_batch/{batch}/{to_seq}")
 
-    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
-        """Tell the engine that these trades can never settle."""
-        key = f"reverse_trades/{trade_ids[0]}/{len(trade_ids)}"
-        await self._post("reverse_trades", {"trade_ids": list(trade_ids), "cause": cause}, key)
+    async def reverse(self, verdicts: Sequence[Verdict]) -> None:
+        """Tell the engine, at once and in this order, that these trades can never settle."""
+        async with self._posting() as conn:
+            for each in verdicts:
+                payload = {"trade_ids": list(each.trade_ids), "cause": each.cause}
+                key = f"reverse_trades/{each.trade_ids[0]}/{len(each.trade_ids)}"
+                await self._post(conn, "reverse_trades", payload, key)
 
     async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
         """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
@@ -62,11 +72,16 @@ class DatabaseLedgers:
         async with self._engine.connect() as conn:
             return await approvals.counts(conn, digests)
 
-    async def _post(self, kind: str, payload: Mapping[str, object], key: str) -> None:
-        """Post a command; one that the engine refused before is posted anew."""
+    @asynccontextmanager
+    async def _posting(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction of the leader's."""
         async with self._engine.begin() as conn:
             await check_token(conn, self._leader_duty, self._token)
-            await engine_inbox.post(conn, kind, payload, await self._numbered(conn, key))
+            yield conn
+
+    async def _post(self, conn: AsyncConnection, kind: str, payload: Mapping[str, object], key: str) -> None:
+        """Post a command; one that the engine refused before is posted anew."""
+        await engine_inbox.post(conn, kind, payload, await self._numbered(conn, key))
 
     async def _numbered(self, conn: AsyncConnection, key: str) -> str:
         return f"{key}/{await batches.refused_commands(conn, key + '/')}"

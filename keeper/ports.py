@@ -39,11 +39,22 @@ class Ledger:
     uncut: Sequence[MatchedTrade]
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Trades that can never settle, and what on the chain makes it so."""
+
+    trade_ids: tuple[int, ...]
+    cause: str
+
+
 class Ledgers(Protocol):
     """Reads of settlement, and the engine's inbox."""
 
     async def look(self, batch: int, limit: int) -> Ledger:
         """How settlement stands at batch `batch`, and at most `limit` uncut trades."""
+
+    async def cut_batches(self, first: int, limit: int) -> Sequence[Batch]:
+        """The batches that are cut, from number `first` on."""
 
     async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
         """The trades of a batch that stand, in journal order."""
@@ -51,8 +62,8 @@ class Ledgers(Protocol):
     async def cut(self, batch: int, to_seq: int) -> None:
         """Ask the engine to bind the trades up to `to_seq` to `batch`."""
 
-    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
-        """Tell the engine that these trades can never settle."""
+    async def reverse(self, verdicts: Sequence[Verdict]) -> None:
+        """Tell the engine, at once and in this order, that these trades can never settle."""
 
 
 class SettlementChain(Protocol):
@@ -66,6 +77,11 @@ class SettlementChain(Protocol):
 
     async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
         """Why a call would fail now, None if it would not."""
+
+    async def refusal_after(
+        self, before: Sequence[bytes], sender: bytes, data: bytes, gas: int, block: Block
+    ) -> str | None:
+        """Why a call would fail at `block` after the calls `before`, None if it would not."""
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
         """Gas that a call needs now."""

@@ -9,11 +9,14 @@ contract says what is next: its `batch_seq` plus one. If that batch
 - is sent: wait. The submitter sees to it, through reorgs as well.
 
 A trade that fails is only a suspect. When it has failed ever since a block that is final by now, and no
-transaction that could still settle it is alive, the engine is told to reverse it, and why.
+transaction that could still settle it is alive, the engine is told to reverse it, and why. All batches that are
+cut are judged in a row, and so are the first records that wait, so that one wait serves for all that fails in them.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import takewhile
 
 import structlog
 
@@ -23,16 +26,20 @@ from exchange.database.batches import Batch, MatchedTrade
 from exchange.domain.contract_refusals import contract_refusal
 from exchange.domain.settlement import Execution
 from keeper.batching import MAX_FILLS, GasModel, Layout, executions_of, fitting, is_one_batch, layouts_of, records
-from keeper.bisection import culprits, longest_passing
+from keeper.bisection import longest_passing
 from keeper.custody import HEARTBEAT_GAS, OUT_OF_GAS, Block, CustodyState, SettleCall, heartbeat_data
 from keeper.generations import on_its_way
 from keeper.growth import Slots, growth
-from keeper.ports import Jobs, Ledger, Ledgers, SettlementChain
-from keeper.suspects import Suspects
+from keeper.judging import Judge, Row
+from keeper.ports import Jobs, Ledger, Ledgers, SettlementChain, Verdict
+from keeper.suspects import Convicted, Suspects
 
 DUTY = "settle"
 TENTATIVE_HEAD = b"\xff" * 32
-CULPRITS_AT_ONCE = 16
+BATCHES_AT_ONCE = 128
+"""Batches judged in a row: more than become final at once."""
+RECORDS_AT_ONCE = 32
+"""Waiting records judged in a row, each as a batch of its own."""
 
 log = structlog.get_logger(__name__)
 
@@ -93,8 +100,7 @@ class Clear:
 class Reverse:
     """Tell the engine that trades can never settle."""
 
-    trade_ids: tuple[int, ...]
-    cause: str
+    verdicts: tuple[Verdict, ...]
 
 
 Action = Wait | Cut | Send | Clear | Reverse
@@ -121,6 +127,7 @@ class Settle:
         self._clock = clock
         self._policy = policy
         self._suspects = Suspects()
+        self._judge = Judge(operator, chain, clock, policy.gas.cap)
         self._judged_at: bytes | None = None
         self._outgrown = 0
 
@@ -167,9 +174,10 @@ class Settle:
                 for job in jobs:
                     log.warning("job_cancelled", job=job.key)
                     await self._jobs.request_cancel(job.job_id)
-            case Reverse(trade_ids, cause):
-                log.error("trades_reversed", trade_ids=trade_ids, cause=cause)
-                await self._ledgers.reverse(trade_ids, cause)
+            case Reverse(verdicts):
+                for each in verdicts:
+                    log.error("trades_reversed", trade_ids=each.trade_ids, cause=each.cause)
+                await self._ledgers.reverse(verdicts)
             case Wait():
                 pass
 
@@ -185,10 +193,10 @@ class Settle:
 
         passing = await self._longest(state, groups)
         if passing:
-            self._suspects.note(state.block, {})
-            chosen = groups[:passing]
-            return Cut(state.batch_seq + 1, chosen[-1][-1].seq, sum(len(group) for group in chosen))
-        return await self._judge(state, groups[0], ())
+            chosen = [trade for group in groups[:passing] for trade in group]
+            self._suspects.note(state.block, {}, _ids(chosen))
+            return Cut(state.batch_seq + 1, chosen[-1].seq, len(chosen))
+        return await self._judge_all(state, _as_batches(state, groups[:RECORDS_AT_ONCE]), ())
 
     async def _longest(self, state: CustodyState, groups: Sequence[Sequence[MatchedTrade]]) -> int:
         """How many of the first records settle together, in the layout that takes most."""
@@ -219,16 +227,18 @@ class Settle:
         trades = await self._ledgers.trades_of(batch.batch)
         call = await self._settle_call(batch, trades)
         if call is None:
-            action = await self._judge(state, trades, await self._later_jobs(batch.batch))
+            row = await self._cut_row(batch, trades)
+            action = await self._judge_all(state, row, await self._later_jobs(batch.batch))
             await self._note_outgrown(state, batch, trades)
             return action
         self._outgrown = 0
-        self._suspects.note(state.block, {})
+        self._suspects.note(state.block, {}, _ids(trades))
         return Send(f"{subject}/{len(jobs)}", call)
 
     async def _note_outgrown(self, state: CustodyState, batch: Batch, trades: Sequence[MatchedTrade]) -> None:
         """Say it loudly when a batch waits for nothing but gas: no block will bring it, an operator must."""
-        self._outgrown = batch.batch if await self._trial(state, trades) == OUT_OF_GAS else 0
+        refusal = await self._judge.refusal(state.block, batch, trades)
+        self._outgrown = batch.batch if refusal == OUT_OF_GAS else 0
         if self._outgrown:
             log.error("batch_outgrew_a_transaction", batch=batch.batch, trades=len(trades))
 
@@ -253,31 +263,36 @@ class Settle:
             cap = self._policy.gas.cap
             return cap if await self._chain.refusal(self._operator, data, cap) is None else None
 
-    async def _judge(self, state: CustodyState, trades: Sequence[MatchedTrade], later: Sequence[Job]) -> Action:
+    async def _cut_row(self, batch: Batch, trades: Sequence[MatchedTrade]) -> Row:
+        """This batch and those cut after it, as far as they join, each with its trades."""
+        row = [(batch, trades)]
+        for following in await self._ledgers.cut_batches(batch.batch + 1, BATCHES_AT_ONCE):
+            last = row[-1][0]
+            if (following.batch, following.prev_head) != (last.batch + 1, last.new_head):
+                break
+            row.append((following, await self._ledgers.trades_of(following.batch)))
+        return row
+
+    async def _judge_all(self, state: CustodyState, row: Row, later: Sequence[Job]) -> Action:
         """Find the trades that fail; wait until that is final, clear what could still settle them, reverse them."""
         self._judged_at = state.block.block_hash
-        wrong = await self._trial(state, ())
-        if wrong is not None:
-            return Wait(f"no batch can settle now: {wrong}")
-
-        async def trial(some: Sequence[MatchedTrade]) -> str | None:
-            return await self._trial(state, some)
-
-        found = await culprits(trades, trial, CULPRITS_AT_ONCE)
-        self._suspects.note(state.block, {t.trade_id: reason for t, reason in found if reason != OUT_OF_GAS})
+        finding = await self._judge.look(state.block, row)
+        if finding.blocked is not None:
+            return Wait(f"no batch can settle now: {finding.blocked}")
+        failing = {trade.trade_id: reason for trade, reason in finding.failing}
+        blamed = {trade_id: reason for trade_id, reason in failing.items() if reason != OUT_OF_GAS}
+        self._suspects.note(state.block, blamed, finding.looked)
         convicted = await self._suspects.convicted(state.block, self._policy.confirmations, self._canonical)
-        for trade, reason in found:
+        for trade_id, reason in failing.items():
             code = contract_refusal(reason).code.value
-            final = trade.trade_id in convicted
-            log.warning("trade_fails", trade_id=trade.trade_id, reason=reason, code=code, final=final)
-        if not convicted:
-            return Wait(f"{len(found)} trades fail, which is not final yet")
+            log.warning("trade_fails", trade_id=trade_id, reason=reason, code=code, final=trade_id in convicted)
+        # what fails behind one that may still settle may fail because of that one
+        sentenced = list(takewhile(lambda trade_id: trade_id in convicted, failing))
+        if not sentenced:
+            return Wait(f"{len(failing)} trades fail, which is not final yet")
         if later:
             return Clear(tuple(later))
-        why = next(iter(convicted.values()))
-        block, reason = why
-        together = tuple(trade_id for trade_id, other in convicted.items() if other == why)
-        return Reverse(together, f"block 0x{block.block_hash.hex()}: {reason}")
+        return Reverse(_verdicts({trade_id: convicted[trade_id] for trade_id in sentenced}))
 
     async def _plan_heartbeat(self, state: CustodyState) -> Action:
         """Show that the operator is there when there is nothing to settle."""
@@ -296,16 +311,6 @@ class Settle:
     def _room(self) -> int:
         return self._policy.gas.executions(self._policy.gas_margin)
 
-    async def _trial(self, state: CustodyState, trades: Sequence[MatchedTrade]) -> str | None:
-        """Why the trades fail together in every layout: the last one's reason that is not want of gas."""
-        reason = None
-        for executions in layouts_of(trades):
-            refusal = await self._refusal(state, executions, self._policy.gas.cap)
-            if refusal is None:
-                return None
-            reason = refusal if reason is None or refusal != OUT_OF_GAS else reason
-        return reason
-
     async def _refusal(self, state: CustodyState, executions: tuple[Execution, ...], gas: int) -> str | None:
         if not is_one_batch(executions):
             return OUT_OF_GAS
@@ -322,3 +327,31 @@ class Settle:
             return (await self._chain.block(block.number)).block_hash == block.block_hash
         except LookupError:
             return False
+
+
+def _ids(trades: Sequence[MatchedTrade]) -> list[int]:
+    return [trade.trade_id for trade in trades]
+
+
+def _as_batches(state: CustodyState, groups: Sequence[Sequence[MatchedTrade]]) -> Row:
+    """Records that wait, each as a batch of its own after those before it."""
+    heads = [state.journal_head, *(sha256(TENTATIVE_HEAD + bytes((place,))).digest() for place in range(len(groups)))]
+    return [
+        (Batch(state.batch_seq + 1 + place, group[0].seq - 1, group[0].seq, heads[place], heads[place + 1]), group)
+        for place, group in enumerate(groups)
+    ]
+
+
+def _verdicts(convicted: Convicted) -> tuple[Verdict, ...]:
+    """One for each block and reason; the one with the latest trade first.
+
+    So the engine undoes what was spent before what was earned, and takes nothing along that may settle.
+    """
+    together: dict[tuple[Block, str], list[int]] = {}
+    for trade_id, why in convicted.items():
+        together.setdefault(why, []).append(trade_id)
+    ordered = sorted(together.items(), key=lambda item: -item[1][-1])
+    return tuple(
+        Verdict(tuple(trade_ids), f"block 0x{block.block_hash.hex()}: {reason}")
+        for (block, reason), trade_ids in ordered
+    )

@@ -1,10 +1,11 @@
 """Trades that fail, and since which block without a break.
 
 A failure may be the fault of a reorg that is still under way. It counts when it has been seen at every look
-since a block that is final by now.
+since a block that is final by now. A trade may fail only because one before it does; so when one passes again, those
+behind it start again, and none is convicted before all that fail before it are.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 
 from keeper.custody import Block
 
@@ -12,14 +13,28 @@ Convicted = dict[int, tuple[Block, str]]
 
 
 class Suspects:
-    """Kept in memory only: after a restart the wait begins again, which is safe."""
+    """Trades by their numbers, which rise in the order of the journal.
+
+    Kept in memory only: after a restart the wait begins again, which is safe.
+    """
 
     def __init__(self) -> None:
         self._since: Convicted = {}
 
-    def note(self, block: Block, failing: Mapping[int, str]) -> None:
-        """The trades that fail at `block`, each with its reason; those not named are cleared of suspicion."""
-        self._since = {trade_id: self._since.get(trade_id, (block, reason)) for trade_id, reason in failing.items()}
+    def note(self, block: Block, failing: Mapping[int, str], looked: Collection[int]) -> None:
+        """Of the trades `looked` at, in their order, those that fail at `block`, each with its reason.
+
+        The others of them are cleared of suspicion, and what is known of all behind the first one cleared is void.
+        Who was not looked at stays a suspect, but what stands before all that were is settled or reversed.
+        """
+        if not looked:
+            return
+        seen = set(looked)
+        cleared = [trade_id for trade_id in self._since if trade_id in seen and trade_id not in failing]
+        end = min(cleared, default=None)
+        known = {i: since for i, since in self._since.items() if i >= min(seen) and (end is None or i < end)}
+        fresh = {trade_id: (block, reason) for trade_id, reason in failing.items()}
+        self._since = fresh | known
 
     async def convicted(
         self, latest: Block, confirmations: int, canonical: Callable[[Block], Awaitable[bool]]

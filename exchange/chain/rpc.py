@@ -22,14 +22,19 @@ from typing import Any, Generic, Self, TypeVar, cast, get_args, overload
 import aiohttp
 import msgspec
 
-from exchange.chain.types import Header, Log, Receipt
+from exchange.chain.types import Header, Log, Receipt, SimulatedBlock, SimulatedCall
 
 T = TypeVar("T")
 Call = tuple[str, Sequence[object]]
 
-READS = re.compile(r"eth_(get|call|chainId|blockNumber|estimateGas|feeHistory|gasPrice|maxPriority)|net_|web3_")
+READS = re.compile(
+    r"eth_(get|call|simulate|chainId|blockNumber|estimateGas|feeHistory|gasPrice|maxPriority)|net_|web3_"
+)
 BATCH_LIMIT = 100
 """Calls in one HTTP request."""
+
+SIMULATED_GAS = 1 << 40
+"""Of a simulated block: no limit to speak of; a node has its own."""
 
 LONG_BODY = 1 << 20
 """Bytes of an answer that is decoded beside the loop."""
@@ -245,6 +250,19 @@ class Rpc:
     async def estimate_gas(self, to: bytes, data: bytes, *, sender: bytes | None = None) -> int:
         """Gas the call would need now. Raises ExecutionReverted."""
         return int(await self.call("eth_estimateGas", _call_object(to, data, sender, None), returns=str), 16)
+
+    async def simulate(self, calls: Sequence[dict[str, str]], block: int, timestamp: int) -> list[SimulatedCall]:
+        """What call objects do one after the other in a block on top of `block`, whose gas has no limit.
+
+        RpcRefused if the node simulates nothing, or does not give so much gas.
+        """
+        limits = {"gasLimit": hex(SIMULATED_GAS), "time": hex(timestamp)}
+        wanted = {"blockStateCalls": [{"blockOverrides": limits, "calls": list(calls)}], "validation": False}
+        blocks = await self.call("eth_simulateV1", wanted, hex(block), returns=list[SimulatedBlock])
+        found = [call for each in blocks for call in each.calls]
+        if len(found) != len(calls):
+            raise InvalidAnswer(f"the node answered {len(found)} of {len(calls)} simulated calls")
+        return found
 
     async def send_raw_transaction(self, raw: bytes) -> bytes:
         """Hand a signed transaction to the node and return its hash. Sent once. RpcRefused if it is not taken."""

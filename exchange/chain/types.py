@@ -75,3 +75,42 @@ class Receipt(msgspec.Struct, rename="camel", frozen=True):
     def effective_gas_price(self) -> int:
         """Wei per gas it paid."""
         return int(self.effective_gas_price_hex, 16)
+
+
+class _CallError(msgspec.Struct):
+    message: str = ""
+
+
+class SimulatedCall(msgspec.Struct, rename="camel", frozen=True):
+    """What a call in a simulated block did."""
+
+    status_hex: str = msgspec.field(name="status")
+    gas_used_hex: str = msgspec.field(name="gasUsed")
+    return_data: str = "0x"
+    error: _CallError | None = None
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it did anything."""
+        return int(self.status_hex, 16) == 1
+
+    @property
+    def gas_used(self) -> int:
+        """Gas."""
+        return int(self.gas_used_hex, 16)
+
+    @property
+    def data(self) -> bytes:
+        """What it returned, or what it was refused with."""
+        return bytes.fromhex(self.return_data[2:])
+
+    @property
+    def message(self) -> str:
+        """What the node says of its failure."""
+        return self.error.message if self.error else ""
+
+
+class SimulatedBlock(msgspec.Struct, frozen=True):
+    """The calls of a simulated block."""
+
+    calls: list[SimulatedCall]

@@ -49,7 +49,13 @@ class MatchedTrade:
 async def find(conn: AsyncConnection, number: int) -> Batch | None:
     """The batch `number`, if it was cut and projected."""
     row = (await conn.execute(select(batch).where(batch.c.batch == number))).first()
-    return None if row is None else Batch(row.batch, row.from_seq, row.to_seq, row.prev_head, row.new_head)
+    return None if row is None else _batch(row)
+
+
+async def cut_from(conn: AsyncConnection, first: int, limit: int) -> list[Batch]:
+    """At most `limit` batches that were cut and projected, from number `first` on, in order."""
+    query = select(batch).where(batch.c.batch >= first).order_by(batch.c.batch).limit(limit)
+    return [_batch(row) for row in await conn.execute(query)]
 
 
 async def last_number(conn: AsyncConnection) -> int:
@@ -114,6 +120,10 @@ async def _trades(conn: AsyncConnection, which: ColumnElement[bool], limit: int 
         .limit(limit)
     )
     return [_trade(row) for row in await conn.execute(query)]
+
+
+def _batch(row: Row[Any]) -> Batch:
+    return Batch(row.batch, row.from_seq, row.to_seq, row.prev_head, row.new_head)
 
 
 def _trade(row: Row[Any]) -> MatchedTrade:

@@ -77,6 +77,6 @@ def test_exchange_agrees_with_the_chain_after_a_reorg(program: Program, depth: i
 
 @pytest.mark.deep
 def test_exchange_agrees_with_the_chain_after_a_reorg_that_takes_its_deposits() -> None:
-    """Every trade so far has become impossible, and is reversed batch by batch, each when its failure is final."""
+    """Every trade so far has become impossible; all are reversed in one wait, when their failure is final."""
     with exchange() as fresh:
         check_agreement_after_a_reorg(fresh, 16, 16)

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bizzan.supervisor.anvil import Anvil
+from exchange.chain.rpc import InvalidAnswer
 from exchange.chain.signing import Key
 from exchange.chain.submission import Job, JobState
 from exchange.database.jobs import JobStore
@@ -110,6 +112,49 @@ async def test_a_batch_whose_money_a_reorg_took_away_is_reversed_and_settles_emp
     jobs = await settle_jobs(world)
     assert [job.key for job in jobs] == ["settle/1/0", "settle/1/1"]
     assert jobs[0].state is JobState.reverted
+
+
+async def test_all_that_a_reorg_took_from_many_batches_is_reversed_after_one_wait(world: World) -> None:
+    """Three batches spend one deposit; what else is in them settles."""
+    buyer, rich = await world.add_trader(), await world.add_trader()
+    async with running_keeper(world):
+        seller = await world.add_trader({2: 1_000_000})
+        deposited = await world.rpc.block_number()
+        lost = []
+        for number in (1, 2, 3):
+            lost.append(await world.match(seller, buyer, PRICE, 10))
+            await world.match(rich, buyer, PRICE, number)
+
+            async def settled(number: int = number) -> bool:
+                return await world.batch_seq() >= number
+
+            await until(settled, f"batch {number}")
+        batches = await world.batch_seq()
+        depth = await world.rpc.block_number() - deposited + 1
+        await asyncio.to_thread(world.node.rpc, "anvil_reorg", depth, [])
+        assert await world.batch_seq() == 0
+
+        async def all_settled() -> bool:
+            return await world.batch_seq() == batches
+
+        await until(all_settled, "what can settle")
+    assert await world.balance(buyer, 2) == 1_000_000_000 + 6 * 10_000
+    async with world.engine.connect() as conn:
+        rows = (await conn.execute(select(trade).where(trade.c.reversed_cause.is_not(None)))).all()
+    assert [row.trade_id for row in rows] == lost
+    assert len({row.reversed_cause for row in rows}) == 1, "one block proves all"
+
+
+async def test_calls_in_a_row_are_simulated_as_they_would_be_mined(world: World) -> None:
+    custody, operator = Custody(world.rpc, world.custody), Key(world.settings.key("operator")).address
+    first, second = SettleCall(1, bytes(32), b"\x01" * 32, ()), SettleCall(2, b"\x01" * 32, b"\x02" * 32, ())
+    block = (await custody.state()).block
+    assert await custody.refusal_after([first.data()], operator, second.data(), GAS_CAP, block) is None
+    again = await custody.refusal_after([first.data()], operator, first.data(), GAS_CAP, block)
+    assert again == await custody.refusal(operator, second.data()), "neither is the batch that comes next"
+    assert await custody.refusal_after([first.data()], operator, second.data(), 30_000, block) == OUT_OF_GAS
+    with pytest.raises(InvalidAnswer, match="another one now"):
+        await custody.refusal_after([second.data()], operator, first.data(), GAS_CAP, block)
 
 
 async def test_two_keepers_settle_each_batch_once(world: World) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from keeper.bisection import culprits, longest_passing
+from keeper.bisection import longest_passing, part
 
 
 class Trial:
@@ -35,15 +35,35 @@ def test_longest_passing_ends_before_the_first_failure(count: int, bad: int) -> 
     assert trial.asked <= 1 + count.bit_length()
 
 
+def always() -> bool:
+    return True
+
+
 @given(count=st.integers(0, 60), bad=st.sets(st.integers(0, 59), max_size=6))
-def test_culprits_are_exactly_the_bad_ones_with_their_reasons(count: int, bad: set[int]) -> None:
+def test_items_are_parted_exactly_with_their_reasons(count: int, bad: set[int]) -> None:
     present = sorted(number for number in bad if number < count)
-    found = asyncio.run(culprits(range(count), Trial(bad), 10))
-    assert found == [(number, f"item {number}") for number in present]
+    parted = asyncio.run(part(range(count), Trial(bad), always))
+    assert parted.bad == [(number, f"item {number}") for number in present]
+    assert parted.good == [number for number in range(count) if number not in bad]
+    assert parted.rest == []
 
 
-async def test_culprits_are_bounded() -> None:
-    assert len(await culprits(range(50), Trial(set(range(50))), 4)) == 4
+async def test_one_trial_is_enough_for_each_where_all_fail() -> None:
+    trial = Trial(set(range(100)))
+    assert len((await part(range(100), trial, always)).bad) == 100
+    assert trial.asked == 100
+
+
+async def test_one_failure_among_many_takes_few_trials() -> None:
+    trial = Trial({700})
+    assert [item for item, _ in (await part(range(1_000), trial, always)).bad] == [700]
+    assert trial.asked < 4 * (1_000).bit_length()
+
+
+async def test_what_there_was_no_time_for_is_told_apart() -> None:
+    trial = Trial({3, 5, 7})
+    parted = await part(range(10), trial, iter([True, False]).__next__)
+    assert (parted.good, [item for item, _ in parted.bad], parted.rest) == ([0, 1, 2, 4], [3, 5], [6, 7, 8, 9])
 
 
 async def test_what_spends_the_proceeds_of_a_culprit_is_a_culprit() -> None:
@@ -54,4 +74,4 @@ async def test_what_spends_the_proceeds_of_a_culprit_is_a_culprit() -> None:
             return "cannot settle"
         return "too little" if 3 in items else None
 
-    assert [item for item, _ in await culprits(range(5), trial, 10)] == [1, 3]
+    assert [item for item, _ in (await part(range(5), trial, always)).bad] == [1, 3]

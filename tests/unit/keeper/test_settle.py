@@ -12,7 +12,8 @@ from exchange.database.jobs import MAX_GENERATIONS
 from keeper.batching import GasModel
 from keeper.custody import OUT_OF_GAS, Block, CustodyState
 from keeper.growth import FRESH, LIMITS
-from keeper.ports import Ledger
+from keeper.judging import LOOK_MS
+from keeper.ports import Ledger, Verdict
 from keeper.settle import Clear, Cut, Reverse, Send, Settle, SettlePolicy, Wait
 from tests.unit.keeper.test_batching import trade
 from tests.utils.submission import FakeClock
@@ -27,6 +28,12 @@ def markets_of(data: bytes) -> list[int]:
     """The markets of a call's executions, in their order."""
     words = data[HEAD:-PROOFS]
     return [int.from_bytes(words[place + 20 : place + 24]) for place in range(0, len(words), 192)]
+
+
+def nonces_of(data: bytes) -> set[int]:
+    """The nonces of a call's executions: their orders' ids."""
+    words = data[HEAD:-PROOFS]
+    return {int.from_bytes(words[place + 48 : place + 56]) for place in range(0, len(words), 192)}
 
 
 @dataclass
@@ -46,6 +53,12 @@ class FakeCustody:
     each: int = 0
     """Gas that an execution needs."""
     estimates: bool = True
+    simulates: bool = True
+    clock: FakeClock = field(default_factory=FakeClock)
+    takes_ms: int = 0
+    """What a trial takes."""
+    needs: dict[int, int] = field(default_factory=dict)
+    """An order by the id that it has for its nonce, and the one in a batch before that brings what it spends."""
 
     async def state(self) -> CustodyState:
         return CustodyState(await self.block("latest"), self.seq, self.head, 1_000)
@@ -57,14 +70,23 @@ class FakeCustody:
     async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
         words = data[HEAD:-PROOFS]
         executions = [words[place : place + 192] for place in range(0, len(words), 192)]
-        nonces = {int.from_bytes(each[48:56]) for each in executions}
+        self.clock.ms += self.takes_ms
         if self.refuses_all:
             return self.refuses_all
-        if self.bad & nonces:
+        if self.bad & nonces_of(data):
             return "ledger: too little trading"
         if self.spends and markets_of(data)[:1] == [self.spends[0]]:
             return "ledger: too little trading"
         return OUT_OF_GAS if len(executions) > self.room or (gas and self.each * len(executions) > gas) else None
+
+    async def refusal_after(
+        self, before: Sequence[bytes], sender: bytes, data: bytes, gas: int, block: Block
+    ) -> str | None:
+        if not self.simulates:
+            raise RpcRefused(-32601, "the method does not exist")
+        spent = {nonce for each in before for nonce in nonces_of(each)}
+        missing = {self.needs[nonce] for nonce in nonces_of(data) if nonce in self.needs} - spent - nonces_of(data)
+        return "ledger: too little trading" if missing else await self.refusal(sender, data, gas)
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
         if not self.estimates:
@@ -85,19 +107,26 @@ class FakeLedgers:
     batch: Batch | None = None
     trades: list[MatchedTrade] = field(default_factory=list)
     waiting: int = 0
+    later: list[tuple[Batch, list[MatchedTrade]]] = field(default_factory=list)
+    """What is cut behind `batch`."""
 
     async def look(self, batch: int, limit: int) -> Ledger:
         found = self.batch if self.batch and self.batch.batch == batch else None
         return Ledger(self.waiting, self.batch.batch if self.batch else 0, found, self.uncut)
 
     async def trades_of(self, batch: int) -> Sequence[MatchedTrade]:
-        return self.trades
+        return next((trades for other, trades in self.later if other.batch == batch), self.trades)
 
     async def cut(self, batch: int, to_seq: int) -> None:
         self.waiting = 1
 
-    async def reverse(self, trade_ids: Sequence[int], cause: str) -> None:
-        self.trades = [each for each in self.trades if each.trade_id not in trade_ids]
+    async def cut_batches(self, first: int, limit: int) -> Sequence[Batch]:
+        return [batch for batch, _ in self.later if batch.batch >= first]
+
+    async def reverse(self, verdicts: Sequence[Verdict]) -> None:
+        gone = {trade_id for verdict in verdicts for trade_id in verdict.trade_ids}
+        self.trades = [each for each in self.trades if each.trade_id not in gone]
+        self.later = [(batch, [each for each in some if each.trade_id not in gone]) for batch, some in self.later]
 
 
 @dataclass
@@ -135,7 +164,7 @@ class Desk:
 def desk() -> Desk:
     chain, ledgers, jobs = FakeCustody(), FakeLedgers(), FakeJobs()
     policy = SettlePolicy(confirmations=3, interval_ms=1_000, gas=GasModel())
-    return Desk(chain, ledgers, jobs, Settle(OPERATOR, chain, ledgers, jobs, FakeClock(), policy))
+    return Desk(chain, ledgers, jobs, Settle(OPERATOR, chain, ledgers, jobs, chain.clock, policy))
 
 
 def failed(job: Job) -> Job:
@@ -151,8 +180,7 @@ async def test_waiting_trades_are_cut_up_to_the_last_record(desk: Desk) -> None:
 
 
 async def test_young_trades_wait_for_others(desk: Desk) -> None:
-    clock = FakeClock()
-    desk.ledgers.uncut = [replace(trade(1, 9, 1, 9), at_ms=clock.ms - 999)]
+    desk.ledgers.uncut = [replace(trade(1, 9, 1, 9), at_ms=desk.chain.clock.ms - 999)]
     assert await desk.duty.plan() == Wait("trades wait for others to share a batch with")
 
 
@@ -207,8 +235,9 @@ async def test_want_of_room_in_one_layout_is_no_excuse_for_a_trade(cut_desk: Des
     cut_desk.chain.number = 103
     action = await cut_desk.duty.plan()
     assert isinstance(action, Reverse)
-    assert action.trade_ids == (4,)
-    assert action.cause.endswith("ledger: too little trading")
+    (verdict,) = action.verdicts
+    assert verdict.trade_ids == (4,)
+    assert verdict.cause.endswith("ledger: too little trading")
 
 
 async def test_first_trade_that_fails_is_reversed_when_its_failure_is_final(desk: Desk) -> None:
@@ -218,7 +247,7 @@ async def test_first_trade_that_fails_is_reversed_when_its_failure_is_final(desk
     assert await desk.duty.plan() == Wait("the next trade cannot settle at this block")
     desk.chain.number = 103
     cause = f"block 0x{(100).to_bytes(32).hex()}: ledger: too little trading"
-    assert await desk.duty.plan() == Reverse((1,), cause)
+    assert await desk.duty.plan() == Reverse((Verdict((1,), cause),))
 
 
 async def test_no_trade_is_blamed_while_no_batch_can_settle(desk: Desk) -> None:
@@ -336,6 +365,83 @@ async def test_no_trade_is_reversed_before_what_could_settle_it_is_cleared(cut_d
     cut_desk.chain.number = 104
     action = await cut_desk.duty.step()
     assert isinstance(action, Reverse)
-    assert action.trade_ids == (2,)
+    assert [verdict.trade_ids for verdict in action.verdicts] == [(2,)]
     cut_desk.chain.number = 105
     assert isinstance(await cut_desk.duty.step(), Send)
+
+
+@pytest.fixture
+def row_desk(cut_desk: Desk) -> Desk:
+    """Batches 1, 2 and 3 are cut, with the trades 1 and 2, 3 and 4, 5; a reorg has taken back the first."""
+    cut_desk.ledgers.later = [
+        (Batch(2, 12, 22, b"\x09" * 32, b"\x0a" * 32), [trade(3, 20, 3, 20), trade(4, 22, 4, 22)]),
+        (Batch(3, 22, 30, b"\x0a" * 32, b"\x0b" * 32), [trade(5, 30, 5, 30)]),
+    ]
+    return cut_desk
+
+
+def reversed_ids(action: object) -> list[tuple[int, ...]]:
+    assert isinstance(action, Reverse)
+    return [verdict.trade_ids for verdict in action.verdicts]
+
+
+async def test_all_batches_that_are_cut_are_judged_in_one_wait(row_desk: Desk) -> None:
+    row_desk.chain.bad = {2, 3, 5}
+    assert await row_desk.duty.plan() == Wait("3 trades fail, which is not final yet")
+    row_desk.chain.number = 103
+    assert reversed_ids(await row_desk.duty.step()) == [(2, 3, 5)]
+    row_desk.chain.number = 104
+    assert isinstance(await row_desk.duty.plan(), Send), "what can settle, settles"
+
+
+async def test_what_spends_what_a_reversed_trade_would_have_brought_is_reversed_with_it(row_desk: Desk) -> None:
+    row_desk.chain.bad, row_desk.chain.needs = {2}, {3: 2, 5: 4}
+    await row_desk.duty.plan()
+    row_desk.chain.number = 103
+    assert reversed_ids(await row_desk.duty.plan()) == [(2, 3)], "trade 5 spends what trade 4 brings, which settles"
+
+
+async def test_what_fails_later_than_one_that_may_come_back_waits_for_it(row_desk: Desk) -> None:
+    """Trade 3 has failed long enough, but by now perhaps because of trade 2."""
+    row_desk.chain.bad = {1, 3}
+    await row_desk.duty.plan()
+    row_desk.chain.number, row_desk.chain.bad = 102, {1, 2, 3}
+    await row_desk.duty.plan()
+    row_desk.chain.number = 103
+    assert reversed_ids(await row_desk.duty.plan()) == [(1,)]
+
+
+async def test_what_was_spent_is_undone_before_what_was_earned(row_desk: Desk) -> None:
+    row_desk.chain.bad = {2}
+    await row_desk.duty.plan()
+    row_desk.chain.number, row_desk.chain.bad = 101, {2, 4, 5}
+    await row_desk.duty.plan()
+    row_desk.chain.number = 104
+    assert reversed_ids(await row_desk.duty.plan()) == [(4, 5), (2,)]
+
+
+async def test_node_that_simulates_no_calls_in_a_row_has_its_batches_judged_one_by_one(row_desk: Desk) -> None:
+    row_desk.chain.bad, row_desk.chain.simulates = {2, 3}, False
+    assert await row_desk.duty.plan() == Wait("1 trades fail, which is not final yet")
+    row_desk.chain.number = 103
+    assert reversed_ids(await row_desk.duty.plan()) == [(2,)]
+
+
+async def test_batches_that_do_not_join_are_not_judged_together(row_desk: Desk) -> None:
+    (second, trades), _ = row_desk.ledgers.later
+    row_desk.ledgers.later[0] = (replace(second, prev_head=b"\x01" * 32), trades)
+    row_desk.chain.bad = {2, 3}
+    assert await row_desk.duty.plan() == Wait("1 trades fail, which is not final yet")
+
+
+async def test_waiting_records_are_judged_in_one_wait_too(desk: Desk) -> None:
+    desk.ledgers.uncut = [trade(1, 9, 1, 9), trade(2, 12, 2, 12), trade(3, 15, 3, 15)]
+    desk.chain.bad = {1, 3}
+    assert await desk.duty.plan() == Wait("2 trades fail, which is not final yet")
+    desk.chain.number = 103
+    assert reversed_ids(await desk.duty.plan()) == [(1, 3)]
+
+
+async def test_look_ends_when_its_time_is_over_and_blames_what_it_saw(row_desk: Desk) -> None:
+    row_desk.chain.bad, row_desk.chain.takes_ms = {1, 3}, LOOK_MS // 2
+    assert await row_desk.duty.plan() == Wait("1 trades fail, which is not final yet")
