@@ -36,7 +36,7 @@ from backend.wallets import Wallets
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
-from exchange.database import delegates, positions, sessions, trades
+from exchange.database import delegates, payouts, positions, sessions, trades
 from exchange.database import fees as fee_rows
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
@@ -162,9 +162,13 @@ async def _position(api: Api) -> Position:
 
 async def _totals(api: Api) -> Counts:
     async with api.reading() as connection:
-        row = await trades.totals(connection, api.domain.chain_id)
-        mismatches = await trades.mismatches(connection, api.domain.chain_id)
-        return row, mismatches, await fee_rows.totals(connection, api.domain.chain_id)
+        chain_id = api.domain.chain_id
+        return Counts(
+            trades=await trades.totals(connection, chain_id),
+            mismatches=await trades.mismatches(connection, chain_id),
+            given_up=len(await payouts.given_up(connection)),
+            fees=await fee_rows.totals(connection, chain_id),
+        )
 
 
 async def _summary(api: Api, market: Market, interval: str) -> dict[str, Any]:

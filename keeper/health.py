@@ -26,6 +26,7 @@ _FIGURES = {
     "watched_addresses": "deposit addresses that are looked at in turn",
     "refused_sweeps": "sweeps that the contract refused of late and that are tried again",
     "queued_sweeps": "sweeps queued in the present term",
+    "given_up_withdrawals": "held withdrawals for which nothing is sent any more",
     "outgrown_batch": "the batch that is cut and needs more gas than a transaction may have, or 0",
 }
 

@@ -62,6 +62,11 @@ class DatabaseLedgers:
         async with self._engine.connect() as conn:
             return await payouts.held(conn, now, limit, paused)
 
+    async def given_up(self) -> Collection[bytes]:
+        """Held withdrawals for which nothing is sent any more."""
+        async with self._engine.connect() as conn:
+            return await payouts.given_up(conn)
+
     async def wait(self, digests: Collection[bytes]) -> None:
         """Note that withdrawals wait for approvals."""
         async with self._engine.begin() as conn:

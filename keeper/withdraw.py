@@ -3,7 +3,8 @@
 Anyone may submit a co-signed withdrawal; this duty does it for the user, at no fee unless one is set. What the
 co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline. What is above its
 token's outflow limit, together with what is on its way, waits for approvals: that is noted, and looked at again when
-another approval was given or the pause is over.
+another approval was given or the pause is over. What had no effect in as many transactions as are made for one thing
+is given up, and said loudly, until another approval is given or a person has looked.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -36,6 +37,9 @@ class Payouts(Protocol):
 
     async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
         """Held withdrawals that can still be mined at the unix second `now`, without the `paused`; accounts in turn."""
+
+    async def given_up(self) -> Collection[bytes]:
+        """Held withdrawals for which nothing is sent any more."""
 
     async def wait(self, digests: Collection[bytes]) -> None:
         """Note that withdrawals wait for approvals."""
@@ -103,6 +107,18 @@ class Withdraw:
         self._policy = policy
         self._pauses: dict[bytes, _Pause] = {}
         self._unnoted: set[bytes] = set()
+        self._given_up: frozenset[bytes] = frozenset()
+
+    def figures(self) -> Mapping[str, float]:
+        """`given_up_withdrawals`: how many are held for which nothing is sent any more."""
+        return {"given_up_withdrawals": len(self._given_up)}
+
+    def ailment(self) -> str | None:
+        """What an operator must mend."""
+        if not self._given_up:
+            return None
+        first = min(self._given_up).hex()
+        return f"{len(self._given_up)} withdrawals are given up, among them 0x{first}: see the runbook"
 
     async def step(self) -> Sequence[Send]:
         """One round."""
@@ -116,6 +132,7 @@ class Withdraw:
         now = self._clock.now_ms() // 1_000 + self._policy.deadline_margin_seconds
         self._pauses = {key: pause for key, pause in self._pauses.items() if pause.deadline > now}
         await self._wake()
+        await self._note_given_up()
         payouts = await self._payouts.held(now, self._policy.at_once, self._resting())
         planned = await self._plan_round(payouts) if payouts else []
         if self._unnoted:
@@ -135,6 +152,13 @@ class Withdraw:
         for key in waits:
             if given.get(key, 0) != self._pauses[key].approvals:
                 del self._pauses[key]
+
+    async def _note_given_up(self) -> None:
+        """Say it loudly of each once: no block will bring it, an operator must."""
+        given_up = frozenset(await self._payouts.given_up())
+        for digest in sorted(given_up - self._given_up):
+            log.error("withdrawal_given_up", job=subject_of(digest, 0))
+        self._given_up = given_up
 
     def _resting(self) -> list[bytes]:
         """Those whose pause is not over. They are left out before the limit, or they would hide all later ones."""

@@ -46,6 +46,6 @@ async def get_metrics(api: ApiDep) -> Response:
     """Figures for Prometheus."""
     api.metrics.feed_seq.set(api.feed.seq)
     with suppress(Refusal):  # the database is away: the last figures stay
-        *_, fees = await api.totals.read()
+        fees = (await api.totals.read()).fees
         api.metrics.set_fees(service.collected(api, fees), fees.gas_wei, fees.batches)
     return Response(api.metrics.render(), media_type="text/plain; version=0.0.4")

@@ -123,6 +123,9 @@ class StatusView(Mirrored):
     fees_collected: dict[str, str] = Field(description="by the treasury on chain, by symbol, in ledger units")
     settlement_gas_wei: str = Field(description="wei paid for the transactions of settled batches")
     mismatches: int = Field(description="recent batches whose chain and journal differ; 0 is healthy")
+    withdrawals_given_up: int = Field(
+        description="held withdrawals that the keeper sends no more, after transactions without effect; 0 is healthy"
+    )
     connections: int
     server_time: int
 

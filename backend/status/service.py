@@ -79,21 +79,22 @@ async def status_view(api: Api) -> schemas.StatusView:
     sample = await api.watch.latest()
     async with api.reading() as connection:
         position = await positions.read(connection, api.domain.chain_id)
-    counts, mismatches, fees = await api.totals.read()
+    counts = await api.totals.read()
     problems = api.watch.problems(sample)
     return schemas.StatusView(
-        status="degraded" if problems or mismatches else "ok",
+        status="degraded" if problems or counts.mismatches else "ok",
         problems=problems,
         block=sample.block,
         lag=None if sample.block is None else max(0, sample.block - position.indexed_block),
         engine_seq=api.feed.seq,
-        mismatches=mismatches,
-        fees_collected={symbol: str(amount) for symbol, amount in collected(api, fees).items()},
-        settlement_gas_wei=str(fees.gas_wei),
+        mismatches=counts.mismatches,
+        withdrawals_given_up=counts.given_up,
+        fees_collected={symbol: str(amount) for symbol, amount in collected(api, counts.fees).items()},
+        settlement_gas_wei=str(counts.fees.gas_wei),
         connections=api.limits.connections.total,
         server_time=now_ms(),
         indexed_block=position.indexed_block,
         finalized_block=position.finalized_block,
         journal_seq=position.journal_seq,
-        **counts._mapping,
+        **counts.trades._mapping,
     )

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from time import monotonic
 from typing import Any
 
@@ -14,8 +15,15 @@ LONGEST_PERIOD_SECONDS = 10.0
 COUNTING_SHARE = 20
 """Counting takes one part in this many of the time, as long as the longest period allows it."""
 
-Counts = tuple[Row[Any], int, FeeTotals]
-"""The totals of `exchange.database.trades.totals`, its mismatches, and those of `exchange.database.fees`."""
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What `exchange.database` counts: trades and mismatches, withdrawals given up, fees."""
+
+    trades: Row[Any]
+    mismatches: int
+    given_up: int
+    fees: FeeTotals
 
 
 class Totals:

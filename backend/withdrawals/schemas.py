@@ -62,6 +62,10 @@ class WithdrawalView(BaseModel):
     deadline: int
     message: dict[str, Any]
     status: Literal["held", "consumed", "released"]
+    waits_because: Literal["needs_approvals", "given_up"] | None = Field(
+        description="why a held withdrawal is not sent: it `needs_approvals`, or it was `given_up` after transactions "
+        "without effect, and the money can be requested on chain; null while it is on its way"
+    )
     approvals: ApprovalsView
     tx_hash: str | None
     block_number: int | None

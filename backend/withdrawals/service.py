@@ -11,7 +11,7 @@ from backend.orders.service import check_account
 from backend.signatures import recover
 from backend.wire import address_of, checksum, hexed, integer
 from backend.withdrawals import schemas
-from exchange.database import approvals, guards, orders, positions, withdrawals
+from exchange.database import approvals, guards, orders, payouts, positions, withdrawals
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Token
@@ -152,12 +152,14 @@ async def page(api: Api, address: bytes, before: int | None, limit: int) -> sche
     async with api.reading() as connection:
         owner = await orders.account_id(connection, address)
         rows = [] if owner is None else await withdrawals.fast(connection, chain_id, owner, before=before, limit=limit)
-        approved = await approvals.of(connection, chain_id, [row.withdrawal_hash for row in rows])
+        digests = [row.withdrawal_hash for row in rows]
+        approved = await approvals.of(connection, chain_id, digests)
+        given_up = await payouts.given_up(connection, digests)
         requests = await withdrawals.requests(connection, chain_id, address)
         paid = await withdrawals.paid(connection, chain_id, address)
         position = await positions.read(connection, chain_id)
     return schemas.WithdrawalPage(
-        withdrawals=[_view(row, approved[row.withdrawal_hash]) for row in rows],
+        withdrawals=[_view(row, approved[row.withdrawal_hash], row.withdrawal_hash in given_up) for row in rows],
         forced_requests=[_request(row) for row in requests if row.kind == "requested"],
         other_payments=[_paid(row) for row in paid],
         next_before=rows[-1].seq if len(rows) == limit else None,
@@ -167,7 +169,8 @@ async def page(api: Api, address: bytes, before: int | None, limit: int) -> sche
     )
 
 
-def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals) -> schemas.WithdrawalView:
+def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals, given_up: bool) -> schemas.WithdrawalView:
+    needed = approved.needed if row.status == "held" else 0
     return schemas.WithdrawalView(
         withdrawal_hash=hexed(row.withdrawal_hash),
         kind="funding_transfer" if row.message.get("type") == "FundingTransfer" else "withdrawal",
@@ -177,8 +180,9 @@ def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals) -> schema
         deadline=row.deadline,
         message=row.message,
         status=row.status,
+        waits_because="given_up" if given_up else "needs_approvals" if needed > len(approved.by) else None,
         approvals=schemas.ApprovalsView(
-            needed=approved.needed if row.status == "held" else 0,
+            needed=needed,
             given=len(approved.by),
             by=[checksum(approver) for approver in approved.by],
         ),

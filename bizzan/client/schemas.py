@@ -454,6 +454,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     tx_hash: str | None = None
     block_number: int | None = None
     approvals: Approvals = Approvals()
+    waits_because: str | None = None
 
 
 class WithdrawalPage(msgspec.Struct, frozen=True):

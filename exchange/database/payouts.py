@@ -8,7 +8,18 @@ from sqlalchemy import ColumnElement, LargeBinary, Row, all_, and_, bindparam, c
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import account, forced_withdrawal, market, trade, withdrawal, withdrawal_event
+from exchange.chain.submission import JobState
+from exchange.database.jobs import MAX_GENERATIONS
+from exchange.database.tables import (
+    account,
+    forced_withdrawal,
+    job,
+    market,
+    trade,
+    withdrawal,
+    withdrawal_approval,
+    withdrawal_event,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,27 @@ async def find_held(conn: AsyncConnection, withdrawal_hash: bytes) -> HeldWithdr
     )
     row = (await conn.execute(query)).first()
     return None if row is None else _held(row)
+
+
+async def given_up(conn: AsyncConnection, digests: Collection[bytes] | None = None) -> set[bytes]:
+    """Held withdrawals, all or those of `digests`, for which the keeper sends nothing any more.
+
+    As many transactions as it makes for the present number of approvals had no effect.
+    """
+    approvals = (
+        select(func.count())
+        .where(withdrawal_approval.c.withdrawal_hash == withdrawal.c.withdrawal_hash)
+        .correlate(withdrawal)
+        .scalar_subquery()
+    )
+    subject = func.concat("withdraw/", func.encode(withdrawal.c.withdrawal_hash, "hex"))
+    counted = case((approvals > 0, func.concat("/", approvals, "-approvals")), else_="")
+    last = func.concat(subject, counted, f"/{MAX_GENERATIONS - 1}")
+    over = exists().where(job.c.key == last, or_(job.c.state == JobState.cancelled, job.c.succeeded.is_(False)))
+    query = select(withdrawal.c.withdrawal_hash).where(withdrawal.c.status == "held", ~_mined(), over)
+    if digests is not None:
+        query = query.where(withdrawal.c.withdrawal_hash.in_(digests))
+    return set((await conn.execute(query)).scalars())
 
 
 async def outflow(conn: AsyncConnection, payout: HeldWithdrawal, settled_batch: int) -> int:

@@ -4,6 +4,7 @@ const FIGURES = [
   ["block", "Block"], ["indexed_block", "Indexed block"], ["lag", "Lag, blocks"], ["finalized_block", "Final block"],
   ["engine_seq", "Journal"], ["batches_settled", "Batches settled"], ["trades", "Trades matched"],
   ["trades_settled", "Trades settled"], ["trades_reversed", "Trades reversed"], ["mismatches", "Mismatches"],
+  ["withdrawals_given_up", "Withdrawals given up"],
 ];
 
 let exchange = null;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -11,12 +12,14 @@ from sqlalchemy import insert
 
 from bizzan.client.wallet import Wallet
 from exchange.database.engine import create_engine
+from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.tables import (
     account_freeze,
     allow_list,
     chain_status,
     delegate,
     deposit,
+    job,
     payout_wait,
     withdrawal_approval,
 )
@@ -186,6 +189,25 @@ async def test_shows_the_approvals_of_a_withdrawal(stack: ApiStack, api: httpx.A
     await put(stack, payout_wait, {"withdrawal_hash": digest})
     (shown,) = (await api.get("/v1/withdrawals", headers=await sign_in(api, owner))).json()["withdrawals"]
     assert shown["approvals"] == {"needed": 2, "given": 1, "by": [checksum(mine)]}
+    assert shown["waits_because"] == "needs_approvals"
+
+
+async def test_shows_that_a_withdrawal_was_given_up(stack: ApiStack, api: httpx.AsyncClient, owner: Wallet) -> None:
+    ack = (await api.post("/v1/withdrawals", json=withdrawal_body(owner))).json()
+    await mirrored(api, ack["seq"])
+    headers = await sign_in(api, owner)
+    assert (await api.get("/v1/withdrawals", headers=headers)).json()["withdrawals"][0]["waits_because"] is None
+    key = f"withdraw/{ack['withdrawal_hash'][2:]}/{MAX_GENERATIONS - 1}"
+    ended = {"chain_id": DOMAIN.chain_id, "sender": bytes(20), "duty": "withdraw", "state": "cancelled", "payload": {}}
+    await put(stack, job, ended | {"key": key})
+    (shown,) = (await api.get("/v1/withdrawals", headers=headers)).json()["withdrawals"]
+    assert (shown["status"], shown["waits_because"]) == ("held", "given_up")
+
+    for _ in range(300):  # the count is read every two seconds
+        if (await api.get("/v1/status")).json()["withdrawals_given_up"] == 1:
+            return
+        await asyncio.sleep(0.1)
+    raise AssertionError("the status does not tell")
 
 
 async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: Wallet) -> None:

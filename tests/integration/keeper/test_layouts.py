@@ -2,24 +2,28 @@
 
 import asyncio
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 import boa
 from eth.exceptions import Revert
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
 
 from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Call
 from exchange.database.batches import Batch, MatchedTrade, SignedOrder
 from exchange.domain.deployment import address_bytes
+from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, Side, Terms, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from keeper.custody import Block, CustodyState
-from keeper.settle import Cut, Send, Settle, SettlePolicy
+from keeper.settle import Cut, Reverse, Send, Settle, SettlePolicy, Wait
 from tests.unit.keeper.test_settle import FakeJobs, FakeLedgers
 from tests.utils.contracts import BTC, BTC_USDC, ETH_USDC, ETHER, USDC, World, revert_reason
 from tests.utils.signing import Signer
@@ -40,16 +44,27 @@ class Chain:
     def __init__(self, world: World) -> None:
         self._world = world
         self.address = address_bytes(str(world.custody.address))
+        self.number = 1
 
     async def state(self) -> CustodyState:
         custody = self._world.custody
-        return CustodyState(await self.block(0), custody.batch_seq(), custody.journal_head(), custody.last_seen())
+        return CustodyState(
+            await self.block("latest"), custody.batch_seq(), custody.journal_head(), custody.last_seen()
+        )
 
     async def block(self, place: int | str) -> Block:
-        return Block(1, b"\x01" * 32, self._world.now)
+        number = place if isinstance(place, int) else self.number
+        return Block(number, number.to_bytes(32), self._world.now)
 
     async def refusal(self, sender: bytes, data: bytes, gas: int | None = None) -> str | None:
         with boa.env.anchor():
+            return self.execute(data)[0]
+
+    async def refusal_after(
+        self, before: Sequence[bytes], sender: bytes, data: bytes, gas: int, block: Block
+    ) -> str | None:
+        with boa.env.anchor():
+            assert [self.execute(each)[0] for each in before] == [None] * len(before)
             return self.execute(data)[0]
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
@@ -80,6 +95,7 @@ class Desk:
     world: World = field(default_factory=World)
     engine: Engine = field(default_factory=Engine)
     trades: list[MatchedTrade] = field(default_factory=list)
+    undone: list[int] = field(default_factory=list)
     seq: int = 0
     _placed: dict[int, c.PlaceOrder] = field(default_factory=dict)
     _nonces: Iterator[int] = field(default_factory=lambda: itertools.count(1))
@@ -104,13 +120,17 @@ class Desk:
                     MatchedTrade(event.trade_id, self.seq, 0, event.quantity, event.quote, *sides, *fees)
                 )
 
+            elif isinstance(event, e.TradeReversed):
+                self.undone.append(event.trade_id)
+
     def _signed(self, order_id: int) -> SignedOrder:
         placed = self._placed[order_id]
         return SignedOrder(order_id, placed.order.pack(), placed.scheme, placed.signature)
 
-    def deposit(self, signer: Signer, asset: int, amount: int) -> None:
-        """Deposit on chain, and tell the engine."""
-        self.world.deposit(signer, asset, amount)
+    def deposit(self, signer: Signer, asset: int, amount: int, lost: bool = False) -> None:
+        """Deposit on chain, and tell the engine; one that is `lost` to a reorg is only in the engine."""
+        if not lost:
+            self.world.deposit(signer, asset, amount)
         self.apply(c.Credit(self.seq + 1, signer.raw, asset, amount, f"deposit {self.seq}"))
 
     def place(self, signer: Signer, market: int, side: Side, price: int, lots: int, kind: TimeInForce) -> None:
@@ -161,3 +181,79 @@ def test_money_that_runs_through_all_markets_settles_in_one_batch() -> None:
         assert account is not None
         for asset, balance in account.balances.items():
             assert desk.world.trading(signer, asset) == balance.available + balance.held
+
+
+STRANGERS = tuple(Signer(name) for name in ("first", "second", "third", "fourth"))
+STEPS = st.lists(
+    st.tuples(
+        st.permutations(range(4)), st.sampled_from((ETH_BTC, ETH_USDC, BTC_USDC)), st.booleans(), st.integers(1, 9)
+    ),
+    min_size=1,
+    max_size=24,
+)
+PRICES = {ETH_BTC: 5_000, ETH_USDC: 3_000_000, BTC_USDC: 6_000_000}
+
+
+def traded_in_batches(lost: set[tuple[int, int]], steps: list[Any]) -> tuple[Desk, FakeLedgers]:
+    """Four accounts trade what they have, five trades to a batch; some deposits were lost after that."""
+    desk = Desk()
+    for place, signer in enumerate(STRANGERS):
+        for asset in (USDC, ETHER, BTC):
+            desk.deposit(
+                signer, asset, {USDC: 60_000_000, ETHER: 2_000_000, BTC: 100_000}[asset], (place, asset) in lost
+            )
+    for (maker, taker, *_), market, buys, lots in steps:
+        side, other = (Side.buy, Side.sell) if buys else (Side.sell, Side.buy)
+        with suppress(Refusal):  # who cannot pay any more places nothing
+            desk.place(STRANGERS[maker], market, side, PRICES[market], lots, TimeInForce.gtc)
+            desk.place(STRANGERS[taker], market, other, PRICES[market], lots, TimeInForce.ioc)
+    row = []
+    for number, start in enumerate(range(0, len(desk.trades), 5), start=1):
+        trades = desk.trades[start : start + 5]
+        batch = Batch(
+            number, 0, trades[-1].seq, number.to_bytes(32) if number > 1 else bytes(32), (number + 1).to_bytes(32)
+        )
+        row.append((batch, trades))
+        desk.apply(c.CutBatch(desk.seq + 1, number, trades[-1].seq))
+    first, trades = row[0] if row else (None, [])
+    return desk, FakeLedgers(batch=first, trades=trades, later=row[1:])
+
+
+def drop(ledgers: FakeLedgers, gone: set[int]) -> None:
+    """The mirror does not show reversed trades."""
+    ledgers.trades = [each for each in ledgers.trades if each.trade_id not in gone]
+    ledgers.later = [(batch, [each for each in some if each.trade_id not in gone]) for batch, some in ledgers.later]
+
+
+def proceed(ledgers: FakeLedgers) -> None:
+    """The next batch is the one to settle."""
+    if ledgers.later:
+        (ledgers.batch, ledgers.trades), *ledgers.later = ledgers.later
+
+
+@settings(max_examples=8, deadline=None, phases=(Phase.reuse, Phase.generate))
+@given(lost=st.sets(st.tuples(st.integers(0, 3), st.sampled_from((USDC, ETHER, BTC))), max_size=4), steps=STEPS)
+def test_what_is_left_of_batches_that_lost_deposits_settles_after_one_wait(
+    lost: set[tuple[int, int]], steps: list[Any]
+) -> None:
+    """Reversed by the engine's rule; every batch is mined, in its place, and the engine agrees with the contract."""
+    desk, ledgers = traded_in_batches(lost, steps)
+    if ledgers.batch is None:
+        return
+    chain, jobs = Chain(desk.world), FakeJobs()
+    duty = Settle(desk.world.operator.raw, chain, ledgers, jobs, FakeClock(), SettlePolicy(confirmations=3))
+    waits, row = 0, [(ledgers.batch, ledgers.trades), *ledgers.later]
+    for batch, _ in row:
+        while not isinstance(action := asyncio.run(duty.plan()), Send):
+            if isinstance(action, Reverse):
+                for verdict in action.verdicts:
+                    desk.apply(c.ReverseTrades(desk.seq + 1, verdict.trade_ids, verdict.cause))
+                drop(ledgers, set(desk.undone))
+            waits += isinstance(action, Wait)
+            chain.number += 3
+        assert action.key == f"settle/{batch.batch}/0"
+        assert chain.execute(action.call.data)[0] is None
+        proceed(ledgers)
+    assert waits <= 1
+    assert lost or not desk.undone
+    assert desk.engine.violations() == []

@@ -8,11 +8,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database import approvals, payouts
+from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.payouts import HeldWithdrawal
-from exchange.database.tables import account, asset, payout_wait, withdrawal
+from exchange.database.tables import account, asset, job, payout_wait, withdrawal, withdrawal_approval
 from keeper.co_signer import Approval, CoSigner, Declined
 from keeper.ports import Jobs
-from keeper.withdraw import PayoutChain, Withdraw, WithdrawPolicy
+from keeper.withdraw import PayoutChain, Withdraw, WithdrawPolicy, subject_of
 from tests.utils.submission import FakeClock
 
 AT_ONCE = 10
@@ -53,6 +54,9 @@ class HeldIn:
     async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
         async with self.engine.connect() as conn:
             return await approvals.counts(conn, digests)
+
+    async def given_up(self) -> Collection[bytes]:
+        return ()
 
     async def wait(self, digests: Collection[bytes]) -> None:
         raise AssertionError("nothing is above a limit")
@@ -118,6 +122,28 @@ async def test_all_that_wait_are_noted_and_what_waits_no_more_is_forgotten(engin
         await approvals.note(conn, [second])
         assert set((await conn.execute(select(payout_wait.c.withdrawal_hash))).scalars()) == {second, third}
         assert await approvals.counts(conn, [first, second]) == {}
+
+
+async def test_given_up_is_what_had_no_effect_in_every_job_for_its_approvals(engine: AsyncEngine) -> None:
+    await hold(engine, FakeClock(), {7: 1, 8: 2, 9: 3})
+    first, second, third = (number.to_bytes(32) for number in (7, 8, 9))
+    row = {"chain_id": 1, "sender": b"\x02" * 20, "duty": "withdraw", "state": "sent", "payload": {}}
+    counts = ((first, MAX_GENERATIONS), (second, MAX_GENERATIONS - 1))
+    keys = [f"{subject_of(digest, 0)}/{number}" for digest, count in counts for number in range(count)]
+    async with engine.begin() as conn:
+        await conn.execute(insert(job), [row | {"key": key} for key in keys])
+        assert await payouts.given_up(conn) == set(), "they are on their way"
+        await conn.execute(update(job).values(state="reverted", succeeded=False))
+        assert await payouts.given_up(conn) == {first}
+        assert await payouts.given_up(conn, [second, third]) == set()
+        place = {"chain_id": 1, "block_number": 1, "block_hash": first, "log_index": 0, "tx_hash": first}
+        approval = place | {"withdrawal_hash": first, "account": bytes(20), "approver": bytes(20)}
+        await conn.execute(insert(withdrawal_approval).values(approval))
+        assert await payouts.given_up(conn) == set(), "another approval begins anew"
+        keys = [f"{subject_of(first, 1)}/{number}" for number in range(MAX_GENERATIONS)]
+        await conn.execute(insert(job), [row | {"key": key, "state": "cancelled"} for key in keys])
+        await conn.execute(insert(withdrawal_approval).values(approval | {"log_index": 1, "withdrawal_hash": second}))
+        assert await payouts.given_up(conn) == {first}
 
 
 async def test_a_pause_ends_and_doubles(engine: AsyncEngine) -> None:

@@ -37,6 +37,7 @@ class World:
     noted: list[Sequence[bytes]] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
     reads: list[int] = field(default_factory=list)
+    lost: set[bytes] = field(default_factory=set)
 
     def hold(self, number: int, token: Token, amount: int) -> bytes:
         digest = bytes((number,)) * 32
@@ -69,6 +70,9 @@ class World:
             for seq, (digest, (token, amount)) in enumerate(self.amounts.items())
             if digest not in paused
         ]
+
+    async def given_up(self) -> Collection[bytes]:
+        return self.lost
 
     async def wait(self, digests: Collection[bytes]) -> None:
         self.noted.append(tuple(digests))
@@ -207,3 +211,14 @@ async def test_a_job_from_before_an_approval_is_not_made_twice(desk: Desk) -> No
     assert await desk.sent() == [digest]
     desk.world.given[digest] = 1
     assert await desk.sent() == []
+
+
+async def test_what_was_given_up_is_said_until_it_is_not(desk: Desk) -> None:
+    assert (desk.duty.figures(), desk.duty.ailment()) == ({"given_up_withdrawals": 0}, None)
+    desk.world.lost = {b"\x02" * 32, b"\x01" * 32}
+    await desk.duty.plan()
+    assert desk.duty.figures() == {"given_up_withdrawals": 2}
+    assert desk.duty.ailment() == f"2 withdrawals are given up, among them 0x{'01' * 32}: see the runbook"
+    desk.world.lost = set()
+    await desk.duty.plan()
+    assert (desk.duty.figures(), desk.duty.ailment()) == ({"given_up_withdrawals": 0}, None)
