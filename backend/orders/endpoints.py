@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from backend.deps import AddressDep, ApiDep, Before, Limit
 from backend.openapi import answers, takes
-from backend.orders import schemas, service, views
+from backend.orders import receipts, schemas, service, views
 from backend.wire import decode, json_response
 
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
@@ -38,6 +38,25 @@ _ACK = {
     "order_id": 4711,
     "order_hash": "0x" + "ab" * 32,
     "duplicate": False,
+    "receipt": None,
+}
+_RECEIPT = {
+    "order_id": 4711,
+    "signer": "0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
+    "receipt": {
+        "name": "Bizzan",
+        "chain_id": 31337,
+        "bond": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+        "first_seq": 4711,
+        "last_seq": 4711,
+        "head": "0x" + "cd" * 32,
+        "seq": 4711,
+        "at_ms": 1_790_000_000_000,
+        "subject": "0x" + "ab" * 32,
+        "record_head": "0x" + "cd" * 32,
+        "path": [],
+        "signature": _SIGNATURE,
+    },
 }
 
 
@@ -105,6 +124,18 @@ async def list_orders(
 ) -> Response:
     """Your orders, latest first."""
     return json_response(await views.order_page(api, address, market, status, before, limit))
+
+
+@router.get(
+    "/{order}/receipt", responses=answers(schemas.ReceiptAnswer, 401, 404, example=_RECEIPT), response_class=Response
+)
+async def get_receipt(
+    api: ApiDep,
+    address: AddressDep,
+    order: Annotated[str, Path(max_length=66, description="an order's id, its hash, or `client:` and your own id")],
+) -> Response:
+    """The receipt of one of your orders, signed again: it says the same as that in the ack, and serves as well."""
+    return json_response(await receipts.receipt_again(api, address, order))
 
 
 @router.get("/{order}", responses=answers(schemas.OrderAnswer, 401, 404), response_class=Response)

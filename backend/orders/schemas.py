@@ -82,6 +82,30 @@ class CancelAll(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     signature: HexSignature
 
 
+class Receipt(msgspec.Struct, kw_only=True):
+    """The operator's signed word that the message stands at `seq` of the journal (`docs/fairness.md`).
+
+    It is checked with the receipt key's address alone: `bizzan audit receipt`.
+    """
+
+    name: str
+    chain_id: int
+    bond: str
+    """The contract that loses the operator's bond to two receipts that contradict each other."""
+    first_seq: int
+    last_seq: int
+    head: str
+    """The journal's head after `last_seq`."""
+    seq: int
+    at_ms: int
+    subject: str
+    """The hash of what was signed: an order's, a withdrawal's, the struct hash of a cancel."""
+    record_head: str
+    """The journal's head after `seq`."""
+    path: list[str]
+    signature: str
+
+
 class Ack(msgspec.Struct, kw_only=True):
     """The command is durable in the journal at `seq`, at `at` (milliseconds)."""
 
@@ -93,6 +117,16 @@ class Ack(msgspec.Struct, kw_only=True):
     """The EIP-712 digest of the order."""
     duplicate: bool
     """The same order was placed before: nothing happened a second time."""
+    receipt: Receipt | None = None
+    """None where the exchange gives no receipts, and for a duplicate: ask for the order's."""
+
+
+class ReceiptAnswer(msgspec.Struct, kw_only=True):
+    """The receipt of one order, and the address of the key that signs receipts."""
+
+    order_id: int
+    signer: str
+    receipt: Receipt
 
 
 class Preview(msgspec.Struct, kw_only=True):

@@ -9,6 +9,7 @@ from time import perf_counter, time
 
 from backend.context import Api
 from backend.orders import schemas
+from backend.orders.receipts import receipt_of
 from backend.signatures import recover, wrong_signature
 from backend.status.watch import Watch
 from backend.wire import address_of, checksum, hexed, integer
@@ -179,6 +180,7 @@ async def _submit(
         order_id=ack.order_id,
         order_hash=None if order_hash is None else hexed(order_hash),
         duplicate=ack.duplicate,
+        receipt=receipt_of(api.deployment, ack),
     )
 
 

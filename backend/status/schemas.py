@@ -90,6 +90,8 @@ class ExchangeView(Mirrored):
     chain_id: int
     contract: str
     deposit_addresses: str = Field(description="the factory of deposit addresses")
+    operator_bond: str = Field(description="what the operator loses if receipts contradict; zero: no receipts")
+    receipt_signer: str = Field(description="the address of the key that signs receipts")
     deployed_at_block: int
     fee_account: str
     operator: str

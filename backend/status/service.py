@@ -25,6 +25,8 @@ async def exchange_view(api: Api) -> schemas.ExchangeView:
         contract=checksum(api.domain.contract),
         deployed_at_block=there.block_number,
         deposit_addresses=there.deposit_addresses,
+        operator_bond=there.operator_bond,
+        receipt_signer=there.receipt_signer,
         fee_account=there.fee_account,
         operator=there.operator,
         co_signer=there.co_signer,

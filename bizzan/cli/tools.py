@@ -1,4 +1,4 @@
-"""Commands that do one thing and end: deploy, verify, faucet, audit, bench."""
+"""Commands that do one thing and end: deploy, verify, faucet, bench."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, verify, faucet, audit, bench):
+    for command in (deploy, verify, faucet, bench):
         app.command()(command)
 
 
@@ -59,13 +59,6 @@ def faucet(address: Annotated[str, typer.Argument(help="Who gets the play money,
         whole, rest = divmod(gift.amount, 10**gift.decimals)
         amount = f"{whole}.{rest:0{gift.decimals}}".rstrip("0").rstrip(".")
         console.print(f"{amount:>12} {gift.symbol:<5} {gift.tx_hash}", soft_wrap=True)
-
-
-def audit(as_json: AsJson = False) -> None:
-    """Compare contract, mirror, engine and journal; name the first difference and exit 1."""
-    settings = load_settings()
-    clean = importlib.import_module("bizzan.audit.main").run(settings, as_json)
-    raise typer.Exit(0 if clean else 1)
 
 
 def bench(

@@ -24,12 +24,14 @@ from bizzan.client.freeze import SignedFreeze
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, Choices, OrderBuilder
+from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import SignedOrder, Wallet
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
+from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject
 
 LOGIN_ATTEMPTS = 3
 WITHDRAWAL_SECONDS = 3_600
@@ -42,8 +44,16 @@ class BizzanClient:
     """One wallet's access to the exchange. Use it as an async context manager: entering reads what the exchange is."""
 
     def __init__(
-        self, base_url: str, wallet: Wallet, *, account: bytes | None = None, nonces: Nonces | None = None
+        self,
+        base_url: str,
+        wallet: Wallet,
+        *,
+        account: bytes | None = None,
+        nonces: Nonces | None = None,
+        receipts: ReceiptCheck | None = None,
     ) -> None:
+        """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised."""
+        self.receipts = receipts
         self.wallet = wallet
         self.account = account or wallet.address
         self.text_account = checksum(self.account)
@@ -182,7 +192,22 @@ class BizzanClient:
 
     async def place_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order that was signed before; doing so again is harmless."""
-        return await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
+        ack = await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
+        return self.checked(ack, signed.order_hash)
+
+    def checked(self, ack: schemas.Ack, subject: bytes) -> schemas.Ack:
+        """The ack, if its receipt holds or none is asked for. Raises NoReceipt."""
+        if self.receipts is not None:
+            self.receipts.check(ack, subject)
+        return ack
+
+    async def receipt(self, order: str | int) -> Receipt:
+        """An order's receipt, by id, hash or `client:` and your own id, checked if a key was told. Needs a login."""
+        row = await self.transport.get(schemas.ReceiptAnswer, f"/v1/orders/{order}/receipt")
+        receipt = row.receipt.receipt()
+        if self.receipts is not None:
+            self.receipts.check_receipt(receipt, receipt.subject)
+        return receipt
 
     def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
         """A signed order as REST and stream take it."""
@@ -197,7 +222,8 @@ class BizzanClient:
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
-        return await self.transport.post(schemas.Ack, "/v1/orders/cancel", self.cancel_body(nonce))
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/cancel", self.cancel_body(nonce))
+        return self.checked(ack, cancel_subject(self.account, nonce))
 
     def cancel_body(self, nonce: int) -> dict[str, Any]:
         """A signed cancel as REST and stream take it."""
@@ -220,7 +246,7 @@ class BizzanClient:
         }
         ack = await self.transport.post(schemas.Ack, "/v1/orders/cancel-all", body)
         self.nonces.raise_to(limit)
-        return ack
+        return self.checked(ack, cancel_all_subject(self.account, limit))
 
     # money
 

@@ -2,6 +2,7 @@
 
 ClientError
 ├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
+├── NoReceipt            what was acknowledged came without a receipt that holds: keep the ack, and trust nobody
 ├── Unreachable          no answer, or not one that can be read; the request may have been carried out
 └── TransactionFailed    the chain refused a transaction, or it reverted; a contract's refusal has `code` and `advice`
 """
@@ -37,6 +38,17 @@ class ApiError(ClientError):
         self.field = field
         self.params: dict[str, str | int] = dict(params or {})
         self.retry_after = retry_after
+
+
+class NoReceipt(ClientError):
+    """The ack came without a receipt of the key that the client was told, or with one that shows nothing.
+
+    The command may stand all the same; `ack` is what the exchange said.
+    """
+
+    def __init__(self, message: str, ack: object) -> None:
+        super().__init__(message)
+        self.ack = ack
 
 
 class Unreachable(ClientError):

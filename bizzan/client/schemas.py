@@ -5,6 +5,8 @@ Fields that a newer API adds are ignored.
 
 import msgspec
 
+from exchange.domain.receipt import Receipt
+
 Level = tuple[int, int]
 """Price (quote ledger units per lot) and quantity (lots)."""
 
@@ -155,6 +157,34 @@ class Preview(msgspec.Struct, frozen=True):
     book_seq: int
 
 
+class ReceiptRow(msgspec.Struct, frozen=True):
+    """A receipt as it travels; `receipt()` makes one of it that checks."""
+
+    name: str
+    chain_id: int
+    bond: str
+    first_seq: int
+    last_seq: int
+    head: str
+    seq: int
+    at_ms: int
+    subject: str
+    record_head: str
+    path: list[str]
+    signature: str
+
+    def receipt(self) -> Receipt:
+        """The receipt; ReceiptError when it is none."""
+        return Receipt.from_json(msgspec.structs.asdict(self))
+
+
+class ReceiptAnswer(msgspec.Struct, frozen=True):
+    """An order's receipt."""
+
+    order_id: int
+    receipt: ReceiptRow
+
+
 class Ack(msgspec.Struct, frozen=True):
     """A command is durable at `seq`. `order_hash` is None for cancels."""
 
@@ -163,6 +193,7 @@ class Ack(msgspec.Struct, frozen=True):
     order_id: int | None
     order_hash: str | None
     duplicate: bool
+    receipt: ReceiptRow | None = None
 
 
 class Order(msgspec.Struct, frozen=True):

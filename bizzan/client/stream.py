@@ -27,6 +27,7 @@ from bizzan.client.api import BizzanClient
 from bizzan.client.errors import ApiError, ClientError, Unreachable
 from bizzan.client.transport import ErrorBody
 from bizzan.client.wallet import SignedOrder
+from exchange.domain.receipt import cancel_subject
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
@@ -117,11 +118,13 @@ class Stream:
 
     async def place(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order; many may be under way at once. Raises ApiError, or Unreachable: then place it again."""
-        return await self._command("place", order=self._client.order_body(signed, client_order_id))
+        ack = await self._command("place", order=self._client.order_body(signed, client_order_id))
+        return self._client.checked(ack, signed.order_hash)
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
-        return await self._command("cancel", cancel=self._client.cancel_body(nonce))
+        ack = await self._command("cancel", cancel=self._client.cancel_body(nonce))
+        return self._client.checked(ack, cancel_subject(self._client.account, nonce))
 
     async def _command(self, op: str, **body: Any) -> schemas.Ack:
         answer = await self._ask(op, **body)

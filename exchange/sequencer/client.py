@@ -162,6 +162,10 @@ class EngineClient:
         """What an unsigned order would meet and pay now."""
         return await self._ask(Question.preview, Preview, order.pack())
 
+    async def receipt(self, seq: int) -> Ack:
+        """The ack of a durable command that a user signed, with its receipt; Refusal `not_found` for any other."""
+        return await self._ask(Question.receipt, Ack, seq.to_bytes(8))
+
     def subscribe(self) -> "Feed":
         """A feed of everything that is committed from now on; use it with `async with`."""
         return Feed(self._path)

@@ -15,7 +15,9 @@ from exchange.engine.engine import Engine
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
+from exchange.journal.receipts import subject_of
 from exchange.journal.record import MAX_PAYLOAD
+from exchange.sequencer.notary import Notary, Witnessed
 from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
 
 TICK_SPACING_MS = 1_000
@@ -35,13 +37,24 @@ class GroupResult:
 
 
 class Committer:
-    """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync."""
+    """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync.
 
-    def __init__(self, engine: Engine, journal: Journal, clock: Callable[[], int], executor: Executor) -> None:
+    With a `notary` each group is signed once it is durable, and acks carry receipts.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        journal: Journal,
+        clock: Callable[[], int],
+        executor: Executor,
+        notary: Notary | None = None,
+    ) -> None:
         self.engine = engine
         self.journal = journal
         self.journal_full = False
         """Whether the last group found no room."""
+        self.notary = notary
         self._clock = clock
         self._executor = executor
         self._last_tick_ms = 0
@@ -81,6 +94,7 @@ class Committer:
     async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
         at_ms = self.now_ms()
         group: list[tuple[int, bytes]] = []
+        subjects: list[bytes] = []
         committed: list[Committed] = []
         outcomes: list[Ack | Refused] = []
         for item in items:
@@ -92,12 +106,17 @@ class Committer:
             outcomes.append(outcome)
             if done is not None:
                 group.append((at_ms, payload))
+                subjects.append(subject_of(command))
                 committed.append(done)
         if not group:
             return GroupResult(outcomes, [])
         placed = self.journal.append_payloads(group)
-        await asyncio.get_running_loop().run_in_executor(self._executor, self.journal.sync)
+        durable = asyncio.get_running_loop().run_in_executor(self._executor, self.journal.sync)
         heads = [head for _, head in placed]
+        witnessed = Witnessed(placed[0][0], at_ms, subjects, heads) if self.notary else None
+        await durable
+        if self.notary and witnessed:
+            outcomes = witnessed.sign(self.notary.domain, self.notary.key, outcomes)
         committed = [done._replace(head=head) for done, head in zip(committed, heads, strict=True)]
         return GroupResult(outcomes, committed)
 

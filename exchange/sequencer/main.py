@@ -24,10 +24,11 @@ from exchange.sequencer.committer import Committer
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.metrics import EngineMetrics
+from exchange.sequencer.notary import notary_of
 from exchange.sequencer.protocol import Refused
 from exchange.sequencer.seed import SeedError, bind_journal, fee_rules, load_deployment, missing_commands
 from exchange.sequencer.server import Server
-from exchange.settings import Settings
+from exchange.settings import Settings, SettingsError
 
 SNAPSHOT_AFTER_RECORDS = 10_000
 
@@ -40,7 +41,7 @@ def run(settings: Settings) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings))
-    except (JournalError, SeedError) as error:
+    except (JournalError, SeedError, SettingsError) as error:
         _log.error("engine cannot run", error=str(error))
         raise SystemExit(str(error)) from None
 
@@ -56,7 +57,8 @@ async def _run(settings: Settings) -> None:
     with Journal.open(settings.journal_dir) as journal, ThreadPoolExecutor(1, "journal-sync") as executor:
         bind_journal(settings.journal_dir, deployment)
         recovered = _recover(journal)
-        committer = Committer(recovered.engine, journal, now_ms, executor)
+        notary = notary_of(settings, deployment)
+        committer = Committer(recovered.engine, journal, now_ms, executor, notary)
         await _seed(committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment)))
         gc.freeze()  # what recovery built stays; walking it at every collection would stall the loop
         server = Server(committer, metrics)

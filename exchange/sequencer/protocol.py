@@ -50,10 +50,11 @@ class Question(StrEnum):
     account = "account"
     open_orders = "open_orders"
     preview = "preview"
+    receipt = "receipt"
 
 
 class Ask(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """A question. `subject` is an address (20 bytes) where it is about an account, or a packed order (80 bytes)."""
+    """A question. `subject` is an address (20 bytes), a packed order (80 bytes) or a sequence (8 bytes)."""
 
     id: int
     question: Question
@@ -66,6 +67,18 @@ class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):
     id: int
 
 
+class WireReceipt(msgspec.Struct, array_like=True, frozen=True):
+    """What a receipt adds to its ack; see `exchange.domain.receipt`."""
+
+    first_seq: int
+    last_seq: int
+    head: bytes
+    subject: bytes
+    record_head: bytes
+    path: list[bytes]
+    signature: bytes
+
+
 class Ack(msgspec.Struct, tag=1, array_like=True, frozen=True):
     """The command is durable at `seq`. `order_id` of a placed order; `duplicate`: it had been placed before."""
 
@@ -73,6 +86,7 @@ class Ack(msgspec.Struct, tag=1, array_like=True, frozen=True):
     at_ms: int
     order_id: int | None = None
     duplicate: bool = False
+    receipt: WireReceipt | None = None
 
 
 class Refused(msgspec.Struct, tag=2, array_like=True, frozen=True):

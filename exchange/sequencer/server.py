@@ -10,13 +10,14 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.journal.errors import JournalError
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, GroupResult, Item, parse_item
 from exchange.sequencer.metrics import EngineMetrics
@@ -30,6 +31,7 @@ from exchange.sequencer.protocol import (
     Group,
     Outcomes,
     ProtocolError,
+    Question,
     Refused,
     Submit,
     Subscribe,
@@ -91,6 +93,8 @@ class Server:
         self._wake = asyncio.Event()
         self._connections: set[Connection] = set()
         self._stopping = False
+        self._telling: set[asyncio.Task[None]] = set()
+        self._finding = asyncio.Semaphore(1)
 
     async def serve(self, path: Path) -> None:
         """Listen on `path` (mode 0600) and commit until `stop`; an error of the journal ends it."""
@@ -183,6 +187,9 @@ class Server:
             self._publish(result.committed)
         position = 0
         for work in works:
+            if isinstance(work.question, Ask) and work.question.question is Question.receipt:
+                self._tell_later(self._tell_receipt(work.connection, work.question))
+                continue
             if work.question is not None:
                 work.connection.send(self._answer(work.connection, work.question))
                 continue
@@ -208,6 +215,25 @@ class Server:
         except ProtocolError as error:
             refused = Refused.of(Refusal(ErrorCode.internal, f"the answer is too large: {error}"))
         return encode_frame(Answer(question.id, encode_body(None), refused))
+
+    def _tell_later(self, telling: Coroutine[None, None, None]) -> None:
+        """Answer beside the loop of commits."""
+        task = asyncio.create_task(telling)
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _tell_receipt(self, connection: Connection, ask: Ask) -> None:
+        """Answer with the ack of a durable record and its receipt."""
+        notary, ack = self._committer.notary, None
+        refused = Refused.of(Refusal(ErrorCode.not_found, "there is no receipt for this"))
+        if notary is not None:
+            try:
+                async with self._finding:
+                    ack = await asyncio.to_thread(notary.again, int.from_bytes(ask.subject[:8]))
+            except JournalError as error:
+                _log.error("receipt not found", error=str(error))
+                refused = Refused.of(Refusal(ErrorCode.internal, "the journal cannot be read"))
+        connection.send(encode_frame(Answer(ask.id, encode_body(ack), None if ack else refused)))
 
     def _publish(self, committed: list[Committed]) -> None:
         """Send the commands to every subscriber; they are encoded once."""

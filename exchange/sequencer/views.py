@@ -104,3 +104,5 @@ def answer(
             return encode_body(open_orders(engine, subject))
         case Question.preview:
             return encode_body(preview(engine, now_ms, subject))
+        case Question.receipt:
+            raise Refusal(ErrorCode.internal, "the server answers for receipts, beside its queue")

@@ -59,6 +59,8 @@ DEPLOYMENT = Deployment(
         Market(ETH_USDC, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 300_000),
         Market(ETH_BTC, "ETH/BTC", ETH, BTC, 100_000, 1, 1_000, 2_000, 200, 500, 50),
     ),
+    operator_bond=checksum(b"\xbb" * 20),
+    receipt_signer="0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
 )
 DOMAIN = DEPLOYMENT.domain
 

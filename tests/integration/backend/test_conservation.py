@@ -177,6 +177,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/withdrawals": read("/v1/withdrawals", {"limit": "x"}),
     "GET /v1/orders": read("/v1/orders", {"status": "gone"}),
     "GET /v1/orders/{order}": read("/v1/orders/{order}", {}, "/v1/orders/9999999999"),
+    "GET /v1/orders/{order}/receipt": read("/v1/orders/{order}/receipt", {}, "/v1/orders/9999999999/receipt"),
     "POST /v1/auth/nonce": nonce,
     "POST /v1/auth/login": login,
     "POST /v1/auth/logout": logout,

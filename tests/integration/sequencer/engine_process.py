@@ -48,6 +48,8 @@ DEPLOYMENT = Deployment(
         Market(BTC_USDC, "BTC/USDC", BTC, USDC, 10_000, 10, 1_000_000, 2_000, 200, 500, PRICE),
         Market(2, "ETH/USDC", ETH, USDC, 100_000, 10, 1_000_000, 2_000, 200, 500, 300_000),
     ),
+    operator_bond=checksum(b"\xbb" * 20),
+    receipt_signer="0x8626f6940E2eb28930eFb4CeF49B2d1F2C9C1199",
 )
 SEED_COMMANDS = 7
 

@@ -1,0 +1,69 @@
+"""One receipt, checked alone and offline: by its signature, and against a journal or a published copy of it.
+
+It needs the receipt key's address and nothing of the exchange's.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+from bizzan.client.receipts import recover
+from exchange.domain.receipt import Receipt, ReceiptError
+from exchange.journal.errors import JournalError
+from exchange.journal.receipts import RecordFinder, leaf_of
+
+
+def parse_receipts(source: str) -> list[Receipt]:
+    """The receipts in a text of JSON, or in the file that it names: receipts, acks with one, or a list of these.
+
+    Raises ReceiptError.
+    """
+    try:
+        text = source if source.lstrip()[:1] in ("{", "[") else Path(source).read_text()
+        document = json.loads(text)
+    except OSError as error:
+        raise ReceiptError(f"{source} cannot be read: {error.strerror}") from None
+    except ValueError as error:
+        raise ReceiptError(f"it is no JSON: {error}") from None
+    rows = document if isinstance(document, list) else [document]
+    return [_parse(row) for row in rows]
+
+
+def _parse(row: object) -> Receipt:
+    if not isinstance(row, dict):
+        raise ReceiptError("a receipt is a JSON object")
+    inner = row.get("receipt", row)
+    if not isinstance(inner, dict):
+        raise ReceiptError("the ack carries no receipt")
+    return Receipt.from_json(inner)
+
+
+def problems(receipt: Receipt, signer: bytes, bond: bytes | None = None, journal: Path | None = None) -> Iterator[str]:
+    """What is wrong with a receipt; nothing when it holds."""
+    try:
+        receipt.check(signer, recover)
+    except ReceiptError as error:
+        yield f"the receipt shows nothing: {error}"
+        return
+    if bond is not None and bond != receipt.domain.contract:
+        yield f"the receipt is under another bond, 0x{receipt.domain.contract.hex()}: nobody stands behind it here"
+    if journal is not None:
+        yield from against_journal(receipt, journal)
+
+
+def against_journal(receipt: Receipt, journal: Path) -> Iterator[str]:
+    """What differs between a receipt that holds and the journal: proof of fraud, where that journal is signed too."""
+    try:
+        record = RecordFinder(journal).find(receipt.seq)
+    except LookupError:
+        yield f"sequence {receipt.seq} is not in the journal: acknowledged, and not published yet, or skipped"
+        return
+    except (JournalError, OSError) as error:
+        yield f"the journal cannot be read: {error}"
+        return
+    if leaf_of(record) != receipt.record_hash:
+        there = f"one at {record.at_ms} ms, head 0x{record.head.hex()}"
+        acknowledged = f"0x{receipt.subject.hex()} at {receipt.at_ms} ms, head 0x{receipt.record_head.hex()}"
+        yield f"the journal has another record at sequence {receipt.seq}: {there}; acknowledged was {acknowledged}"

@@ -1,0 +1,89 @@
+"""The receipt key: it signs each group once, when it is durable, and a single record again when it is asked for.
+
+It signs nothing but what it read from, or has just synced to, its own journal, so a process that asks can never make
+it contradict itself. Trees are hashed while the disk works.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from exchange.chain.signing import Key
+from exchange.domain.deployment import Deployment, address_bytes, checksum
+from exchange.domain.eip712 import Domain
+from exchange.domain.receipt import EMPTY, RecordTree, commit_digest, record_hash
+from exchange.engine.commands import PlaceOrder
+from exchange.journal.receipts import RecordFinder, leaf_of, subject_of
+from exchange.sequencer.protocol import Ack, Refused, WireReceipt
+from exchange.sequencer.seed import SeedError
+from exchange.settings import Settings
+
+
+class Witnessed:
+    """A group whose tree is made and that is not signed yet."""
+
+    __slots__ = ("_first", "_heads", "_subjects", "_tree")
+
+    def __init__(self, first_seq: int, at_ms: int, subjects: Sequence[bytes], heads: Sequence[bytes]) -> None:
+        self._first = first_seq
+        self._subjects = subjects
+        self._heads = heads
+        self._tree = RecordTree(
+            [
+                record_hash(first_seq + index, at_ms, subject, head)
+                for index, (subject, head) in enumerate(zip(subjects, heads, strict=True))
+            ]
+        )
+
+    def sign(self, domain: Domain, key: Key, outcomes: Sequence[Ack | Refused]) -> list[Ack | Refused]:
+        """The group's outcomes, with a receipt in each ack of what a user signed. Only once the group is durable."""
+        first, heads, subjects = self._first, self._heads, self._subjects
+        last, head = first + len(heads) - 1, heads[-1]
+        signature = key.sign(commit_digest(domain, first, last, head, self._tree.root))
+        signed: list[Ack | Refused] = []
+        for outcome in outcomes:
+            if isinstance(outcome, Ack) and not outcome.duplicate:
+                index = outcome.seq - first
+                if subjects[index] != EMPTY:
+                    path = self._tree.path(index)
+                    receipt = WireReceipt(first, last, head, subjects[index], heads[index], path, signature)
+                    outcome = Ack(outcome.seq, outcome.at_ms, outcome.order_id, False, receipt)
+            signed.append(outcome)
+        return signed
+
+
+class Notary:
+    """Signs for one bond and one journal."""
+
+    def __init__(self, domain: Domain, key: Key, folder: Path) -> None:
+        self.domain = domain
+        self.key = key
+        self._finder = RecordFinder(folder)
+
+    def again(self, seq: int) -> Ack | None:
+        """The ack of a durable record with a receipt of its own; None when a user signed no such record.
+
+        Reads the journal: call it beside the loop.
+        """
+        try:
+            record = self._finder.find(seq)
+        except LookupError:
+            return None
+        subject = subject_of(record.command)
+        if subject == EMPTY:
+            return None
+        signature = self.key.sign(commit_digest(self.domain, seq, seq, record.head, leaf_of(record)))
+        receipt = WireReceipt(seq, seq, record.head, subject, record.head, [], signature)
+        return Ack(seq, record.at_ms, seq if isinstance(record.command, PlaceOrder) else None, False, receipt)
+
+
+def notary_of(settings: Settings, deployment: Deployment) -> Notary | None:
+    """The notary of a deployment with a bond; None without one. SeedError when the key is not the bond's."""
+    if not deployment.gives_receipts:
+        return None
+    key = Key(settings.key("receipt_signer"))
+    if key.address != address_bytes(deployment.receipt_signer):
+        raise SeedError(
+            f"BIZZAN_KEYS__RECEIPT_SIGNER is the key of {checksum(key.address)}, the operator's bond stands for "
+            f"{deployment.receipt_signer}: set that key"
+        )
+    return Notary(deployment.bond_domain, key, settings.journal_dir)

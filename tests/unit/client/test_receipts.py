@@ -1,0 +1,67 @@
+"""The client believes an ack of a signed message only with a receipt that holds."""
+
+import msgspec
+import pytest
+
+from bizzan.client.errors import NoReceipt
+from bizzan.client.receipts import HALF_ORDER, ReceiptCheck, recover
+from bizzan.client.schemas import Ack, ReceiptRow
+from exchange.chain.signing import CURVE_ORDER
+from exchange.chain.signing import recover as recover_in_chain
+from exchange.domain.eip712 import Domain
+from tests.utils.receipts import SignedJournal
+from tests.utils.signing import Signer
+
+DOMAIN = Domain("Bizzan", 31_337, b"\x0b" * 20)
+SIGNER = Signer("receipts")
+JOURNAL = SignedJournal.of(DOMAIN, SIGNER, [f"order {i}" for i in range(1, 9)])
+RECEIPT = JOURNAL.receipt(3, 2, 6)
+ROW = msgspec.convert(RECEIPT.to_json(), ReceiptRow)
+CHECK = ReceiptCheck(SIGNER.raw, DOMAIN)
+
+
+def ack(row: ReceiptRow | None, *, seq: int = 3, at: int = RECEIPT.at_ms, duplicate: bool = False) -> Ack:
+    """An ack as the API gives it."""
+    return Ack(seq, at, seq, None, duplicate, row)
+
+
+def test_a_receipt_that_holds_passes() -> None:
+    CHECK.check(ack(ROW), RECEIPT.subject)
+
+
+def test_a_duplicate_needs_none() -> None:
+    CHECK.check(ack(None, duplicate=True), RECEIPT.subject)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (ack(None), "has no receipt"),
+        (ack(ROW, seq=4), "its receipt for 3"),
+        (ack(ROW, at=1), "its receipt for 3"),
+        (ack(msgspec.structs.replace(ROW, signature="0x" + "11" * 65)), "signed by"),
+        (ack(msgspec.structs.replace(ROW, head="0x12")), "head must be 32 bytes"),
+        (ack(msgspec.structs.replace(ROW, chain_id=1)), "another chain or another bond"),
+        (ack(msgspec.structs.replace(ROW, bond="0x" + "22" * 20)), "another chain or another bond"),
+    ],
+)
+def test_what_shows_nothing_is_refused_with_the_ack(given: Ack, message: str) -> None:
+    with pytest.raises(NoReceipt, match=message) as refused:
+        CHECK.check(given, RECEIPT.subject)
+    assert refused.value.ack is given
+
+
+def test_a_receipt_for_another_message_is_refused() -> None:
+    with pytest.raises(NoReceipt, match="is for 0x"):
+        CHECK.check(ack(ROW), bytes(32))
+
+
+def test_a_signature_that_the_bond_refuses_is_nobodys() -> None:
+    digest, signature = RECEIPT.digest, RECEIPT.signature
+    s = int.from_bytes(signature[32:64])
+    high = signature[:32] + (CURVE_ORDER - s).to_bytes(32) + bytes((55 - signature[64],))
+    assert recover(digest, signature) == recover_in_chain(digest, signature) == SIGNER.raw
+    assert s <= HALF_ORDER
+    for wrong in (high, signature[:64], signature[:64] + b"\x05", bytes(65)):
+        assert recover(digest, wrong) is None
+        assert recover_in_chain(digest, wrong) is None
