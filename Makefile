@@ -21,7 +21,8 @@ TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
-DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken
+DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken \
+  test_wallets/TestWallet
 
 # A user without a home folder, such as nobody, gets one for the caches.
 ifeq ($(shell test -w "$$HOME" && echo yes),)

@@ -16,6 +16,7 @@ from typing import Any, cast
 from eth_account import Account
 from eth_typing import ChecksumAddress
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine
 from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractLogicError, Web3Exception
 
@@ -131,7 +132,7 @@ def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str
     )
     try:
         transaction = call.build_transaction(
-            {"from": approver.address, "nonce": web3.eth.get_transaction_count(approver.address)}
+            {"from": approver.address, "nonce": web3.eth.get_transaction_count(approver.address, "pending")}
         )
         sent = web3.eth.send_raw_transaction(approver.sign_transaction(cast(Any, transaction)).raw_transaction)
         receipt = web3.eth.wait_for_transaction_receipt(sent, timeout=RECEIPT_SECONDS)
@@ -145,14 +146,19 @@ def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str
     return "0x" + bytes(sent).hex()
 
 
-async def _waiting(url: str, deployment: Deployment) -> list[Waiting | Refused]:
-    database = create_engine(url, pool_size=1)
-    try:
-        async with database.connect() as conn:
-            rows = await approvals.waiting(conn)
-            given = await approvals.of(conn, deployment.chain_id, [row.withdrawal_hash for row in rows])
-    finally:
-        await database.dispose()
+async def find_waiting(database: AsyncEngine, deployment: Deployment) -> list[Waiting | Refused]:
+    """All that wait, the first to lapse first. Raises the database's errors."""
+    async with database.connect() as conn:
+        rows = await approvals.waiting(conn)
+        given = await approvals.of(conn, deployment.chain_id, [row.withdrawal_hash for row in rows])
     return [
         read(deployment, row.withdrawal_hash, row.message, row.signature, given[row.withdrawal_hash]) for row in rows
     ]
+
+
+async def _waiting(url: str, deployment: Deployment) -> list[Waiting | Refused]:
+    database = create_engine(url, pool_size=1)
+    try:
+        return await find_waiting(database, deployment)
+    finally:
+        await database.dispose()

@@ -1,8 +1,9 @@
 """The exchange as a trader sees it: market data, one account, and the signed messages that move its money.
 
-`BizzanClient` signs with one wallet, for its own account or, as a delegated key, for another one. Prices and
-quantities of `place` are what people read ("8000.5", "0.25"); `place_signed` takes an order as it was signed.
-Amounts in answers are integers in ledger units.
+`BizzanClient` signs with one wallet, for its own account or, as a delegated key, for another one; then `owner` is who
+signs in and withdraws for that account: its key, or a contract wallet. Prices and quantities of `place` are what
+people read ("8000.5", "0.25"); `place_signed` takes an order as it was signed. Amounts in answers are integers in
+ledger units.
 
 Refusals are `ApiError`; a transport failure is `Unreachable`, after which the same signed message may be sent again:
 an order that had arrived is then acknowledged as `duplicate`.
@@ -26,7 +27,7 @@ from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, Choices, OrderBuilder
 from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.transport import Transport
-from bizzan.client.wallet import SignedOrder, Wallet
+from bizzan.client.wallet import Owner, SignedOrder, Wallet
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
@@ -49,13 +50,15 @@ class BizzanClient:
         wallet: Wallet,
         *,
         account: bytes | None = None,
+        owner: Owner | None = None,
         nonces: Nonces | None = None,
         receipts: ReceiptCheck | None = None,
     ) -> None:
         """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised."""
         self.receipts = receipts
         self.wallet = wallet
-        self.account = account or wallet.address
+        self.owner: Owner = owner or wallet
+        self.account = account or self.owner.address
         self.text_account = checksum(self.account)
         self.base_url = base_url
         self.transport = Transport(base_url)
@@ -278,7 +281,7 @@ class BizzanClient:
             "deadline": int(time.time()) + WITHDRAWAL_SECONDS,
             **extra,
         }
-        signature = self.wallet.sign(self.exchange.domain, name, values)
+        signature = self.owner.sign(self.exchange.domain, name, values)
         body = self._domain_fields() | {
             key: checksum(value) if isinstance(value, bytes) else str(value) for key, value in values.items()
         }
@@ -288,7 +291,7 @@ class BizzanClient:
     # private reads, after `login`
 
     async def login(self) -> schemas.Session:
-        """Sign in with the wallet; private reads and the account stream work from then on.
+        """Sign in as the owner, by default the wallet; private reads and the account stream work from then on.
 
         A nonce is good for one attempt. When an answer was lost, the attempt that was sent again finds its nonce used:
         then it is done again with a new one.
@@ -303,8 +306,8 @@ class BizzanClient:
 
     async def _login_once(self) -> schemas.Session:
         asked = await self.transport.post(schemas.LoginNonce, "/v1/auth/nonce", {})
-        message = login_message(self.base_url, self.wallet.text_address, asked.chain_id, asked.nonce, datetime.now(UTC))
-        signature = "0x" + self.wallet.sign_text(message).hex()
+        message = login_message(self.base_url, self.owner.text_address, asked.chain_id, asked.nonce, datetime.now(UTC))
+        signature = "0x" + self.owner.sign_text(message).hex()
         body = {"message": message, "signature": signature}
         session = await self.transport.post(schemas.Session, "/v1/auth/login", body)
         self.transport.token = session.token

@@ -25,7 +25,7 @@ from web3.types import TxParams, TxReceipt, Wei
 from bizzan.client.errors import TransactionFailed, Unreachable
 from bizzan.client.freeze import CALL as FREEZE_CALL
 from bizzan.client.freeze import SignedFreeze
-from bizzan.client.wallet import Wallet
+from bizzan.client.wallet import Owner, Wallet
 from exchange.domain.contract_refusals import reason_of
 from exchange.domain.deployment import ETH, address_bytes, checksum
 from exchange.domain.eip712 import VERSION, Domain
@@ -90,14 +90,15 @@ class CustodyClient:
         """Deposit `amount` wei."""
         return await self.send(self.custody, "deposit_eth(address,bool)", self._me(account), to_funding, value=amount)
 
-    async def deposit_token(self, token: Token, amount: int) -> Receipt:
-        """Deposit `amount` *ledger units* of a token, or ETH, into the trading balance; approves when needed."""
+    async def deposit_token(self, token: Token, amount: int, *, account: str | None = None) -> Receipt:
+        """Deposit `amount` *ledger units* of a token, or ETH, into a trading balance (this wallet's); approves when
+        needed."""
         units = to_token_units(amount, token)
         if token.address == ETH:
-            return await self.deposit_eth(units)
+            return await self.deposit_eth(units, account=account)
         if await self.allowance(token.address) < units:
             await self.approve(token.address)
-        return await self.deposit(token.address, units)
+        return await self.deposit(token.address, units, account=account)
 
     async def deposit_with_permit(
         self, token: str, amount: int, *, account: str | None = None, to_funding: bool = False, seconds: int = 600
@@ -211,6 +212,24 @@ class CustodyClient:
         """Let another key trade (never withdraw) for this account, on a bit set of markets until `expiry`."""
         return await self._call("add_delegate(address,uint256,uint256)", delegate, markets, expiry)
 
+    async def add_delegate_signed(
+        self, owner: Owner, domain: Domain, delegate: str, expiry: int, nonce: int, markets: int = ALL_MARKETS
+    ) -> Receipt:
+        """The same for `owner`, who signs and sends nothing: a contract wallet, or a key without coins for gas.
+
+        `nonce` is above that of all its delegations and revocations so far; the time in seconds is.
+        """
+        values: dict[str, int | bytes] = {
+            "account": owner.address,
+            "delegate": address_bytes(delegate),
+            "markets": markets,
+            "expiry": expiry,
+            "nonce": nonce,
+        }
+        signature = owner.sign(domain, "Delegation", values)
+        function = "add_delegate_signed(address,address,uint256,uint256,uint256,bytes)"
+        return await self._call(function, owner.text_address, delegate, markets, expiry, nonce, signature)
+
     async def revoke_delegate(self, delegate: str) -> Receipt:
         """Take the right back; binds settlement after the delay, the engine at once."""
         return await self._call("revoke_delegate(address)", delegate)
@@ -224,6 +243,15 @@ class CustodyClient:
     async def funding_balance(self, token_id: int, account: str | None = None) -> int:
         """Funding balance, in ledger units."""
         return await self._number("funding_balance(address,uint256)", self._me(account), token_id)
+
+    async def delegate_expiry(self, delegate: str, account: str | None = None) -> int:
+        """Until when a key may trade for an account, unix seconds; 0 when it may not."""
+        _, expiry, revoked_at = await self._words("delegate_state(address,address)", self._me(account), delegate)
+        return 0 if revoked_at else expiry
+
+    async def has_code(self, address: str) -> bool:
+        """Whether a contract stands at an address."""
+        return bool(await self._rpc(self._web3.eth.get_code(cast(ChecksumAddress, address))))
 
     async def token_balance(self, token: str, owner: str | None = None) -> int:
         """What an address holds of a token, or of ETH, outside the exchange; in token units."""
@@ -251,8 +279,11 @@ class CustodyClient:
         """Send a transaction that calls `signature` (like `approve(address,uint256)`) and wait for it."""
         return await self.transact(contract, _calldata(signature, arguments), value=value)
 
-    async def transact(self, to: str, data: bytes = b"", *, value: int = 0) -> Receipt:
-        """Sign and send a transaction and wait until it is mined. Raises TransactionFailed, Unreachable."""
+    async def transact(self, to: str | None, data: bytes = b"", *, value: int = 0) -> Receipt:
+        """Sign and send a transaction and wait until it is mined. Without `to` it creates a contract.
+
+        Raises TransactionFailed, Unreachable.
+        """
         async with self._sending:
             transaction = await self._rpc(self._prepare(to, data, value))
             signed = Account.sign_transaction(dict(transaction), self.wallet.key)
@@ -265,7 +296,7 @@ class CustodyClient:
     async def _call(self, signature: str, *arguments: Any) -> Receipt:
         return await self.send(self.custody, signature, *arguments)
 
-    async def _prepare(self, to: str, data: bytes, value: int) -> TxParams:
+    async def _prepare(self, to: str | None, data: bytes, value: int) -> TxParams:
         sender = cast(ChecksumAddress, self.wallet.text_address)
         eth = self._web3.eth
         head = await eth.get_block("latest")
@@ -274,13 +305,14 @@ class CustodyClient:
             "type": 2,
             "chainId": await eth.chain_id,
             "from": sender,
-            "to": cast(ChecksumAddress, checksum(address_bytes(to))),
             "data": data,
             "value": Wei(value),
             "nonce": await eth.get_transaction_count(sender, "pending"),
             "maxPriorityFeePerGas": tip,
             "maxFeePerGas": Wei(2 * head["baseFeePerGas"] + tip),
         }
+        if to is not None:
+            transaction["to"] = cast(ChecksumAddress, checksum(address_bytes(to)))
         transaction["gas"] = await eth.estimate_gas(transaction) * (100 + GAS_MARGIN_PERCENT) // 100
         return transaction
 
@@ -296,7 +328,8 @@ class CustodyClient:
     async def _refused_when_mined(self, transaction: TxParams, receipt: TxReceipt) -> TransactionFailed:
         """The error of a transaction that was well when it was sent; the reason is what it meets after its block."""
         tx_hash = "0x" + bytes(receipt["transactionHash"]).hex()
-        call: TxParams = {key: transaction[key] for key in ("from", "to", "data", "value")}  # type: ignore[assignment]
+        kept = ("from", "to", "data", "value")
+        call: TxParams = {key: value for key, value in transaction.items() if key in kept}  # type: ignore[assignment]
         try:
             await self._rpc(self._web3.eth.call(call, receipt["blockNumber"]))
         except TransactionFailed as error:

@@ -473,7 +473,7 @@ class Approvals(msgspec.Struct, frozen=True):
 class Withdrawal(msgspec.Struct, frozen=True):
     """A signed withdrawal or transfer to funding: held, consumed (paid by `tx_hash`, final) or released.
 
-    `tx_hash` is set as soon as it is mined.
+    `tx_hash` is set as soon as it is mined; `created_at`, in milliseconds since 1970, is when it was held.
     """
 
     withdrawal_hash: str
@@ -482,6 +482,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     amount: int
     deadline: int
     status: str
+    created_at: int
     tx_hash: str | None = None
     block_number: int | None = None
     approvals: Approvals = Approvals()

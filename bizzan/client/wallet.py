@@ -1,4 +1,4 @@
-"""Keys: an account, what it signs, and a key that trades for another account.
+"""Keys: an account, what it signs, a key that trades for another account, and an account that is a contract.
 
 A signature is 65 bytes `r || s || v` with v 27 or 28 and a low s. Everything a wallet signs for the exchange
 is EIP-712 under the deployment's domain; `sign_text` (EIP-191) is used for sign-in only.
@@ -9,8 +9,9 @@ Signing takes about 20 microseconds; the hash of an order about 2.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from coincurve import PrivateKey
 
@@ -28,6 +29,24 @@ class SignedOrder:
     order_hash: bytes
     scheme: Scheme
     signature: bytes
+
+
+class Owner(Protocol):
+    """Who signs for an account what a delegated key may not: sign-in, withdrawals, delegations."""
+
+    @property
+    def address(self) -> bytes:
+        """The account, 20 bytes."""
+
+    @property
+    def text_address(self) -> str:
+        """The account with EIP-55 capitals."""
+
+    def sign(self, domain: Domain, name: str, values: Mapping[str, Value]) -> bytes:
+        """Sign the EIP-712 message `name` (a key of `eip712.TYPES`)."""
+
+    def sign_text(self, text: str) -> bytes:
+        """Sign a text as EIP-191 says (`personal_sign`)."""
 
 
 class Wallet:
@@ -94,5 +113,30 @@ class Wallet:
 
     def sign_text(self, text: str) -> bytes:
         """Sign a text as EIP-191 says (`personal_sign`)."""
-        data = text.encode()
-        return self.sign_digest(keccak(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data))
+        return self.sign_digest(text_digest(text))
+
+
+class ContractWallet:
+    """An account that is a contract (EIP-1271): whatever `sign_digest` makes of a digest, the contract must accept.
+
+    That may be its owner's key, as `owner.sign_digest`, or a function that gathers the signatures of several.
+    """
+
+    def __init__(self, address: bytes, sign_digest: Callable[[bytes], bytes]) -> None:
+        self.address = address
+        self.text_address = checksum(address)
+        self._sign_digest = sign_digest
+
+    def sign(self, domain: Domain, name: str, values: Mapping[str, Value]) -> bytes:
+        """Sign the EIP-712 message `name` (a key of `eip712.TYPES`)."""
+        return self._sign_digest(domain.hash(name, values))
+
+    def sign_text(self, text: str) -> bytes:
+        """Sign a text as EIP-191 says (`personal_sign`)."""
+        return self._sign_digest(text_digest(text))
+
+
+def text_digest(text: str) -> bytes:
+    """What is signed of a text, as EIP-191 says."""
+    data = text.encode()
+    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(data)).encode() + data)

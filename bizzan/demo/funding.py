@@ -31,7 +31,7 @@ async def missing(client: BizzanClient, custody: CustodyClient, purse: Purse, ad
         token = client.exchange.tokens[symbol]
         if address is not None and await custody.token_balance(token.address, address) >= token.unit:
             continue
-        if not await custody.trading_balance(token.token_id):
+        if not await custody.trading_balance(token.token_id, client.text_account):
             empty.append(symbol)
     return empty
 
@@ -49,24 +49,30 @@ async def provide(
         return
     tokens = {symbol: client.exchange.tokens[symbol] for symbol in empty}
     amounts = {symbol: int(purse[symbol].scaleb(token.decimals)) for symbol, token in tokens.items()}
-    await _fill_up(custody, faucet, sum(amounts[s] for s, token in tokens.items() if token.address == ETH))
-    await asyncio.gather(*(_deposit(custody, token, amounts[symbol], address) for symbol, token in tokens.items()))
+    await fill_up(custody, faucet, sum(amounts[s] for s, token in tokens.items() if token.address == ETH))
+    account = client.text_account
+    await asyncio.gather(*(_pay_in(custody, t, amounts[symbol], account, address) for symbol, t in tokens.items()))
 
 
-async def _fill_up(custody: CustodyClient, faucet: CustodyClient, deposit_wei: int) -> None:
+async def fill_up(custody: CustodyClient, faucet: CustodyClient, deposit_wei: int = 0) -> None:
     """Bring the wallet's coins up to the deposit and the gas of a long life."""
     short = deposit_wei + GAS_WEI - await custody.token_balance(ETH)
     if short > 0:
         await faucet.transact(custody.wallet.text_address, value=short)
 
 
-async def _deposit(custody: CustodyClient, token: Token, amount: int, address: str | None) -> None:
-    """Deposit token units, or send them to `address`; minted first when the wallet has too few."""
+async def pay_in(custody: CustodyClient, token: Token, amount: int) -> None:
+    """Deposit token units for the wallet itself. Raises TransactionFailed, Unreachable."""
+    await _pay_in(custody, token, amount, custody.wallet.text_address, None)
+
+
+async def _pay_in(custody: CustodyClient, token: Token, amount: int, account: str, address: str | None) -> None:
+    """Deposit token units for `account`, or send them to `address`; minted first when the wallet has too few."""
     if token.address != ETH:
         short = amount - await custody.token_balance(token.address)
         if short > 0:
             await custody.send(token.address, "faucet(uint256)", short)
     if address is None:
-        await custody.deposit_token(token, amount // token.unit)
+        await custody.deposit_token(token, amount // token.unit, account=account)
     else:
         await custody.transfer(token.address, address, amount)

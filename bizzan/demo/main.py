@@ -1,43 +1,48 @@
 """The demo's process: funds its wallets, then lets them trade around the replayed prices until it is stopped.
 
 Every failure of another part (a restart, a refusal, a reorg) is waited out: a trader asks for its state again and
-goes on. Nothing here has a key but its own wallets', and the local chain's faucet for their first coins.
+goes on. Nothing here has a key but its own wallets', the local chain's faucet for their first coins, and that chain's
+approvers, who approve the demo's own large withdrawals.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
 from pathlib import Path
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
 from bizzan.client.errors import ApiError, ClientError
 from bizzan.client.wallet import Wallet
 from bizzan.demo import download, prices, tiers
-from bizzan.demo.funding import Purse, provide
+from bizzan.demo.actors import WATCHER, WITHDRAWER, Actor, Cast
+from bizzan.demo.approver import Approvers
 from bizzan.demo.pace import Pace
-from bizzan.demo.quotes import Style
 from bizzan.demo.replay import Replay, near_last, resume, save
-from bizzan.demo.traders import Maker, Taker, Trader
+from bizzan.demo.traders import Trader
+from bizzan.demo.withdrawer import Withdrawer
+from bizzan.supervisor.deployment import read_deployment
+from exchange.database.engine import create_engine
 from exchange.sequencer.logs import configure_logs
 from exchange.settings import LOCAL_CHAIN_ID, Settings, SettingsError
 
 log = structlog.get_logger()
 
-MAKER_PURSE: Purse = {"USDC": Decimal(500_000), "ETH": Decimal(60), "BTC": Decimal(30)}
-TAKER_PURSE: Purse = {"USDC": Decimal(50_000), "ETH": Decimal(20), "BTC": Decimal(5)}
-STYLES = (Style(), Style(levels=4, spread_bps=12, step_bps=10), Style(levels=2, spread_bps=5, step_bps=20))
 PAUSE_SECONDS = 2.0
 STEP_SECONDS = 1.0
 SAVE_STEPS = 5
 REPORT_SECONDS = 30.0
 PRICES_FOLDER = Path(".tools") / "data"
+LOST_RIGHTS = frozenset({"unknown_delegate", "delegate_expired"})
+"""Refusals after which an actor makes sure of its delegation: the chain may have lost it."""
 
 
 def run(settings: Settings) -> None:
@@ -54,7 +59,6 @@ class Demo:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._url = f"http://{settings.api.host}:{settings.api.port}"
         self._database_url = settings.database_url()
         self._clock: Callable[[], float] = lambda: asyncio.get_running_loop().time()
         self._last: dict[str, Decimal] = {}
@@ -63,20 +67,21 @@ class Demo:
 
     async def run(self, series: list[prices.Prices]) -> None:
         """Fund and trade, until cancelled."""
-        pace = Pace(self._settings.demo.orders_per_second, self._clock)
-        async with self._client(0) as watcher:
+        cast = Cast(self._settings, Pace(self._settings.demo.orders_per_second, self._clock), self._clock)
+        async with cast.client(WATCHER) as watcher:
             await self._until_done("wait_for_api", watcher.connect)
             await self._until_done("offer_tiers", lambda: tiers.offer(watcher, self._database_url))
             self._open(watcher, series)
-            traders = self._traders(pace)
-            async with asyncio.TaskGroup() as tasks:
+            actors = cast.actors()
+            async with asyncio.TaskGroup() as tasks, self._custody(watcher.exchange.custody) as faucet:
                 tasks.create_task(self._watch(watcher))
                 tasks.create_task(self._tell_time())
-                tasks.create_task(self._report(traders))
-                async with self._faucet(watcher.exchange.custody) as faucet:
-                    for number, (trader, purse) in enumerate(traders):
-                        tasks.create_task(self._live(trader, purse, faucet, number))
-                    await asyncio.Event().wait()
+                tasks.create_task(self._report(actors))
+                for number, actor in enumerate(actors):
+                    tasks.create_task(self._live(actor, faucet, number))
+                tasks.create_task(self._withdraw(cast.client(WITHDRAWER), faucet))
+                tasks.create_task(self._approve(cast.wallet(WITHDRAWER)))
+                await asyncio.Event().wait()
 
     def _open(self, watcher: BizzanClient, series: list[prices.Prices]) -> None:
         """Take the reference prices as the last ones known, where there are any, and find the place in the series."""
@@ -87,48 +92,58 @@ class Demo:
         self._replay = resume(series, file, self._last.get("BTC-USDC"), self._last.get("ETH-BTC"))
         log.info("demo_starts", hour=self._replay.hour.at.isoformat(), btc=str(self._replay.hour.btc))
 
-    def _traders(self, pace: Pace) -> list[tuple[Trader, Purse]]:
-        """Makers first, of which the first signs in bulk; wallet numbers start at 1, so that more takers never change
-        the others' wallets."""
-        demo = self._settings.demo
-        makers: list[tuple[Trader, Purse]] = [
-            (Maker(self._client(1 + n), pace, self._clock, STYLES[n % len(STYLES)], bulk=not n), MAKER_PURSE)
-            for n in range(demo.makers)
-        ]
-        return makers + [(Taker(self._client(101 + n), pace, self._clock), TAKER_PURSE) for n in range(demo.takers)]
+    def _custody(self, custody: str, wallet: Wallet | None = None) -> CustodyClient:
+        """The contract as `wallet`, or the faucet, calls it."""
+        payer = wallet or Wallet.from_hex(self._settings.key("faucet"))
+        return CustodyClient(self._settings.rpc_url, custody, payer)
 
-    def _client(self, number: int) -> BizzanClient:
-        return BizzanClient(self._url, Wallet.from_seed(self._settings.demo.seed, number))
-
-    def _faucet(self, custody: str) -> CustodyClient:
-        wallet = Wallet.from_hex(self._settings.key("faucet"))
-        return CustodyClient(self._settings.rpc_url, custody, wallet)
-
-    async def _live(self, trader: Trader, purse: Purse, faucet: CustodyClient, number: int) -> None:
-        """One actor, for ever. The first taker comes by plain transfers to its deposit address."""
-        client, first_taker = trader.client, self._settings.demo.makers
+    async def _live(self, actor: Actor, faucet: CustodyClient, number: int) -> None:
+        """One actor, for ever."""
+        trader = actor.trader
         chance = random.Random(f"{self._settings.demo.seed}:{number}")
-        custody = CustodyClient(self._settings.rpc_url, faucet.custody, client.wallet)
-
-        async def fund() -> None:
-            await client.connect()
-            await client.login()
-            await provide(client, custody, faucet, purse, plainly=number == first_taker)
-
-        async with client.transport, custody:
-            await self._until_done("fund", fund)
-            if isinstance(trader, Maker):
-                await self._until_done("join_tier", lambda: tiers.join(client, self._database_url))
-            log.info("trader_ready", account=client.text_account, kind=type(trader).__name__)
+        custody = self._custody(faucet.custody, actor.payer)
+        async with trader.client.transport, custody:
+            await self._until_done("arrive", lambda: actor.arrive(custody, faucet))
+            log.info("trader_ready", account=trader.client.text_account, kind=type(trader).__name__)
             while True:
-                await self._act(trader, chance)
-                if not trader.solvent(purse):  # a reorg took the deposit back
-                    await self._until_done("fund", fund)
+                refused = await self._act(trader, chance)
+                if refused in LOST_RIGHTS or not trader.solvent(actor.purse):  # a reorg took it back
+                    await self._until_done("arrive", lambda: actor.arrive(custody, faucet))
                     trader.doubt()
                     await asyncio.sleep(PAUSE_SECONDS)
                 await asyncio.sleep(chance.uniform(0.2, 0.8))
 
-    async def _act(self, trader: Trader, chance: random.Random) -> None:
+    async def _withdraw(self, client: BizzanClient, faucet: CustodyClient) -> None:
+        """Large withdrawals, for ever."""
+        custody = self._custody(faucet.custody, client.wallet)
+        async with client.transport, custody:
+            await self._until_done("connect", client.connect)
+            withdrawer = Withdrawer(client, custody, faucet)
+            while True:
+                try:
+                    await withdrawer.step(int(time.time() * 1_000))
+                except ClientError as error:
+                    if isinstance(error, ApiError) and error.status == 401:
+                        await self._until_done("login", client.login)
+                    else:
+                        log.warning("waiting", what="withdraw", reason=str(error))
+                await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _approve(self, withdrawer: Wallet) -> None:
+        """Approvals of the demo's large withdrawals, for ever."""
+        keys = [self._settings.key(name) for name in ("approver_1", "approver_2", "approver_3")]
+        deployment = read_deployment(self._settings)
+        approvers = Approvers(self._settings.rpc_url, deployment, keys, [withdrawer.address])
+        database = create_engine(self._database_url, pool_size=1)
+        while True:
+            try:
+                await approvers.step(database, self._clock())
+            except (SQLAlchemyError, OSError) as error:
+                log.warning("waiting", what="approve", reason=str(error))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _act(self, trader: Trader, chance: random.Random) -> str | None:
+        """One action; the code of its refusal, if it was refused."""
         try:
             await trader.refresh()
             await trader.act(self.beliefs(), chance)
@@ -136,10 +151,12 @@ class Demo:
             self._refused[error.code] += 1
             trader.doubt()
             await asyncio.sleep(error.retry_after or PAUSE_SECONDS)
+            return error.code
         except ClientError as error:
             log.warning("waiting", account=trader.client.text_account, reason=str(error))
             trader.doubt()
             await asyncio.sleep(PAUSE_SECONDS)
+        return None
 
     def beliefs(self) -> dict[str, Decimal]:
         """What each market is worth now, near its last trade."""
@@ -172,15 +189,15 @@ class Demo:
                 if not step % SAVE_STEPS:
                     save(self._replay, self._settings.state_dir / "demo.json")
 
-    async def _report(self, traders: list[tuple[Trader, Purse]]) -> None:
+    async def _report(self, actors: list[Actor]) -> None:
         """Say now and then what happened: refusals are part of trading, so only their number is told."""
         while True:
             await asyncio.sleep(REPORT_SECONDS)
-            placed = sum(trader.placed for trader, _ in traders)
+            placed = sum(actor.trader.placed for actor in actors)
             hour = self._replay.hour.at.isoformat() if self._replay else None
             log.info("traffic", placed=placed, hour=hour, refused=dict(self._refused))
 
-    async def _until_done(self, what: str, action: Callable[[], Awaitable[None]]) -> None:
+    async def _until_done(self, what: str, action: Callable[[], Awaitable[object]]) -> None:
         """Try again until it works: other parts may still be starting."""
         while True:
             try:

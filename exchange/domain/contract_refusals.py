@@ -130,6 +130,7 @@ _ROWS = (
         "The test token mints less at once.",
         "Ask for at most `faucet_limit`.",
     ),
+    _Row("wallet: only the owner", ErrorCode.forbidden, "The test wallet obeys its owner.", "Call as its owner."),
     # fast withdrawals
     _Row(
         "withdraw: fee over the cap",

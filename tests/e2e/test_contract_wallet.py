@@ -6,20 +6,16 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
-from typing import Any
-
-import httpx
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
-from bizzan.client.wallet import Wallet
+from bizzan.client.wallet import ContractWallet, Wallet
 from bizzan.faucet import fund
 from exchange.domain.deployment import address_bytes
 from exchange.domain.order import Side, TimeInForce
 from exchange.settings import LOCAL_KEYS
 from tests.utils.contract_wallet import contract_wallet
 from tests.utils.program import Program
-from tests.utils.sign_in import fresh_nonce, login, message_for
 
 MARKET, MARKET_BIT = "BTC-USDC", 1 << 1
 DEPOSITED = 5_000_000_000  # ledger units of USDC
@@ -35,60 +31,35 @@ async def until(what: str, probe: Callable[[], Awaitable[bool]]) -> None:
     raise AssertionError(f"{what}: not within {SECONDS} s")
 
 
-async def open_account(client: BizzanClient, custody: CustodyClient, program: Program, address: str) -> None:
+async def open_account(client: BizzanClient, custody: CustodyClient, program: Program) -> None:
     """The owner's money, deposited for the wallet."""
     exchange, token = client.exchange, client.exchange.tokens["USDC"]
-    owner = client.wallet.text_address
+    owner = custody.wallet.text_address
     await fund(program.rpc_url, exchange.chain_id, exchange.custody, exchange.tokens, LOCAL_KEYS["faucet"], owner)
-    await custody.approve(token.address)
-    await custody.deposit(token.address, DEPOSITED, account=address)
+    await custody.deposit_token(token, DEPOSITED, account=client.text_account)
 
 
 async def trade(program: Program) -> None:
     """The whole path; the wallet itself never sends a transaction."""
-    owner, delegate = Wallet.create(), Wallet.create()
-    address = contract_wallet(program.rpc_url, owner)
+    key, delegate = Wallet.create(), Wallet.create()
+    owner = ContractWallet(address_bytes(contract_wallet(program.rpc_url, key)), key.sign_digest)
     async with (
-        BizzanClient(program.api_url, owner) as client,
-        CustodyClient(program.rpc_url, client.exchange.custody, owner) as custody,
-        BizzanClient(program.api_url, delegate, account=address_bytes(address)) as trader,
-        httpx.AsyncClient(base_url=program.api_url, timeout=30) as api,
+        BizzanClient(program.api_url, delegate, owner=owner) as client,
+        CustodyClient(program.rpc_url, client.exchange.custody, key) as custody,
     ):
-        await open_account(client, custody, program, address)
-        expiry = int(time.time()) + 7 * 86_400
-        message: dict[str, int | bytes] = {
-            "account": address_bytes(address),
-            "delegate": delegate.address,
-            "markets": MARKET_BIT,
-            "expiry": expiry,
-            "nonce": 1,
-        }
-        signature = owner.sign(client.exchange.domain, "Delegation", message)
-        await custody.send(
-            client.exchange.custody,
-            "add_delegate_signed(address,address,uint256,uint256,uint256,bytes)",
-            address,
-            delegate.text_address,
-            MARKET_BIT,
-            expiry,
-            1,
-            signature,
+        await open_account(client, custody, program)
+        now = int(time.time())
+        await custody.add_delegate_signed(
+            owner, client.exchange.domain, delegate.text_address, now + 7 * 86_400, 1, MARKET_BIT
         )
-        answer = await login(api, owner, message_for(owner, await fresh_nonce(api), address=address))
-        assert answer.status_code == 200, answer.text
-        headers = {"authorization": f"Bearer {answer.json()['token']}"}
-
-        async def read(path: str) -> dict[str, Any]:
-            shown: dict[str, Any] = (await api.get(path, headers=headers)).json()
-            return shown
+        await client.login()
 
         async def credited() -> bool:
-            balances = (await read("/v1/account"))["balances"]
-            return any(int(row["available"]) >= DEPOSITED for row in balances if row["symbol"] == "USDC")
+            balance = (await client.balances()).balance("USDC")
+            return balance is not None and balance.available >= DEPOSITED
 
         async def settled() -> bool:
-            fills = (await read("/v1/fills"))["fills"]
-            return any(fill["status"] in ("settled", "final") for fill in fills)
+            return any(fill.status in ("settled", "final") for fill in await client.fills())
 
         async def asks() -> bool:
             return bool((await client.book(MARKET)).asks)
@@ -98,7 +69,7 @@ async def trade(program: Program) -> None:
         market = client.market(MARKET)
         best = market.price_text((await client.book(MARKET)).asks[0][0])
         worst = market.floor_price(Decimal(best) * Decimal("1.02"))
-        await trader.place(MARKET, Side.buy, market.price_text(worst), "0.01", time_in_force=TimeInForce.ioc)
+        await client.place(MARKET, Side.buy, market.price_text(worst), "0.01", time_in_force=TimeInForce.ioc)
         await until("the settlement", settled)
 
 
