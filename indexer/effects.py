@@ -1,8 +1,8 @@
 """What the engine must know of the chain, posted to its inbox in the transaction that mirrors it.
 
-At the first block: cancels, revocations, exits, freezes of accounts, halts, the end of trading and forced withdrawals,
-because they can only make the engine more careful. After `credit_confirmations`: credits. When final: whatever cannot
-be taken back.
+At the first block: cancels, revocations, exits, freezes of accounts, halts, closed tokens, the end of trading and
+forced withdrawals, because they can only make the engine more careful. After `credit_confirmations`: credits. When
+final: whatever cannot be taken back.
 
 Forced withdrawals, exits, freezes, halts and revocations are compared with what the engine was told last, so that a
 reorg, a restart or a run of blocks read at once all end in the same state. The same holds after a loss of the
@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database import chain_effects, chain_events, engine_inbox, recall
-from exchange.database.chain_effects import NAME, UNDO, Effect, Wish
+from exchange.database.chain_effects import HALTED, NAME, UNDO, Effect, Wish
 from exchange.database.chain_events import Blocks, Row
 
 T = TypeVar("T")
@@ -69,6 +69,7 @@ class Effects:
         new = self._blocks(step.indexed)
         await self._cancels(conn, new)
         await self._reconcile(conn, await self.subjects(conn, new), step.final[0], step.final_timestamp)
+        await self._repeat_halts(conn)
         await self._credits(conn, self._blocks(step.confirmed))
         if step.final[1] > step.final[0]:
             await self._finalize(conn, self._blocks(step.final))
@@ -121,9 +122,9 @@ class Effects:
 
         Halted in the engine only, it was by an operator, who alone opens it again.
         """
-        last = await chain_events.last_market_status(conn, self._chain_id, market_id)
-        if last is not None and last.halted:
-            await recall.halt(conn, self._chain_id, market_id, _cause(last))
+        halting = await chain_events.halting(conn, self._chain_id, market_id)
+        if halting is not None:
+            await recall.halt(conn, self._chain_id, market_id, _cause(halting))
 
     async def subjects(self, conn: AsyncConnection, blocks: Blocks) -> Subjects:
         """Whom the events in a range of blocks concern."""
@@ -254,10 +255,16 @@ class Effects:
             await self._switch(conn, f"{name}:0x{account.hex()}", _cause(last) if stands else None, on, off)
 
     async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
-        last = await chain_events.last_market_status(conn, self._chain_id, market_id)
-        halted = last is not None and last.halted
+        """A market is halted while it is so on chain, or a token of it takes no deposits there."""
+        halting = await chain_events.halting(conn, self._chain_id, market_id)
         on, off = (("set_market_status", {"market": market_id, "status": value}) for value in ("halted", "open"))
-        await self._switch(conn, f"halted:{market_id}", _cause(last) if halted else None, on, off)
+        await self._switch(conn, f"{HALTED}{market_id}", None if halting is None else _cause(halting), on, off)
+
+    async def _repeat_halts(self, conn: AsyncConnection) -> None:
+        """What was halted before the engine listed it is halted once it does."""
+        for market_id, refused, effect in await chain_effects.unheard_halts(conn, self._chain_id):
+            await chain_effects.close(conn, self._chain_id, effect, refused)
+            await self._reconcile_market(conn, market_id)
 
     async def _reconcile_delegate(
         self, conn: AsyncConnection, account: bytes, delegate: bytes, removed_tip: str

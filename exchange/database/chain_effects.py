@@ -12,7 +12,8 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.engine_inbox import Post, post_many
-from exchange.database.tables import block, chain_effect, engine_inbox
+from exchange.database.tables import block, chain_effect, engine_inbox, market
+from exchange.domain.errors import ErrorCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,9 @@ class Wish:
 UNDO = ":undo"
 """What the name of a command that takes an effect back ends in."""
 
+HALTED = "halted:"
+"""What the key of a market's halt begins with; its number follows."""
+
 NAME = object()
 """Stands in a payload for the effect's name."""
 
@@ -62,6 +66,22 @@ async def standing_in_blocks_above(conn: AsyncConnection, chain_id: int, number:
     removed = select(block.c.hash).where(block.c.chain_id == chain_id, block.c.number > number)
     query = _standing(chain_id).where(chain_effect.c.block_hash.in_(removed))
     return [Effect(*row) for row in await conn.execute(query.order_by(chain_effect.c.do_inbox_id.desc()))]
+
+
+async def unheard_halts(conn: AsyncConnection, chain_id: int) -> list[tuple[int, int, Effect]]:
+    """Halts that stand, but that the engine refused because it did not list the market, as it does by now.
+
+    Each with its market, and the inbox id of the command that was refused.
+    """
+    columns = chain_effect.c.key, chain_effect.c.generation, chain_effect.c.block_hash, chain_effect.c.log_index
+    unknown = engine_inbox.c.refusal["code"].astext == ErrorCode.unknown_market.value
+    query = (
+        select(market.c.market_id, chain_effect.c.do_inbox_id, *columns)
+        .join(chain_effect, chain_effect.c.key == func.concat(HALTED, market.c.market_id))
+        .join(engine_inbox, engine_inbox.c.id == chain_effect.c.do_inbox_id)
+        .where(chain_effect.c.chain_id == chain_id, chain_effect.c.undo_inbox_id.is_(None), unknown)
+    )
+    return [(market_id, inbox_id, Effect(*row)) for market_id, inbox_id, *row in await conn.execute(query)]
 
 
 async def do(conn: AsyncConnection, chain_id: int, wishes: Sequence[Wish]) -> list[int]:

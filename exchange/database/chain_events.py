@@ -90,6 +90,11 @@ union
 select l.market_id from market_listed l join chain_status s on s.chain_id = l.chain_id and s.kind = 'frozen'
 where l.chain_id = :chain_id
   and greatest(l.block_number, s.block_number) > :above and greatest(l.block_number, s.block_number) <= :up_to
+union
+select l.market_id from market_listed l join chain_status s on s.chain_id = l.chain_id
+  and s.kind = 'token_status_changed' and (s.params ->> 'token_id')::int in (l.base_token_id, l.quote_token_id)
+where l.chain_id = :chain_id
+  and greatest(l.block_number, s.block_number) > :above and greatest(l.block_number, s.block_number) <= :up_to
 order by market_id
 """
 _LAST_MARKET_STATUS = """
@@ -97,6 +102,16 @@ select block_hash, log_index, kind = 'frozen' or (params ->> 'halted')::bool as 
 where chain_id = :chain_id
   and (kind = 'frozen' or kind = 'market_status_changed' and params ->> 'market_id' = :market_id)
 order by kind = 'frozen' desc, block_number desc, log_index desc limit 1
+"""
+_CLOSED_TOKEN = """
+select block_hash, log_index from (
+    select distinct on (s.params ->> 'token_id') s.block_hash, s.log_index, s.block_number,
+           (s.params ->> 'deposits_open')::bool as deposits_open
+    from market_listed l join chain_status s on s.chain_id = l.chain_id
+      and s.kind = 'token_status_changed' and (s.params ->> 'token_id')::int in (l.base_token_id, l.quote_token_id)
+    where l.chain_id = :chain_id and l.market_id = :market_id
+    order by s.params ->> 'token_id', s.block_number desc, s.log_index desc
+) as last where not deposits_open order by block_number, log_index limit 1
 """
 _OVERDUE = """
 select withdrawal_hash from withdrawal w
@@ -192,14 +207,20 @@ async def last_delegate(conn: AsyncConnection, chain_id: int, account: bytes, de
 
 
 async def touched_markets(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row]:
-    """Markets whose status was set; all of them when trading was ended for ever."""
+    """Markets whose status, or whose tokens', was set; all of them when trading was ended for ever."""
     return await _range(conn, _MARKETS, blocks)
 
 
-async def last_market_status(conn: AsyncConnection, chain_id: int, market_id: int) -> Row | None:
-    """The last word on a market: halted and the log's place. A freeze has the last word for ever."""
+async def halting(conn: AsyncConnection, chain_id: int, market_id: int) -> Row | None:
+    """The log because of which a market takes no orders, None if it takes them.
+
+    That is its own halt, the freeze of the contract, which is for ever, or the closing of one of its tokens.
+    """
     values = {"chain_id": chain_id, "market_id": str(market_id)}
-    return (await conn.execute(text(_LAST_MARKET_STATUS), values)).one_or_none()
+    last = (await conn.execute(text(_LAST_MARKET_STATUS), values)).one_or_none()
+    if last is not None and last.halted:
+        return last
+    return (await conn.execute(text(_CLOSED_TOKEN), values | {"market_id": market_id})).one_or_none()
 
 
 async def overdue_withdrawals(conn: AsyncConnection, chain_id: int, timestamp: int) -> Sequence[bytes]:

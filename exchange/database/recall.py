@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.chain_effects import UNDO, Effect
+from exchange.database.chain_effects import HALTED, UNDO, Effect
 from exchange.database.tables import chain_effect, log
 
 Row = Any
@@ -109,7 +109,7 @@ async def without_log(conn: AsyncConnection, chain_id: int) -> list[Effect]:
 
 async def halt(conn: AsyncConnection, chain_id: int, market_id: int, because: tuple[bytes, int]) -> None:
     """Take it that the log at a block's hash and index closed the market, if the engine has it closed."""
-    values = {"key": f"halted:{market_id}", "block_hash": because[0], "log_index": because[1], "market_id": market_id}
+    values = {"key": f"{HALTED}{market_id}", "block_hash": because[0], "log_index": because[1], "market_id": market_id}
     await conn.execute(text(_HALT), {"chain_id": chain_id, **values})
 
 
