@@ -25,7 +25,7 @@ collect_ignore = ["ape", "brownie"]
 _database_numbers = itertools.count(1)
 _TOGETHER = {
     f"tests/e2e/test_{name}.py": "tests/e2e/test_kills.py"
-    for name in ("contract_wallet", "large_withdrawal", "trade_life")
+    for name in ("contract_wallet", "custody_in_use", "large_withdrawal", "trade_life")
 }
 """Files that go where another goes, because they share its exchange."""
 

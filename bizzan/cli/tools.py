@@ -1,9 +1,10 @@
-"""Commands that do one thing and end: deploy, verify, faucet, bench."""
+"""Commands that do one thing and end: deploy, verify, faucet, features, bench."""
 
 from __future__ import annotations
 
 import importlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, verify, faucet, bench):
+    for command in (deploy, verify, faucet, features, bench):
         app.command()(command)
 
 
@@ -59,6 +60,23 @@ def faucet(address: Annotated[str, typer.Argument(help="Who gets the play money,
         whole, rest = divmod(gift.amount, 10**gift.decimals)
         amount = f"{whole}.{rest:0{gift.decimals}}".rstrip("0").rstrip(".")
         console.print(f"{amount:>12} {gift.symbol:<5} {gift.tx_hash}", soft_wrap=True)
+
+
+def features(as_json: AsJson = False) -> None:
+    """Count what was settled, swept and paid out, by the feature of custody that it used."""
+    from bizzan.features import FeaturesError, read
+    from bizzan.supervisor.deployment import read_deployment
+
+    settings = load_settings()
+    try:
+        counts = asdict(read(settings.database_url(), settings.rpc_url, read_deployment(settings)))
+    except FeaturesError as error:
+        raise SupervisorError(str(error)) from None
+    if as_json:
+        print(json.dumps(counts))  # noqa: T201 - for programs
+        return
+    for name, number in counts.items():
+        console.print(f"{number:>10}  {name.replace('_', ' ')}")
 
 
 def bench(
