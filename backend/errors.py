@@ -32,6 +32,7 @@ _CONFLICT = (
     ErrorCode.insufficient_balance,
     ErrorCode.account_blocked,
     ErrorCode.account_exiting,
+    ErrorCode.trading_stopped,
     ErrorCode.account_frozen,
     ErrorCode.recipient_not_allowed,
     ErrorCode.order_closed,

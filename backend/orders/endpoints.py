@@ -17,6 +17,9 @@ _place = msgspec.json.Decoder(schemas.PlaceOrder)
 _preview = msgspec.json.Decoder(schemas.OrderFields)
 _cancel = msgspec.json.Decoder(schemas.CancelOrder)
 _cancel_all = msgspec.json.Decoder(schemas.CancelAll)
+_mass_cancel = msgspec.json.Decoder(schemas.MassCancel)
+_countdown = msgspec.json.Decoder(schemas.Countdown)
+_trading_stop = msgspec.json.Decoder(schemas.TradingStop)
 
 _DOMAIN = {"chain_id": 31337, "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3"}
 _SIGNATURE = "0x" + "11" * 64 + "1b"
@@ -111,6 +114,42 @@ async def cancel_order(api: ApiDep, request: Request) -> Response:
 async def cancel_all_orders(api: ApiDep, request: Request) -> Response:
     """Cancel every order below a nonce, and refuse such nonces for ever (EIP-712 `CancelAll`)."""
     return json_response(await service.cancel_all(api, decode(_cancel_all, await request.body())))
+
+
+_BRAKE = {**_DOMAIN, "account": _ACCOUNT, "nonce": "1790000000000", "signature": _SIGNATURE}
+
+
+@router.post(
+    "/mass-cancel",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example={**_ACK, "order_id": None, "order_hash": None}),
+    openapi_extra=takes(schemas.MassCancel, {**_BRAKE, "market": 1, "side": "both"}),
+    response_class=Response,
+)
+async def mass_cancel_orders(api: ApiDep, request: Request) -> Response:
+    """Cancel the open orders of a market and side, at once (EIP-712 `MassCancel`)."""
+    return json_response(await service.mass_cancel(api, decode(_mass_cancel, await request.body())))
+
+
+@router.post(
+    "/countdown",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example={**_ACK, "order_id": None, "order_hash": None}),
+    openapi_extra=takes(schemas.Countdown, {**_BRAKE, "seconds": 30}),
+    response_class=Response,
+)
+async def set_countdown(api: ApiDep, request: Request) -> Response:
+    """Cancel all open orders so many seconds from now, unless it is set again before (EIP-712 `Countdown`)."""
+    return json_response(await service.countdown(api, decode(_countdown, await request.body())))
+
+
+@router.post(
+    "/trading-stop",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example={**_ACK, "order_id": None, "order_hash": None}),
+    openapi_extra=takes(schemas.TradingStop, {**_BRAKE, "stopped": True}),
+    response_class=Response,
+)
+async def stop_trading(api: ApiDep, request: Request) -> Response:
+    """Refuse every order of the account and cancel the open ones, or take orders again (EIP-712 `TradingStop`)."""
+    return json_response(await service.trading_stop(api, decode(_trading_stop, await request.body())))
 
 
 @router.get("", responses=answers(schemas.OrderPage, 401, 404), response_class=Response)

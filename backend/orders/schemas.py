@@ -106,6 +106,43 @@ class Receipt(msgspec.Struct, kw_only=True):
     signature: str
 
 
+class MassCancel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A signed EIP-712 `MassCancel`: the open orders of a market (0: all) and side, at once."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    account: HexAddress
+    market: Word32 = 0
+    side: Literal["buy", "sell", "both"] = "both"
+    nonce: Digits
+    """The time in milliseconds, above that of the last such message."""
+    signature: HexSignature
+
+
+class Countdown(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A signed EIP-712 `Countdown`: all open orders end `seconds` from now unless another comes first; 0 ends it."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    account: HexAddress
+    seconds: Word32
+    nonce: Digits
+    """The time in milliseconds, above that of the last such message."""
+    signature: HexSignature
+
+
+class TradingStop(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """A signed EIP-712 `TradingStop`: refuse the account's orders and end the open ones, or take orders again."""
+
+    chain_id: ChainId
+    contract: HexAddress
+    account: HexAddress
+    stopped: bool
+    nonce: Digits
+    """The time in milliseconds, above that of the last such message."""
+    signature: HexSignature
+
+
 class Ack(msgspec.Struct, kw_only=True):
     """The command is durable in the journal at `seq`, at `at` (milliseconds)."""
 

@@ -19,9 +19,11 @@ from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
 from exchange.engine import commands
+from exchange.engine.brakes import BOTH_SIDES
 from exchange.sequencer.seed import unsettled_limit_ms
 
 _SIDES = {side.name: int(side) for side in Side}
+_CANCELLED_SIDES = {"buy": int(Side.buy), "sell": int(Side.sell), "both": BOTH_SIDES}
 _MAX_FEE_BPS = (1 << 16) - 1
 _unpack_terms = lru_cache(maxsize=4_096)(Terms.unpack)
 
@@ -145,8 +147,40 @@ async def cancel_all(api: Api, body: schemas.CancelAll) -> schemas.Ack:
     return await _submit(api, "cancel_all", commands.CancelAll(account, minimum, signature, signer))
 
 
+async def mass_cancel(api: Api, body: schemas.MassCancel) -> schemas.Ack:
+    """Cancel the orders of a market and side; signed by the account or a live delegate."""
+    account, side = address_of(body.account), _CANCELLED_SIDES[body.side]
+    nonce = integer(body.nonce, "nonce")
+    message: dict[str, int | bytes] = {"account": account, "market": body.market, "side": side, "nonce": nonce}
+    signer, signature = await _cancel_signer(api, body, "MassCancel", message)
+    command = commands.MassCancel(account, body.market, side, nonce, signature, signer)
+    return await _submit(api, "mass_cancel", command)
+
+
+async def countdown(api: Api, body: schemas.Countdown) -> schemas.Ack:
+    """End all orders after a silence; signed by the account or a live delegate."""
+    account, nonce = address_of(body.account), integer(body.nonce, "nonce")
+    message: dict[str, int | bytes] = {"account": account, "seconds": body.seconds, "nonce": nonce}
+    signer, signature = await _cancel_signer(api, body, "Countdown", message)
+    return await _submit(api, "countdown", commands.SetCountdown(account, body.seconds, nonce, signature, signer))
+
+
+async def trading_stop(api: Api, body: schemas.TradingStop) -> schemas.Ack:
+    """Stop the account's trading, or let it go on; signed by the account alone."""
+    api.check_domain(body.chain_id, address_of(body.contract))
+    account, nonce = address_of(body.account), integer(body.nonce, "nonce")
+    signature = bytes.fromhex(body.signature[2:])
+    digest = api.domain.hash("TradingStop", {"account": account, "stopped": int(body.stopped), "nonce": nonce})
+    check_account(account, recover(digest, signature))
+    api.limits.account_writes.take(account)
+    return await _submit(api, "trading_stop", commands.StopTrading(account, body.stopped, nonce, signature))
+
+
 async def _cancel_signer(
-    api: Api, body: schemas.CancelOrder | schemas.CancelAll, kind: str, message: dict[str, int | bytes]
+    api: Api,
+    body: schemas.CancelOrder | schemas.CancelAll | schemas.MassCancel | schemas.Countdown,
+    kind: str,
+    message: dict[str, int | bytes],
 ) -> tuple[bytes, bytes]:
     api.check_domain(body.chain_id, address_of(body.contract))
     signature = bytes.fromhex(body.signature[2:])
@@ -163,7 +197,7 @@ async def _cancel_signer(
 async def _submit(
     api: Api,
     kind: str,
-    command: commands.PlaceOrder | commands.CancelOrder | commands.CancelAll,
+    command: commands.Command,
     order_hash: bytes | None = None,
 ) -> schemas.Ack:
     started = perf_counter()

@@ -260,6 +260,15 @@ def _changed(event: events.AccountChanged) -> Iterator[tuple[int, Row]]:
     yield event.account, {"event": "account_changed", "status": event.status, "min_nonce": str(event.min_nonce)}
 
 
+def _countdown(event: events.CountdownSet) -> Iterator[tuple[int, Row]]:
+    yield event.account, {"event": "countdown", "at": event.at}
+
+
+def _stopped(event: events.TradingStopChanged) -> Iterator[tuple[int, Row]]:
+    row = {"event": "trading_stop", "by_owner": event.by_owner, "by_operator": event.by_operator}
+    yield event.account, row
+
+
 def _held(event: events.WithdrawalHeld) -> Iterator[tuple[int, Row]]:
     yield (
         event.account,
@@ -283,5 +292,7 @@ _DESCRIBE: dict[type, Callable[[Any], Iterator[tuple[int, Row]]]] = {
     events.Credited: _credited,
     events.Debited: _debited,
     events.AccountChanged: _changed,
+    events.CountdownSet: _countdown,
+    events.TradingStopChanged: _stopped,
     events.WithdrawalHeld: _held,
 }

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import msgspec
 
-from backend.orders.schemas import Ack, CancelAll, CancelOrder, PlaceOrder
+from backend.orders.schemas import Ack, CancelAll, CancelOrder, Countdown, MassCancel, PlaceOrder, TradingStop
 
 RequestId = Annotated[str, msgspec.Meta(max_length=64)]
 Names = Annotated[list[Annotated[str, msgspec.Meta(max_length=80)]], msgspec.Meta(min_length=1, max_length=64)]
@@ -56,7 +56,26 @@ class CancelEverything(Operation, tag="cancel_all", kw_only=True):
     cancel_all: CancelAll
 
 
-Request = Subscribe | Unsubscribe | Login | Ping | Place | Cancel | CancelEverything
+class CancelMany(Operation, tag="mass_cancel", kw_only=True):
+    """Cancel the orders of a market and side."""
+
+    mass_cancel: MassCancel
+
+
+class CancelLater(Operation, tag="countdown", kw_only=True):
+    """Cancel all orders after a silence."""
+
+    countdown: Countdown
+
+
+class Stop(Operation, tag="trading_stop", kw_only=True):
+    """Stop the account's trading, or let it go on."""
+
+    trading_stop: TradingStop
+
+
+Command = Place | Cancel | CancelEverything | CancelMany | CancelLater | Stop
+Request = Subscribe | Unsubscribe | Login | Ping | Command
 
 
 class OnlyId(msgspec.Struct):

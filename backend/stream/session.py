@@ -32,7 +32,7 @@ CLOSE_GOING_AWAY = 1001
 _requests: msgspec.json.Decoder[schemas.Request] = msgspec.json.Decoder(schemas.Request)
 _ids = msgspec.json.Decoder(schemas.OnlyId)
 _encode = msgspec.json.Encoder().encode
-_NESTED = ("order.", "cancel.", "cancel_all.")
+_NESTED = ("order.", "cancel.", "cancel_all.", "mass_cancel.", "countdown.", "trading_stop.")
 
 
 class Session:
@@ -108,7 +108,7 @@ class Session:
         task.add_done_callback(self._tasks.discard)
 
     def _command(self, request: schemas.Request) -> Coroutine[None, None, Ack] | None:
-        if not isinstance(request, schemas.Place | schemas.Cancel | schemas.CancelEverything):
+        if not isinstance(request, schemas.Command):
             return None
         self._api.limits.address_writes.take(self._ip)
         match request:
@@ -118,6 +118,12 @@ class Session:
                 return orders.cancel(self._api, request.cancel)
             case schemas.CancelEverything():
                 return orders.cancel_all(self._api, request.cancel_all)
+            case schemas.CancelMany():
+                return orders.mass_cancel(self._api, request.mass_cancel)
+            case schemas.CancelLater():
+                return orders.countdown(self._api, request.countdown)
+            case schemas.Stop():
+                return orders.trading_stop(self._api, request.trading_stop)
 
     async def _acknowledge(self, request_id: str, command: Awaitable[Ack]) -> None:
         try:

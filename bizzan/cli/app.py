@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bizzan.cli import approvals, audit, fees, market, services, stack, tools
+from bizzan.cli import account, approvals, audit, fees, market, services, stack, tools
 from bizzan.cli.console import fail
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import CONFIG_VARIABLE, SettingsError
@@ -29,6 +29,7 @@ stack.register(app)
 services.register(app)
 tools.register(app)
 app.add_typer(market.commands, name="market")
+app.add_typer(account.commands, name="account")
 app.add_typer(fees.commands, name="fees")
 app.add_typer(approvals.commands, name="approvals")
 app.add_typer(audit.commands, name="audit")

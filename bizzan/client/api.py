@@ -32,10 +32,20 @@ from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
-from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject
+from exchange.domain.receipt import (
+    Receipt,
+    cancel_all_subject,
+    cancel_subject,
+    countdown_subject,
+    mass_cancel_subject,
+    trading_stop_subject,
+)
 
 LOGIN_ATTEMPTS = 3
 WITHDRAWAL_SECONDS = 3_600
+
+BOTH_SIDES = 2
+"""What `MassCancel` calls both sides."""
 
 Message = dict[str, int | bytes]
 """The fields of a message to be signed."""
@@ -64,6 +74,7 @@ class BizzanClient:
         self.transport = Transport(base_url)
         self.nonces = nonces or Nonces(int(time.time() * 1_000))
         self._exchange: Exchange | None = None
+        self._last_brake = 0
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -236,6 +247,40 @@ class BizzanClient:
             "nonce": str(nonce),
             "signature": "0x" + signature.hex(),
         }
+
+    async def mass_cancel(self, symbol: str | None = None, side: Side | None = None) -> schemas.Ack:
+        """Cancel the open orders of one market or all, of one side or both, at once."""
+        market = 0 if symbol is None else self.market(symbol).market.market_id
+        sides = BOTH_SIDES if side is None else int(side)
+        fields = {"market": market, "side": sides, "nonce": self._brake_nonce()}
+        body = self._brake("MassCancel", fields) | {"market": market, "side": "both" if side is None else side.name}
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/mass-cancel", body)
+        return self.checked(ack, mass_cancel_subject(self.account, **fields))
+
+    async def countdown(self, seconds: int) -> schemas.Ack:
+        """All open orders end so many seconds from now, unless this is called again before; 0 ends the countdown."""
+        fields = {"seconds": seconds, "nonce": self._brake_nonce()}
+        body = self._brake("Countdown", fields) | {"seconds": seconds}
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/countdown", body)
+        return self.checked(ack, countdown_subject(self.account, **fields))
+
+    async def stop_trading(self, stopped: bool = True) -> schemas.Ack:
+        """Have every order of this account refused and the open ones cancelled, or orders taken again."""
+        nonce = self._brake_nonce()
+        body = self._brake("TradingStop", {"stopped": int(stopped), "nonce": nonce}) | {"stopped": stopped}
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/trading-stop", body)
+        return self.checked(ack, trading_stop_subject(self.account, stopped, nonce))
+
+    def _brake_nonce(self) -> int:
+        """The time in milliseconds, and never the same twice."""
+        self._last_brake = max(int(time.time() * 1_000), self._last_brake + 1)
+        return self._last_brake
+
+    def _brake(self, kind: str, fields: dict[str, int]) -> dict[str, Any]:
+        values: Message = {"account": self.account, **fields}
+        signature = self.wallet.sign(self.exchange.domain, kind, values)
+        named = {"account": self.text_account, "nonce": str(fields["nonce"]), "signature": "0x" + signature.hex()}
+        return self._domain_fields() | named
 
     async def cancel_all(self, min_nonce: int | None = None) -> schemas.Ack:
         """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""

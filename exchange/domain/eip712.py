@@ -31,6 +31,10 @@ TYPES: Mapping[str, Fields] = {
     ),
     "Cancel": (("account", "address"), ("nonce", "uint64")),
     "CancelAll": (("account", "address"), ("min_nonce", "uint64")),
+    # the next three are for the engine alone; their nonce is the time in milliseconds
+    "MassCancel": (("account", "address"), ("market", "uint32"), ("side", "uint8"), ("nonce", "uint64")),
+    "Countdown": (("account", "address"), ("seconds", "uint32"), ("nonce", "uint64")),
+    "TradingStop": (("account", "address"), ("stopped", "uint8"), ("nonce", "uint64")),
     "Withdrawal": (
         ("account", "address"),
         ("token", "address"),

@@ -59,6 +59,7 @@ class ErrorCode(StrEnum):
     insufficient_balance = "insufficient_balance"
     account_blocked = "account_blocked"
     account_exiting = "account_exiting"
+    trading_stopped = "trading_stopped"
     unknown_account = "unknown_account"
     unknown_order = "unknown_order"
     order_closed = "order_closed"

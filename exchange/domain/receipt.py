@@ -51,6 +51,21 @@ def cancel_all_subject(account: bytes, min_nonce: int) -> bytes:
     return struct_hash("CancelAll", {"account": account, "min_nonce": min_nonce})
 
 
+def mass_cancel_subject(account: bytes, market: int, side: int, nonce: int) -> bytes:
+    """The subject of a cancel of a market's or a side's orders."""
+    return struct_hash("MassCancel", {"account": account, "market": market, "side": side, "nonce": nonce})
+
+
+def countdown_subject(account: bytes, seconds: int, nonce: int) -> bytes:
+    """The subject of a countdown."""
+    return struct_hash("Countdown", {"account": account, "seconds": seconds, "nonce": nonce})
+
+
+def trading_stop_subject(account: bytes, stopped: bool, nonce: int) -> bytes:
+    """The subject of a stop of trading, or its end."""
+    return struct_hash("TradingStop", {"account": account, "stopped": int(stopped), "nonce": nonce})
+
+
 class RecordTree:
     """The Merkle tree over the records of a range, given by their hashes in order."""
 

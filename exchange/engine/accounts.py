@@ -87,14 +87,17 @@ class Account:
     """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance.
 
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
-    account's own key signed. `tiers` says which fee tier it has from when; None for tier 0.
+    account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `brake_nonce`, `countdown`
+    and `stops` are of `exchange.engine.brakes`: the last brake's nonce, when the orders end, who stopped the trading.
     """
 
     __slots__ = (
         "account_id",
         "address",
         "balances",
+        "brake_nonce",
         "client_order_ids",
+        "countdown",
         "deficits",
         "exiting",
         "frozen",
@@ -103,6 +106,7 @@ class Account:
         "order_hashes",
         "orders",
         "revoked",
+        "stops",
         "tiers",
         "top_nonce",
         "used_nonces",
@@ -121,6 +125,9 @@ class Account:
         self.used_withdrawals = NonceSet()
         self.exiting = False
         self.frozen = False
+        self.brake_nonce = 0
+        self.countdown = 0
+        self.stops = 0
         self.deficits = 0
         self.revoked: set[bytes] = set()
         self.tiers: Timeline[int] | None = None

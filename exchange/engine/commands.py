@@ -47,6 +47,48 @@ class CancelAll:
 
 
 @dataclass(frozen=True, slots=True)
+class MassCancel:
+    """Cancel the account's open orders in `market` (0: all) on `side` (2: both); EIP-712 `MassCancel`.
+
+    `nonce` is the time in milliseconds. Signed by the account or its delegate.
+    """
+
+    account: bytes
+    market: int
+    side: int
+    nonce: int
+    signature: bytes
+    signer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class SetCountdown:
+    """Cancel the account's open orders `seconds` from now unless another comes before; 0 ends it. EIP-712 `Countdown`.
+
+    `nonce` is the time in milliseconds. Signed by the account or its delegate.
+    """
+
+    account: bytes
+    seconds: int
+    nonce: int
+    signature: bytes
+    signer: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class StopTrading:
+    """Take no orders of the account and cancel its open ones, or take them again; EIP-712 `TradingStop`.
+
+    `nonce` is the time in milliseconds. Signed by the account alone.
+    """
+
+    account: bytes
+    stopped: bool
+    nonce: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class HoldWithdrawal:
     """Reserve `amount` for a signed fast withdrawal (or transfer to funding), until consumed or released.
 
@@ -267,6 +309,15 @@ class SetFrozen:
 
 
 @dataclass(frozen=True, slots=True)
+class SetTradingStop:
+    """The operator stops an account's trading and cancels its open orders, or lets it go on. Withdrawals go on."""
+
+    inbox_id: int
+    account: bytes
+    stopped: bool
+
+
+@dataclass(frozen=True, slots=True)
 class CutBatch:
     """Bind the trades in sequences (last cut, `to_seq`] to batch `batch`, the one after the last."""
 
@@ -296,6 +347,9 @@ Command = (
     PlaceOrder
     | CancelOrder
     | CancelAll
+    | MassCancel
+    | SetCountdown
+    | StopTrading
     | HoldWithdrawal
     | Tick
     | ListAsset
@@ -317,6 +371,7 @@ Command = (
     | AllowDelegate
     | SetExiting
     | SetFrozen
+    | SetTradingStop
     | CutBatch
     | FinalizeBatch
     | ReverseTrades

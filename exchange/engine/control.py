@@ -26,7 +26,7 @@ DELEGATED_NONCE_SLACK = 1 << 20
 def cancel_order(state: State, command: c.CancelOrder) -> None:
     """Cancel one open order by its nonce."""
     account = state.account(command.account)
-    _check_signer(account, command.signer)
+    check_signer(account, command.signer)
     order = account.orders.get(command.nonce)
     if order is not None:
         return state.close(order, CANCELLED)
@@ -38,7 +38,7 @@ def cancel_order(state: State, command: c.CancelOrder) -> None:
 def cancel_all(state: State, at_ms: int, command: c.CancelAll) -> None:
     """Raise the minimum nonce and cancel the open orders below it."""
     account = state.account(command.account)
-    _check_signer(account, command.signer)
+    check_signer(account, command.signer)
     if command.min_nonce <= account.min_nonce:
         minimum = account.min_nonce
         raise Refusal(
@@ -157,7 +157,8 @@ def set_limits(state: State, command: c.SetLimits) -> None:
     state.events.append(state.limits)
 
 
-def _check_signer(account: Account, signer: bytes) -> None:
+def check_signer(account: Account, signer: bytes) -> None:
+    """Refuse a delegate that is revoked."""
     if account.revoked and signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
 

@@ -15,8 +15,8 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
+from exchange.engine import brakes, control, custody, fees, settling, snapshot
 from exchange.engine import commands as c
-from exchange.engine import control, custody, fees, settling, snapshot
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
 from exchange.engine.events import Event
@@ -33,6 +33,9 @@ HANDLERS: dict[type, Handler] = {
     c.PlaceOrder: place,
     c.CancelOrder: lambda state, seq, at_ms, command: control.cancel_order(state, command),
     c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, at_ms, command),
+    c.MassCancel: lambda state, seq, at_ms, command: brakes.mass_cancel(state, at_ms, command),
+    c.SetCountdown: lambda state, seq, at_ms, command: brakes.set_countdown(state, at_ms, command),
+    c.StopTrading: lambda state, seq, at_ms, command: brakes.stop_trading(state, at_ms, command),
     c.HoldWithdrawal: lambda state, seq, at_ms, command: custody.hold_withdrawal(state, at_ms, command),
     c.Tick: lambda state, seq, at_ms, command: state.expire(at_ms),
     c.ListAsset: lambda state, seq, at_ms, command: control.list_asset(state, command),
@@ -57,6 +60,7 @@ INBOX_HANDLERS: dict[type, Handler] = {
     c.AllowDelegate: lambda state, seq, at_ms, command: control.allow_delegate(state, command),
     c.SetExiting: lambda state, seq, at_ms, command: control.set_exiting(state, command),
     c.SetFrozen: lambda state, seq, at_ms, command: control.set_frozen(state, command),
+    c.SetTradingStop: lambda state, seq, at_ms, command: brakes.set_trading_stop(state, command),
     c.CutBatch: lambda state, seq, at_ms, command: settling.cut_batch(state, seq, command),
     c.FinalizeBatch: lambda state, seq, at_ms, command: settling.finalize_batch(state, command),
     c.ReverseTrades: lambda state, seq, at_ms, command: reverse_trades(state, command.trade_ids, command.cause),
@@ -138,7 +142,7 @@ class Engine:
 
     @property
     def next_expiry(self) -> int | None:
-        """When the next open order expires, in unix seconds: then a `Tick` does something."""
+        """When the next open order expires or countdown ends, in unix seconds: then a `Tick` does something."""
         return self.state.next_expiry()
 
     @property

@@ -39,6 +39,9 @@ class CloseReason(StrEnum):
     debited = "debited"
     trade_reversed = "trade_reversed"
     unsettled_limit = "unsettled_limit"
+    mass_cancelled = "mass_cancelled"
+    countdown = "countdown"
+    trading_stopped = "trading_stopped"
 
 
 @_event
@@ -109,6 +112,23 @@ class AccountChanged:
     account: int
     status: str
     min_nonce: int
+
+
+@_event
+class CountdownSet:
+    """When the account's open orders end unless it is set again, in unix seconds; 0: never by this."""
+
+    account: int
+    at: int
+
+
+@_event
+class TradingStopChanged:
+    """Whether the account's orders are refused, by its owner's wish and by the operator's, after the change."""
+
+    account: int
+    by_owner: bool
+    by_operator: bool
 
 
 @_event
@@ -303,6 +323,8 @@ Event = (
     | LimitsChanged
     | AccountOpened
     | AccountChanged
+    | CountdownSet
+    | TradingStopChanged
     | OrderAccepted
     | TradeMatched
     | OrderReduced

@@ -6,7 +6,7 @@ ENG-3  backed_orders     held = what the open orders hold, each exactly what its
 ENG-4  backed_outflows   reserved = fast withdrawals held + what forced withdrawals reserved
 ENG-5  unsettled         unsettled = the proceeds of all trades that are not final
 ENG-6  books             sorted, linked, summed, in order of arrival and never crossed
-ENG-7  stopped_accounts  who is blocked or leaving has no open order; nobody has one below the minimum nonce
+ENG-7  stopped_accounts  who is blocked, leaving or stopped has no open order; nobody has one below the minimum nonce
 ENG-8  schedules         fee schedules are in order of time, within the cap, and no rate rises with the tier
 """
 
@@ -116,6 +116,8 @@ def stopped_accounts(state: State) -> Iterator[str]:
         listed += len(account.orders)
         if account.orders and account.status != "active":
             yield f"account {account.account_id} is {account.status} and has open orders"
+        if account.orders and account.stops:
+            yield f"account {account.account_id} has its trading stopped and has open orders"
         for nonce, order in account.orders.items():
             if order.placed.order.nonce != nonce or state.orders.get(order.order_id) is not order:
                 yield f"order {order.order_id} is listed wrongly"

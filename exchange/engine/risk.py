@@ -119,6 +119,10 @@ def check_account(c: Candidate) -> None:
         raise Refusal(ErrorCode.account_exiting, "the account is leaving: cancel the exit to trade")
     if account.frozen:
         raise Refusal(ErrorCode.account_frozen, "its owner froze the account: unfreeze it, and wait for the thaw")
+    if account.stops:
+        raise Refusal(
+            ErrorCode.trading_stopped, "the account's trading is stopped, by its owner or the operator: lift the stop"
+        )
     if account.revoked and c.placed.signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
     if c.kind.rests and len(account.orders) >= c.state.limits.max_open_orders:

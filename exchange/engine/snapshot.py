@@ -21,7 +21,7 @@ from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 
-VERSION = 4
+VERSION = 5
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -99,6 +99,8 @@ def _load(parts: list[Any]) -> State:
         state.books[book.market.market_id] = book
     for values in orders:
         _load_order(state, values)
+    for account in state.accounts:
+        state.watch_countdown(account)
     for seq, at_ms, *fields in trades:
         match = e.TradeMatched(*fields)
         state.trades[match.trade_id] = Trade(seq, at_ms, match)
@@ -123,6 +125,7 @@ def _dump_account(account: Account) -> list[Any]:
         account.top_nonce,
         account.exiting,
         account.frozen,
+        [account.brake_nonce, account.countdown, account.stops],
         sorted(account.revoked),
         [list(entry) for entry in account.tiers.entries] if account.tiers else [],
         sorted(account.used_nonces.words.items()),
@@ -137,11 +140,12 @@ def _dump_account(account: Account) -> list[Any]:
 
 
 def _load_account(account_id: int, values: list[Any]) -> Account:
-    address, min_nonce, top_nonce, exiting, frozen, *values = values
+    address, min_nonce, top_nonce, exiting, frozen, brakes, *values = values
     revoked, tiers, nonces, withdrawals, hashes, client_ids, balances = values
     account = Account(account_id, address)
     account.min_nonce, account.top_nonce = min_nonce, top_nonce
     account.exiting, account.frozen = exiting, frozen
+    account.brake_nonce, account.countdown, account.stops = brakes
     account.revoked = set(revoked)
     account.tiers = Timeline([(from_ms, tier) for from_ms, tier in tiers]) if tiers else None
     account.used_nonces = _load_nonces(nonces)

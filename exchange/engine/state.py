@@ -240,24 +240,45 @@ class State:
             if asset is None or order.pays.asset == asset:
                 self.close(order, reason)
 
+    def watch_countdown(self, account: Account) -> None:
+        """Have a countdown end in its time. It stands among the expiries under the account's id, made negative."""
+        if account.countdown:
+            heappush(self.expiries, (account.countdown, -account.account_id))
+            if len(self.expiries) > 2 * len(self.orders) + 1_024:
+                self._compact_expiries()
+
     def next_expiry(self) -> int | None:
-        """When the next open order expires, in unix seconds."""
+        """When the next open order expires, or the next countdown ends, in unix seconds."""
         expiries = self.expiries
-        while expiries and expiries[0][1] not in self.orders:
+        while expiries and not self._is_awaited(*expiries[0]):
             heappop(expiries)
         return expiries[0][0] if expiries else None
 
     def expire(self, at_ms: int) -> None:
-        """Close every order whose expiry has come, in order of expiry, then of acceptance."""
+        """End every countdown, and close every order, whose time has come: in order of time, then as they stand here,
+        then by account or acceptance."""
         expiries = self.expiries
         while expiries and expiries[0][0] * 1_000 <= at_ms:
-            order = self.orders.get(heappop(expiries)[1])
-            if order is not None:
-                self.close(order, e.CloseReason.expired)
+            due, number = heappop(expiries)
+            if not self._is_awaited(due, number):
+                continue
+            if number > 0:
+                self.close(self.orders[number], e.CloseReason.expired)
+            else:
+                self._end_countdown(self.account_by_id(-number))
+
+    def _is_awaited(self, due: int, number: int) -> bool:
+        return number in self.orders if number > 0 else self.account_by_id(-number).countdown == due
+
+    def _end_countdown(self, account: Account) -> None:
+        account.countdown = 0
+        self.events.append(e.CountdownSet(account.account_id, 0))
+        self.close_all(account, e.CloseReason.countdown)
 
     def _compact_expiries(self) -> None:
         """Forget the expiries of orders that are closed: they have become the majority."""
         self.expiries = [(order.placed.order.expiry, order.order_id) for order in self.orders.values()]
+        self.expiries += [(account.countdown, -account.account_id) for account in self.accounts if account.countdown]
         heapify(self.expiries)
 
     # telling

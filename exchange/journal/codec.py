@@ -187,6 +187,10 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     26: c.AnnounceFees,
     27: c.SetAccountTier,
     28: c.SetFrozen,
+    29: c.MassCancel,
+    30: c.SetCountdown,
+    31: c.StopTrading,
+    32: c.SetTradingStop,
 }
 
 _VERSIONS = {7: 2}

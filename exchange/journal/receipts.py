@@ -4,8 +4,25 @@ import threading
 from pathlib import Path
 from typing import NamedTuple
 
-from exchange.domain.receipt import EMPTY, cancel_all_subject, cancel_subject, record_hash
-from exchange.engine.commands import CancelAll, CancelOrder, Command, HoldWithdrawal, PlaceOrder
+from exchange.domain.receipt import (
+    EMPTY,
+    cancel_all_subject,
+    cancel_subject,
+    countdown_subject,
+    mass_cancel_subject,
+    record_hash,
+    trading_stop_subject,
+)
+from exchange.engine.commands import (
+    CancelAll,
+    CancelOrder,
+    Command,
+    HoldWithdrawal,
+    MassCancel,
+    PlaceOrder,
+    SetCountdown,
+    StopTrading,
+)
 from exchange.journal.codec import CodecError, decode_command
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import read_marker
@@ -31,6 +48,12 @@ def subject_of(command: Command) -> bytes:
             return cancel_subject(command.account, command.nonce)
         case CancelAll():
             return cancel_all_subject(command.account, command.min_nonce)
+        case MassCancel():
+            return mass_cancel_subject(command.account, command.market, command.side, command.nonce)
+        case SetCountdown():
+            return countdown_subject(command.account, command.seconds, command.nonce)
+        case StopTrading():
+            return trading_stop_subject(command.account, command.stopped, command.nonce)
         case HoldWithdrawal():
             return command.withdrawal_hash
         case _:

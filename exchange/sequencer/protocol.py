@@ -245,6 +245,8 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         22: e.FeesAnnounced,
         23: e.AccountTierSet,
         24: e.OrderReduced,
+        25: e.CountdownSet,
+        26: e.TradingStopChanged,
     }
 )
 

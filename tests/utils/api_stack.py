@@ -285,3 +285,36 @@ def cancel_all_body(wallet: Wallet, min_nonce: int) -> dict[str, Any]:
         "min_nonce": str(min_nonce),
         "signature": "0x" + signature.hex(),
     }
+
+
+def mass_cancel_body(wallet: Wallet, market: int = 0, side: str = "both") -> dict[str, Any]:
+    """A signed cancel of the orders of a market and side."""
+    return _brake(wallet, "MassCancel", {"market": market, "side": ("buy", "sell", "both").index(side)}) | {
+        "market": market,
+        "side": side,
+    }
+
+
+def countdown_body(wallet: Wallet, seconds: int) -> dict[str, Any]:
+    """A signed countdown."""
+    return _brake(wallet, "Countdown", {"seconds": seconds}) | {"seconds": seconds}
+
+
+def trading_stop_body(wallet: Wallet, stopped: bool) -> dict[str, Any]:
+    """A signed stop of trading, or its end."""
+    return _brake(wallet, "TradingStop", {"stopped": int(stopped)}) | {"stopped": stopped}
+
+
+_last_brake = itertools.count(1)
+
+
+def _brake(wallet: Wallet, kind: str, fields: dict[str, int]) -> dict[str, Any]:
+    nonce = int(time.time() * 1_000) + next(_last_brake)
+    signature = wallet.sign(DOMAIN, kind, {"account": wallet.address, **fields, "nonce": nonce})
+    return {
+        "chain_id": DOMAIN.chain_id,
+        "contract": DEPLOYMENT.custody,
+        "account": wallet.text_address,
+        "nonce": str(nonce),
+        "signature": "0x" + signature.hex(),
+    }

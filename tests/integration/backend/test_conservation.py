@@ -27,9 +27,12 @@ from tests.utils.api_stack import (
     ApiStack,
     cancel_all_body,
     cancel_body,
+    countdown_body,
+    mass_cancel_body,
     mirrored,
     new_wallet,
     signed_body,
+    trading_stop_body,
 )
 from tests.utils.sign_in import fresh_nonce, message_for, sign_in
 from tests.utils.stream import open_stream
@@ -200,6 +203,15 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "POST /v1/orders/cancel-all": write(
         "/v1/orders/cancel-all", lambda trader: cancel_all_body(trader.wallet, trader.nonce + 1), STRANGER
     ),
+    "POST /v1/orders/mass-cancel": write(
+        "/v1/orders/mass-cancel", lambda trader: mass_cancel_body(trader.wallet), STRANGER, {"side": "buy"}
+    ),
+    "POST /v1/orders/countdown": write(
+        "/v1/orders/countdown", lambda trader: countdown_body(trader.wallet, 30), STRANGER, {"seconds": 31}
+    ),
+    "POST /v1/orders/trading-stop": write(
+        "/v1/orders/trading-stop", lambda trader: trading_stop_body(trader.wallet, False), STRANGER, {"stopped": True}
+    ),
     "POST /v1/withdrawals": write(
         "/v1/withdrawals",
         lambda trader: withdrawal_body(trader.wallet),
@@ -248,6 +260,15 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
         "cancel_all": (
             {"cancel_all": cancel_all_body(wallet, trader.nonce + 1)},
             {"cancel_all": cancel_all_body(wallet, 1) | STRANGER},
+        ),
+        "mass_cancel": (
+            {"mass_cancel": mass_cancel_body(wallet)},
+            {"mass_cancel": mass_cancel_body(wallet) | {"side": "sell"}},
+        ),
+        "countdown": ({"countdown": countdown_body(wallet, 30)}, {"countdown": countdown_body(wallet, 30) | STRANGER}),
+        "trading_stop": (
+            {"trading_stop": trading_stop_body(wallet, False)},
+            {"trading_stop": trading_stop_body(wallet, False) | {"stopped": True}},
         ),
     }
 

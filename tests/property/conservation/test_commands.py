@@ -166,6 +166,26 @@ def cancel_all(x: Exchange) -> c.Command:
     return c.CancelAll(order.account, order.nonce + 1, b"", order.account)
 
 
+def mass_cancel(x: Exchange) -> c.Command:
+    order = x.resting().order
+    market, side = x.draw(st.sampled_from([0, order.market])), x.draw(st.sampled_from([0, 2]))
+    return c.MassCancel(order.account, market, side, x.x.at_ms, b"", order.account)
+
+
+def set_countdown(x: Exchange) -> c.Command:
+    account = x.resting().order.account
+    return c.SetCountdown(account, x.draw(st.sampled_from([0, 1, 3_000])), x.x.at_ms, b"", account)
+
+
+def stop_trading(x: Exchange) -> c.Command:
+    return c.StopTrading(x.resting().order.account, x.draw(st.booleans()), x.x.at_ms, b"")
+
+
+def set_trading_stop(x: Exchange) -> c.Command:
+    account = x.resting().order.account
+    return c.SetTradingStop(x.inbox(), account, x.draw(st.booleans()))
+
+
 def hold_withdrawal(x: Exchange) -> c.Command:
     return x.x.hold(x.newcomer(), x.asset(), x.amount(), nonce=next(x.numbers))
 
@@ -286,6 +306,10 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.PlaceOrder: place_order,
     c.CancelOrder: cancel_order,
     c.CancelAll: cancel_all,
+    c.MassCancel: mass_cancel,
+    c.SetCountdown: set_countdown,
+    c.StopTrading: stop_trading,
+    c.SetTradingStop: set_trading_stop,
     c.HoldWithdrawal: hold_withdrawal,
     c.Tick: tick,
     c.ListAsset: list_asset,

@@ -126,7 +126,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def compare(self, events: list[e.Event], command: c.PlaceOrder, terms: Terms) -> None:
         """The trades and the end of the order are those of the naive book."""
-        expired = {order_id for order_id, reason in reasons(events) if reason == "expired"}
+        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown")}
         for book in self.books.values():
             book.drop(expired)
         order, order_id = command.order, self.x.engine.seq
@@ -155,6 +155,26 @@ class EngineMachine(RuleBasedStateMachine):
         if record is not None and record.orders:
             min_nonce = data.draw(st.sampled_from(sorted(record.orders))) + 1
             self.follow(self.step(c.CancelAll(account, min_nonce, b"", account)))
+
+    @rule(account=traders, market=st.integers(0, 2), side=st.integers(0, 2))
+    def mass_cancel(self, account: bytes, market: int, side: int) -> None:
+        self.x.at_ms += 1
+        before = self.x.engine.open_orders(account)
+        events = self.step(c.MassCancel(account, market, side, self.x.at_ms, b"", account))
+        assert events is not None
+        self.follow(events)
+        meant = [o for o in before if market in (0, o.placed.order.market) and side in (2, o.placed.order.side)]
+        assert [order_id for order_id, _ in reasons(events)] == [order.order_id for order in meant]
+
+    @rule(account=traders, seconds=st.sampled_from([0, 1, 10]))
+    def count_down(self, account: bytes, seconds: int) -> None:
+        self.x.at_ms += 1
+        self.follow(self.step(c.SetCountdown(account, seconds, self.x.at_ms, b"", account)))
+
+    @rule(account=st.sampled_from(TRADERS[:3]), stopped=st.sampled_from([True, False, False]))
+    def stop(self, account: bytes, stopped: bool) -> None:
+        self.x.at_ms += 1
+        self.follow(self.step(c.StopTrading(account, stopped, self.x.at_ms, b"")))
 
     @rule(market=markets, maker=st.integers(0, 5_000), taker=st.integers(0, 9_000), floor=st.integers(0, 4))
     def announce(self, market: int, maker: int, taker: int, floor: int) -> None:

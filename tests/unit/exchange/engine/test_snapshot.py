@@ -24,6 +24,8 @@ def busy(x: EngineHarness) -> None:
     x.apply(c.SetMarketStatus(next(x.inbox_ids), 2, "halted"))
     x.apply(c.SetExiting(next(x.inbox_ids), b"\x55" * 20, True))
     x.apply(c.SetFrozen(next(x.inbox_ids), b"\x66" * 20, True))
+    x.apply(c.SetCountdown(MAKER, 20, x.at_ms, b"", MAKER))
+    x.apply(c.SetTradingStop(next(x.inbox_ids), b"\x66" * 20, True))
     x.apply(c.SetLimits(10**9, 50, 60))
 
 

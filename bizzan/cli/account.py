@@ -1,0 +1,37 @@
+"""Commands of the operator about one account: stop its trading, let it go on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from bizzan.cli.console import console
+from bizzan.supervisor.errors import SupervisorError
+from exchange.settings import load_settings
+
+Address = Annotated[str, typer.Argument(help="The account's address.")]
+
+commands = typer.Typer(help="Stop an account's trading, or let it go on.", no_args_is_help=True)
+
+
+@commands.command()
+def stop(account: Address) -> None:
+    """Refuse its orders and cancel the open ones. Its withdrawals go on, and what is matched settles."""
+    _set(account, True)
+
+
+@commands.command()
+def resume(account: Address) -> None:
+    """Take its orders again, unless its owner stopped it as well."""
+    _set(account, False)
+
+
+def _set(account: str, stopped: bool) -> None:
+    from bizzan.operator import OperatorError, change_account
+
+    try:
+        seq = change_account(load_settings().database_url(), account, "set_trading_stop", {"stopped": stopped})
+    except OperatorError as error:
+        raise SupervisorError(str(error)) from None
+    console.print(f"trading of {account} is {'stopped' if stopped else 'open'} from journal sequence {seq}")

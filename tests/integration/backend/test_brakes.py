@@ -1,0 +1,68 @@
+"""Mass cancel, countdown and trading stop over REST and stream."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+
+from bizzan.client.wallet import Wallet
+from exchange.domain.order import Side
+from tests.utils.api_stack import (
+    BTC_USDC,
+    ApiStack,
+    countdown_body,
+    mass_cancel_body,
+    new_wallet,
+    signed_body,
+    trading_stop_body,
+)
+from tests.utils.refusals import check_refused
+
+PRICE = 588_000
+
+
+@pytest.fixture
+async def trader(stack: ApiStack) -> Wallet:
+    """A wallet with money."""
+    return await stack.trader()
+
+
+async def bids(api: httpx.AsyncClient) -> list[list[str]]:
+    found: list[list[str]] = (await api.get("/v1/markets/BTC-USDC/book")).json()["bids"]
+    return found
+
+
+async def test_a_mass_cancel_ends_the_bids_of_a_market(api: httpx.AsyncClient, trader: Wallet) -> None:
+    assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE + 20, 3))).status_code == 200
+    sells = await api.post("/v1/orders/mass-cancel", json=mass_cancel_body(trader, BTC_USDC, "sell"))
+    assert sells.status_code == 200, sells.text
+    assert [str(PRICE + 20), "3"] in await bids(api)
+    buys = mass_cancel_body(trader, BTC_USDC, "buy")
+    assert (await api.post("/v1/orders/mass-cancel", json=buys)).status_code == 200
+    assert [str(PRICE + 20), "3"] not in await bids(api)
+    check_refused(await api.post("/v1/orders/mass-cancel", json=buys), 409, "nonce_too_low", "nonce")
+
+
+async def test_a_countdown_ends_the_orders_of_a_client_that_falls_silent(
+    api: httpx.AsyncClient, trader: Wallet
+) -> None:
+    assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE + 30, 4))).status_code == 200
+    assert (await api.post("/v1/orders/countdown", json=countdown_body(trader, 1))).status_code == 200
+    assert [str(PRICE + 30), "4"] in await bids(api)
+    async with asyncio.timeout(20):
+        while [str(PRICE + 30), "4"] in await bids(api):
+            await asyncio.sleep(0.1)
+
+
+async def test_a_trading_stop_holds_until_it_is_lifted(api: httpx.AsyncClient, trader: Wallet) -> None:
+    assert (await api.post("/v1/orders/trading-stop", json=trading_stop_body(trader, True))).status_code == 200
+    check_refused(await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE, 3)), 409, "trading_stopped")
+    assert (await api.post("/v1/orders/trading-stop", json=trading_stop_body(trader, False))).status_code == 200
+    assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE, 3))).status_code == 200
+
+
+async def test_nobody_else_stops_an_account(api: httpx.AsyncClient, trader: Wallet) -> None:
+    forged = trading_stop_body(new_wallet(), True) | {"account": trader.text_address}
+    check_refused(await api.post("/v1/orders/trading-stop", json=forged), 400, "wrong_signature", "signature")
