@@ -127,7 +127,7 @@ def list_market(state: State, at_ms: int, command: c.ListMarket) -> None:
     schedule = Schedule(((market.maker_fee_ppm, market.taker_fee_ppm),))
     check_schedule(state, schedule)
     fee_account = state.open_account(command.fee_account)
-    state.books[market.market_id] = Book(market, fee_account, [(at_ms, schedule)])
+    state.books[market.market_id] = state.new_book(market, fee_account, [(at_ms, schedule)])
     state.events.append(e.MarketListed(market, fee_account.account_id))
     state.events.append(e.FeesAnnounced(market.market_id, at_ms, schedule.tiers, schedule.floor))
 

@@ -7,7 +7,7 @@ No clock, no randomness, no I/O: the same commands give the same events and the 
 the reference implementation: it says what is right, and needs no compiler.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -101,6 +101,16 @@ class Engine:
         state.seq = seq
         state.at_ms = at_ms
         return state.flush()
+
+    def apply_batch(self, at_ms: int, commands: Sequence[c.Command]) -> list[list[Event] | Refusal]:
+        """Apply commands one after another at a time; what is accepted takes the next record each."""
+        outcomes: list[list[Event] | Refusal] = []
+        for command in commands:
+            try:
+                outcomes.append(self.apply(self.state.seq + 1, at_ms, command))
+            except Refusal as refusal:
+                outcomes.append(refusal)
+        return outcomes
 
     def _apply_inbox(self, seq: int, at_ms: int, command: Any) -> None:
         handler = INBOX_HANDLERS.get(command.__class__)

@@ -9,8 +9,8 @@ from heapq import heapify, heappop, heappush
 
 from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.fees import FeeRules
-from exchange.domain.instrument import Asset
+from exchange.domain.fees import FeeRules, Schedule
+from exchange.domain.instrument import Asset, Market
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
@@ -122,11 +122,19 @@ class State:
         """The account of `address`, opened now if it is new."""
         account = self.by_address.get(address)
         if account is None:
-            account = Account(len(self.accounts) + 1, address)
+            account = self.new_account(len(self.accounts) + 1, address)
             self.accounts.append(account)
             self.by_address[address] = account
             self.events.append(e.AccountOpened(account.account_id, address))
         return account
+
+    def new_account(self, account_id: int, address: bytes) -> Account:
+        """An account as this state keeps it."""
+        return Account(account_id, address)
+
+    def new_book(self, market: Market, fee_account: Account, schedules: list[tuple[int, Schedule]]) -> Book:
+        """A book as this state keeps it."""
+        return Book(market, fee_account, schedules)
 
     # moving money
 

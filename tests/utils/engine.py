@@ -20,6 +20,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Balance
 from exchange.engine.engine import Engine
+from tests.utils.twins import TwinEngine
 
 E = TypeVar("E")
 
@@ -45,7 +46,7 @@ class EngineHarness:
     """Applies commands at a time that only the test moves."""
 
     def __init__(self, markets: Iterable[Market] = MARKETS) -> None:
-        self.engine = Engine()
+        self.engine: Engine = TwinEngine()
         self.at_ms = START_MS
         self.kept: list[tuple[int, int, c.Command]] = []
         self.nonces = itertools.count(1)
@@ -175,7 +176,7 @@ class EngineHarness:
     def validate(self) -> None:
         """Every invariant holds, and a loaded snapshot is the same engine."""
         assert self.engine.violations() == []
-        copy = Engine.load(self.engine.dump())
+        copy = TwinEngine.load(self.engine.dump())
         assert copy.dump() == self.engine.dump()
         assert copy.violations() == []
 
@@ -192,7 +193,7 @@ class EngineHarness:
 
     def replay(self) -> Engine:
         """A new engine that has applied every kept command."""
-        engine = Engine()
+        engine = TwinEngine()
         for seq, at_ms, command in self.kept:
             engine.apply(seq, at_ms, command)
         return engine

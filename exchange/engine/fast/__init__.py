@@ -1,0 +1,1 @@
+"""The fast engine: the reference's rules over arrays, in Cython where it is hot. Missing without a compiler."""

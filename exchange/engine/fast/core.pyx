@@ -1,0 +1,572 @@
+# cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True, initializedcheck=False
+"""The matching engine's hot half: balances, books, open orders, expiries and trades in arrays of records.
+
+`Core.run` applies a run of packed commands (packing.py) and leaves packed events; everything else here lets
+exchange.engine.fast.state look at the records and change them for the rare commands. core.pyi says it all in types.
+"""
+
+from exchange.engine import events as e
+
+from cpython.memoryview cimport PyMemoryView_FromMemory
+
+include "records.pxi"
+include "tables.pxi"
+include "money.pxi"
+include "books.pxi"
+include "risk.pxi"
+include "matching.pxi"
+
+REASONS = (
+    e.CloseReason.filled,
+    e.CloseReason.cancelled,
+    e.CloseReason.expired,
+    e.CloseReason.unfilled,
+    e.CloseReason.fok_unfilled,
+    e.CloseReason.post_only_would_take,
+    e.CloseReason.self_trade,
+    e.CloseReason.too_many_fills,
+    e.CloseReason.unsettled_limit,
+)
+STATUSES = ("active", "exiting", "blocked")
+
+cdef object OrderAccepted = e.OrderAccepted
+cdef object TradeMatched = e.TradeMatched
+cdef object OrderClosed = e.OrderClosed
+cdef object LevelChanged = e.LevelChanged
+cdef object BalanceChanged = e.BalanceChanged
+cdef object AccountChanged = e.AccountChanged
+
+cdef enum:
+    PLACE = 1
+    CANCEL = 2
+    TICK = 3
+
+
+cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:
+    """One command and its events; returns the refusal's number, 0 when it was accepted."""
+    cdef i32 refusal = 0
+    if command[0] == PLACE:
+        refusal = place(m, seq, at_ms, command, blob)
+    elif command[0] == CANCEL:
+        refusal = cancel(m, command)
+    elif command[0] == TICK:
+        expire(m, at_ms)
+    else:
+        refusal = NO_COMMAND
+    if refusal == 0:
+        tell_changes(m)
+        if m.dropped_level:
+            free_dropped_levels(m)
+    return refusal
+
+
+cdef inline void fetch_command(Memory *m, const u8 *command) noexcept nogil:
+    """Ask for what the command will look for while others are at work."""
+    cdef u64 account = <u64>find_account(m, command + ACCOUNT_AT)
+    fetch_soon(&m.pages[page_hash(m, <i64>account, <u64>word(command, 3) >> 6) & <u64>(m.pages_room - 1)])
+
+
+cdef class Core:
+    """The records, and the moves on them. Not safe for threads."""
+
+    cdef Memory m
+    cdef object owner
+
+    def __cinit__(self, owner):
+        cdef Memory *m = &self.m
+        cdef i64 room = 0
+        memset(m, 0, sizeof(Memory))
+        self.owner = owner
+        m.owner = <void *>owner
+        m.oldest = -1
+        m.columns_width = 16
+        m.columns_used = 0
+        m.seed = <u64>hash("the order of tables shows nowhere")
+        m.by_address = <i32 *>grown(NULL, &m.by_address_room, 16, sizeof(i32))
+        m.pages = <Page *>grown(NULL, &m.pages_room, 1_024, sizeof(Page))
+        m.orders = <Order *>grown(NULL, &m.orders_room, 16, sizeof(Order))
+        m.papers = <Paper *>grown(NULL, &room, 16, sizeof(Paper))
+        m.balances = <Balance *>grown(NULL, &m.balances_room, 16, sizeof(Balance))
+        room = 0
+        m.next_balance = <i32 *>grown(NULL, &room, 16, sizeof(i32))
+        m.accounts = <Account *>grown(NULL, &m.accounts_room, 16, sizeof(Account))
+        room = 0
+        m.columns = <i32 *>grown(NULL, &room, 16 * m.columns_width, sizeof(i32))
+        m.books = <Book *>grown(NULL, &m.books_room, 16, sizeof(Book))
+        m.levels = <Level *>grown(NULL, &m.levels_room, 16, sizeof(Level))
+        m.blocks = <Block *>grown(NULL, &m.blocks_room, 16, sizeof(Block))
+        room = 0
+        m.slots = <i32 *>grown(NULL, &room, 64 * 16, sizeof(i32))
+        m.orders_used = m.balances_used = m.accounts_used = m.books_used = m.levels_used = m.blocks_used = 1
+        m.first_trade = 1
+
+    def __dealloc__(self):
+        cdef Memory *m = &self.m
+        cdef i64 i
+        for i in range(m.orders_used):
+            free(m.papers[i].extra)
+        for i in range(m.accounts_used):
+            free_generation(&m.accounts[i].young)
+            free_generation(&m.accounts[i].old)
+        for i in range(m.books_used):
+            free_half(&m.books[i].halves[0])
+            free_half(&m.books[i].halves[1])
+        for array in (
+            <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
+            <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
+            <size_t>m.blocks, <size_t>m.slots, <size_t>m.expiries, <size_t>m.trades, <size_t>m.events,
+            <size_t>m.touched_balances, <size_t>m.touched_levels,
+        ):
+            free(<void *><size_t>array)
+
+    # commands
+
+    def run(self, const u8[::1] commands, const u8[::1] blob, i64 first, i64 count, i64 at_ms, bint stop):
+        cdef Memory *m = &self.m
+        cdef const u8 *packed = &commands[0] if commands.shape[0] else NULL
+        cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
+        cdef i64 i, seq = m.seq
+        cdef i32 refusal
+        cdef i64 *event
+        if first < 0 or count < 0 or (first + count) * COMMAND_SIZE > commands.shape[0]:
+            raise ValueError("there are not so many commands")
+        if not measured(packed, first, count, blob.shape[0]):
+            raise ValueError("a command names bytes that are not in the blob")
+        m.events_used = 0
+        with nogil:
+            for i in range(first, first + count):
+                if i + 4 < first + count:
+                    fetch_command(m, packed + (i + 4) * COMMAND_SIZE)
+                m.message = i
+                m.stamp += 1
+                refusal = apply_one(m, seq + 1, at_ms, packed + i * COMMAND_SIZE, beside)
+                if m.failed:
+                    break
+                if refusal == 0:
+                    seq += 1
+                    continue
+                event = emit(m, REFUSED)
+                event[1] = refusal
+                if stop:
+                    count = i - first + 1
+                    break
+        if m.failed:
+            raise self.owner.failure
+        m.changes += 1
+        if seq > m.seq:
+            m.seq, m.at_ms = seq, at_ms
+        return count
+
+    def events(self):
+        """The packed events of the last run, EVENT_WORDS words each: a view that holds until the next run."""
+        return PyMemoryView_FromMemory(<char *>self.m.events, self.m.events_used * 8, 0x100)
+
+    @property
+    def event_count(self):
+        return self.m.events_used // EVENT_WORDS
+
+    def decoded(self, commands, told):
+        """The events of the last run as objects, one list for each command; None for one that was refused."""
+        cdef Memory *m = &self.m
+        cdef i64 at = 0, message
+        cdef i64 *w
+        cdef dict lists = {}
+        while at < m.events_used:
+            w = m.events + at
+            message = w[0] >> 8
+            if w[0] & 255 == REFUSED:
+                lists[message] = None
+            else:
+                if message not in lists:
+                    lists[message] = []
+                (<list>lists[message]).append(decoded_event(m, w, commands, told))
+            at += EVENT_WORDS
+        return lists
+
+    @property
+    def refusal(self):
+        """The number of the last event's refusal, 0 when it is none."""
+        cdef i64 *w = self.m.events + self.m.events_used - EVENT_WORDS
+        return w[1] if self.m.events_used and w[0] & 255 == REFUSED else 0
+
+    def forget_changes(self):
+        """End a rare command: what it dropped may be used again."""
+        free_dropped_levels(&self.m)
+        self.m.changes += 1
+
+    # counters
+
+    @property
+    def seq(self): return self.m.seq
+    @seq.setter
+    def seq(self, i64 value): self.m.seq = value
+
+    @property
+    def at_ms(self): return self.m.at_ms
+    @at_ms.setter
+    def at_ms(self, i64 value): self.m.at_ms = value
+
+    @property
+    def last_trade(self): return self.m.last_trade
+    @last_trade.setter
+    def last_trade(self, i64 value): self.m.last_trade = value
+
+    @property
+    def oldest(self): return self.m.oldest
+    @oldest.setter
+    def oldest(self, i64 value): self.m.oldest = value
+
+    @property
+    def changes(self): return self.m.changes
+
+    @property
+    def open_count(self): return self.m.open_count
+
+    def set_limits(self, i64 max_unsettled_ms, i64 max_open_orders, i64 max_fills):
+        self.m.max_unsettled_ms, self.m.max_open_orders = max_unsettled_ms, max_open_orders
+        self.m.max_fills = max_fills
+
+    def set_fee_cap(self, i64 fee_cap_bps):
+        self.m.fee_cap_bps = fee_cap_bps
+
+    # accounts
+
+    def open_account(self, bytes address):
+        return new_account(&self.m, <const u8 *>address)
+
+    def account(self, i32 account):
+        cdef Account *a = &self.m.accounts[account]
+        return a.min_nonce, a.top_nonce, a.deficits, a.exiting, a.open_orders
+
+    def set_account(self, i32 account, u64 min_nonce, u64 top_nonce, i32 deficits, bint exiting):
+        cdef Account *a = &self.m.accounts[account]
+        a.min_nonce, a.top_nonce, a.deficits, a.exiting = min_nonce, top_nonce, deficits, exiting
+
+    def set_revokes(self, i32 account, bint revokes):
+        self.m.accounts[account].revokes = revokes
+
+    def set_tier(self, i32 account, i32 tier):
+        self.m.accounts[account].tier = tier
+
+    def use_nonce(self, i32 account, u64 nonce):
+        use_nonce(&self.m, account, nonce)
+        self.m.changes += 1
+
+    def nonce_used(self, i32 account, u64 nonce):
+        return nonce_used(&self.m, account, nonce)
+
+    def nonce_words(self):
+        """Per account the used nonces, 64 to a word."""
+        cdef dict accounts = {}
+        cdef i64 i
+        for i in range(self.m.pages_room):
+            if self.m.pages[i].account and self.m.pages[i].used:
+                accounts.setdefault(self.m.pages[i].account, {})[self.m.pages[i].number] = self.m.pages[i].used
+        return accounts
+
+    def set_nonce_word(self, i32 account, u64 number, u64 word):
+        open_page(&self.m, account, number).used = word
+
+    def order_of_hash(self, i32 account, bytes order_hash):
+        cdef Account *a = &self.m.accounts[account]
+        cdef i64 known = id_of_hash(&a.young, <const u8 *>order_hash) if len(order_hash) == 32 else 0
+        return known or (id_of_hash(&a.old, <const u8 *>order_hash) if len(order_hash) == 32 else 0)
+
+    def hashes(self, i32 account, bint old):
+        cdef Generation *g = &self.m.accounts[account].old if old else &self.m.accounts[account].young
+        return {(<char *>g.hashes)[32 * i:32 * i + 32]: g.ids[i] for i in range(g.count)}
+
+    def remember_hash(self, i32 account, bytes order_hash, i64 order_id):
+        remember(&self.m.accounts[account], <const u8 *>order_hash, order_id)
+
+    # balances
+
+    def find_balance(self, i32 account, uint32_t asset):
+        return find_balance(&self.m, account, asset)
+
+    def open_balance(self, i32 account, uint32_t asset):
+        return open_balance(&self.m, account, asset)
+
+    def balances_of(self, i32 account):
+        cdef i32 balance = self.m.accounts[account].first_balance
+        found = []
+        while balance:
+            found.append((self.m.balances[balance].asset, balance))
+            balance = self.m.next_balance[balance]
+        return found
+
+    def owner_of(self, i32 balance):
+        return self.m.balances[balance].account, self.m.balances[balance].asset
+
+    def part(self, i32 balance, i32 part):
+        return (<i64 *>&self.m.balances[balance])[part]
+
+    def set_part(self, i32 balance, i32 part, i64 value):
+        (<i64 *>&self.m.balances[balance])[part] = value
+
+    def mass(self):
+        """Per asset, the sum of every part of every balance."""
+        cdef dict sums = {}
+        cdef i64 i, part
+        for i in range(1, self.m.balances_used):
+            asset = self.m.balances[i].asset
+            sums[asset] = sums.get(asset, 0) + sum(self.part(i, part) for part in range(PARTS))
+        return sums
+
+    def deficits(self, uint32_t asset):
+        """The sum of the asset's deficits."""
+        total = 0
+        cdef i64 i
+        for i in range(1, self.m.balances_used):
+            if self.m.balances[i].deficit and self.m.balances[i].asset == asset:
+                total += self.m.balances[i].deficit
+        return total
+
+    # books
+
+    def add_book(self, i64 market, uint32_t base, uint32_t quote, i64 lot_size, i64 tick_size, i64 min_notional,
+                 i64 band_bps, i64 last_price, i32 fees):
+        """The new book's number, 0 when there is no column for its assets."""
+        cdef Memory *m = &self.m
+        cdef i32 base_column = add_column(m, base), quote_column = add_column(m, quote)
+        if base_column < 0 or quote_column < 0:
+            return 0
+        cdef i64 number = m.books_used
+        m.books = <Book *>grown(m.books, &m.books_room, number + 1, sizeof(Book))
+        m.books_used += 1
+        cdef Book *book = &m.books[number]
+        book.market, book.lot_size, book.tick_size, book.min_notional = market, lot_size, tick_size, min_notional
+        book.band_bps, book.last_price, book.base, book.quote = band_bps, last_price, base_column, quote_column
+        book.fees = fees
+        book.halves[0].sign, book.halves[1].sign = 1, -1
+        return number
+
+    def set_open(self, i32 book, bint is_open):
+        self.m.books[book].is_open = is_open
+
+    def set_rates(self, i32 book, i32 tier, i32 kind, i64 maker, i64 taker, i64 highest, i64 floor):
+        cdef i64 *rates = self.m.books[book].rates[tier][kind]
+        rates[0], rates[1], rates[2], rates[3] = maker, taker, highest, floor
+
+    def last_price(self, i32 book):
+        return self.m.books[book].last_price
+
+    def set_last_price(self, i32 book, i64 price):
+        self.m.books[book].last_price = price
+
+    def levels(self, i32 book, i32 side):
+        """(key, level, price, quantity) of a side, best first."""
+        cdef Half *half = &self.m.books[book].halves[side]
+        cdef i64 i
+        found = []
+        for i in range(half.count - 1, -1, -1):
+            level = half.levels[i]
+            found.append((half.keys[i], level, self.m.levels[level].price, self.m.levels[level].quantity))
+        return found
+
+    def level(self, i32 level):
+        cdef Level *found = &self.m.levels[level]
+        return found.book, found.side, found.price, found.quantity
+
+    def level_orders(self, i32 level):
+        cdef i32 order = self.m.levels[level].head
+        found = []
+        while order:
+            found.append(order)
+            order = self.m.orders[order].next
+        return found
+
+    # open orders
+
+    def order(self, i32 order):
+        cdef Order *o = &self.m.orders[order]
+        return (o.id, o.account, self.m.books[o.book].market, o.side, o.price, o.quantity, o.remaining, o.held,
+                o.nonce, o.expiry, o.max_fee_bps, o.terms, o.scheme, o.maker_ppm, o.taker_ppm, o.hold_ppm, o.floor,
+                o.cap_bps, o.level, o.pays, o.gets)
+
+    def paper(self, i32 order):
+        """Hash, signature, signer and client's id, as bytes."""
+        cdef Paper *paper = &self.m.papers[order]
+        cdef char *inside = <char *>(paper.extra if paper.extra != NULL else paper.inside)
+        cdef i64 size = paper.signature_size
+        return ((<char *>paper.order_hash)[:32], inside[:size], (<char *>paper.signer)[:20],
+                inside[size:size + paper.client_id_size])
+
+    def open_orders(self):
+        """The ids of all open orders and their records, in order of acceptance."""
+        cdef i64 i
+        return sorted([(self.m.orders[i].id, i) for i in range(1, self.m.orders_used) if self.m.orders[i].id])
+
+    def orders_of(self, i32 account):
+        """The open orders of an account, likewise."""
+        cdef i32 block = self.m.accounts[account].first_block, order
+        cdef i64 i
+        found = []
+        while block:
+            for i in range(64):
+                order = self.m.slots[<i64>block * 64 + i]
+                if order:
+                    found.append((self.m.orders[order].id, order))
+            block = self.m.blocks[block].next
+        found.sort()
+        return found
+
+    def order_on(self, i32 account, u64 nonce):
+        return order_on(&self.m, account, nonce)
+
+    def drop_order(self, i32 order):
+        """Take an order out of its book and forget it; money is the caller's."""
+        drop_order(&self.m, order)
+        self.m.changes += 1
+
+    def adopt_order(self, i64 order_id, i64 remaining, i64 held, i64 maker, i64 taker, i64 highest, i64 floor,
+                    i64 cap_bps, const u8[::1] command, const u8[::1] blob):
+        """Enter an order that is open already; its hold is in the balances."""
+        cdef Memory *m = &self.m
+        cdef Incoming it
+        cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
+        it.command, it.blob = &command[0], beside
+        cdef i32 number = new_order(m)
+        cdef Order *o = &it.order
+        o.hashes = 0
+        if look_up(m, &it) or (it.command[2] & BULK and not measure_path(&it)):
+            raise ValueError(f"order {order_id} is none")
+        o.id, o.remaining, o.held, o.floor = order_id, remaining, held, floor
+        o.maker_ppm, o.taker_ppm, o.hold_ppm, o.cap_bps = <i32>maker, <i32>taker, <i32>highest, <i32>cap_bps
+        buys = o.side == BUY
+        o.pays = open_balance(m, o.account, m.column_assets[it.book.quote if buys else it.book.base])
+        o.gets = open_balance(m, o.account, m.column_assets[it.book.base if buys else it.book.quote])
+        m.orders[number] = o[0]
+        keep_paper(m, number, it.command, it.blob)
+        shelve(m, number)
+
+    def next_expiry(self):
+        """When the next open order expires, -1 when there is none."""
+        drop_stale_expiries(&self.m)
+        return self.m.expiries[0].expiry if self.m.expiries_used else -1
+
+    # trades
+
+    @property
+    def trade_count(self): return self.m.trades_count
+
+    def has_trade(self, i64 trade_id):
+        cdef i64 at = trade_id - self.m.first_trade
+        return self.m.trades_start <= at < self.m.trades_used and not self.m.trades[at].gone
+
+    def trade(self, i64 trade_id):
+        """The fields of a trade, in the order of TradeMatched after its id, then its time."""
+        cdef Trade *t = &self.m.trades[trade_id - self.m.first_trade]
+        return (self.m.books[t.book].market, t.price, t.lots, t.price * t.lots, t.side, t.maker_order, t.seq,
+                t.maker_account, t.taker_account, t.maker_fee, t.taker_fee, t.maker_remaining, t.taker_remaining), t.at_ms
+
+    def trade_ids(self):
+        """An iterator over the trades there are, oldest first."""
+        cdef i64 at = self.m.trades_start
+        while at < self.m.trades_used:
+            if not self.m.trades[at].gone:
+                yield self.m.first_trade + at
+            at += 1
+
+    def drop_trade(self, i64 trade_id):
+        cdef Memory *m = &self.m
+        m.trades[trade_id - m.first_trade].gone = 1
+        m.trades_count -= 1
+        while m.trades_start < m.trades_used and m.trades[m.trades_start].gone:
+            m.trades_start += 1
+        if m.trades_start > 4_096 and 2 * m.trades_start > m.trades_used:
+            memmove(m.trades, m.trades + m.trades_start, (m.trades_used - m.trades_start) * sizeof(Trade))
+            m.first_trade += m.trades_start
+            m.trades_used -= m.trades_start
+            m.trades_start = 0
+
+    def adopt_trade(self, i64 trade_id, i64 at_ms, i32 book, i64 price, i64 lots, i64 side, i64 maker_order, i64 seq,
+                    i32 maker, i32 taker, i64 maker_fee, i64 taker_fee, i64 maker_remaining, i64 taker_remaining):
+        """Enter a trade that is not final; the ids of those before it that are missing are gone."""
+        cdef Memory *m = &self.m
+        if m.trades_used == 0:
+            m.first_trade = trade_id
+        cdef i64 at = trade_id - m.first_trade
+        m.trades = <Trade *>grown(m.trades, &m.trades_room, at + 1, sizeof(Trade))
+        while m.trades_used < at:
+            m.trades[m.trades_used].gone = 1
+            m.trades_used += 1
+        cdef Trade *t = &m.trades[at]
+        t.seq, t.at_ms, t.price, t.lots, t.side, t.gone = seq, at_ms, price, lots, <u8>side, 0
+        t.maker_order, t.maker_fee, t.taker_fee = maker_order, maker_fee, taker_fee
+        t.maker_remaining, t.taker_remaining = maker_remaining, taker_remaining
+        t.maker_account, t.taker_account, t.book = maker, taker, book
+        m.trades_used += 1
+        m.trades_count += 1
+
+    def end_adoption(self):
+        """The next trade follows the last one, whatever became of it."""
+        cdef Memory *m = &self.m
+        if m.trades_used == 0:
+            m.first_trade = m.last_trade + 1
+            return
+        cdef i64 end = m.last_trade + 1 - m.first_trade
+        m.trades = <Trade *>grown(m.trades, &m.trades_room, end + 1, sizeof(Trade))
+        while m.trades_used < end:
+            m.trades[m.trades_used].gone = 1
+            m.trades_used += 1
+
+
+cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noexcept nogil:
+    """Whether what commands keep in the blob is there."""
+    cdef i64 i, size, at
+    cdef const u8 *command
+    for i in range(first, first + count):
+        command = commands + i * COMMAND_SIZE
+        size = signature_size(command) + client_id_size(command)
+        if command[0] != PLACE or size <= INLINE:
+            continue
+        at = (<const i64 *>(command + INSIDE))[0]
+        if at < 0 or at > blob_size - size:
+            return False
+    return True
+
+
+cdef void free_generation(Generation *g) noexcept nogil:
+    free(g.hashes)
+    free(g.ids)
+    free(g.index)
+
+
+cdef void free_half(Half *half) noexcept nogil:
+    free(half.keys)
+    free(half.levels)
+
+
+cdef object decoded_event(Memory *m, i64 *w, commands, told):
+    """One packed event as an object."""
+    cdef i64 kind = w[0] & 255
+    if kind == MATCHED:
+        return TradeMatched(
+            w[1], w[2] >> 1, w[3], w[4], w[3] * w[4], w[2] & 1, w[5], taker_of(m, w), w[6] >> 32, w[6] & 0xFFFFFFFF,
+            w[7], w[8], w[9], w[10])
+    if kind == BALANCE:
+        return BalanceChanged(w[1], w[2], w[3], w[4], w[5], w[6], w[7])
+    if kind == LEVEL:
+        return LevelChanged(w[1], w[2], w[3], w[4])
+    if kind == CLOSED:
+        return OrderClosed(w[1], w[2], w[3], REASONS[w[4]], w[5])
+    if kind == ACCEPTED:
+        return accepted(w, commands[w[0] >> 8])
+    if kind == ACCOUNT:
+        return AccountChanged(w[1], STATUSES[w[2]], <u64>w[3])
+    return told[w[1]]
+
+
+cdef inline i64 taker_of(Memory *m, i64 *w) noexcept:
+    """A trade's taker has the number of its record."""
+    return m.trades[w[1] - m.first_trade].seq
+
+
+cdef object accepted(i64 *w, placed):
+    """An order's acceptance, with what its command says."""
+    order = placed.order
+    return OrderAccepted(
+        w[1], w[2], order.market, order.side, order.price, order.quantity, order.nonce, order.expiry,
+        order.max_fee_bps, order.terms, placed.order_hash, placed.client_order_id, placed.scheme, placed.signature,
+        placed.signer, w[3], w[4], w[5])

@@ -1,0 +1,246 @@
+"""The fast engine: `Engine` over the core. Same commands, same events, same `state_hash()`.
+
+Orders, cancels and ticks run in the core; every other command runs the reference's own code over the core's records.
+What the core does not know (terms, commands, numbers) it hands over: the engine becomes the reference for good, through
+a snapshot, says so to `on_handover`, and goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import astuple
+from typing import Any, Self
+
+from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.errors import Refusal
+from exchange.engine import commands as c
+from exchange.engine import snapshot
+from exchange.engine.control import cancel_order
+from exchange.engine.engine import Engine
+from exchange.engine.events import Event
+from exchange.engine.fast.packing import COMMAND_SIZE, pack
+from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt
+from exchange.engine.invariants import violations
+from exchange.engine.risk import check
+from exchange.engine.state import State
+
+LATEST_MS = 1 << 53
+WIDEST_BAND_BPS = 1 << 32
+
+RAISING = (c.Uncredit, c.Debit, c.ReverseTrades)
+"""Commands that may give back what trades moved before they collect it."""
+
+
+class FastEngine(Engine):
+    """The state machine over arrays. `on_handover` is told why, once, when it becomes the reference."""
+
+    def __init__(self, state: State | None = None, on_handover: Callable[[str], None] | None = None) -> None:
+        super().__init__(state or ArrayState())
+        self.on_handover = on_handover
+
+    @property
+    def is_fast(self) -> bool:
+        """Whether the core does the work; False for ever after a handover."""
+        return isinstance(self.state, ArrayState)
+
+    def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
+        """As `Engine.apply`."""
+        state = self.state
+        if not isinstance(state, ArrayState):
+            return super().apply(seq, at_ms, command)
+        if seq <= state.seq or at_ms < state.at_ms:
+            raise ValueError(f"record {seq} at {at_ms} comes after {state.seq} at {state.at_ms}")
+        blob = bytearray()
+        packed = pack(command, blob)
+        if packed is not None and at_ms < LATEST_MS and seq < MAX_AMOUNT:
+            return self._run_one(state, seq, at_ms, command, packed, bytes(blob))
+        reason = _beyond_the_core(state, seq, at_ms, command)
+        return self._hand_over(reason, seq, at_ms, command) if reason else super().apply(seq, at_ms, command)
+
+    def apply_batch(self, at_ms: int, commands: Sequence[c.Command]) -> list[list[Event] | Refusal]:
+        """As `Engine.apply_batch`, each run of orders and cancels in one call."""
+        outcomes: list[list[Event] | Refusal] = []
+        while len(outcomes) < len(commands):
+            state, blob, packed = self.state, bytearray(), []
+            if isinstance(state, ArrayState) and state.at_ms <= at_ms < LATEST_MS:
+                for command in commands[len(outcomes) :]:
+                    data = pack(command, blob)
+                    if data is None:
+                        break
+                    packed.append(data)
+            if packed and isinstance(state, ArrayState):
+                run = commands[len(outcomes) : len(outcomes) + len(packed)]
+                outcomes += self._run_many(state, at_ms, run, b"".join(packed), bytes(blob))
+            else:
+                outcomes += super().apply_batch(at_ms, commands[len(outcomes) : len(outcomes) + 1])
+        return outcomes
+
+    def run_packed(self, at_ms: int, commands: bytes | memoryview, blob: bytes | memoryview = b"") -> memoryview:
+        """Apply packed commands (packing.py); the packed events, a view that holds until the next call.
+
+        ValueError if time goes back, or if the engine has become the reference.
+        """
+        state = self.state
+        if not isinstance(state, ArrayState) or not state.at_ms <= at_ms < LATEST_MS:
+            raise ValueError(f"packed commands do not go on at {at_ms}")
+        state.refresh(at_ms)
+        state.told = []
+        state.core.run(commands, blob, 0, len(commands) // COMMAND_SIZE, at_ms, False)
+        return state.core.events()
+
+    def violations(self) -> list[str]:
+        """Every invariant that does not hold; over arrays also that the core's books are what its orders make."""
+        state = self.state
+        if not isinstance(state, ArrayState):
+            return super().violations()
+        reference = Engine(snapshot.load(self.dump()))
+        found = violations(reference.state)
+        if self.books() != reference.books():
+            found.append("books: the core's levels are not the sums of its orders")
+        if self.next_expiry != reference.next_expiry:
+            found.append("expiries: the core's next expiry is not that of its orders")
+        for account in reference.state.accounts:
+            mine = [order.order_id for order in self.open_orders(account.address)]
+            if mine != [order.order_id for order in account.orders.values()]:
+                found.append(f"orders: the core lists those of account {account.account_id} wrongly")
+        return found
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """The engine that `dump` wrote, over arrays if the core can hold it; SnapshotError for other bytes."""
+        reference = snapshot.load(data)
+        try:
+            return cls(adopt(reference))
+        except (ValueError, OverflowError):
+            return cls(snapshot.load(data))
+
+    def _run_one(
+        self, state: ArrayState, seq: int, at_ms: int, command: c.Command, packed: bytes, blob: bytes
+    ) -> list[Event]:
+        before = state.core.seq
+        state.core.seq = seq - 1
+        outcome = self._run(state, at_ms, [command], packed, blob, 0)[0]
+        if isinstance(outcome, Refusal):
+            state.core.seq = before
+            raise outcome
+        return outcome
+
+    def _run_many(
+        self, state: ArrayState, at_ms: int, commands: Sequence[c.Command], packed: bytes, blob: bytes
+    ) -> list[list[Event] | Refusal]:
+        outcomes: list[list[Event] | Refusal] = []
+        while len(outcomes) < len(commands):
+            outcomes += self._run(state, at_ms, commands, packed, blob, len(outcomes))
+        return outcomes
+
+    def _run(
+        self, state: ArrayState, at_ms: int, commands: Sequence[c.Command], packed: bytes, blob: bytes, first: int
+    ) -> list[list[Event] | Refusal]:
+        """Apply from the `first` on, up to and with the first that is refused."""
+        state.refresh(at_ms)
+        state.told = []
+        done = state.core.run(packed, blob, first, len(commands) - first, at_ms, True)
+        events = state.core.decoded(commands, state.told)
+        outcomes: list[list[Event] | Refusal] = []
+        for place in range(first, first + done):
+            found = events.get(place, [])
+            outcomes.append(_refusal(state, at_ms, commands[place]) if found is None else found)
+        return outcomes
+
+    def _hand_over(self, reason: str, seq: int, at_ms: int, command: c.Command) -> list[Event]:
+        """Become the reference with a command that it accepts; one that it refuses changes nothing."""
+        reference = Engine(snapshot.load(self.dump()))
+        events = reference.apply(seq, at_ms, command)
+        self.state = reference.state
+        if self.on_handover is not None:
+            self.on_handover(reason)
+        return events
+
+
+def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:
+    """The refusal of a command that the core has just refused, in the reference's words."""
+    try:
+        if isinstance(command, c.PlaceOrder):
+            check(state, at_ms, command)
+        elif isinstance(command, c.CancelOrder):
+            cancel_order(state, command)
+    except Refusal as refusal:
+        return refusal
+    raise RuntimeError(f"the core refuses {type(command).__name__}, the reference does not")
+
+
+def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> str:
+    """Why the core cannot go on with a command that has no packed form; empty when it can. Refusal if it is refused."""
+    if at_ms >= LATEST_MS or seq >= MAX_AMOUNT:
+        return f"record {seq} at {at_ms}"
+    if isinstance(command, c.PlaceOrder):
+        check(state, at_ms, command)
+        return f"an order with terms {command.order.terms}"
+    if type(command) not in KNOWN:
+        return f"the command {type(command).__name__}"
+    if not _fits(command):
+        return f"a number in {type(command).__name__}"
+    return _no_room(state, command)
+
+
+def _fits(command: Any) -> bool:
+    """Whether the numbers of a command that the core keeps have 64 bits."""
+    if isinstance(command, c.ObeyCancel):
+        return not (command.nonce >> 64 or command.min_nonce >> 64)
+    if isinstance(command, c.ListMarket):
+        return all(0 <= value <= MAX_AMOUNT for value in astuple(command.market) if isinstance(value, int))
+    return True
+
+
+def _no_room(state: ArrayState, command: Any) -> str:
+    """Why what a command may add up to is more than the core counts."""
+    if isinstance(command, c.ListMarket):
+        assets = {command.market.base_asset, command.market.quote_asset}
+        for book in state.books.values():
+            assets |= {book.base_asset, book.quote_asset}
+        wide = command.market.band_bps > WIDEST_BAND_BPS or max(assets) >> 32 or command.market.market_id >> 32
+        return "a market beyond the core's tables" if len(assets) > MAX_ASSETS or wide else ""
+    if isinstance(command, c.Credit):
+        issued = state.issued.get(command.asset, 0)
+        owed = state.core.deficits(command.asset) if command.asset >> 32 == 0 else 0
+        return "a sum of balances" if issued + owed + command.amount > MAX_AMOUNT >= issued + command.amount else ""
+    if isinstance(command, c.ReserveForced):
+        account = state.by_address.get(command.account)
+        balance = account.balances.get(command.asset) if account is not None else None
+        return "a sum of requests" if balance is not None and balance.owed + command.amount > MAX_AMOUNT else ""
+    if isinstance(command, RAISING):
+        amount = getattr(command, "amount", 0)
+        return "a sum of trades" if any(mass + amount > MAX_AMOUNT for mass in state.core.mass().values()) else ""
+    return ""
+
+
+KNOWN = frozenset(
+    {
+        c.CancelOrder,
+        c.CancelAll,
+        c.HoldWithdrawal,
+        c.ListAsset,
+        c.ListMarket,
+        c.SetFeeRules,
+        c.SetLimits,
+        c.SetMarketStatus,
+        c.AnnounceFees,
+        c.SetAccountTier,
+        c.Credit,
+        c.Uncredit,
+        c.ReserveForced,
+        c.ReleaseForced,
+        c.Debit,
+        c.ConsumeWithdrawal,
+        c.ReleaseWithdrawal,
+        c.ObeyCancel,
+        c.ObeyRevocation,
+        c.AllowDelegate,
+        c.SetExiting,
+        c.CutBatch,
+        c.FinalizeBatch,
+        c.ReverseTrades,
+    }
+)
+"""Commands whose reference code runs over the core's records."""
+

@@ -1,0 +1,87 @@
+"""Commands in the fixed width that the core reads: 256 bytes each, in one buffer.
+
+    0    kind 8 | side 8 | scheme 8 | zero 8 | market 32
+    8    price 64 | quantity 64 | nonce 64 | expiry 64 | trigger_price 64
+    48   max_fee_bps 32 | signature's size 16 | client's id's size 16 | terms 64
+    64   account 20 | signer 20 | order_hash 32
+    136  signature, then client's id (UTF-8), together at most 120 bytes; otherwise where they stand in the blob, 64
+
+All in the machine's order of bytes: the buffer never leaves the process. A command that does not fit (its numbers are
+beyond any that is accepted, or its terms are not the core's) has no packed form.
+"""
+
+import struct
+from collections.abc import Iterable
+
+from exchange.engine import commands as c
+
+COMMAND_SIZE = 256
+EVENT_SIZE = 88
+INLINE = 120
+PLACE, CANCEL, TICK = 1, 2, 3
+
+KNOWN_TERMS = frozenset(range(6))
+"""The packed terms that the core matches: time in force, and post-only where an order rests."""
+
+_PLACE = struct.Struct("=BBBxIqqQqqiHHq20s20s32s120s")
+_BESIDE = struct.Struct("=q112x")
+_CANCEL = struct.Struct("=B23xQ32x20s20s152x")
+_TICK = struct.pack("=B255x", TICK)
+
+
+def pack(command: c.Command, blob: bytearray) -> bytes | None:
+    """The command in its 256 bytes; what is too long for them is put behind `blob`. None if it does not fit."""
+    try:
+        if command.__class__ is c.PlaceOrder:
+            return pack_order(command, blob)
+        if command.__class__ is c.CancelOrder and len(command.account) == 20 == len(command.signer):
+            return _CANCEL.pack(CANCEL, command.nonce, command.account, command.signer)
+    except struct.error:
+        return None
+    return _TICK if command.__class__ is c.Tick else None
+
+
+def pack_order(placed: c.PlaceOrder, blob: bytearray) -> bytes | None:
+    """A `PlaceOrder`, likewise; struct.error or None if it does not fit."""
+    order = placed.order
+    if order.terms not in KNOWN_TERMS or not len(order.account) == 20 == len(placed.signer):
+        return None
+    client_order_id = placed.client_order_id.encode("utf-8", "surrogatepass")
+    inside = placed.signature + client_order_id
+    if len(placed.order_hash) != 32:
+        return None
+    if len(inside) > INLINE:
+        at = len(blob)
+        blob += inside
+        inside = _BESIDE.pack(at)
+    return _PLACE.pack(
+        PLACE,
+        order.side,
+        placed.scheme,
+        order.market,
+        order.price,
+        order.quantity,
+        order.nonce,
+        order.expiry,
+        order.trigger_price,
+        order.max_fee_bps,
+        len(placed.signature),
+        len(client_order_id),
+        order.terms,
+        order.account,
+        placed.signer,
+        placed.order_hash,
+        inside,
+    )
+
+
+def pack_all(commands: Iterable[c.Command]) -> tuple[bytes, bytes]:
+    """Commands in one buffer, and their blob. ValueError if one does not fit."""
+    blob = bytearray()
+    packed = []
+    for command in commands:
+        data = pack(command, blob)
+        if data is None:
+            raise ValueError(f"{type(command).__name__} has no packed form")
+        packed.append(data)
+    return b"".join(packed), bytes(blob)

@@ -1,0 +1,329 @@
+# The records that the core keeps, one array of each, and what they need from C.
+#
+# An index into an array stands for a record; index 0 is nobody's. What one step of matching reads of an order fills one
+# line of the cache, the rest the next.
+
+from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport free, qsort, realloc
+from libc.string cimport memcmp, memcpy, memmove, memset
+
+cdef extern from *:
+    """
+    #include <stdint.h>
+
+    #define MAX_AMOUNT INT64_MAX
+
+    /* value * rate / scale, rounded down; the product has 128 bits, the result is known to fit */
+    static inline int64_t part_of(int64_t value, int64_t rate, int64_t scale) {
+        if (value < (INT64_C(1) << 40) && rate < (INT64_C(1) << 22)) return value * rate / scale;
+        return (int64_t)((__int128)value * rate / scale);
+    }
+
+    /* the same for what may not fit: MAX_AMOUNT stands for everything from there on */
+    static inline int64_t capped_part_of(int64_t value, int64_t rate, int64_t scale) {
+        __int128 part = (__int128)value * rate / scale;
+        return part > MAX_AMOUNT ? MAX_AMOUNT : (int64_t)part;
+    }
+
+    /* value * rate / scale, rounded up, capped likewise */
+    static inline int64_t capped_ceiling(int64_t value, int64_t rate, int64_t scale) {
+        __int128 part = ((__int128)value * rate + scale - 1) / scale;
+        return part > MAX_AMOUNT ? MAX_AMOUNT : (int64_t)part;
+    }
+
+    /* a * b, or -1 when that is more than MAX_AMOUNT */
+    static inline int64_t product(int64_t a, int64_t b) {
+        int64_t result;
+        return __builtin_mul_overflow(a, b, &result) ? -1 : result;
+    }
+
+    /* whether a + b is more than MAX_AMOUNT; neither is negative */
+    static inline int exceeds(int64_t a, int64_t b) {
+        return a > MAX_AMOUNT - b;
+    }
+
+    static inline uint64_t mixed(uint64_t a, uint64_t b) {
+        __uint128_t wide = (__uint128_t)(a ^ UINT64_C(0x9E3779B97F4A7C15)) * (b ^ UINT64_C(0xD6E8FEB86659FD93));
+        return (uint64_t)wide ^ (uint64_t)(wide >> 64);
+    }
+
+    static inline uint64_t word_at(const uint8_t *bytes) {
+        uint64_t word;
+        __builtin_memcpy(&word, bytes, 8);
+        return word;
+    }
+
+    #define fetch_soon(address) __builtin_prefetch(address)
+    #define likely(condition) __builtin_expect(!!(condition), 1)
+    #define unlikely(condition) __builtin_expect(!!(condition), 0)
+    """
+    const int64_t MAX_AMOUNT
+    int64_t part_of(int64_t value, int64_t rate, int64_t scale) noexcept nogil
+    int64_t capped_part_of(int64_t value, int64_t rate, int64_t scale) noexcept nogil
+    int64_t capped_ceiling(int64_t value, int64_t rate, int64_t scale) noexcept nogil
+    int64_t product(int64_t a, int64_t b) noexcept nogil
+    bint exceeds(int64_t a, int64_t b) noexcept nogil
+    uint64_t mixed(uint64_t a, uint64_t b) noexcept nogil
+    uint64_t word_at(const uint8_t *data) noexcept nogil
+    void fetch_soon(const void *address) noexcept nogil
+    bint likely(bint condition) noexcept nogil
+    bint unlikely(bint condition) noexcept nogil
+
+ctypedef int32_t i32
+ctypedef int64_t i64
+ctypedef uint8_t u8
+ctypedef uint64_t u64
+
+cdef enum:
+    BUY = 0
+    SELL = 1
+    PPM = 1_000_000
+    BPS = 10_000
+    TIERS = 16
+    KINDS = 8           # an order's kind is the lowest three bits of its terms
+    KIND_BITS = 7
+    PARTS = 6           # of a balance
+    COMMAND_SIZE = 256
+    EVENT_WORDS = 11
+    INLINE = 120        # bytes of signature and client's id that stand in a command itself
+    REMEMBERED = 1_000
+    MAX_PROOFS = 512
+    MAX_HEIGHT = 10
+
+cdef u64 SINGLE_FILL = <u64>1 << 63
+cdef u64 NONCE_LIMIT = <u64>1 << 48
+
+cdef struct Order:
+    i64 id              # 0: the record is free
+    i64 remaining
+    i64 held
+    i64 price
+    i32 account
+    i32 next
+    i32 prev
+    i32 pays
+    i32 gets
+    i32 maker_ppm
+    i32 hold_ppm
+    i32 hashes
+    # the second line
+    u64 nonce
+    i64 expiry
+    i64 quantity
+    i64 floor
+    i32 block
+    i32 level
+    i32 book
+    i32 taker_ppm
+    i32 max_fee_bps
+    i32 cap_bps
+    i32 terms
+    u8 side
+    u8 scheme
+    u8 pad[2]
+
+cdef struct Paper:      # what an order was signed with; it matters to the settlement only
+    u8 order_hash[32]
+    u8 signer[20]
+    uint16_t signature_size
+    uint16_t client_id_size
+    u8 *extra           # signature and client's id where they are too long for `inside`
+    u8 inside[128]
+
+cdef struct Balance:
+    i64 available
+    i64 held
+    i64 reserved
+    i64 unsettled
+    i64 deficit
+    i64 owed
+    i64 stamp           # the last command that touched it
+    i32 account
+    uint32_t asset
+
+cdef struct Level:
+    i64 price
+    i64 quantity
+    i64 stamp
+    i32 head
+    i32 tail
+    i32 book
+    i32 side
+
+cdef struct Half:
+    i64 *keys           # sorted, the best at the end; the asks' are negated prices
+    i32 *levels
+    i32 count
+    i32 room
+    i32 sign
+
+cdef struct Book:
+    i64 market
+    i64 lot_size
+    i64 tick_size
+    i64 min_notional
+    i64 band_bps
+    i64 last_price
+    i32 is_open
+    i32 base
+    i32 quote           # columns of the two assets
+    i32 fees            # the balance that collects
+    Half halves[2]
+    i64 rates[16][8][4]
+
+cdef struct Generation: # of order hashes, in order of arrival
+    i32 count
+    i32 room
+    u8 *hashes
+    i64 *ids
+    int16_t *index      # an open hash table of twice the room: place + 1, 0 for nothing
+
+cdef struct Account:
+    u8 address[20]
+    i32 deficits
+    u64 min_nonce
+    u64 top_nonce
+    i32 tier
+    i32 open_orders
+    i32 first_block
+    i32 first_balance
+    u8 exiting
+    u8 revokes
+    Generation young
+    Generation old
+
+cdef struct Page:       # 64 nonces of one account
+    u64 number
+    u64 used
+    i64 account         # 0: the entry is free
+    i64 block           # of its open orders, 0 for none
+
+cdef struct Block:
+    u64 number
+    i32 account
+    i32 count
+    i32 prev
+    i32 next
+
+cdef struct Expiry:
+    i64 expiry
+    i64 id
+    i64 order
+
+cdef struct Trade:
+    i64 seq
+    i64 at_ms
+    i64 price
+    i64 lots
+    i64 maker_order
+    i64 maker_fee
+    i64 taker_fee
+    i64 maker_remaining
+    i64 taker_remaining
+    i32 maker_account
+    i32 taker_account
+    i32 book
+    u8 side
+    u8 gone
+    u8 pad[2]
+
+cdef struct Memory:
+    i64 seq
+    i64 at_ms
+    i64 stamp
+    i64 changes
+    i64 last_trade
+    i64 oldest          # -1 for none
+    i64 max_unsettled_ms
+    i64 max_open_orders
+    i64 max_fills
+    i64 fee_cap_bps
+    u64 seed
+    i64 message
+
+    Order *orders
+    Paper *papers
+    i64 orders_used
+    i64 orders_room
+    i64 open_count
+    i32 free_order
+
+    Balance *balances
+    i32 *next_balance
+    i64 balances_used
+    i64 balances_room
+
+    Account *accounts
+    i64 accounts_used
+    i64 accounts_room
+    i32 *by_address
+    i64 by_address_room
+    i32 *columns        # per account, the balance in each column's asset
+    i64 columns_width
+    i64 columns_used
+    uint32_t column_assets[64]
+
+    Book *books
+    i64 books_used
+    i64 books_room
+
+    Level *levels
+    i64 levels_used
+    i64 levels_room
+    i32 free_level
+    i32 dropped_level
+
+    Page *pages
+    i64 pages_used
+    i64 pages_room
+    Block *blocks
+    i32 *slots
+    i64 blocks_used
+    i64 blocks_room
+    i32 free_block
+
+    Expiry *expiries
+    i64 expiries_used
+    i64 expiries_room
+
+    Trade *trades       # those of the ids from `first_trade` on
+    i64 first_trade
+    i64 trades_start
+    i64 trades_used
+    i64 trades_room
+    i64 trades_count
+
+    i64 *events
+    i64 events_used
+    i64 events_room
+
+    i32 *touched_balances
+    i64 touched_balances_used
+    i64 touched_balances_room
+    i32 *touched_levels
+    i64 touched_levels_used
+    i64 touched_levels_room
+    i32 touched_accounts[1024]
+    i64 touched_accounts_used
+
+    void *owner
+    i32 failed
+
+cdef void *grown(void *array, i64 *room, i64 needed, i64 size) noexcept nogil:
+    """`array` with room for `needed` records; what is new is zero. Without memory the process ends."""
+    cdef i64 before = room[0], after = before
+    if needed <= before:
+        return array
+    if after < 16:
+        after = 16
+    while after < needed:
+        after *= 2
+    cdef u8 *larger = <u8 *>realloc(array, after * size)
+    if larger == NULL:
+        fatal(b"the matching engine has no memory left")
+    memset(larger + before * size, 0, (after - before) * size)
+    room[0] = after
+    return larger
+
+cdef extern from "Python.h":
+    void fatal "Py_FatalError"(const char *message) noexcept nogil

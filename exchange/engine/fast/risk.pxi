@@ -1,0 +1,256 @@
+# What an order must satisfy before it is accepted: the rules of exchange.engine.risk in the same order, each of which
+# returns its refusal's number in refusals.py or 0. Nothing here changes anything.
+
+cdef enum:
+    UNKNOWN_MARKET = 1
+    UNKNOWN_ACCOUNT = 2
+    UNSUPPORTED_TERMS = 3
+    MARKET_HALTED = 4
+    UNKNOWN_SIDE = 5
+    UNKNOWN_SCHEME = 6
+    BAD_PATH = 7
+    HAS_TRIGGER_PRICE = 8
+    ACCOUNT_BLOCKED = 9
+    ACCOUNT_EXITING = 10
+    UNKNOWN_DELEGATE = 11
+    TOO_MANY_OPEN_ORDERS = 12
+    NONCE_OUT_OF_RANGE = 13
+    NONCE_TOO_LOW = 14
+    NONCE_USED = 15
+    SINGLE_FILL_RESTS = 16
+    DUPLICATE_CLIENT_ID = 17
+    EXPIRED = 18
+    EXPIRY_TOO_FAR = 19
+    PRICE_OFF_TICK = 20
+    QUANTITY_OFF_LOT = 21
+    BELOW_MIN_NOTIONAL = 22
+    AMOUNT_OUT_OF_RANGE = 23
+    PRICE_OUT_OF_BAND = 24
+    FEE_CAP_OUT_OF_RANGE = 25
+    BELOW_FLOOR = 26
+    FEE_CAP_TOO_LOW = 27
+    SETTLEMENT_BACKLOG = 28
+    INSUFFICIENT_BALANCE = 29
+    ORDER_CLOSED = 30
+    UNKNOWN_ORDER = 31
+    NO_COMMAND = 32
+
+cdef enum:
+    DELEGATE = 1
+    BULK = 2
+    TIME_IN_FORCE = 3
+    IOC = 2
+    FOK = 3
+    POST_ONLY = 4
+    LONGEST = 30 * 86_400 - 120
+    LONGEST_DELEGATED = 86_400 - 120
+
+
+cdef struct Incoming:   # an order on its way in
+    const u8 *command
+    const u8 *blob
+    Book *book
+    i64 *rates          # maker's, taker's, the higher that it can meet, the floor
+    i64 notional
+    i64 earned          # of the taker's fees, as TakerFees counts
+    i64 charged
+    Order order         # its id is that which it has once it is accepted
+
+
+cdef inline bint rests(i64 terms) noexcept nogil:
+    return (terms & TIME_IN_FORCE) < IOC
+
+
+cdef inline i32 find_book(Memory *m, i64 market) noexcept nogil:
+    """The book's number, 0 for a market that there is not."""
+    cdef i32 book
+    for book in range(1, <i32>m.books_used):
+        if m.books[book].market == market:
+            return book
+    return 0
+
+
+cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
+    """The order's book, account and rates."""
+    cdef Order *o = &it.order
+    cdef i64 terms = word(it.command, 7)
+    o.book = find_book(m, (<const uint32_t *>it.command)[1])
+    if o.book == 0:
+        return UNKNOWN_MARKET
+    o.account = find_account(m, it.command + ACCOUNT_AT)
+    if o.account == 0:
+        return UNKNOWN_ACCOUNT
+    if terms & ~KIND_BITS or (terms & POST_ONLY and not rests(terms)):
+        return UNSUPPORTED_TERMS
+    it.book = &m.books[o.book]
+    o.terms = <i32>terms
+    o.side = it.command[1]
+    o.scheme = it.command[2]
+    o.price, o.quantity, o.nonce, o.expiry = (
+        word(it.command, 1), word(it.command, 2), <u64>word(it.command, 3), word(it.command, 4))
+    o.max_fee_bps = (<const i32 *>it.command)[12]
+    it.rates = it.book.rates[m.accounts[o.account].tier][terms]
+    return 0
+
+
+cdef inline i32 check_market(Memory *m, Incoming *it) noexcept nogil:
+    if not it.book.is_open:
+        return MARKET_HALTED
+    if it.order.side > SELL:
+        return UNKNOWN_SIDE
+    if it.order.scheme > (DELEGATE | BULK):
+        return UNKNOWN_SCHEME
+    it.order.hashes = 0
+    if unlikely(it.order.scheme & BULK) and not measure_path(it):
+        return BAD_PATH
+    return HAS_TRIGGER_PRICE if word(it.command, 5) else 0
+
+
+cdef bint measure_path(Incoming *it) noexcept nogil:
+    """Whether the signature has a path that the contract can follow; notes its length."""
+    cdef i64 size = signature_size(it.command) - 67, height = size // 32
+    cdef const u8 *place = signature_in(it.command, it.blob) + 65
+    if size < 0 or size % 32 or not 1 <= height <= MAX_HEIGHT:
+        return False
+    it.order.hashes = <i32>height
+    return (place[0] << 8 | place[1]) < 1 << height
+
+
+cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
+    cdef Account *account = &m.accounts[it.order.account]
+    if account.deficits:
+        return ACCOUNT_BLOCKED
+    if account.exiting:
+        return ACCOUNT_EXITING
+    if unlikely(account.revokes) and is_revoked(m, it.order.account, it.command + SIGNER):
+        return UNKNOWN_DELEGATE
+    if rests(it.order.terms) and account.open_orders >= m.max_open_orders:
+        return TOO_MANY_OPEN_ORDERS
+    return 0
+
+
+cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:
+    cdef u64 nonce = it.order.nonce, sequence = nonce & ~SINGLE_FILL
+    if sequence >= NONCE_LIMIT:
+        return NONCE_OUT_OF_RANGE
+    if sequence < m.accounts[it.order.account].min_nonce:
+        return NONCE_TOO_LOW
+    if nonce_used(m, it.order.account, nonce):
+        return NONCE_USED
+    if nonce & SINGLE_FILL and rests(it.order.terms):
+        return SINGLE_FILL_RESTS
+    if unlikely(client_id_size(it.command)) and knows_client_id(m, it):
+        return DUPLICATE_CLIENT_ID
+    return 0
+
+
+cdef inline i32 check_expiry(i64 at_ms, Incoming *it) noexcept nogil:
+    cdef i64 now = at_ms // 1_000, expiry = it.order.expiry
+    if expiry <= now:
+        return EXPIRED
+    if expiry - now > (LONGEST_DELEGATED if it.order.scheme & DELEGATE else LONGEST):
+        return EXPIRY_TOO_FAR
+    return 0
+
+
+cdef inline i64 with_fee(i64 notional, i64 rate) noexcept nogil:
+    """What backs a purchase."""
+    return notional + part_of(notional, rate, PPM)
+
+
+cdef inline i32 check_size(Incoming *it) noexcept nogil:
+    cdef Order *o = &it.order
+    cdef i64 fee
+    if o.price <= 0 or o.price % it.book.tick_size:
+        return PRICE_OFF_TICK
+    if o.quantity <= 0:
+        return QUANTITY_OFF_LOT
+    it.notional = product(o.price, o.quantity)
+    if it.notional < 0:
+        return AMOUNT_OUT_OF_RANGE
+    if it.notional < it.book.min_notional:
+        return BELOW_MIN_NOTIONAL
+    fee = part_of(it.notional, it.rates[2], PPM)
+    if exceeds(it.notional, fee) or exceeds(it.notional + fee, it.rates[3]):
+        return AMOUNT_OUT_OF_RANGE
+    return AMOUNT_OUT_OF_RANGE if product(o.quantity, it.book.lot_size) < 0 else 0
+
+
+cdef inline i32 check_band(Incoming *it) noexcept nogil:
+    cdef i64 band = it.book.band_bps, reference = it.book.last_price
+    if band == 0 or reference == 0:
+        return 0
+    if it.order.side == BUY:
+        return PRICE_OUT_OF_BAND if it.order.price > capped_part_of(reference, BPS + band, BPS) else 0
+    if band >= BPS:
+        return 0
+    return PRICE_OUT_OF_BAND if it.order.price < capped_ceiling(reference, BPS - band, BPS) else 0
+
+
+cdef inline i32 check_fee_cap(Memory *m, Incoming *it) noexcept nogil:
+    cdef i64 cap = it.order.max_fee_bps, floor = it.rates[3]
+    if cap > BPS:
+        return FEE_CAP_OUT_OF_RANGE
+    if floor:
+        if part_of(it.notional, m.fee_cap_bps, BPS) < floor:
+            return BELOW_FLOOR
+        if capped_ceiling(floor, BPS, it.notional) > cap:
+            return FEE_CAP_TOO_LOW
+    return FEE_CAP_TOO_LOW if it.rates[2] > cap * (PPM // BPS) else 0
+
+
+cdef inline i32 check_backlog(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
+    if m.max_unsettled_ms and m.oldest >= 0 and not it.order.terms & POST_ONLY:
+        return SETTLEMENT_BACKLOG if at_ms - m.oldest > m.max_unsettled_ms else 0
+    return 0
+
+
+cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:
+    cdef Order *o = &it.order
+    cdef bint buys = o.side == BUY
+    o.pays = balance_in(m, o.account, it.book.quote if buys else it.book.base)
+    o.gets = balance_in(m, o.account, it.book.base if buys else it.book.quote)
+    cdef i64 needed = with_fee(it.notional, it.rates[2]) + it.rates[3] if buys else o.quantity * it.book.lot_size
+    return INSUFFICIENT_BALANCE if needed > m.balances[o.pays].available else 0
+
+
+cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
+    """The number of the first rule's refusal, 0 for an order that satisfies all."""
+    cdef i32 refusal = look_up(m, it)
+    refusal = refusal or check_market(m, it)
+    refusal = refusal or check_account(m, it)
+    refusal = refusal or check_nonce(m, it)
+    refusal = refusal or check_expiry(at_ms, it)
+    refusal = refusal or check_size(it)
+    refusal = refusal or check_band(it)
+    refusal = refusal or check_fee_cap(m, it)
+    refusal = refusal or check_backlog(m, at_ms, it)
+    return refusal or check_funds(m, it)
+
+
+# what only Python knows
+
+cdef bint is_revoked(Memory *m, i32 account, const u8 *signer) noexcept with gil:
+    try:
+        return (<object>m.owner).is_revoked(account, signer[:20])
+    except BaseException as error:
+        fail(m, error)
+        return True
+
+
+cdef bint knows_client_id(Memory *m, Incoming *it) noexcept with gil:
+    cdef const u8 *at = signature_in(it.command, it.blob) + signature_size(it.command)
+    try:
+        return (<object>m.owner).knows_client_id(it.order.account, at[:client_id_size(it.command)])
+    except BaseException as error:
+        fail(m, error)
+        return True
+
+
+cdef void note_client_id(Memory *m, Incoming *it) noexcept with gil:
+    cdef const u8 *at = signature_in(it.command, it.blob) + signature_size(it.command)
+    try:
+        (<object>m.owner).note_client_id(
+            it.order.account, at[:client_id_size(it.command)], it.command[ORDER_HASH:ORDER_HASH + 32])
+    except BaseException as error:
+        fail(m, error)

@@ -1,0 +1,91 @@
+"""The reference engine and the fast one as one engine, which fails where they differ.
+
+Every command goes to both; events, refusals (in every part) and, wherever a test looks at the state, its bytes are
+compared. So a test of the engine's behaviour that uses it is a test of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from exchange.domain.errors import Refusal
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
+from exchange.engine.state import State
+
+Outcome = list[e.Event] | Refusal
+Apply = Callable[[int, int, c.Command], list[e.Event]]
+
+
+class TwinEngine(Engine):
+    """The reference, with the fast engine beside it. `may_hand_over` is for streams beyond what the core knows."""
+
+    may_hand_over = False
+
+    def __init__(self, state: State | None = None) -> None:
+        super().__init__(state)
+        self.reasons: list[str] = []
+        self.fast = FastEngine(on_handover=self.reasons.append)
+
+    def apply(self, seq: int, at_ms: int, command: c.Command) -> list[e.Event]:
+        """Apply to both, and compare."""
+        expected = _outcome(super().apply, seq, at_ms, command)
+        assert_same(expected, _outcome(self.fast.apply, seq, at_ms, command), command)
+        assert self.may_hand_over or not self.reasons, self.reasons
+        if isinstance(expected, Exception):
+            raise expected
+        return expected
+
+    def dump(self) -> bytes:
+        """The state as bytes, the same from both."""
+        data = super().dump()
+        assert self.fast.dump() == data
+        return data
+
+    def state_hash(self) -> bytes:
+        """The state's hash, the same from both."""
+        expected = super().state_hash()
+        assert self.fast.state_hash() == expected
+        return expected
+
+    def violations(self) -> list[str]:
+        """What is wrong with either."""
+        assert self.fast.books() == self.books()
+        assert self.fast.next_expiry == self.next_expiry
+        return super().violations() + self.fast.violations()
+
+    @classmethod
+    def load(cls, data: bytes) -> Self:
+        """Both from one snapshot."""
+        twin = super().load(data)
+        twin.fast = FastEngine.load(data)
+        twin.fast.on_handover = twin.reasons.append
+        return twin
+
+
+def _outcome(apply: Apply, seq: int, at_ms: int, command: c.Command) -> list[e.Event] | Exception:
+    try:
+        return apply(seq, at_ms, command)
+    except (Refusal, ValueError, TypeError) as error:
+        return error
+
+
+def assert_same(expected: Outcome | Exception, actual: Outcome | Exception, command: c.Command) -> None:
+    """The outcomes of one command are equal in every part."""
+    if isinstance(expected, Refusal):
+        assert isinstance(actual, Refusal), (command, actual)
+        assert actual.as_dict() == expected.as_dict(), command
+    elif isinstance(expected, Exception):
+        assert type(actual) is type(expected), (command, expected, actual)
+    else:
+        assert actual == expected, command
+
+
+def assert_same_batch(expected: Sequence[Outcome], actual: Sequence[Outcome], commands: Sequence[c.Command]) -> None:
+    """The outcomes of a batch are equal one by one."""
+    assert len(actual) == len(expected)
+    for one, other, command in zip(expected, actual, commands, strict=True):
+        assert_same(one, other, command)
