@@ -20,6 +20,7 @@ BIN := .venv/bin
 TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
+ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px?)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken \
   test_wallets/TestWallet
@@ -38,7 +39,7 @@ export UV_LINK_MODE := copy
 help:
 	@sed -n '3,9s/^# *//p' Makefile
 
-setup: .venv/.stamp node_modules/.stamp build/contracts/.stamp
+setup: .venv/.stamp node_modules/.stamp build/engine/.stamp build/contracts/.stamp
 
 .tools/.checked: scripts/setup/check_tools.sh scripts/setup/find_python.sh
 	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
@@ -54,6 +55,11 @@ $(UV): | .tools/.checked
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
+
+build/engine/.stamp: $(ENGINE) .venv/.stamp
+	@echo "setup: matching engine"
+	@$(BIN)/python hatch_build.py
+	@mkdir -p $(@D) && touch $@
 
 node_modules/.stamp: package-lock.json .tools/.checked
 	@echo "setup: chain node"

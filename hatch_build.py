@@ -83,4 +83,4 @@ class CustomBuildHook(BuildHookInterface[Any]):
 
 
 if __name__ == "__main__":
-    print(build(Path(__file__).parent), end="")
+    sys.stderr.write(build(Path(__file__).parent))

@@ -136,6 +136,15 @@ class PathSettings(Section):
     engine_socket: Path | None = None
 
 
+class EngineSettings(Section):
+    """The engine process: `implementation` is `reference`, or `fast`, which is the reference where it is not compiled.
+
+    Both give the same events and the same state; a change needs no more than a restart.
+    """
+
+    implementation: Literal["fast", "reference"] = "reference"
+
+
 class ApiLimits(Section):
     """Bounds of what one client may ask of the API.
 
@@ -285,6 +294,7 @@ class Settings(BaseSettings):
     database: DatabaseSettings = DatabaseSettings()
     local: LocalSettings = LocalSettings()
     paths: PathSettings = PathSettings()
+    engine: EngineSettings = EngineSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     keeper: KeeperSettings = KeeperSettings()

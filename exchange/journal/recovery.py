@@ -47,14 +47,14 @@ class Recovered:
         return events
 
 
-def recover(folder: Path, to_seq: int | None = None) -> Recovered:
-    """The engine as it was after record `to_seq`, or after the last durable one.
+def recover(folder: Path, to_seq: int | None = None, engine: type[Engine] = Engine) -> Recovered:
+    """The engine as it was after record `to_seq`, or after the last durable one, in the implementation asked for.
 
     Raises CorruptJournal when a record that is needed is not what was written.
     """
     reader = Reader(folder)
     end = reader.durable().seq if to_seq is None else to_seq
-    recovered = _start(reader, end)
+    recovered = _start(reader, end, engine)
     for record in reader.read(recovered.seq + 1):
         if record.seq > end:
             break
@@ -90,7 +90,7 @@ def verify(folder: Path, visit: Callable[[Record], None] | None = None) -> Recov
     return recovered
 
 
-def _start(reader: Reader, end: int) -> Recovered:
+def _start(reader: Reader, end: int, kind: type[Engine]) -> Recovered:
     """The newest snapshot up to `end` that holds what it says, or nothing."""
     flaws: list[CorruptJournal] = []
     for path in list_snapshots(reader.folder):
@@ -98,7 +98,7 @@ def _start(reader: Reader, end: int) -> Recovered:
             continue
         try:
             snapshot = read_snapshot(path)
-            engine = _load(path, snapshot)
+            engine = _load(path, snapshot, kind)
             _check(path, snapshot, reader.head_at(snapshot.seq), engine)
         except CorruptJournal as flaw:
             flaws.append(flaw)
@@ -106,12 +106,12 @@ def _start(reader: Reader, end: int) -> Recovered:
         except FileNotFoundError:  # dropped meanwhile for a newer one
             continue
         return Recovered(engine, snapshot.seq, snapshot.head, snapshot.at_ms, snapshot.seq, flaws)
-    return Recovered(Engine(), 0, GENESIS_HEAD, 0, 0, flaws)
+    return Recovered(kind(), 0, GENESIS_HEAD, 0, 0, flaws)
 
 
-def _load(path: Path, snapshot: Snapshot) -> Engine:
+def _load(path: Path, snapshot: Snapshot, kind: type[Engine]) -> Engine:
     try:
-        return Engine.load(snapshot.state)
+        return kind.load(snapshot.state)
     except SnapshotError as error:
         raise CorruptJournal(path, 0, snapshot.seq, str(error)) from None
 

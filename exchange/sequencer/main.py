@@ -16,11 +16,13 @@ import structlog
 import uvloop
 
 from exchange.engine.commands import Command
+from exchange.engine.engine import Engine
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalError
 from exchange.journal.journal import Journal
 from exchange.journal.recovery import Recovered, recover, take_snapshot
 from exchange.sequencer.committer import Committer
+from exchange.sequencer.engines import implementation, watch_handover
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.metrics import EngineMetrics
@@ -56,7 +58,8 @@ async def _run(settings: Settings) -> None:
     metrics = EngineMetrics()
     with Journal.open(settings.journal_dir) as journal, ThreadPoolExecutor(1, "journal-sync") as executor:
         bind_journal(settings.journal_dir, deployment)
-        recovered = _recover(journal)
+        recovered = _recover(journal, implementation(settings.engine.implementation))
+        watch_handover(recovered.engine, metrics)
         notary = notary_of(settings, deployment)
         committer = Committer(recovered.engine, journal, now_ms, executor, notary)
         await _seed(committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment)))
@@ -75,10 +78,10 @@ async def _run(settings: Settings) -> None:
     _log.info("engine stopped", seq=journal.seq)
 
 
-def _recover(journal: Journal) -> Recovered:
+def _recover(journal: Journal, engine: type[Engine]) -> Recovered:
     """The engine at the journal's end, with a snapshot of it if that took long."""
     started = time.perf_counter()
-    recovered = recover(journal.folder)
+    recovered = recover(journal.folder, engine=engine)
     for flaw in recovered.flaws:
         _log.warning("snapshot passed over", error=str(flaw))
     _log.info(

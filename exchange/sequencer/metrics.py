@@ -26,6 +26,10 @@ class EngineMetrics:
         self.dropped = Counter(
             "bizzan_engine_dropped_connections_total", "Connections dropped", ["reason"], registry=self.registry
         )
+        self.fast = Gauge("bizzan_engine_fast", "1 while the fast implementation does the work", registry=self.registry)
+        self.handovers = Counter(
+            "bizzan_engine_handovers_total", "Times that the fast engine became the reference", registry=self.registry
+        )
         self.journal_full = Gauge("bizzan_engine_journal_full", "1 while there is no room", registry=self.registry)
 
 

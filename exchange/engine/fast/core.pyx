@@ -27,10 +27,11 @@ REASONS = (
     e.CloseReason.too_many_fills,
     e.CloseReason.unsettled_limit,
 )
-STATUSES = ("active", "exiting", "blocked")
+STATUSES = ("active", "exiting", "frozen", "blocked")
 
 cdef object OrderAccepted = e.OrderAccepted
 cdef object TradeMatched = e.TradeMatched
+cdef object OrderReduced = e.OrderReduced
 cdef object OrderClosed = e.OrderClosed
 cdef object LevelChanged = e.LevelChanged
 cdef object BalanceChanged = e.BalanceChanged
@@ -236,11 +237,11 @@ cdef class Core:
 
     def account(self, i32 account):
         cdef Account *a = &self.m.accounts[account]
-        return a.min_nonce, a.top_nonce, a.deficits, a.exiting, a.open_orders
+        return a.min_nonce, a.top_nonce, a.deficits, a.exiting, a.frozen, a.open_orders
 
-    def set_account(self, i32 account, u64 min_nonce, u64 top_nonce, i32 deficits, bint exiting):
+    def set_account(self, i32 account, u64 min_nonce, u64 top_nonce, i32 deficits, bint exiting, bint frozen):
         cdef Account *a = &self.m.accounts[account]
-        a.min_nonce, a.top_nonce, a.deficits, a.exiting = min_nonce, top_nonce, deficits, exiting
+        a.min_nonce, a.top_nonce, a.deficits, a.exiting, a.frozen = min_nonce, top_nonce, deficits, exiting, frozen
 
     def set_revokes(self, i32 account, bint revokes):
         self.m.accounts[account].revokes = revokes
@@ -553,6 +554,8 @@ cdef object decoded_event(Memory *m, i64 *w, commands, told):
         return OrderClosed(w[1], w[2], w[3], REASONS[w[4]], w[5])
     if kind == ACCEPTED:
         return accepted(w, commands[w[0] >> 8])
+    if kind == REDUCED:
+        return OrderReduced(w[1], w[2], w[3], w[4], w[5])
     if kind == ACCOUNT:
         return AccountChanged(w[1], STATUSES[w[2]], <u64>w[3])
     return told[w[1]]

@@ -237,10 +237,10 @@ KNOWN = frozenset(
         c.ObeyRevocation,
         c.AllowDelegate,
         c.SetExiting,
+        c.SetFrozen,
         c.CutBatch,
         c.FinalizeBatch,
         c.ReverseTrades,
     }
 )
 """Commands whose reference code runs over the core's records."""
-

@@ -120,7 +120,10 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
         while number:
             maker = &m.orders[number]
             if maker.account == o.account:
-                return SELF_TRADE
+                if self_trade(o.terms) != CANCEL_MAKER:
+                    return SELF_TRADE
+                number = maker.next
+                continue
             fills += 1
             hashes_left -= maker.hashes
             if fills > m.max_fills or hashes_left < 0:
@@ -148,8 +151,10 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     while half.count and half.keys[half.count - 1] >= limit:
         number = m.levels[half.levels[half.count - 1]].head
         maker = &m.orders[number]
-        if maker.account == o.account:
-            return SELF_TRADE
+        if unlikely(maker.account == o.account):
+            if meet_own(m, it, number):
+                return SELF_TRADE
+            continue
         if fills_left == 0 or maker.hashes > hashes_left:
             return TOO_MANY_FILLS
         fills_left -= 1
@@ -165,6 +170,51 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
         if o.remaining == 0:
             return FILLED
     return OPEN
+
+
+cdef bint meet_own(Memory *m, Incoming *it, i32 number) noexcept nogil:
+    """Keep an order from trading with its own account, in the way that its terms say; whether it ends."""
+    cdef Order *o = &it.order
+    cdef Order *maker = &m.orders[number]
+    cdef i64 mode = self_trade(o.terms), lots
+    if mode == DECREMENT:
+        lots = o.remaining if o.remaining < maker.remaining else maker.remaining
+        reduce_order(m, number, lots)
+        o.remaining -= lots
+        tell_reduced(m, o, lots)
+        if maker.remaining == 0:
+            close_order(m, number, SELF_TRADE)
+        return o.remaining == 0
+    if mode != CANCEL_TAKER:
+        close_order(m, number, SELF_TRADE)
+    return mode != CANCEL_MAKER
+
+
+cdef inline i64 hold_of(Book *book, Order *o) noexcept nogil:
+    """What backs all that remains of an order."""
+    return with_fee(o.price * o.remaining, o.hold_ppm) if o.side == BUY else o.remaining * book.lot_size
+
+
+cdef void reduce_order(Memory *m, i32 number, i64 lots) noexcept nogil:
+    """Lower what remains of a resting order, and release what backed it. It keeps its place."""
+    cdef Order *o = &m.orders[number]
+    cdef i64 held = o.held
+    m.levels[o.level].quantity -= lots
+    touch_level(m, o.level)
+    o.remaining -= lots
+    o.held = hold_of(&m.books[o.book], o)
+    m.balances[o.pays].held -= held - o.held
+    tell_reduced(m, o, lots)
+    give(m, o.pays, held - o.held)
+
+
+cdef void tell_reduced(Memory *m, Order *o, i64 lots) noexcept nogil:
+    cdef i64 *event = emit(m, REDUCED)
+    event[1] = o.id
+    event[2] = o.account
+    event[3] = m.books[o.book].market
+    event[4] = lots
+    event[5] = o.remaining
 
 
 cdef inline i64 beyond(Memory *m, Incoming *it, Order *maker, i64 lots, i64 quote) noexcept nogil:
@@ -280,7 +330,7 @@ cdef inline void tell_trade(Memory *m, i64 trade_id, Trade *trade) noexcept nogi
 cdef inline void rest(Memory *m, Incoming *it) noexcept nogil:
     """Put what remains of an accepted order into its book, backed by its hold."""
     cdef Order *o = &it.order
-    cdef i64 held = with_fee(o.price * o.remaining, o.hold_ppm) if o.side == BUY else o.remaining * it.book.lot_size
+    cdef i64 held = hold_of(it.book, o)
     cdef i32 number = new_order(m)
     o.held = held
     m.balances[o.pays].available -= held

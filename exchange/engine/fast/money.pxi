@@ -9,7 +9,8 @@ cdef enum:
     LEVEL = 4
     BALANCE = 5
     ACCOUNT = 6
-    TOLD = 7            # an event that Python made, by its place in the owner's list
+    REDUCED = 7
+    TOLD = 8            # an event that Python made, by its place in the owner's list
 
 
 cdef inline i64 *emit(Memory *m, i64 kind) noexcept nogil:
@@ -127,12 +128,19 @@ cdef void tell_changes(Memory *m) noexcept nogil:
     m.touched_balances_used = 0
 
 
+cdef i64 status_of(Account *account) noexcept nogil:
+    """The place of its status in core.pyx."""
+    if account.deficits:
+        return 3
+    return 1 if account.exiting else 2 * account.frozen
+
+
 cdef void tell_accounts(Memory *m) noexcept nogil:
     cdef i64 *event
     cdef i64 i
     for i in range(m.touched_accounts_used):
         event = emit(m, ACCOUNT)
         event[1] = m.touched_accounts[i]
-        event[2] = 2 if m.accounts[m.touched_accounts[i]].deficits else m.accounts[m.touched_accounts[i]].exiting
+        event[2] = status_of(&m.accounts[m.touched_accounts[i]])
         event[3] = <i64>m.accounts[m.touched_accounts[i]].min_nonce
     m.touched_accounts_used = 0

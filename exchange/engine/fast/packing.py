@@ -20,8 +20,13 @@ EVENT_SIZE = 88
 INLINE = 120
 PLACE, CANCEL, TICK = 1, 2, 3
 
-KNOWN_TERMS = frozenset(range(6))
-"""The packed terms that the core matches: time in force, and post-only where an order rests."""
+KNOWN_TERMS = frozenset(
+    time_in_force | post_only << 2 | self_trade << 3
+    for time_in_force in range(4)
+    for post_only in range(2 if time_in_force < 2 else 1)
+    for self_trade in range(3 if time_in_force == 3 else 4)
+)
+"""The packed terms that the core matches: time in force, post-only where an order rests, and self-trade mode."""
 
 _PLACE = struct.Struct("=BBBxIqqQqqiHHq20s20s32s120s")
 _BESIDE = struct.Struct("=q112x")

@@ -188,6 +188,7 @@ cdef struct Account:
     i32 first_block
     i32 first_balance
     u8 exiting
+    u8 frozen
     u8 revokes
     Generation young
     Generation old

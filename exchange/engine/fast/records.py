@@ -50,12 +50,12 @@ class ArrayBalance(Balance):
         self.account_id = account.account_id
         self.asset = asset
 
-    available = _part(0)  # type: ignore[assignment]
-    held = _part(1)  # type: ignore[assignment]
-    reserved = _part(2)  # type: ignore[assignment]
-    unsettled = _part(3)  # type: ignore[assignment]
-    deficit = _part(4)  # type: ignore[assignment]
-    owed = _part(5)  # type: ignore[assignment]
+    available = _part(0)
+    held = _part(1)
+    reserved = _part(2)
+    unsettled = _part(3)
+    deficit = _part(4)
+    owed = _part(5)
 
 
 class ArrayNonces(NonceSet):
@@ -121,7 +121,7 @@ class Revoked(set[bytes]):
         super().add(element)
         self.state.core.set_revokes(self.account_id, True)
 
-    def discard(self, element: bytes) -> None:
+    def discard(self, element: object) -> None:
         """Allow a delegate again."""
         super().discard(element)
         self.state.core.set_revokes(self.account_id, bool(self))
@@ -145,12 +145,13 @@ class ArrayAccount(Account):
         self.client_order_ids = Recent()
 
     def _set(self, place: int, value: int) -> None:
-        fields = list(self.state.core.account(self.account_id)[:4])
+        fields = list(self.state.core.account(self.account_id))
         fields[place] = value
-        self.state.core.set_account(self.account_id, *fields[:3], bool(fields[3]))
+        min_nonce, top_nonce, deficits, exiting, frozen, _ = fields
+        self.state.core.set_account(self.account_id, min_nonce, top_nonce, deficits, bool(exiting), bool(frozen))
 
     @property
-    def min_nonce(self) -> int:  # type: ignore[override]
+    def min_nonce(self) -> int:
         """The lowest sequence that is taken."""
         return self.state.core.account(self.account_id)[0]
 
@@ -159,7 +160,7 @@ class ArrayAccount(Account):
         self._set(0, value)
 
     @property
-    def top_nonce(self) -> int:  # type: ignore[override]
+    def top_nonce(self) -> int:
         """The highest sequence of the account's own key."""
         return self.state.core.account(self.account_id)[1]
 
@@ -168,7 +169,7 @@ class ArrayAccount(Account):
         self._set(1, value)
 
     @property
-    def deficits(self) -> int:  # type: ignore[override]
+    def deficits(self) -> int:
         """How many balances have a deficit."""
         return self.state.core.account(self.account_id)[2]
 
@@ -177,7 +178,7 @@ class ArrayAccount(Account):
         self._set(2, value)
 
     @property
-    def exiting(self) -> bool:  # type: ignore[override]
+    def exiting(self) -> bool:
         """Whether the account is leaving."""
         return bool(self.state.core.account(self.account_id)[3])
 
@@ -186,7 +187,16 @@ class ArrayAccount(Account):
         self._set(3, value)
 
     @property
-    def tiers(self) -> Timeline[int] | None:  # type: ignore[override]
+    def frozen(self) -> bool:
+        """Whether its owner froze it."""
+        return bool(self.state.core.account(self.account_id)[4])
+
+    @frozen.setter
+    def frozen(self, value: bool) -> None:
+        self._set(4, value)
+
+    @property
+    def tiers(self) -> Timeline[int] | None:
         """Which fee tier the account has from when."""
         return self._tiers
 
@@ -282,9 +292,7 @@ class ArrayBook(Book):
         self.state = state
         fees = cast("ArrayBalance", fee_account.balance(market.quote_asset))
         rules = (market.lot_size, market.tick_size, market.min_notional, market.band_bps, market.reference_price)
-        self.number = state.core.add_book(
-            market.market_id, market.base_asset, market.quote_asset, *rules, fees.number
-        )
+        self.number = state.core.add_book(market.market_id, market.base_asset, market.quote_asset, *rules, fees.number)
         super().__init__(market, fee_account, schedules)
         self.bids = ArrayHalf(state, self.number, market.market_id, 0)
         self.asks = ArrayHalf(state, self.number, market.market_id, 1)
@@ -292,7 +300,7 @@ class ArrayBook(Book):
         state.fees_until = 0
 
     @property
-    def last_price(self) -> int:  # type: ignore[override]
+    def last_price(self) -> int:
         """The price of the last trade, before it the reference price."""
         return self.state.core.last_price(self.number)
 
@@ -370,7 +378,7 @@ class OrdersOfAccount(Mapping[int, OpenOrder]):
             yield self.state.core.order(number)[8]
 
     def __len__(self) -> int:
-        return self.state.core.account(self.account_id)[4]
+        return self.state.core.account(self.account_id)[5]
 
     def keys(self) -> KeysView[int]:
         """The nonces."""
@@ -404,5 +412,3 @@ class Trades(Mapping[int, Trade]):
         trade = self[trade_id]
         self.state.core.drop_trade(trade_id)
         return trade
-
-

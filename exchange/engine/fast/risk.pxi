@@ -34,6 +34,7 @@ cdef enum:
     ORDER_CLOSED = 30
     UNKNOWN_ORDER = 31
     NO_COMMAND = 32
+    ACCOUNT_FROZEN = 33
 
 cdef enum:
     DELEGATE = 1
@@ -42,6 +43,10 @@ cdef enum:
     IOC = 2
     FOK = 3
     POST_ONLY = 4
+    CANCEL_TAKER = 0
+    CANCEL_MAKER = 1
+    DECREMENT = 3
+    TERMS = 31          # the bits that the core knows
     LONGEST = 30 * 86_400 - 120
     LONGEST_DELEGATED = 86_400 - 120
 
@@ -59,6 +64,17 @@ cdef struct Incoming:   # an order on its way in
 
 cdef inline bint rests(i64 terms) noexcept nogil:
     return (terms & TIME_IN_FORCE) < IOC
+
+
+cdef inline i64 self_trade(i64 terms) noexcept nogil:
+    return terms >> 3 & 3
+
+
+cdef inline bint is_known(i64 terms) noexcept nogil:
+    """Whether the core matches such orders."""
+    if terms & POST_ONLY and not rests(terms):
+        return False
+    return not terms & ~TERMS and not ((terms & TIME_IN_FORCE) == FOK and self_trade(terms) == DECREMENT)
 
 
 cdef inline i32 find_book(Memory *m, i64 market) noexcept nogil:
@@ -80,7 +96,7 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
     o.account = find_account(m, it.command + ACCOUNT_AT)
     if o.account == 0:
         return UNKNOWN_ACCOUNT
-    if terms & ~KIND_BITS or (terms & POST_ONLY and not rests(terms)):
+    if not is_known(terms):
         return UNSUPPORTED_TERMS
     it.book = &m.books[o.book]
     o.terms = <i32>terms
@@ -89,7 +105,7 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
     o.price, o.quantity, o.nonce, o.expiry = (
         word(it.command, 1), word(it.command, 2), <u64>word(it.command, 3), word(it.command, 4))
     o.max_fee_bps = (<const i32 *>it.command)[12]
-    it.rates = it.book.rates[m.accounts[o.account].tier][terms]
+    it.rates = it.book.rates[m.accounts[o.account].tier][terms & KIND_BITS]
     return 0
 
 
@@ -122,6 +138,8 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
         return ACCOUNT_BLOCKED
     if account.exiting:
         return ACCOUNT_EXITING
+    if account.frozen:
+        return ACCOUNT_FROZEN
     if unlikely(account.revokes) and is_revoked(m, it.order.account, it.command + SIGNER):
         return UNKNOWN_DELEGATE
     if rests(it.order.terms) and account.open_orders >= m.max_open_orders:

@@ -16,10 +16,13 @@ from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
 from exchange.engine.events import CloseReason
 from exchange.engine.fast.core import Core
-from exchange.engine.fast.packing import KNOWN_TERMS, pack_order
+from exchange.engine.fast.packing import pack_order
 from exchange.engine.fast.records import ArrayAccount, ArrayBalance, ArrayBook, ArrayOrder, OpenOrders, Trades
 from exchange.engine.orders import KINDS, OpenOrder
 from exchange.engine.state import ForcedRequest, State, Trade, Withdrawal
+
+KIND_COUNT = 6
+"""Kinds of orders by what they may be charged: the lowest three bits of their terms, but post-only that takes."""
 
 MAX_ASSETS = 16
 """Assets in markets that the core has columns for."""
@@ -45,7 +48,7 @@ class ArrayState(State):
     # what lives in the core
 
     @property
-    def seq(self) -> int:  # type: ignore[override]
+    def seq(self) -> int:
         """The last record applied."""
         return self.core.seq
 
@@ -54,7 +57,7 @@ class ArrayState(State):
         self.core.seq = value
 
     @property
-    def at_ms(self) -> int:  # type: ignore[override]
+    def at_ms(self) -> int:
         """Its time."""
         return self.core.at_ms
 
@@ -63,7 +66,7 @@ class ArrayState(State):
         self.core.at_ms = value
 
     @property
-    def last_trade(self) -> int:  # type: ignore[override]
+    def last_trade(self) -> int:
         """The last trade's id."""
         return self.core.last_trade
 
@@ -72,7 +75,7 @@ class ArrayState(State):
         self.core.last_trade = value
 
     @property
-    def oldest_unsettled_at(self) -> int | None:  # type: ignore[override]
+    def oldest_unsettled_at(self) -> int | None:
         """When the oldest trade that is not final was matched."""
         return None if self.core.oldest < 0 else self.core.oldest
 
@@ -81,7 +84,7 @@ class ArrayState(State):
         self.core.oldest = -1 if value is None else value
 
     @property
-    def limits(self) -> e.LimitsChanged:  # type: ignore[override]
+    def limits(self) -> e.LimitsChanged:
         """The limits that commands obey."""
         return self._limits
 
@@ -91,7 +94,7 @@ class ArrayState(State):
         self.core.set_limits(*(min(limit, MAX_AMOUNT) for limit in astuple(value)))
 
     @property
-    def fee_rules(self) -> FeeRules:  # type: ignore[override]
+    def fee_rules(self) -> FeeRules:
         """What binds every schedule."""
         return self._fee_rules
 
@@ -174,7 +177,7 @@ class ArrayState(State):
         self.fees_until = min(changes)
 
     def _push_rates(self, book: ArrayBook, at_ms: int) -> None:
-        for terms in KNOWN_TERMS:
+        for terms in range(KIND_COUNT):
             for tier in range(MAX_TIERS):
                 maker, taker, highest, floor = book.rates_at(at_ms, tier, KINDS[terms])
                 self.core.set_rates(book.number, tier, terms, maker, taker, highest, min(floor, MAX_AMOUNT))
@@ -237,7 +240,7 @@ def _same(state: ArrayState, balance: Balance) -> Balance:
 def _adopt_account(state: ArrayState, account: Account) -> None:
     new = state.open_account(account.address)
     new.min_nonce, new.top_nonce, new.exiting = account.min_nonce, account.top_nonce, account.exiting
-    new.deficits, new.holds = account.deficits, account.holds
+    new.frozen, new.deficits, new.holds = account.frozen, account.deficits, account.holds
     for delegate in account.revoked:
         new.revoked.add(delegate)
     if account.tiers is not None:
@@ -285,5 +288,3 @@ def _adopt_trades(state: ArrayState, reference: State) -> None:
     state.last_trade = reference.last_trade
     state.oldest_unsettled_at = reference.oldest_unsettled_at
     state.core.end_adoption()
-
-

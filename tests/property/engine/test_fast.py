@@ -1,0 +1,266 @@
+"""The fast engine in batches and packed, beside the reference: outcomes, refusals and state after every batch.
+
+One by one the two run side by side in every other engine test (tests/utils/twins.py). Here orders come in runs, most of
+them good and many of them wrong in one field, among chain commands that stop accounts, halt markets and settle.
+"""
+
+import random
+import struct
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from exchange.domain.bulk import Tree
+from exchange.domain.errors import Refusal
+from exchange.domain.instrument import Asset, Market
+from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
+from exchange.engine.fast.packing import EVENT_SIZE, pack_all
+from exchange.engine.fast.refusals import REFUSALS
+from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
+from tests.utils.twins import Outcome, assert_same_batch
+
+TRADERS = [bytes([number]) * 20 for number in range(1, 7)] + [FEES]
+MARKETS = (
+    Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 3_000, 7_000, 100),
+    Market(2, "ETH/BTC", ETH, BTC, 10, 1, 200, 0, 1_000, 0, 0),
+)
+TERMS = [
+    Terms(tif, post_only, mode).pack()
+    for tif in TimeInForce
+    for post_only in (False, tif in (TimeInForce.gtc, TimeInForce.gtd))
+    for mode in SelfTrade
+    if not (tif == TimeInForce.fok and mode == SelfTrade.decrement)
+]
+WRONG: dict[str, list[Any]] = {
+    "market": [3],
+    "side": [2, 255],
+    "price": [0, 1, 97_000, 1 << 62, 102],
+    "quantity": [0, 1, 1 << 40, 1 << 63],
+    "nonce": [1, 2, SINGLE_FILL | 7, 1 << 48, (1 << 64) - 1],
+    "expiry": [0, START_MS // 1_000, START_MS // 1_000 + 86_000, START_MS // 1_000 + 40 * 86_400],
+    "trigger_price": [5],
+    "max_fee_bps": [0, 31, 10_001],
+    "terms": [6, 7, 27, 1 << 20],
+    "account": [b"\x77" * 20],
+}
+WORDS = struct.Struct("=11q")
+
+
+class Stream:
+    """Random commands, the same for both engines; `reference` is who knows what is open."""
+
+    def __init__(self, seed: int) -> None:
+        self.rng = random.Random(seed)
+        self.reference, self.fast = Engine(), FastEngine()
+        self.x = EngineHarness(MARKETS)
+        self.at_ms = START_MS
+        self.inbox_id = 0
+        self.seen: Counter[str] = Counter()
+        opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
+        opening += [c.ListMarket(market, FEES) for market in MARKETS] + [c.SetLimits(0, 12, 5)]
+        self.both(opening)
+        for account in TRADERS:
+            for asset in (USDC, ETH, BTC):
+                self.both([c.Credit(self.inbox(), account, asset, 90_000 if asset == USDC else 9_000, "first")])
+
+    def inbox(self) -> int:
+        self.inbox_id += 1
+        return self.inbox_id
+
+    def both(self, commands: list[c.Command]) -> list[Outcome]:
+        """Apply a batch to both engines and compare all there is."""
+        expected = self.reference.apply_batch(self.at_ms, commands)
+        assert_same_batch(expected, self.fast.apply_batch(self.at_ms, commands), commands)
+        assert self.fast.dump() == self.reference.dump()
+        assert self.fast.is_fast
+        self.count(expected)
+        return expected
+
+    def count(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            if isinstance(outcome, Refusal):
+                self.seen[f"{outcome.code} {outcome.field}"] += 1
+            else:
+                self.seen.update(type(event).__name__ for event in outcome)
+
+    def order(self) -> c.PlaceOrder:
+        rng, account = self.rng, self.rng.choice(TRADERS)
+        placed = self.x.order(
+            account,
+            rng.choice((Side.buy, Side.sell)),
+            rng.randrange(97, 104),
+            rng.randrange(2, 60),
+            market=rng.choice((1, 2)),
+            terms=rng.choice(TERMS),
+            max_fee_bps=100,
+            expiry=self.at_ms // 1_000 + rng.randrange(1, 100),
+            signer=rng.choice((account, account, DELEGATE)),
+            client_order_id=rng.choice(("", "", "", str(rng.randrange(50)), "é" * 60)),
+        )
+        if rng.random() < 0.2:
+            path = Tree([placed.order, placed.order]).proof(0)
+            bulk = b"\x07" * 65 + path.index.to_bytes(2) + b"".join(path.path)
+            signature = rng.choice((bulk, bulk, bulk[:-1], bulk[:67], bulk[:65] + b"\xff\xff" + bulk[67:]))
+            placed = replace(placed, scheme=rng.choice((2, 3, 3, 4)), signature=signature)
+        if rng.random() < 0.25:
+            field = rng.choice(list(WRONG))
+            placed = replace(placed, order=replace(placed.order, **{field: rng.choice(WRONG[field])}))
+        return placed
+
+    def cancel(self) -> c.Command:
+        account = self.rng.choice(TRADERS)
+        nonces = [order.placed.order.nonce for order in self.reference.open_orders(account)]
+        nonce = self.rng.choice([*nonces, 1, 3, 1 << 50])
+        return c.CancelOrder(account, nonce, b"", self.rng.choice((account, DELEGATE)))
+
+    def orders(self) -> list[c.Command]:
+        """A run of orders and cancels."""
+        kinds: list[Callable[[], c.Command]] = [self.order, self.order, self.order, self.cancel, c.Tick]
+        return [self.rng.choice(kinds)() for _ in range(self.rng.randrange(1, 40))]
+
+    def chain(self) -> c.Command:
+        """Something else that happens."""
+        rng, who, asset = self.rng, self.rng.choice(TRADERS), self.rng.choice((USDC, ETH, BTC))
+        state, amount = self.reference.state, rng.randrange(1, 4_000)
+        trades = list(state.trades) or [1]
+        tiers = ((rng.randrange(5_000), rng.randrange(9_000)), (10, 20))
+        request = f"request {rng.randrange(4)}"
+        choices: list[c.Command] = [
+            c.Credit(self.inbox(), who, asset, amount * 4, "more"),
+            c.Credit(self.inbox(), who, asset, amount * 4, "more"),
+            c.Uncredit(self.inbox(), who, asset, amount, "reorg"),
+            c.ReserveForced(self.inbox(), who, asset, amount, request),
+            c.ReleaseForced(self.inbox(), request),
+            c.Debit(self.inbox(), who, asset, amount, request, "claimed"),
+            c.CancelAll(who, rng.randrange(1, 2_000), b"", who),
+            c.ObeyCancel(self.inbox(), who, rng.randrange(1, 5_000), 0),
+            c.ObeyRevocation(self.inbox(), who, DELEGATE),
+            c.AllowDelegate(self.inbox(), who, DELEGATE),
+            c.SetExiting(self.inbox(), who, rng.random() < 0.3),
+            c.SetFrozen(self.inbox(), who, rng.random() < 0.3),
+            c.SetMarketStatus(self.inbox(), rng.choice((1, 2)), rng.choice(("halted", "open", "open", "open"))),
+            c.AnnounceFees(self.inbox(), rng.choice((1, 2)), self.at_ms + 500, tiers, rng.randrange(4)),
+            c.SetAccountTier(self.inbox(), who, rng.randrange(3), self.at_ms + 200),
+            c.SetLimits(rng.choice((0, 0, 60_000)), 12, rng.randrange(1, 6)),
+            c.CutBatch(self.inbox(), state.last_batch + 1, state.seq),
+            c.FinalizeBatch(self.inbox(), state.batches[0].batch if state.batches else 1),
+            c.ReverseTrades(self.inbox(), (rng.choice(trades),), "cause"),
+        ]
+        return rng.choice(choices)
+
+    def live(self, rounds: int) -> None:
+        """Batches of everything, compared after each."""
+        for number in range(rounds):
+            batch = self.orders()
+            for _ in range(self.rng.randrange(3)):
+                batch.insert(self.rng.randrange(len(batch) + 1), self.chain())
+            batch.sort(key=lambda command: getattr(command, "inbox_id", 0))
+            self.both(batch)
+            self.at_ms += self.rng.choice((0, 1, 700, 12_000))
+            if number % 20 == 0:
+                assert self.fast.violations() == []
+                self.fast = FastEngine.load(self.fast.dump())
+        assert self.fast.violations() == []
+
+    def packed(self, rounds: int) -> None:
+        """Runs of packed commands: the same refusals by code and field, and the same state."""
+        for _ in range(rounds):
+            commands = [order for order in self.orders() if not _unpackable(order)]
+            buffer, blob = pack_all(commands)
+            expected = self.reference.apply_batch(self.at_ms, commands)
+            told = self.fast.run_packed(self.at_ms, buffer, blob)
+            assert _refusals(told) == {
+                at: (outcome.code, outcome.field) for at, outcome in enumerate(expected) if isinstance(outcome, Refusal)
+            }
+            assert len(told) // EVENT_SIZE == sum(1 if isinstance(done, Refusal) else len(done) for done in expected)
+            assert self.fast.dump() == self.reference.dump()
+            self.count(expected)
+            self.at_ms += self.rng.choice((0, 1, 700, 12_000))
+
+
+def _unpackable(command: c.Command) -> bool:
+    try:
+        pack_all([command])
+    except ValueError:
+        return True
+    return False
+
+
+def _refusals(told: memoryview) -> dict[int, object]:
+    events = [WORDS.unpack_from(told, at) for at in range(0, len(told), EVENT_SIZE)]
+    return {event[0] >> 8: REFUSALS[event[1]] for event in events if event[0] & 255 == 0}
+
+
+EXPECTED_EVENTS = {
+    kind.__name__
+    for kind in (e.OrderAccepted, e.TradeMatched, e.OrderClosed, e.OrderReduced, e.LevelChanged, e.BalanceChanged)
+} | {"AccountChanged", "ForcedReserved", "TradeReversed", "BatchFinalized", "FeesAnnounced"}
+
+
+def test_batches_do_the_same_in_both_engines() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(4):
+        stream = Stream(seed)
+        stream.live(60)
+        seen += stream.seen
+    assert set(seen) >= EXPECTED_EVENTS
+    assert len([kind for kind in seen if " " in kind]) > 25
+
+
+def test_packed_commands_do_the_same_as_the_reference() -> None:
+    stream = Stream(99)
+    stream.packed(80)
+    assert len([kind for kind in stream.seen if " " in kind]) > 12
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(1_000, 1_100))
+def test_batches_do_the_same_in_both_engines_for_long(seed: int) -> None:
+    stream = Stream(seed)
+    stream.live(400)
+    stream.packed(100)
+
+
+def test_terms_that_the_core_does_not_know_make_it_the_reference() -> None:
+    reasons: list[str] = []
+    engine = FastEngine(on_handover=reasons.append)
+    reference = Engine()
+    for command in (c.ListAsset(Asset(0, "USDC", 6)), c.Tick(), c.ListAsset(Asset(1, "ETH", 8))):
+        at_ms = START_MS if reference.seq < 2 else 1 << 60
+        assert engine.apply(engine.seq + 1, at_ms, command) == reference.apply(reference.seq + 1, at_ms, command)
+    assert not engine.is_fast
+    assert len(reasons) == 1
+    assert engine.dump() == reference.dump()
+    assert engine.apply(10, 1 << 60, c.Tick()) == []
+
+
+def test_a_sum_beyond_what_the_core_counts_makes_it_the_reference() -> None:
+    x = EngineHarness(MARKETS)
+    for account in (TRADERS[0], TRADERS[1]):
+        x.apply(c.ReserveForced(next(x.inbox_ids), account, USDC, 2**63 - 1, account.hex()))
+    x.engine.may_hand_over = True  # type: ignore[attr-defined]
+    x.apply(c.ReserveForced(next(x.inbox_ids), TRADERS[0], USDC, 2**63 - 1, "again"))
+    assert x.engine.dump()
+    assert x.engine.reasons == ["a sum of requests"]  # type: ignore[attr-defined]
+
+
+def test_a_command_that_both_refuse_hands_nothing_over() -> None:
+    engine = FastEngine()
+    with pytest.raises(TypeError, match="str is no command"):
+        engine.apply(1, START_MS, "buy")  # type: ignore[arg-type]
+    assert engine.is_fast
+
+
+def test_packed_commands_that_name_bytes_beyond_the_blob_are_refused() -> None:
+    engine = FastEngine()
+    placed = EngineHarness(MARKETS).order(TRADERS[0], Side.buy, 100, 10, signature=b"\x07" * 200)
+    buffer, blob = pack_all([placed])
+    with pytest.raises(ValueError, match="not in the blob"):
+        engine.run_packed(START_MS, buffer, blob[:-1])
