@@ -113,10 +113,14 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     """What keeps an all-or-none order from being filled at once; OPEN if nothing does."""
     cdef Order *o = &it.order
     cdef Order *maker
-    cdef i64 missing = o.remaining, fills = 0, quote = 0, hashes_left = MAX_PROOFS - o.hashes, lots
+    cdef i64 missing = o.remaining, fills = 0, quote = 0, hashes_left = MAX_PROOFS - o.hashes, lots, taken = 0, unit = 1
     cdef i32 at = half.count - 1, number
     while at >= 0 and half.keys[at] >= half.sign * o.price:
         number = m.levels[half.levels[at]].head
+        if o.by_quote:
+            unit = m.levels[half.levels[at]].price
+            if missing < unit:
+                return OPEN
         while number:
             maker = &m.orders[number]
             if maker.account == o.account:
@@ -128,18 +132,25 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
             hashes_left -= maker.hashes
             if fills > m.max_fills or hashes_left < 0:
                 return TOO_MANY_FILLS
-            lots = missing if missing < maker.remaining else maker.remaining
-            if exceeds(quote, lots * maker.price):
+            lots = most_lots(o, missing, unit, maker)
+            taken += lots
+            if exceeds(quote, lots * maker.price) or product(taken, it.book.lot_size) < 0:
                 return UNSETTLED_LIMIT
             quote += lots * maker.price
-            if beyond(m, it, maker, o.remaining - missing + lots, quote):
+            if beyond(m, it, maker, taken, quote):
                 return UNSETTLED_LIMIT
-            missing -= lots
-            if missing <= 0:
+            missing -= lots * unit
+            if missing < unit:
                 return OPEN
             number = maker.next
         at -= 1
     return FOK_UNFILLED
+
+
+cdef inline i64 most_lots(Order *o, i64 missing, i64 unit, Order *maker) noexcept nogil:
+    """As many lots as both have; one lot takes `unit` off what the taker has: of an amount of quote, its price."""
+    cdef i64 lots = missing // unit if o.by_quote else missing
+    return lots if lots < maker.remaining else maker.remaining
 
 
 cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept nogil:
@@ -147,44 +158,49 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     cdef Order *o = &it.order
     cdef Order *maker
     cdef i64 limit = half.sign * o.price, fills_left = m.max_fills, hashes_left = MAX_PROOFS - o.hashes, lots, blocked
+    cdef i64 unit = 1
     cdef i32 number
     while half.count and half.keys[half.count - 1] >= limit:
         number = m.levels[half.levels[half.count - 1]].head
         maker = &m.orders[number]
+        if o.by_quote:
+            unit = maker.price
+            if o.remaining < unit:
+                return FILLED
         if unlikely(maker.account == o.account):
-            if meet_own(m, it, number):
+            if meet_own(m, it, number, unit):
                 return SELF_TRADE
             continue
         if fills_left == 0 or maker.hashes > hashes_left:
             return TOO_MANY_FILLS
         fills_left -= 1
         hashes_left -= maker.hashes
-        lots = o.remaining if o.remaining < maker.remaining else maker.remaining
+        lots = most_lots(o, o.remaining, unit, maker)
         blocked = beyond(m, it, maker, lots, lots * maker.price)
         if unlikely(blocked):
             if blocked == 1:
                 return UNSETTLED_LIMIT
             close_order(m, number, UNSETTLED_LIMIT)
             continue
-        fill(m, at_ms, it, number, lots)
-        if o.remaining == 0:
+        fill(m, at_ms, it, number, lots, unit)
+        if o.remaining < unit:
             return FILLED
     return OPEN
 
 
-cdef bint meet_own(Memory *m, Incoming *it, i32 number) noexcept nogil:
+cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil:
     """Keep an order from trading with its own account, in the way that its terms say; whether it ends."""
     cdef Order *o = &it.order
     cdef Order *maker = &m.orders[number]
     cdef i64 mode = self_trade(o.terms), lots
     if mode == DECREMENT:
-        lots = o.remaining if o.remaining < maker.remaining else maker.remaining
+        lots = most_lots(o, o.remaining, unit, maker)
         reduce_order(m, number, lots)
-        o.remaining -= lots
-        tell_reduced(m, o, lots)
+        o.remaining -= lots * unit
+        tell_reduced(m, o, lots * unit)
         if maker.remaining == 0:
             close_order(m, number, SELF_TRADE)
-        return o.remaining == 0
+        return o.remaining < unit
     if mode != CANCEL_TAKER:
         close_order(m, number, SELF_TRADE)
     return mode != CANCEL_MAKER
@@ -246,12 +262,12 @@ cdef inline i64 charge(Incoming *it, i64 quote) noexcept nogil:
     return due
 
 
-cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 lots) noexcept nogil:
+cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 lots, i64 unit) noexcept nogil:
     """One trade, at the maker's price."""
     cdef Order *maker = &m.orders[number]
     cdef i64 quote = maker.price * lots
     cdef i64 maker_fee = part_of(quote, maker.maker_ppm, PPM), taker_fee = charge(it, quote)
-    it.order.remaining -= lots
+    it.order.remaining -= lots * unit
     maker.remaining -= lots
     m.levels[maker.level].quantity -= lots
     touch_level(m, maker.level)

@@ -77,6 +77,7 @@ ctypedef uint64_t u64
 cdef enum:
     BUY = 0
     SELL = 1
+    BUY_QUOTE = 2
     PPM = 1_000_000
     BPS = 10_000
     TIERS = 16
@@ -120,7 +121,8 @@ cdef struct Order:
     i32 terms
     u8 side
     u8 scheme
-    u8 pad[2]
+    u8 by_quote         # its quantity, and what remains of it, count quote units; such an order never rests
+    u8 pad
 
 cdef struct Paper:      # what an order was signed with; it matters to the settlement only
     u8 order_hash[32]

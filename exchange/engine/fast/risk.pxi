@@ -35,6 +35,7 @@ cdef enum:
     UNKNOWN_ORDER = 31
     NO_COMMAND = 32
     ACCOUNT_FROZEN = 33
+    NEEDS_SINGLE_FILL = 34
 
 cdef enum:
     DELEGATE = 1
@@ -100,7 +101,8 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
         return UNSUPPORTED_TERMS
     it.book = &m.books[o.book]
     o.terms = <i32>terms
-    o.side = it.command[1]
+    o.side = SELL if it.command[1] == SELL else BUY
+    o.by_quote = it.command[1] == BUY_QUOTE
     o.scheme = it.command[2]
     o.price, o.quantity, o.nonce, o.expiry = (
         word(it.command, 1), word(it.command, 2), <u64>word(it.command, 3), word(it.command, 4))
@@ -112,7 +114,7 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
 cdef inline i32 check_market(Memory *m, Incoming *it) noexcept nogil:
     if not it.book.is_open:
         return MARKET_HALTED
-    if it.order.side > SELL:
+    if it.command[1] > BUY_QUOTE:
         return UNKNOWN_SIDE
     if it.order.scheme > (DELEGATE | BULK):
         return UNKNOWN_SCHEME
@@ -157,6 +159,8 @@ cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:
         return NONCE_USED
     if nonce & SINGLE_FILL and rests(it.order.terms):
         return SINGLE_FILL_RESTS
+    if it.order.by_quote and not nonce & SINGLE_FILL:
+        return NEEDS_SINGLE_FILL
     if unlikely(client_id_size(it.command)) and knows_client_id(m, it):
         return DUPLICATE_CLIENT_ID
     return 0
@@ -181,9 +185,9 @@ cdef inline i32 check_size(Incoming *it) noexcept nogil:
     cdef i64 fee
     if o.price <= 0 or o.price % it.book.tick_size:
         return PRICE_OFF_TICK
-    if o.quantity <= 0:
+    if o.quantity < (o.price if o.by_quote else 1):
         return QUANTITY_OFF_LOT
-    it.notional = product(o.price, o.quantity)
+    it.notional = o.quantity if o.by_quote else product(o.price, o.quantity)
     if it.notional < 0:
         return AMOUNT_OUT_OF_RANGE
     if it.notional < it.book.min_notional:
@@ -191,7 +195,7 @@ cdef inline i32 check_size(Incoming *it) noexcept nogil:
     fee = part_of(it.notional, it.rates[2], PPM)
     if exceeds(it.notional, fee) or exceeds(it.notional + fee, it.rates[3]):
         return AMOUNT_OUT_OF_RANGE
-    return AMOUNT_OUT_OF_RANGE if product(o.quantity, it.book.lot_size) < 0 else 0
+    return AMOUNT_OUT_OF_RANGE if not o.by_quote and product(o.quantity, it.book.lot_size) < 0 else 0
 
 
 cdef inline i32 check_band(Incoming *it) noexcept nogil:

@@ -40,7 +40,7 @@ TERMS = [
 ]
 WRONG: dict[str, list[Any]] = {
     "market": [3],
-    "side": [2, 255],
+    "side": [2, 3, 255],
     "price": [0, 1, 97_000, 1 << 62, 102],
     "quantity": [0, 1, 1 << 40, 1 << 63],
     "nonce": [1, 2, SINGLE_FILL | 7, 1 << 48, (1 << 64) - 1],
@@ -112,6 +112,11 @@ class Stream:
         if rng.random() < 0.25:
             field = rng.choice(list(WRONG))
             placed = replace(placed, order=replace(placed.order, **{field: rng.choice(WRONG[field])}))
+        if rng.random() < 0.1:
+            order = placed.order
+            nonce = order.nonce | (SINGLE_FILL if rng.random() < 0.9 else 0)
+            by_quote = replace(order, side=Side.buy_quote, quantity=rng.randrange(90, 6_000), nonce=nonce)
+            placed = replace(placed, order=replace(by_quote, terms=rng.choice((2, 3, 10, 18, 26, 11, 19, order.terms))))
         return placed
 
     def cancel(self) -> c.Command:
