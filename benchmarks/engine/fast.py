@@ -1,0 +1,92 @@
+"""How many commands a second the fast engine applies, beside the reference, with holds, fees and self-trade prevention.
+
+    python -m benchmarks.engine.fast [--commands 500000] [--streams mixed crash million cancels] [--json]
+
+The streams are those of benchmarks/engine/streams.py. The fast engine takes packed commands in batches of 64, 512 and
+4,096 and leaves packed events; the reference takes the first commands of the same stream one by one. Each figure is the
+best of three runs by CPU time, without the garbage collector.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import time
+
+from benchmarks.engine.streams import COMMAND_SIZE, START_MS, STREAMS, Stream, accepted, seed
+from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
+from exchange.engine.fast.packing import pack_all
+
+BATCHES = (64, 512, 4_096)
+REFERENCE_COMMANDS = 50_000
+RUNS = 3
+
+
+def fast_seconds(stream: Stream, buffer: bytes, batch: int) -> tuple[float, int]:
+    """CPU seconds and trades for the whole stream in batches."""
+    engine = FastEngine()
+    seed(engine, stream.accounts)
+    before, blob = pack_all(stream.before)
+    engine.run_packed(START_MS, before, blob)
+    first, view, size = engine.state.last_trade, memoryview(buffer), batch * COMMAND_SIZE
+    parts = [view[at : at + size] for at in range(0, len(buffer), size)]
+    gc.collect()
+    gc.disable()
+    started = time.process_time()
+    for part in parts:
+        engine.run_packed(START_MS, part)
+    seconds = time.process_time() - started
+    gc.enable()
+    return seconds, engine.state.last_trade - first
+
+
+def reference_seconds(stream: Stream) -> float:
+    """CPU seconds for the first commands of the stream."""
+    engine = seed(Engine(), stream.accounts)
+    engine.apply_batch(START_MS, stream.before)
+    commands = stream.commands[:REFERENCE_COMMANDS]
+    seq = engine.seq
+    gc.collect()
+    gc.disable()
+    started = time.process_time()
+    for number, command in enumerate(commands, seq + 1):
+        engine.apply(number, START_MS, command)
+    seconds = time.process_time() - started
+    gc.enable()
+    return seconds / len(commands)
+
+
+def measure(stream: Stream, with_reference: bool) -> dict[str, int]:
+    """Commands a second by batch size, and the reference's."""
+    buffer, _ = pack_all(stream.commands)
+    figures: dict[str, int] = {"commands": len(stream.commands)}
+    for batch in BATCHES:
+        seconds, figures["trades"] = min(fast_seconds(stream, buffer, batch) for _ in range(RUNS))
+        figures[f"batch_{batch}"] = round(len(stream.commands) / seconds)
+    if with_reference:
+        figures["reference"] = round(1 / min(reference_seconds(stream) for _ in range(RUNS)))
+    return figures
+
+
+def main() -> None:
+    """Measure each stream and print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--commands", type=int, default=500_000)
+    parser.add_argument("--streams", nargs="*", default=list(STREAMS), choices=list(STREAMS))
+    parser.add_argument("--json", action="store_true", help="print the last line only")
+    arguments = parser.parse_args()
+    results: dict[str, dict[str, int]] = {}
+    for name in arguments.streams:
+        stream = accepted(STREAMS[name](arguments.commands))
+        results[name] = measure(stream, with_reference=name != "million")
+        if not arguments.json:
+            print(name, "  ".join(f"{key} {value:,}" for key, value in results[name].items()))
+    best = max(figures[f"batch_{batch}"] for figures in results.values() for batch in BATCHES)
+    worst = min(max(figures[f"batch_{batch}"] for batch in BATCHES) for figures in results.values())
+    print(json.dumps({"streams": results, "best": best, "worst": worst}))
+
+
+if __name__ == "__main__":
+    main()
