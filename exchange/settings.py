@@ -133,6 +133,7 @@ class PathSettings(Section):
 
     state_dir: Path = Path(".bizzan")
     journal_dir: Path | None = None
+    published_dir: Path | None = None
     engine_socket: Path | None = None
 
 
@@ -351,6 +352,11 @@ class Settings(BaseSettings):
     def journal_dir(self) -> Path:
         """The folder of the engine's journal, absolute."""
         return (self.paths.journal_dir or self.state_dir / "journal").absolute()
+
+    @property
+    def published_dir(self) -> Path:
+        """The folder in which the journal is published, absolute."""
+        return (self.paths.published_dir or self.state_dir / "published").absolute()
 
     @property
     def log_dir(self) -> Path:

@@ -6,13 +6,15 @@ AUD-3  engine      the engine's balances are the chain's, plus what is not settl
 AUD-4  batches     replaying the journal gives exactly the batches on chain: heads, orders, amounts, none left out
 AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
 AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
+AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal cites its cause
 """
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from bizzan.audit.chain_ledger import Executed, SettledBatch
+from bizzan.audit.chain_ledger import ChainLedger, Executed, SettledBatch
 from bizzan.audit.comparing import Problem, compare
 from bizzan.audit.evidence import Evidence
 from bizzan.audit.findings import CheckResult, Finding
@@ -22,12 +24,14 @@ from bizzan.audit.told import ToldLedger, key_of
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.order import Side
 from exchange.domain.settlement import Fill, aggregate
-from exchange.engine.commands import Command
+from exchange.engine.commands import Command, ReverseTrades
 from exchange.engine.events import TradeMatched
 from exchange.engine.invariants import violations
 from exchange.sequencer.inbox import to_command
 
 Check = Callable[[Evidence], Iterator[Problem]]
+
+_REVERSAL_CAUSE = re.compile(r"^block 0x[0-9a-f]{64}: \S")
 
 
 def run_checks(evidence: Evidence) -> tuple[CheckResult, ...]:
@@ -133,17 +137,26 @@ def _sides(match: TradeMatched) -> tuple[tuple[int, int, int], tuple[int, int, i
 
 def batches(evidence: Evidence) -> Iterator[Problem]:
     """Each batch on chain is the one that the journal cut, and holds exactly its trades."""
-    replay = evidence.replay
-    if replay is None:
+    if evidence.replay is None:
         yield from _corrupt(evidence)
         return
+    yield from refused(evidence.replay)
+    yield from settled_as_matched(evidence.replay, evidence.chain)
+
+
+def refused(replay: Replay) -> Iterator[Problem]:
+    """Commands in the journal that the audit's engine does not accept."""
     for seq, refusal in replay.refused:
         yield f"journal sequence {seq}", f"the engine refuses this command: {refusal.code}: {refusal.message}"
+
+
+def settled_as_matched(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
+    """Each batch on chain holds exactly the trades that the journal bound to it."""
     by_batch: dict[int, list[ReplayedTrade]] = {}
     for trade in replay.trades.values():
         if trade.batch and trade.reversed_cause is None:
             by_batch.setdefault(trade.batch, []).append(trade)
-    for expected, mined in enumerate(evidence.chain.batches, start=1):
+    for expected, mined in enumerate(chain.batches, start=1):
         where = f"batch {mined.seq} on chain, {mined.place}"
         cut = replay.batches.get(mined.seq)
         if mined.seq != expected:
@@ -278,16 +291,41 @@ def fees(evidence: Evidence) -> Iterator[Problem]:
         yield from _corrupt(evidence)
         return
     yield from replay.fees.problems
+    yield from collected_as_charged(replay, evidence.chain)
+
+
+def collected_as_charged(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
+    """Each batch collects on chain the fees of its trades."""
     by_batch: dict[int, Counter[int]] = {}
     for trade in replay.trades.values():
         if trade.batch and trade.reversed_cause is None:
             sums = by_batch.setdefault(trade.batch, Counter())
             sums[trade.match.market] += trade.match.maker_fee + trade.match.taker_fee
-    for mined in evidence.chain.batches:
+    for mined in chain.batches:
         charged = {market: fee for market, fee in by_batch.get(mined.seq, Counter()).items() if fee}
         for market, collected, due in compare(mined.fees, charged):
             where = f"batch {mined.seq} on chain, {mined.place}"
             yield where, f"collects {collected or 0} in market {market}, the fees of its trades are {due or 0}"
+
+
+# AUD-7
+
+
+def matching(evidence: Evidence) -> Iterator[Problem]:
+    """What the journal's orders met is what price and time say; nothing is undone without a cause on chain."""
+    if evidence.replay is None:
+        yield from _corrupt(evidence)
+        return
+    yield from evidence.replay.priority.problems
+    yield from uncaused(evidence.replay)
+
+
+def uncaused(replay: Replay) -> Iterator[Problem]:
+    """Reversals that cite no state of the chain."""
+    for told in replay.told:
+        if isinstance(told.command, ReverseTrades) and not _REVERSAL_CAUSE.match(told.command.cause):
+            trades = ", ".join(map(str, told.command.trade_ids))
+            yield f"journal sequence {told.seq}", f"reverses trades {trades} and cites no block: {told.command.cause!r}"
 
 
 def _symbol(deployment: Deployment, asset_id: int) -> str:
@@ -323,6 +361,11 @@ def _count_fees(evidence: Evidence) -> str:
     return f"{ledger.fills if ledger else 0} fills, {announced} schedules"
 
 
+def _count_matching(evidence: Evidence) -> str:
+    ledger = evidence.replay.priority if evidence.replay else None
+    return f"{ledger.trades if ledger else 0} trades"
+
+
 CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-1 custody", custody, _count),
     ("AUD-2 mirror", mirror, _count_mirror),
@@ -330,4 +373,5 @@ CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-4 batches", batches, _count_batches),
     ("AUD-5 credits", credits_cite_logs, _count_credits),
     ("AUD-6 fees", fees, _count_fees),
+    ("AUD-7 matching", matching, _count_matching),
 )

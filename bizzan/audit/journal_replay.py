@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bizzan.audit.fee_ledger import FeeLedger
+from bizzan.audit.priority import PriorityLedger
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
 from exchange.engine import commands as c
@@ -84,6 +85,7 @@ class Replay:
     told: list[Told] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
     fees: FeeLedger = field(default_factory=FeeLedger)
+    priority: PriorityLedger = field(default_factory=PriorityLedger)
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
 
@@ -103,6 +105,7 @@ class Replay:
             self.refused.append((record.seq, refusal))
             return
         self.fees.happened(record, happened)
+        self.priority.happened(record, happened)
         if hasattr(record.command, "cause"):
             self.told.append(Told(record.seq, record.command))
         for event in happened:

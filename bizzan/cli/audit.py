@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
+import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +15,10 @@ from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.deployment import DeploymentError, address_bytes
 from exchange.domain.receipt import ReceiptError
 from exchange.settings import load_settings
+
+if TYPE_CHECKING:
+    from bizzan.audit.chain_ledger import ChainLedger
+    from exchange.domain.deployment import Deployment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
 
@@ -59,6 +65,61 @@ def receipt(
                 f"0x{one.record_head.hex()}"
             )
     raise typer.Exit(1 if found else 0)
+
+
+@commands.command()
+def replay(
+    folder: Annotated[Path, typer.Argument(help="A published journal, or a journal.")],
+    receipts: Annotated[list[str] | None, typer.Option(help="Files with receipts, to be found in it.")] = None,
+    deployment: Annotated[Path | None, typer.Option(help="The deployment file: whose bond, key and contract.")] = None,
+    rpc: Annotated[str | None, typer.Option(help="A node, to compare batches and movements with the chain.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show from the published journal alone that matching was fair; print a counterexample and exit 1 otherwise."""
+    from bizzan.audit.published import audit_journal, read_receipts
+    from exchange.sequencer.seed import SeedError, load_deployment
+
+    try:
+        there: Deployment | None = load_deployment(deployment) if deployment else None
+        given = read_receipts(receipts or [])
+    except (ReceiptError, SeedError) as error:
+        raise SupervisorError(str(error)) from None
+    if rpc and there is None:
+        raise SupervisorError("--rpc needs --deployment: which contract to read")
+    if not folder.is_dir():
+        raise SupervisorError(f"{folder} is no folder with a journal")
+    with_bond = there if there and there.gives_receipts else None
+    found = audit_journal(
+        folder,
+        domain=with_bond.bond_domain if with_bond else None,
+        signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
+        receipts=given,
+        chain=_read_chain(rpc, there) if rpc and there else None,
+    )
+    for finding in found.findings:
+        _print(str(finding))
+    said = found.as_json()
+    counts = ", ".join(f"{said[name]} {name}" for name in ("pieces", "orders", "trades", "fills"))
+    verdict = f"{len(found.findings)} findings" if found.findings else "every line follows"
+    _print(f"journal up to sequence {found.replay.seq}, head 0x{found.replay.head.hex()}: {counts}: {verdict}")
+    if as_json:
+        print(json.dumps(said))  # noqa: T201 - plain, without wrapping, for programs
+    raise typer.Exit(1 if found.findings else 0)
+
+
+def _read_chain(rpc_url: str, deployment: Deployment) -> ChainLedger:
+    """The contract's ledger up to the node's head."""
+    from bizzan.audit.chain_ledger import read_chain
+    from exchange.chain.rpc import ChainError, Rpc
+
+    async def read() -> ChainLedger:
+        async with Rpc(rpc_url) as node:
+            return await read_chain(node, deployment, await node.block_number())
+
+    try:
+        return asyncio.run(read())
+    except ChainError as error:
+        raise SupervisorError(f"the chain cannot be read: {error}") from None
 
 
 def _print(text: str) -> None:

@@ -1,9 +1,10 @@
-"""Commands that do one thing and end: deploy, verify, faucet, features, bench."""
+"""Commands that do one thing and end: deploy, verify, faucet, features, publish, bench."""
 
 from __future__ import annotations
 
 import importlib
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +22,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, verify, faucet, features, bench):
+    for command in (deploy, verify, faucet, features, publish, bench):
         app.command()(command)
 
 
@@ -77,6 +78,32 @@ def features(as_json: AsJson = False) -> None:
         return
     for name, number in counts.items():
         console.print(f"{number:>10}  {name.replace('_', ' ')}")
+
+
+def publish(
+    every: Annotated[int | None, typer.Option(min=1, help="Go on, and publish again after so many seconds.")] = None,
+) -> None:
+    """Publish what the journal gained: signed pieces, raw for auditors, as hashes for everybody."""
+    from exchange.journal.errors import JournalError
+    from exchange.journal.publication import publish as publish_journal
+    from exchange.sequencer.notary import notary_of
+    from exchange.sequencer.seed import SeedError, load_deployment
+
+    settings = load_settings()
+    try:
+        notary = notary_of(settings, load_deployment(settings.deployment_file))
+        if notary is None:
+            raise SupervisorError("nothing is published: this deployment has no bond, and so no receipt key")
+        while True:
+            now_ms, sign = time.time_ns() // 1_000_000, notary.key.sign
+            where = settings.journal_dir, settings.published_dir
+            for piece in publish_journal(*where, notary.domain, sign, now_ms):
+                console.print(f"published {piece.first_seq} to {piece.last_seq}, head {piece.head}", soft_wrap=True)
+            if every is None:
+                return
+            time.sleep(every)
+    except (JournalError, SeedError) as error:
+        raise SupervisorError(str(error)) from None
 
 
 def bench(

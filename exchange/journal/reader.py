@@ -79,13 +79,16 @@ class Follower:
 
     def poll(self, limit: int) -> list[Record]:
         """The next records that are durable by now, at most `limit`; none when there is nothing new."""
+        return [decode(path, record) for path, record in self.poll_raw(limit)]
+
+    def poll_raw(self, limit: int) -> list[tuple[Path, RawRecord]]:
+        """As `poll`, with each record as it stands in its segment."""
         marker = read_marker(self.folder)
         last = min(marker.seq, self.seq + limit - 1)
-        records: list[Record] = []
+        records: list[tuple[Path, RawRecord]] = []
         while self.seq <= last:
             path, last_here = self._seek(last)
-            for record in self._scan(path, last_here):
-                records.append(_decode(path, record))
+            records += [(path, record) for record in self._scan(path, last_here)]
             if self.seq - 1 == marker.seq and self._head != marker.head:
                 reason = f"the head differs from the one in {MARKER_NAME}"
                 raise CorruptJournal(path, self._offset, marker.seq, reason)
@@ -132,7 +135,8 @@ class Follower:
             yield record
 
 
-def _decode(path: Path, record: RawRecord) -> Record:
+def decode(path: Path, record: RawRecord) -> Record:
+    """The record with its command; CorruptJournal when it holds none."""
     try:
         return Record(record.seq, record.at_ms, decode_command(record.payload), record.head)
     except CodecError as error:

@@ -23,10 +23,9 @@ from exchange.engine.commands import (
     SetCountdown,
     StopTrading,
 )
-from exchange.journal.codec import CodecError, decode_command
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import read_marker
-from exchange.journal.reader import Record
+from exchange.journal.reader import Record, decode
 from exchange.journal.record import (
     SEGMENT_HEADER_SIZE,
     BadRecord,
@@ -100,14 +99,7 @@ class RecordFinder:
             if isinstance(found, BadRecord):
                 raise CorruptJournal(path, found.offset, found.seq, found.reason)
             if found.seq == seq:
-                return _decoded(path, found.seq, found.at_ms, found.payload, found.head, found.offset)
+                return decode(path, found)
             if found.seq + 1 == marks[-1].seq + _SPACING:
                 marks.append(_Mark(found.seq + 1, found.end, found.head))
         raise LookupError(f"sequence {seq} is not in {path}")
-
-
-def _decoded(path: Path, seq: int, at_ms: int, payload: bytes, head: bytes, offset: int) -> Record:
-    try:
-        return Record(seq, at_ms, decode_command(payload), head)
-    except CodecError as error:
-        raise CorruptJournal(path, offset, seq, f"the record holds no command: {error}") from None

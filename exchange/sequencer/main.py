@@ -20,6 +20,7 @@ from exchange.engine.engine import Engine
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalError
 from exchange.journal.journal import Journal
+from exchange.journal.publication import check_continues
 from exchange.journal.recovery import Recovered, recover, take_snapshot
 from exchange.sequencer.committer import Committer
 from exchange.sequencer.engines import implementation, watch_handover
@@ -58,6 +59,7 @@ async def _run(settings: Settings) -> None:
     metrics = EngineMetrics()
     with Journal.open(settings.journal_dir) as journal, ThreadPoolExecutor(1, "journal-sync") as executor:
         bind_journal(settings.journal_dir, deployment)
+        check_continues(settings.published_dir, settings.journal_dir)
         recovered = _recover(journal, implementation(settings.engine.implementation))
         watch_handover(recovered.engine, metrics)
         notary = notary_of(settings, deployment)

@@ -1,0 +1,293 @@
+"""Price-time priority, judged by a book of the audit's own: who stood where, and who should have been met.
+
+Written from `docs/orders.md` and sharing no code with the engine's book, so that a mistake, or a hand, in one is seen
+by the other. It is told each command and what an engine says that happened, and finds what does not follow.
+
+PRI-1  taken     every order in the journal is accepted as it was signed, at its own place
+PRI-2  met       a trade is with the best price's first order, at that price, within both limits, as large as both allow
+PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
+PRI-4  rests     what rests, or ends unfilled, could meet nobody
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from bizzan.audit.comparing import Problem
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.events import CloseReason
+from exchange.journal.reader import Record
+
+BUY, SELL, BUY_QUOTE = 0, 1, 2
+EVERY_MARKET, BOTH_SIDES = 0, 2
+POST_ONLY = 4
+_SIGNED = ("market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
+# What may take a resting order out of the book, by the reason that is given: commands about the account or the market.
+_ABOUT: dict[CloseReason, tuple[type, ...]] = {
+    CloseReason.cancelled: (c.CancelOrder, c.CancelAll),
+    CloseReason.cancelled_on_chain: (c.ObeyCancel,),
+    CloseReason.delegate_revoked: (c.ObeyRevocation,),
+    CloseReason.account_exiting: (c.SetExiting,),
+    CloseReason.account_frozen: (c.SetFrozen,),
+    CloseReason.market_delisted: (c.SetMarketStatus,),
+    CloseReason.mass_cancelled: (c.MassCancel,),
+    CloseReason.trading_stopped: (c.StopTrading, c.SetTradingStop),
+}
+# These follow from what others owe or did: money taken back, an order of one's own met, the limits of settlement.
+_FOLLOWS = frozenset(
+    (CloseReason.debited, CloseReason.trade_reversed, CloseReason.self_trade, CloseReason.unsettled_limit)
+)
+
+
+@dataclass(slots=True)
+class Standing:
+    """An order that was accepted and has not ended. `price` in quote units per lot, `remaining` in lots (or quote)."""
+
+    order_id: int
+    account: bytes
+    account_id: int
+    market: int
+    side: int
+    price: int
+    remaining: int
+    nonce: int
+    expiry: int
+    terms: int
+
+    @property
+    def book_side(self) -> int:
+        """Where it would rest: 0 with the bids, 1 with the asks."""
+        return SELL if self.side == SELL else BUY
+
+    def crosses(self, price: int) -> bool:
+        """Whether its limit allows a trade at a price."""
+        return price >= self.price if self.side == SELL else price <= self.price
+
+
+Queue = dict[int, Standing]
+"""Orders at one price by id, in the order in which they came to rest."""
+
+
+@dataclass(slots=True)
+class PriorityLedger:
+    """The audit's own books; `problems` in the order of the journal."""
+
+    orders: dict[int, Standing] = field(default_factory=dict)
+    books: dict[tuple[int, int], dict[int, Queue]] = field(default_factory=dict)
+    countdowns: dict[bytes, int] = field(default_factory=dict)
+    """When an account's orders end unless it says otherwise before, in milliseconds."""
+    trades: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    def happened(self, record: Record, events: Iterable[e.Event]) -> None:
+        """Judge what an engine says of a command."""
+        ended: CloseReason | None = None
+        accepted = False
+        ended_countdowns: set[bytes] = set()
+        for event in events:
+            if isinstance(event, e.OrderAccepted):
+                accepted = True
+                self._accepted(record, event)
+            elif isinstance(event, e.TradeMatched):
+                self._trade(record, event)
+            elif isinstance(event, e.OrderReduced):
+                self._reduced(record, event)
+            elif isinstance(event, e.OrderClosed):
+                if event.order_id == record.seq:
+                    ended = event.reason
+                elif event.reason == CloseReason.countdown and event.order_id in self.orders:
+                    ended_countdowns.add(self.orders[event.order_id].account)
+                self._closed(record, event)
+        for account in ended_countdowns:
+            self.countdowns.pop(account, None)
+        if isinstance(record.command, c.PlaceOrder):
+            self._after(record, accepted, ended)
+        elif isinstance(record.command, c.SetCountdown):
+            ends = 1_000 * (-(-record.at_ms // 1_000) + record.command.seconds)
+            self.countdowns.pop(record.command.account, None)
+            if record.command.seconds:
+                self.countdowns[record.command.account] = ends
+
+    # PRI-1
+
+    def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
+        command = record.command
+        if not isinstance(command, c.PlaceOrder) or event.order_id != record.seq:
+            self._problem(record, f"order {event.order_id} is accepted, and was not placed here")
+            return
+        order = command.order
+        differs = [name for name in _SIGNED if getattr(event, name) != getattr(order, name)]
+        if differs or event.order_hash != command.order_hash:
+            self._problem(record, f"the order is accepted otherwise than it was signed: {', '.join(differs) or 'hash'}")
+        self.orders[record.seq] = Standing(
+            record.seq,
+            order.account,
+            event.account,
+            order.market,
+            order.side,
+            order.price,
+            order.quantity,
+            order.nonce,
+            order.expiry,
+            order.terms,
+        )
+
+    def _after(self, record: Record, accepted: bool, ended: CloseReason | None) -> None:
+        """Once the command is done: it was not skipped, and what is left of it could meet nobody (PRI-4)."""
+        if not accepted:
+            self._problem(record, "the order is in the journal and was skipped")
+            return
+        order = self.orders.get(record.seq)
+        if order is None:
+            return
+        best = self._best(order.market, SELL if order.book_side == BUY else BUY)
+        crossing = best is not None and order.crosses(best.price)
+        if ended is None:
+            if crossing and best is not None:
+                self._problem(
+                    record,
+                    f"the order rests at {order.price}, and order {best.order_id} at {best.price} stood against it",
+                )
+            queue = self.books.setdefault((order.market, order.book_side), {}).setdefault(order.price, {})
+            queue[order.order_id] = order
+            return
+        del self.orders[record.seq]
+        if ended == CloseReason.unfilled and crossing and best is not None:
+            self._problem(
+                record, f"the order ends unfilled, and order {best.order_id} at {best.price} stood against it"
+            )
+        elif ended == CloseReason.post_only_would_take and not crossing:
+            self._problem(record, "the order ends because it would take, and nothing stood against it")
+        elif ended == CloseReason.filled and order.side != BUY_QUOTE and order.remaining:
+            self._problem(record, f"the order ends as filled with {order.remaining} lots unfilled")
+
+    # PRI-2
+
+    def _trade(self, record: Record, match: e.TradeMatched) -> None:
+        self.trades += 1
+        maker, taker = self.orders.get(match.maker_order), self.orders.get(match.taker_order)
+        what = f"trade {match.trade_id}"
+        if maker is None or taker is None or match.taker_order != record.seq:
+            self._problem(
+                record,
+                f"{what} is between orders {match.maker_order} and {match.taker_order}, of which one "
+                "does not stand here",
+            )
+            return
+        for text in self._wrong(record, match, maker, taker):
+            self._problem(record, f"{what}: {text}")
+        taken = match.quote if taker.side == BUY_QUOTE else match.quantity
+        maker.remaining -= match.quantity
+        taker.remaining -= taken
+        if (match.maker_remaining, match.taker_remaining) != (maker.remaining, taker.remaining):
+            self._problem(
+                record,
+                f"{what} leaves {match.maker_remaining} and {match.taker_remaining}, what was signed "
+                f"leaves {maker.remaining} and {taker.remaining}",
+            )
+        if maker.remaining <= 0:
+            self._leave(maker)
+
+    def _wrong(self, record: Record, match: e.TradeMatched, maker: Standing, taker: Standing) -> Iterable[str]:
+        best = self._best(maker.market, maker.book_side)
+        if maker.market != taker.market or maker.book_side == taker.book_side:
+            yield f"orders {maker.order_id} and {taker.order_id} do not stand against each other"
+        if match.price != maker.price:
+            yield f"is at {match.price}, the maker, order {maker.order_id}, stood at {maker.price}"
+        if best is not None and best is not maker:
+            meets = f"order {taker.order_id} meets order {maker.order_id} at {maker.price}"
+            if best.price != maker.price:
+                yield f"{meets}, and order {best.order_id} stood at the better price {best.price}"
+            else:
+                yield f"{meets}, and order {best.order_id} stood before it at the same price"
+        if not taker.crosses(match.price):
+            yield f"is at {match.price}, beyond the limit {taker.price} of order {taker.order_id}"
+        if taker.terms & POST_ONLY:
+            yield f"order {taker.order_id} is post-only and takes"
+        if maker.account == taker.account:
+            yield "is of an account with itself"
+        room = taker.remaining // match.price if taker.side == BUY_QUOTE else taker.remaining
+        if match.quantity != min(room, maker.remaining):
+            yield f"is of {match.quantity} lots, both orders allow {min(room, maker.remaining)}"
+        cost = match.quantity * match.price
+        if match.quote != cost:
+            yield f"has the quote {match.quote}, {match.quantity} lots at {match.price} cost {cost}"
+        for order in (maker, taker):
+            if order.expiry * 1_000 <= record.at_ms:
+                yield f"order {order.order_id} had expired at {order.expiry} s"
+
+    # PRI-3
+
+    def _closed(self, record: Record, event: e.OrderClosed) -> None:
+        order = self.orders.get(event.order_id)
+        if event.order_id == record.seq:
+            return  # judged once the command is done
+        if order is None:
+            if event.reason != CloseReason.filled:
+                self._problem(record, f"order {event.order_id} ends as {event.reason.value}, and does not stand here")
+            return
+        if not self._may_leave(record, order, event.reason):
+            self._problem(
+                record,
+                f"order {order.order_id} leaves the book as {event.reason.value}, and nothing in the journal says so",
+            )
+        self._leave(order)
+
+    def _may_leave(self, record: Record, order: Standing, reason: CloseReason) -> bool:
+        if reason == CloseReason.expired:
+            return order.expiry * 1_000 <= record.at_ms
+        if reason == CloseReason.countdown:
+            return self.countdowns.get(order.account, record.at_ms + 1) <= record.at_ms
+        if reason in _FOLLOWS:
+            return isinstance(record.command, _CAUSES[reason])
+        command = record.command
+        if not isinstance(command, _ABOUT.get(reason, ())):
+            return False
+        if isinstance(command, c.SetMarketStatus):
+            return command.market == order.market
+        if getattr(command, "account", None) != order.account:
+            return False
+        if isinstance(command, c.CancelOrder) or (isinstance(command, c.ObeyCancel) and not command.min_nonce):
+            return command.nonce == order.nonce
+        if isinstance(command, c.MassCancel):
+            return command.market in (EVERY_MARKET, order.market) and command.side in (BOTH_SIDES, order.book_side)
+        if isinstance(command, c.CancelAll | c.ObeyCancel):
+            return order.nonce % (1 << 63) < command.min_nonce
+        return True
+
+    def _reduced(self, record: Record, event: e.OrderReduced) -> None:
+        order = self.orders.get(event.order_id)
+        if order is None or not isinstance(record.command, c.PlaceOrder):
+            self._problem(record, f"order {event.order_id} is decremented, and does not stand here")
+            return
+        if order.account != record.command.order.account:
+            self._problem(record, f"order {event.order_id} is decremented by an order of another account")
+        order.remaining = event.remaining
+
+    def _leave(self, order: Standing) -> None:
+        self.orders.pop(order.order_id, None)
+        half = self.books.get((order.market, order.book_side), {})
+        queue = half.get(order.price, {})
+        queue.pop(order.order_id, None)
+        if not queue:
+            half.pop(order.price, None)
+
+    def _best(self, market: int, side: int) -> Standing | None:
+        """The first order at the best price of a side."""
+        half = self.books.get((market, side))
+        if not half:
+            return None
+        return next(iter(half[max(half) if side == BUY else min(half)].values()))
+
+    def _problem(self, record: Record, text: str) -> None:
+        self.problems.append((f"journal sequence {record.seq}", text))
+
+
+_CAUSES: dict[CloseReason, tuple[type, ...]] = {
+    CloseReason.debited: (c.Uncredit, c.Debit, c.ReserveForced),
+    CloseReason.trade_reversed: (c.ReverseTrades,),
+    CloseReason.self_trade: (c.PlaceOrder,),
+    CloseReason.unsettled_limit: (c.PlaceOrder,),
+}

@@ -1,0 +1,212 @@
+"""`bizzan audit replay`: from a published journal alone, without database or exchange, whether matching was fair.
+
+It checks the chain of heads, the signed pieces and their hashes, replays every command, and holds what follows against
+judges of its own (`priority`, `fee_ledger`), against users' receipts, and, where a node is named, against the batches
+and movements on chain. Each finding is a counterexample: it names the place and both sides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+from bizzan.audit.chain_ledger import ChainLedger
+from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
+from bizzan.audit.comparing import Problem
+from bizzan.audit.journal_replay import Replay
+from bizzan.audit.receipts import parse_receipts
+from bizzan.audit.told import ToldLedger, key_of
+from bizzan.client.receipts import recover
+from exchange.domain.deployment import checksum
+from exchange.domain.eip712 import Domain
+from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
+from exchange.engine.engine import Engine
+from exchange.journal.errors import CorruptJournal, JournalError
+from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME, Piece, read_index
+from exchange.journal.reader import Reader
+from exchange.journal.receipts import leaf_of
+from exchange.journal.record import segment_path
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One counterexample."""
+
+    check: str
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.check}: {self.where}: {self.text}"
+
+
+@dataclass(slots=True)
+class JournalAudit:
+    """What a journal says, as far as it can be read, and what is wrong with it."""
+
+    folder: Path
+    pieces: list[Piece] = field(default_factory=list)
+    replay: Replay = field(default_factory=Replay)
+    leaves: list[bytes] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    def add(self, check: str, problems: Iterator[Problem] | Sequence[Problem]) -> None:
+        """Keep what a check found."""
+        self.findings += [Finding(check, where, text) for where, text in problems]
+
+    def as_json(self) -> dict[str, object]:
+        """The audit as one JSON object."""
+        return {
+            "clean": not self.findings,
+            "journal_seq": self.replay.seq,
+            "head": "0x" + self.replay.head.hex(),
+            "pieces": len(self.pieces),
+            "orders": len(self.replay.orders),
+            "trades": self.replay.priority.trades,
+            "fills": self.replay.fees.fills,
+            "findings": [{"check": f.check, "where": f.where, "message": f.text} for f in self.findings],
+        }
+
+
+def audit_journal(
+    folder: Path,
+    *,
+    domain: Domain | None = None,
+    signer: bytes | None = None,
+    receipts: Sequence[Receipt] = (),
+    chain: ChainLedger | None = None,
+    engine: Engine | None = None,
+) -> JournalAudit:
+    """Audit a journal, or a published copy.
+
+    With `domain` and `signer` pieces and receipts must be of that bond and key. `engine` replays; by default the
+    reference.
+    """
+    audit = JournalAudit(folder)
+    if engine is not None:
+        audit.replay.engine = engine
+    published = (folder / INDEX_NAME).exists()
+    try:
+        audit.pieces = read_index(folder) if published else []
+        _read(audit, folder / RAW_NAME if published else folder)
+    except CorruptJournal as corrupt:
+        where = f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}"
+        audit.add("chain", [(where, f"the line is not what was journaled: {corrupt.reason}")])
+    except JournalError as error:
+        audit.add("chain", [(str(folder), str(error))])
+    audit.add("pieces", _pieces(audit, domain, signer))
+    audit.add("receipts", _receipts(audit, receipts, domain, signer))
+    audit.add("replay", refused(audit.replay))
+    audit.add("priority", audit.replay.priority.problems)
+    audit.add("fees", audit.replay.fees.problems)
+    audit.add("causes", _uncited(audit.replay))
+    audit.add("causes", uncaused(audit.replay))
+    if chain is not None:
+        audit.add("batches", settled_as_matched(audit.replay, _as_far(chain, audit.replay)))
+        audit.add("fees", collected_as_charged(audit.replay, _as_far(chain, audit.replay)))
+        audit.add("causes", _cited_on_chain(audit.replay, chain))
+    return audit
+
+
+def _read(audit: JournalAudit, raw: Path) -> None:
+    for record in Reader(raw).read():
+        audit.replay.apply(record)
+        audit.leaves.append(leaf_of(record))
+
+
+def _pieces(audit: JournalAudit, domain: Domain | None, signer: bytes | None) -> Iterator[Problem]:
+    """Every piece follows the one before, is signed, and holds just the records that it was signed for."""
+    seq, head = 0, bytes(32).hex()
+    for piece in audit.pieces:
+        where = f"piece {piece.first_seq} to {piece.last_seq}"
+        if piece.first_seq != seq + 1 or piece.prev_head != head:
+            yield where, f"does not follow sequence {seq} with head {head}"
+        seq, head = piece.last_seq, piece.head
+        yield from ((where, text) for text in _piece(audit, piece, domain, signer))
+    if audit.pieces and audit.replay.seq < seq:
+        yield f"sequence {audit.replay.seq}", f"the raw records end here, the index says {seq}"
+
+
+def _piece(audit: JournalAudit, piece: Piece, domain: Domain | None, signer: bytes | None) -> Iterator[str]:
+    if domain is not None and signer is not None:
+        found = recover(piece.digest(domain), bytes.fromhex(piece.signature))
+        if found != signer:
+            yield f"is signed by {checksum(found) if found else 'nobody'}, not by {checksum(signer)}"
+    raw = segment_path(audit.folder / RAW_NAME, piece.first_seq)
+    public = audit.folder / PUBLIC_NAME / f"{raw.stem}.hashes"
+    for path, expected in ((raw, piece.raw_sha256), (public, piece.public_sha256)):
+        if not path.exists() or sha256(path.read_bytes()).hexdigest() != expected:
+            yield f"{path.name} is not the file that was published"
+    if piece.last_seq > len(audit.leaves):
+        return
+    if audit.replay.heads[piece.last_seq].hex() != piece.head:
+        yield f"its records end with head {audit.replay.heads[piece.last_seq].hex()}, signed is {piece.head}"
+    if RecordTree(audit.leaves[piece.first_seq - 1 : piece.last_seq]).root.hex() != piece.root:
+        yield f"its records do not lead to the signed root {piece.root}"
+
+
+def _receipts(
+    audit: JournalAudit, receipts: Sequence[Receipt], domain: Domain | None, signer: bytes | None
+) -> Iterator[Problem]:
+    """Every receipt's record stands in the journal, at its place, as it was acknowledged."""
+    for receipt in receipts:
+        where = f"receipt for sequence {receipt.seq}"
+        if signer is not None:
+            try:
+                receipt.check(signer, recover)
+            except ReceiptError as error:
+                yield where, f"shows nothing: {error}"
+                continue
+            if domain is not None and receipt.domain != domain:
+                yield where, "is for another chain or another bond"
+                continue
+        if receipt.seq > len(audit.leaves):
+            yield where, f"0x{receipt.subject.hex()} was acknowledged, the journal ends at {len(audit.leaves)}"
+        elif audit.leaves[receipt.seq - 1] != receipt.record_hash:
+            yield (
+                where,
+                (
+                    f"0x{receipt.subject.hex()} was acknowledged there at {receipt.at_ms} ms with head "
+                    f"0x{receipt.record_head.hex()}; the journal has another record, head "
+                    f"0x{audit.replay.heads[receipt.seq].hex()}: the order was skipped or moved"
+                ),
+            )
+
+
+def _uncited(replay: Replay) -> Iterator[Problem]:
+    """Credits and debits that name no log of the chain."""
+    for seq, command in _told(replay).strays:
+        yield f"journal sequence {seq}", f"moves money and cites no log: {command}"
+
+
+def _told(replay: Replay) -> ToldLedger:
+    told = ToldLedger()
+    told.add_all(((each.seq, each.command) for each in replay.told), replay.withdrawals, replay.accounts)
+    return told
+
+
+def _as_far(chain: ChainLedger, replay: Replay) -> ChainLedger:
+    """The chain's batches as far as the journal was published."""
+    last = max(replay.batches, default=0)
+    seen = ChainLedger(chain.deployment)
+    seen.batches = [batch for batch in chain.batches if batch.seq <= last]
+    return seen
+
+
+def _cited_on_chain(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
+    """What a credit or a debit cites is on chain, with its account, asset and amount."""
+    moved = {key_of(movement): movement for movement in chain.movements}
+    for key, entry in _told(replay).entries.items():
+        movement = moved.get(key)
+        token = chain.deployment.token(movement.token_id) if movement else None
+        there = (movement.account, token.asset_id, movement.amount) if movement and token else None
+        if entry.amount and there != (entry.account, entry.asset, entry.amount):
+            cited = f"{entry.amount} of asset {entry.asset} for {checksum(entry.account)} by {key[1]}"
+            yield f"journal sequence {entry.seq}", f"cites {cited}, and the chain says {there or 'nothing of it'}"
+
+
+def read_receipts(paths: Sequence[str]) -> list[Receipt]:
+    """Receipts in files or texts; ReceiptError."""
+    return [receipt for path in paths for receipt in parse_receipts(path)]

@@ -1,0 +1,174 @@
+"""The published journal: signed pieces, raw for auditors and as hashes for everybody.
+
+    index.jsonl            one line per piece, in order: its range, heads, root, signature, and sha256 of both files
+    raw/N.segment          the records as they are journaled, from N on; the folder is a journal that any reader reads
+    public/N.hashes        one line per record: sequence, time, subject, head
+
+A piece is signed as a group commit is (`exchange.domain.receipt`), over its whole range. So every record that users
+hold receipts for can be held against it, and a record that is published otherwise than it was acknowledged costs the
+bond. Ranges follow one another without a gap; they need not be those of the journal's own segments or groups.
+"""
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from exchange.domain.eip712 import Domain
+from exchange.domain.receipt import RecordTree, commit_digest
+from exchange.journal.errors import JournalError
+from exchange.journal.files import write_atomically
+from exchange.journal.marker import Marker, MarkerFile
+from exchange.journal.reader import Reader, decode
+from exchange.journal.receipts import leaf_of, subject_of
+from exchange.journal.record import HEADER, RawRecord, encode_segment_header, segment_path
+
+INDEX_NAME = "index.jsonl"
+RAW_NAME = "raw"
+PUBLIC_NAME = "public"
+MAX_RECORDS = 20_000
+
+
+class PublicationError(JournalError):
+    """The published journal and the engine's do not belong together, or a line of the index is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One line of the index. Hashes, heads and the signature are hexadecimal."""
+
+    first_seq: int
+    last_seq: int
+    prev_head: str
+    head: str
+    root: str
+    chain_id: int
+    bond: str
+    signature: str
+    raw_sha256: str
+    public_sha256: str
+    published_at_ms: int
+
+    def digest(self, domain: Domain) -> bytes:
+        """What was signed."""
+        head, root = bytes.fromhex(self.head), bytes.fromhex(self.root)
+        return commit_digest(domain, self.first_seq, self.last_seq, head, root)
+
+
+def read_index(folder: Path) -> list[Piece]:
+    """The pieces published so far; a line that a crash cut short is none. PublicationError for a wrong one."""
+    path = folder / INDEX_NAME
+    if not path.exists():
+        return []
+    pieces = []
+    for number, line in enumerate(path.read_text().splitlines(keepends=True), start=1):
+        if not line.endswith("\n"):
+            break
+        try:
+            pieces.append(Piece(**json.loads(line)))
+        except (ValueError, TypeError) as error:
+            raise PublicationError(f"{path}, line {number} is no piece: {error}") from None
+    return pieces
+
+
+def check_continues(folder: Path, journal: Path) -> None:
+    """PublicationError unless the journal holds what was published of it: never sign on from an older copy."""
+    pieces = read_index(folder)
+    if not pieces:
+        return
+    last = pieces[-1]
+    try:
+        head = Reader(journal).head_at(last.last_seq)
+    except LookupError:
+        head = b""
+    if head.hex() != last.head:
+        raise PublicationError(
+            f"{folder} was published up to sequence {last.last_seq}, which {journal} does not hold: restore the whole "
+            "journal, or retire the bond and take another receipt key; signing on would cost the bond"
+        )
+
+
+def publish(
+    journal: Path, folder: Path, domain: Domain, sign: Callable[[bytes], bytes], now_ms: int
+) -> Iterator[Piece]:
+    """Publish what became durable since the last time, in pieces of at most `MAX_RECORDS`; yields each.
+
+    Publishing again after a crash goes on where the index ends.
+    """
+    check_continues(folder, journal)
+    pieces = read_index(folder)
+    for name in (RAW_NAME, PUBLIC_NAME):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    _drop_torn_line(folder / INDEX_NAME)
+    first = pieces[-1].last_seq + 1 if pieces else 1
+    head = bytes.fromhex(pieces[-1].head) if pieces else bytes(32)
+    follower = Reader(journal).follow(first)
+    while records := follower.poll_raw(MAX_RECORDS):
+        piece = _publish_piece(folder, domain, sign, now_ms, head, records)
+        head = bytes.fromhex(piece.head)
+        yield piece
+
+
+def _publish_piece(
+    folder: Path,
+    domain: Domain,
+    sign: Callable[[bytes], bytes],
+    now_ms: int,
+    prev_head: bytes,
+    found: list[tuple[Path, RawRecord]],
+) -> Piece:
+    records = [raw for _, raw in found]
+    first, last, head = records[0].seq, records[-1].seq, records[-1].head
+    decoded = [decode(path, raw) for path, raw in found]
+    raw_bytes = encode_segment_header(first, prev_head) + b"".join(map(_bytes_of, records))
+    lines = "".join(f"{r.seq} {r.at_ms} {subject_of(r.command).hex()} {r.head.hex()}\n" for r in decoded).encode()
+    root = RecordTree([leaf_of(record) for record in decoded]).root
+    raw_path = segment_path(folder / RAW_NAME, first)
+    write_atomically(raw_path, raw_bytes)
+    write_atomically(folder / PUBLIC_NAME / f"{raw_path.stem}.hashes", lines)
+    piece = Piece(
+        first_seq=first,
+        last_seq=last,
+        prev_head=prev_head.hex(),
+        head=head.hex(),
+        root=root.hex(),
+        chain_id=domain.chain_id,
+        bond="0x" + domain.contract.hex(),
+        signature=sign(commit_digest(domain, first, last, head, root)).hex(),
+        raw_sha256=sha256(raw_bytes).hexdigest(),
+        public_sha256=sha256(lines).hexdigest(),
+        published_at_ms=now_ms,
+    )
+    _append_line(folder / INDEX_NAME, json.dumps(asdict(piece)) + "\n")
+    _mark(folder / RAW_NAME, Marker(last, head))
+    return piece
+
+
+def _bytes_of(record: RawRecord) -> bytes:
+    return HEADER.pack(len(record.payload), record.seq, record.at_ms) + record.payload + record.head
+
+
+def _append_line(path: Path, line: str) -> None:
+    with path.open("a") as file:
+        file.write(line)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _drop_torn_line(path: Path) -> None:
+    """Cut off what a crash left of a line."""
+    if path.exists():
+        data = path.read_bytes()
+        whole = data[: data.rfind(b"\n") + 1]
+        if whole != data:
+            write_atomically(path, whole)
+
+
+def _mark(folder: Path, marker: Marker) -> None:
+    """Say how far the raw pieces reach, as a journal does."""
+    file = MarkerFile(folder, create=True)
+    file.store(marker)
+    file.sync()
+    file.close()

@@ -1,0 +1,310 @@
+"""`bizzan audit replay`: an honest journal passes, and each kind of unfairness is found with a counterexample."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from bizzan.audit.published import JournalAudit, audit_journal
+from bizzan.cli.app import app
+from exchange.chain.signing import Key
+from exchange.domain.deployment import checksum
+from exchange.domain.eip712 import keccak
+from exchange.domain.receipt import Receipt, RecordTree, commit_digest
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from exchange.engine.events import CloseReason
+from exchange.journal.journal import Journal
+from exchange.journal.publication import publish
+from exchange.journal.reader import Reader, Record
+from exchange.journal.receipts import leaf_of, subject_of
+from tests.integration.sequencer.engine_process import DEPLOYMENT
+from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
+
+KEY = Key(keccak(b"receipts"))
+DOMAIN = DEPLOYMENT.bond_domain
+LOG = "credit:0x" + "ab" * 32 + ":{}:0"
+PRICE = 5_000_000
+Edit = Callable[[c.Command, list[e.Event]], list[e.Event]]
+
+
+class Hostile(Engine):
+    """An engine that tells something else than it does."""
+
+    def __init__(self, edit: Edit) -> None:
+        super().__init__()
+        self._edit = edit
+
+    def apply(self, seq: int, at_ms: int, command: c.Command) -> list[e.Event]:
+        return self._edit(command, super().apply(seq, at_ms, command))
+
+
+@pytest.fixture
+def day() -> EngineHarness:
+    """Two makers at one price, a third at a worse one, and a taker who meets the first of them."""
+    x = EngineHarness()
+    for number, account in enumerate((MAKER, OTHER, TAKER)):
+        for asset in (USDC, BTC):
+            cause = LOG.format(10 * number + asset)
+            x.apply(c.Credit(next(x.inbox_ids), account, asset, 10**12, cause))
+    x.sell(MAKER, PRICE, 100)
+    x.sell(OTHER, PRICE, 100)
+    x.sell(OTHER, PRICE + 10, 100)
+    x.buy(TAKER, PRICE, 100)
+    return x
+
+
+def write(x: EngineHarness, folder: Path, *more: c.Command) -> Path:
+    """The day as a journal."""
+    with Journal.open(folder) as journal:
+        for _, at_ms, command in x.kept:
+            journal.append([(at_ms, command)])
+        journal.append([(x.at_ms, command) for command in more])
+    return folder
+
+
+def published(journal: Path) -> Path:
+    """The journal, published beside itself."""
+    out = journal.parent / f"{journal.name}-published"
+    list(publish(journal, out, DOMAIN, KEY.sign, 1))
+    return out
+
+
+def audit(folder: Path, **options: object) -> JournalAudit:
+    """The audit with the bond and key of the tests."""
+    return audit_journal(folder, domain=DOMAIN, signer=KEY.address, **options)  # type: ignore[arg-type]
+
+
+def texts(audit: JournalAudit) -> str:
+    """All findings."""
+    return "\n".join(map(str, audit.findings))
+
+
+def receipt(records: list[Record], seq: int) -> Receipt:
+    """An honest receipt for one record out of all."""
+    tree, last = RecordTree([leaf_of(record) for record in records]), records[-1]
+    record = records[seq - 1]
+    return Receipt(
+        DOMAIN,
+        1,
+        last.seq,
+        last.head,
+        seq,
+        record.at_ms,
+        subject_of(record.command),
+        record.head,
+        tuple(tree.path(seq - 1)),
+        KEY.sign(commit_digest(DOMAIN, 1, last.seq, last.head, tree.root)),
+    )
+
+
+def test_an_honest_journal_passes_with_every_receipt(day: EngineHarness, tmp_path: Path) -> None:
+    journal = write(day, tmp_path / "journal")
+    records = list(Reader(journal).read())
+    receipts = [receipt(records, record.seq) for record in records]
+    found = audit(published(journal), receipts=receipts)
+    assert texts(found) == ""
+    assert (found.replay.priority.trades, len(found.pieces)) == (1, 1)
+    assert texts(audit(journal, receipts=receipts)) == ""
+
+
+# the six
+
+
+def test_a_reordered_pair_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    first, second = _sells(day)[:2]
+    found = audit(
+        write(day, tmp_path / "journal"),
+        engine=Hostile(_trades(lambda match: replace(match, maker_order=second, maker_account=_account(day, OTHER)))),
+    )
+    assert f"order {second} at {PRICE}, and order {first} stood before it at the same price" in texts(found)
+
+
+def test_a_skipped_order_is_found_by_its_receipt_and_in_the_engine(day: EngineHarness, tmp_path: Path) -> None:
+    records = list(Reader(write(day, tmp_path / "journal")).read())
+    skipped = _sells(day)[0]
+    given = receipt(records, skipped)
+    fork = EngineHarness.__new__(EngineHarness)
+    fork.kept = [each for each in day.kept if each[0] != skipped]
+    fork.at_ms = day.at_ms
+    forged = published(write(fork, tmp_path / "forged"))
+    found = audit(forged, receipts=[given])
+    assert f"receipt for sequence {skipped}: 0x{given.subject.hex()} was acknowledged there" in texts(found)
+    assert "the order was skipped or moved" in texts(found)
+
+    def forget(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        last = isinstance(command, c.PlaceOrder) and command.order.price == PRICE + 10
+        return [] if last else events
+
+    found = audit(tmp_path / "journal", engine=Hostile(forget))
+    assert "the order is in the journal and was skipped" in texts(found)
+
+
+def test_a_fill_at_a_worse_price_than_available_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    best, _, worse = _sells(day)
+
+    def worsen(match: e.TradeMatched) -> e.TradeMatched:
+        quote = match.quantity * (PRICE + 10)
+        return replace(match, maker_order=worse, maker_account=_account(day, OTHER), price=PRICE + 10, quote=quote)
+
+    found = audit(write(day, tmp_path / "journal"), engine=Hostile(_trades(worsen)))
+    assert f"order {worse} at {PRICE + 10}, and order {best} stood at the better price {PRICE}" in texts(found)
+    assert "beyond the limit" in texts(found)
+
+
+def test_a_forged_line_is_found_with_and_without_new_hashes(day: EngineHarness, tmp_path: Path) -> None:
+    out = published(write(day, tmp_path / "journal"))
+    segment = next((out / "raw").glob("*.segment"))
+    data = bytearray(segment.read_bytes())
+    data[-40] ^= 1
+    segment.write_bytes(bytes(data))
+    found = texts(audit(out))
+    assert "the line is not what was journaled" in found
+    assert "is not the file that was published" in found
+
+    seq, at_ms, command = day.kept[-1]
+    assert isinstance(command, c.PlaceOrder)
+    day.kept[-1] = (seq, at_ms, replace(command, client_order_id="forged"))
+    forged = published(write(day, tmp_path / "forged"))
+    (forged / "index.jsonl").write_text((out / "index.jsonl").read_text())
+    found = texts(audit(forged))
+    assert "signed is" in found
+    assert "do not lead to the signed root" in found
+
+
+def test_a_reversal_or_a_credit_without_its_cause_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    inbox = day.engine.inbox_id
+    honest = c.ReverseTrades(inbox + 1, (1,), "block 0x" + "cd" * 32 + ": order: expired")
+    assert texts(audit(write(day, tmp_path / "honest", honest))) == ""
+    found = texts(audit(write(day, tmp_path / "forged", replace(honest, cause="the operator says so"))))
+    assert "reverses trades 1 and cites no block: 'the operator says so'" in found
+    gift = c.Credit(inbox + 1, MAKER, USDC, 5, "a gift")
+    assert "moves money and cites no log" in texts(audit(write(day, tmp_path / "gift", gift)))
+
+
+def test_a_fee_off_the_schedule_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    found = audit(
+        write(day, tmp_path / "journal"),
+        engine=Hostile(_trades(lambda match: replace(match, taker_fee=match.taker_fee + 1))),
+    )
+    assert "the schedule of its acceptance asks" in texts(found)
+    assert [finding.check for finding in found.findings] == ["fees"]
+
+
+# and more
+
+
+def test_a_signed_piece_of_another_key_or_out_of_line_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    out = published(write(day, tmp_path / "journal"))
+    found = audit_journal(out, domain=DOMAIN, signer=b"\x01" * 20)
+    assert f"is signed by {checksum(KEY.address)}" in texts(found)
+    index = out / "index.jsonl"
+    piece = json.loads(index.read_text())
+    index.write_text(json.dumps(piece | {"first_seq": 2}) + "\n")
+    assert "does not follow sequence 0" in texts(audit(out))
+
+
+def test_a_receipt_beyond_the_journal_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    records = list(Reader(write(day, tmp_path / "journal")).read())
+    day.kept.pop()
+    found = audit(write(day, tmp_path / "shorter"), receipts=[receipt(records, len(records))])
+    assert "was acknowledged, the journal ends at" in texts(found)
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (lambda x: _trades(lambda match: replace(match, price=PRICE - 10)), "stood at 5000000"),
+        (lambda x: _trades(lambda match: replace(match, quantity=99, quote=99 * PRICE)), "is of 99 lots, both orders"),
+        (lambda x: _trades(lambda match: replace(match, quote=1)), "has the quote 1"),
+        (lambda x: _trades(lambda match: replace(match, maker_remaining=1)), "what was signed leaves"),
+        (lambda x: _without(e.TradeMatched), "ends as filled with 100 lots unfilled"),
+        (lambda x: _ending(CloseReason.unfilled), "ends unfilled, and order"),
+        (lambda x: _dropping(_sells(x)[0], CloseReason.cancelled), "and nothing in the journal says so"),
+        (lambda x: _dropping(_sells(x)[0], CloseReason.expired), "and nothing in the journal says so"),
+        (lambda x: _dropping(_sells(x)[0], CloseReason.debited), "and nothing in the journal says so"),
+        (lambda x: _resting(), "stood against it"),
+    ],
+)
+def test_every_other_hand_in_the_book_is_found(
+    day: EngineHarness, tmp_path: Path, edit: Callable[[EngineHarness], Edit], text: str
+) -> None:
+    assert text in texts(audit(write(day, tmp_path / "journal"), engine=Hostile(edit(day))))
+
+
+def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> None:
+    journal = write(day, tmp_path / "journal")
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text(json.dumps(replace(DEPLOYMENT, receipt_signer=checksum(KEY.address)).to_json()))
+    runner = CliRunner()
+    done = runner.invoke(app, ["audit", "replay", str(published(journal)), "--deployment", str(deployment), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.output.splitlines()[-1])["trades"] == 1
+    forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
+    done = runner.invoke(app, ["audit", "replay", str(forged)])
+    assert (done.exit_code, "cites no block" in done.output) == (1, True)
+
+
+def _sells(x: EngineHarness) -> list[int]:
+    """The ids of the sells, in order."""
+    return [seq for seq, _, command in x.kept if isinstance(command, c.PlaceOrder) and command.order.side == 1]
+
+
+def _account(x: EngineHarness, address: bytes) -> int:
+    return x.engine.state.by_address[address].account_id
+
+
+def _trades(change: Callable[[e.TradeMatched], e.TradeMatched]) -> Edit:
+    """Tell other trades."""
+
+    def edit(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [change(event) if isinstance(event, e.TradeMatched) else event for event in events]
+
+    return edit
+
+
+def _without(kind: type) -> Edit:
+    """Keep something quiet."""
+    return lambda command, events: [event for event in events if not isinstance(event, kind)]
+
+
+def _is_taking(command: c.Command) -> bool:
+    return isinstance(command, c.PlaceOrder) and command.order.side == 0
+
+
+def _ending(reason: CloseReason) -> Edit:
+    """The taker is told to have met nobody."""
+
+    def edit(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        if not _is_taking(command):
+            return events
+        accepted = [event for event in events if isinstance(event, e.OrderAccepted)]
+        order = accepted[0]
+        return [*accepted, e.OrderClosed(order.order_id, order.account, order.market, reason, order.quantity)]
+
+    return edit
+
+
+def _resting() -> Edit:
+    """The taker is told to rest where it crosses."""
+
+    def edit(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [event for event in events if isinstance(event, e.OrderAccepted)] if _is_taking(command) else events
+
+    return edit
+
+
+def _dropping(order_id: int, reason: CloseReason) -> Edit:
+    """A resting order is taken out of the book before the taker comes."""
+
+    def edit(command: c.Command, events: Iterable[e.Event]) -> list[e.Event]:
+        dropped = [e.OrderClosed(order_id, 1, 1, reason, 100)] if _is_taking(command) else []
+        return [*dropped, *events]
+
+    return edit
