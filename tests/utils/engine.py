@@ -45,8 +45,10 @@ MARKETS = (
 class EngineHarness:
     """Applies commands at a time that only the test moves."""
 
+    engine_class: type[Engine] = TwinEngine
+
     def __init__(self, markets: Iterable[Market] = MARKETS) -> None:
-        self.engine: Engine = TwinEngine()
+        self.engine: Engine = self.engine_class()
         self.at_ms = START_MS
         self.kept: list[tuple[int, int, c.Command]] = []
         self.nonces = itertools.count(1)
@@ -176,7 +178,7 @@ class EngineHarness:
     def validate(self) -> None:
         """Every invariant holds, and a loaded snapshot is the same engine."""
         assert self.engine.violations() == []
-        copy = TwinEngine.load(self.engine.dump())
+        copy = self.engine_class.load(self.engine.dump())
         assert copy.dump() == self.engine.dump()
         assert copy.violations() == []
 
@@ -193,7 +195,7 @@ class EngineHarness:
 
     def replay(self) -> Engine:
         """A new engine that has applied every kept command."""
-        engine = TwinEngine()
+        engine = self.engine_class()
         for seq, at_ms, command in self.kept:
             engine.apply(seq, at_ms, command)
         return engine

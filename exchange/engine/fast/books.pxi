@@ -198,9 +198,13 @@ cdef inline bint sooner(Expiry *a, Expiry *b) noexcept nogil:
 
 
 cdef inline void push_expiry(Memory *m, i32 order) noexcept nogil:
+    await_expiry(m, m.orders[order].expiry, m.orders[order].id, order)
+
+
+cdef inline void await_expiry(Memory *m, i64 expiry, i64 number, i64 order) noexcept nogil:
     cdef Expiry new
     cdef i64 at = m.expiries_used, parent
-    new.expiry, new.id, new.order = m.orders[order].expiry, m.orders[order].id, order
+    new.expiry, new.id, new.order = expiry, number, order
     if unlikely(at == m.expiries_room):
         m.expiries = <Expiry *>grown(m.expiries, &m.expiries_room, at + 1, sizeof(Expiry))
     m.expiries_used += 1
@@ -236,10 +240,16 @@ cdef void sink_expiry(Memory *m, i64 at, Expiry item) noexcept nogil:
     m.expiries[at] = item
 
 
+cdef inline bint is_awaited(Memory *m, Expiry *due) noexcept nogil:
+    if due.id < 0:
+        return m.accounts[-due.id].countdown == due.expiry
+    return m.orders[due.order].id == due.id
+
+
 cdef void compact_expiries(Memory *m) noexcept nogil:
     cdef i64 i, kept = 0
     for i in range(m.expiries_used):
-        if m.orders[m.expiries[i].order].id == m.expiries[i].id:
+        if is_awaited(m, &m.expiries[i]):
             m.expiries[kept] = m.expiries[i]
             kept += 1
     m.expiries_used = kept
@@ -248,5 +258,5 @@ cdef void compact_expiries(Memory *m) noexcept nogil:
 
 
 cdef void drop_stale_expiries(Memory *m) noexcept nogil:
-    while m.expiries_used and m.orders[m.expiries[0].order].id != m.expiries[0].id:
+    while m.expiries_used and not is_awaited(m, &m.expiries[0]):
         pop_expiry(m)

@@ -246,6 +246,19 @@ cdef class Core:
     def set_revokes(self, i32 account, bint revokes):
         self.m.accounts[account].revokes = revokes
 
+    def set_stops(self, i32 account, bint stops):
+        self.m.accounts[account].stops = stops
+
+    def countdown(self, i32 account):
+        return self.m.accounts[account].countdown
+
+    def set_countdown(self, i32 account, i64 at):
+        self.m.accounts[account].countdown = at
+
+    def watch_countdown(self, i32 account):
+        """Have the account's countdown end in its time."""
+        await_expiry(&self.m, self.m.accounts[account].countdown, -account, 0)
+
     def set_tier(self, i32 account, i32 tier):
         self.m.accounts[account].tier = tier
 

@@ -218,6 +218,10 @@ KNOWN = frozenset(
     {
         c.CancelOrder,
         c.CancelAll,
+        c.MassCancel,
+        c.SetCountdown,
+        c.StopTrading,
+        c.SetTradingStop,
         c.HoldWithdrawal,
         c.ListAsset,
         c.ListMarket,

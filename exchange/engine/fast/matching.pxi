@@ -35,13 +35,18 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
 
 
 cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
-    """Close every order whose expiry has come, in order of expiry, then of acceptance."""
+    """Close every order whose expiry has come, in order of expiry, then of acceptance; end countdowns likewise."""
     cdef Expiry due
     while m.expiries_used and m.expiries[0].expiry * 1_000 <= at_ms:
         due = m.expiries[0]
         pop_expiry(m)
-        if m.orders[due.order].id == due.id:
+        if not is_awaited(m, &due):
+            continue
+        if due.id > 0:
             close_order(m, <i32>due.order, EXPIRED_NOW)
+        else:
+            with gil:
+                end_countdown(m, -due.id)
 
 
 cdef inline i32 place(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:

@@ -83,14 +83,34 @@ cdef inline void give(Memory *m, i32 balance, i64 amount) noexcept nogil:
 
 
 cdef void reserve_owed(Memory *m, i32 balance) noexcept:
-    """Let Python set money aside for forced withdrawals, and take over what it tells."""
-    cdef i64 *event
+    """Let Python set money aside for forced withdrawals."""
     try:
-        for place in (<object>m.owner).cover_forced(balance):
-            event = emit(m, TOLD)
-            event[1] = place
+        take_over(m, (<object>m.owner).cover_forced(balance))
     except BaseException as error:
         fail(m, error)
+
+
+cdef void end_countdown(Memory *m, i64 account) noexcept:
+    """Let Python end the orders of an account that was silent for too long."""
+    try:
+        take_over(m, (<object>m.owner).end_countdown(account))
+    except BaseException as error:
+        fail(m, error)
+
+
+cdef object take_over(Memory *m, object done):
+    """Tell what Python told, and note what it touched."""
+    cdef i64 *event
+    told, levels, balances, accounts = done
+    for place in told:
+        event = emit(m, TOLD)
+        event[1] = place
+    for level in levels:
+        touch_level(m, level)
+    for balance in balances:
+        touch_balance(m, balance)
+    for account in accounts:
+        touch_account(m, account)
 
 
 cdef void fail(Memory *m, object error) noexcept:

@@ -192,6 +192,8 @@ cdef struct Account:
     u8 exiting
     u8 frozen
     u8 revokes
+    u8 stops
+    i64 countdown       # when its orders end, 0 for never by this
     Generation young
     Generation old
 
@@ -208,7 +210,7 @@ cdef struct Block:
     i32 prev
     i32 next
 
-cdef struct Expiry:
+cdef struct Expiry:     # of an order, or of an account's countdown under its id made negative
     i64 expiry
     i64 id
     i64 order

@@ -130,7 +130,7 @@ class Revoked(set[bytes]):
 class ArrayAccount(Account):
     """An account whose counters, nonces, hashes, balances and orders live in the core."""
 
-    __slots__ = ("_tiers", "state")
+    __slots__ = ("_stops", "_tiers", "state")
 
     def __init__(self, state: ArrayState, account_id: int, address: bytes) -> None:
         self.state = state
@@ -141,6 +141,8 @@ class ArrayAccount(Account):
         self.used_withdrawals = NonceSet()
         self.revoked = Revoked(state, account_id)
         self._tiers: Timeline[int] | None = None
+        self._stops = 0
+        self.brake_nonce = 0
         self.order_hashes = ArrayHashes(state, account_id)
         self.client_order_ids = Recent()
 
@@ -194,6 +196,25 @@ class ArrayAccount(Account):
     @frozen.setter
     def frozen(self, value: bool) -> None:
         self._set(4, value)
+
+    @property
+    def stops(self) -> int:
+        """Who stopped its trading."""
+        return self._stops
+
+    @stops.setter
+    def stops(self, value: int) -> None:
+        self._stops = value
+        self.state.core.set_stops(self.account_id, bool(value))
+
+    @property
+    def countdown(self) -> int:
+        """When its orders end, in unix seconds; 0 for never by this."""
+        return self.state.core.countdown(self.account_id)
+
+    @countdown.setter
+    def countdown(self, value: int) -> None:
+        self.state.core.set_countdown(self.account_id, value)
 
     @property
     def tiers(self) -> Timeline[int] | None:

@@ -34,6 +34,7 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     30: (ErrorCode.order_closed, "nonce"),
     31: (ErrorCode.unknown_order, "nonce"),
     34: (ErrorCode.terms_conflict, "nonce"),
+    35: (ErrorCode.trading_stopped, None),
     33: (ErrorCode.account_frozen, None),
 }
 """By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them."""

@@ -36,6 +36,7 @@ cdef enum:
     NO_COMMAND = 32
     ACCOUNT_FROZEN = 33
     NEEDS_SINGLE_FILL = 34
+    TRADING_STOPPED = 35
 
 cdef enum:
     DELEGATE = 1
@@ -142,6 +143,8 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
         return ACCOUNT_EXITING
     if account.frozen:
         return ACCOUNT_FROZEN
+    if account.stops:
+        return TRADING_STOPPED
     if unlikely(account.revokes) and is_revoked(m, it.order.account, it.command + SIGNER):
         return UNKNOWN_DELEGATE
     if rests(it.order.terms) and account.open_orders >= m.max_open_orders:

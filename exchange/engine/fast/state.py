@@ -17,9 +17,20 @@ from exchange.engine.book import Book, Half
 from exchange.engine.events import CloseReason
 from exchange.engine.fast.core import Core
 from exchange.engine.fast.packing import pack_order
-from exchange.engine.fast.records import ArrayAccount, ArrayBalance, ArrayBook, ArrayOrder, OpenOrders, Trades
+from exchange.engine.fast.records import (
+    ArrayAccount,
+    ArrayBalance,
+    ArrayBook,
+    ArrayLevel,
+    ArrayOrder,
+    OpenOrders,
+    Trades,
+)
 from exchange.engine.orders import KINDS, OpenOrder
 from exchange.engine.state import ForcedRequest, State, Trade, Withdrawal
+
+Done = tuple[list[int], list[int], list[int], list[int]]
+"""What Python did for the core: events by their place in `told`, then levels, balances and accounts touched."""
 
 KIND_COUNT = 6
 """Kinds of orders by what they may be charged: the lowest three bits of their terms, but post-only that takes."""
@@ -152,6 +163,11 @@ class ArrayState(State):
         order.pays.held -= order.held
         self.give(order.pays, order.held)
 
+    def watch_countdown(self, account: Account) -> None:
+        """Have a countdown end in its time."""
+        if account.countdown:
+            self.core.watch_countdown(account.account_id)
+
     def next_expiry(self) -> int | None:
         """When the next open order expires, in unix seconds."""
         expiry = self.core.next_expiry()
@@ -184,14 +200,28 @@ class ArrayState(State):
 
     # what the core asks for
 
-    def cover_forced(self, balance: int) -> list[int]:
-        """Set money aside for forced withdrawals; where what was told of it stands in `told`."""
+    def cover_forced(self, balance: int) -> Done:
+        """Set money aside for forced withdrawals."""
         self.reserve_owed(self.balance_of(balance))
+        return self._hand_back()
+
+    def end_countdown(self, account: int) -> Done:
+        """End the orders of an account that was silent for too long."""
+        self._end_countdown(self.account_by_id(account))
+        return self._hand_back()
+
+    def _hand_back(self) -> Done:
+        """Where what was told stands in `told`, and the records of what was touched."""
         first = len(self.told)
         self.told += self.events
         self.events = []
+        levels = [cast("ArrayLevel", level).number for level in self.touched_levels]
+        balances = [cast("ArrayBalance", balance).number for balance in self.touched_balances]
+        accounts = [account.account_id for account in self.touched_accounts]
+        self.touched_levels.clear()
         self.touched_balances.clear()
-        return list(range(first, len(self.told)))
+        self.touched_accounts.clear()
+        return list(range(first, len(self.told))), levels, balances, accounts
 
     def is_revoked(self, account: int, signer: bytes) -> bool:
         """Whether the signer is a revoked delegate."""
@@ -221,6 +251,8 @@ def adopt(reference: State) -> ArrayState:
         state.books[market].last_price = book.last_price
     for order in reference.orders.values():
         _adopt_order(state, order)
+    for account in state.accounts:
+        state.watch_countdown(account)
     _adopt_trades(state, reference)
     state.batches, state.last_batch = reference.batches, reference.last_batch
     state.cut_seq, state.cut_trade = reference.cut_seq, reference.cut_trade
@@ -241,6 +273,7 @@ def _adopt_account(state: ArrayState, account: Account) -> None:
     new = state.open_account(account.address)
     new.min_nonce, new.top_nonce, new.exiting = account.min_nonce, account.top_nonce, account.exiting
     new.frozen, new.deficits, new.holds = account.frozen, account.deficits, account.holds
+    new.brake_nonce, new.countdown, new.stops = account.brake_nonce, account.countdown, account.stops
     for delegate in account.revoked:
         new.revoked.add(delegate)
     if account.tiers is not None:

@@ -15,6 +15,7 @@ from exchange.domain.order import Side, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine import fees as engine_fees
+from exchange.engine.engine import Engine
 from exchange.journal.reader import Record
 from tests.utils.engine import BTC_USDC, MAKER, TAKER, USDC, EngineHarness
 
@@ -27,7 +28,9 @@ HIGHER = ((300, 900),)
 
 
 class Audited(EngineHarness):
-    """An engine whose every command the ledger sees, as a replay of its journal would."""
+    """An engine whose every command the ledger sees, as a replay of its journal would. Tests make it charge wrongly."""
+
+    engine_class = Engine
 
     def __init__(self) -> None:
         self.ledger = FeeLedger()
