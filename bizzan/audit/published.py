@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
+from eth_abi.abi import encode
+
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
 from bizzan.audit.comparing import Problem
@@ -20,14 +22,16 @@ from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.told import ToldLedger, key_of
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import checksum
-from exchange.domain.eip712 import Domain
+from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
 from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal, JournalError
 from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME, Piece, read_index
 from exchange.journal.reader import Reader
-from exchange.journal.receipts import leaf_of
+from exchange.journal.receipts import leaf_of, subject_of
 from exchange.journal.record import segment_path
+
+_CLAIM = "(uint64,uint64,bytes32,bytes32,bytes,bool,uint64,uint64,bytes32,bytes32,bytes32[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,6 +209,36 @@ def _cited_on_chain(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
         if entry.amount and there != (entry.account, entry.asset, entry.amount):
             cited = f"{entry.amount} of asset {entry.asset} for {checksum(entry.account)} by {key[1]}"
             yield f"journal sequence {entry.seq}", f"cites {cited}, and the chain says {there or 'nothing of it'}"
+
+
+def published_receipt(folder: Path, domain: Domain, seq: int) -> Receipt | None:
+    """What was published, and signed, about one sequence number, as a receipt; None when it was not published."""
+    piece = next((each for each in read_index(folder) if each.first_seq <= seq <= each.last_seq), None)
+    if piece is None:
+        return None
+    records = [record for record in Reader(folder / RAW_NAME).read(piece.first_seq) if record.seq <= piece.last_seq]
+    record = records[seq - piece.first_seq]
+    path = RecordTree([leaf_of(each) for each in records]).path(seq - piece.first_seq)
+    return Receipt(
+        domain,
+        piece.first_seq,
+        piece.last_seq,
+        bytes.fromhex(piece.head),
+        seq,
+        record.at_ms,
+        subject_of(record.command),
+        record.head,
+        tuple(path),
+        bytes.fromhex(piece.signature),
+    )
+
+
+def report_calldata(one: Receipt, other: Receipt, recipient: bytes) -> bytes:
+    """The call of `OperatorBond.report` that takes the bond. ReceiptError when the two do not contradict each other."""
+    if not one.contradicts(other):
+        raise ReceiptError(f"the two do not contradict each other about sequence {one.seq}")
+    arguments = encode([_CLAIM, _CLAIM, "address"], [one.claim(), other.claim(), "0x" + recipient.hex()])
+    return keccak(f"report({_CLAIM},{_CLAIM},address)".encode())[:4] + arguments
 
 
 def read_receipts(paths: Sequence[str]) -> list[Receipt]:

@@ -107,6 +107,35 @@ def replay(
     raise typer.Exit(1 if found.findings else 0)
 
 
+@commands.command()
+def fraud(
+    source: Annotated[str, typer.Argument(help="The receipt that was given, as a file or JSON.")],
+    other: Annotated[str, typer.Argument(help="Another receipt, or the folder of the published journal.")],
+    deployment: Annotated[Path, typer.Option(help="The deployment file: whose bond and key.")],
+    recipient: Annotated[str, typer.Option(help="Who gets the reporter's part.")],
+) -> None:
+    """Print the call that takes the operator's bond for two statements that contradict each other."""
+    from bizzan.audit.published import published_receipt, read_receipts, report_calldata
+    from bizzan.audit.receipts import problems
+    from exchange.sequencer.seed import SeedError, load_deployment
+
+    try:
+        there = load_deployment(deployment)
+        one = read_receipts([source])[0]
+        found = published_receipt(Path(other), there.bond_domain, one.seq) if Path(other).is_dir() else None
+        second = found if Path(other).is_dir() else read_receipts([other])[0]
+        if second is None:
+            raise SupervisorError(f"sequence {one.seq} is not published in {other}")
+        signer, bond = address_bytes(there.receipt_signer), address_bytes(there.operator_bond)
+        for statement in (one, second):
+            for problem in problems(statement, signer, bond):
+                raise SupervisorError(problem)
+        calldata = report_calldata(one, second, address_bytes(recipient, "--recipient"))
+    except (ReceiptError, SeedError, DeploymentError) as error:
+        raise SupervisorError(str(error)) from None
+    _print(f"cast send {there.operator_bond} 0x{calldata.hex()}")
+
+
 def _read_chain(rpc_url: str, deployment: Deployment) -> ChainLedger:
     """The contract's ledger up to the node's head."""
     from bizzan.audit.chain_ledger import read_chain

@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import boa
 import pytest
 from typer.testing import CliRunner
 
-from bizzan.audit.published import JournalAudit, audit_journal
+from bizzan.audit.published import JournalAudit, audit_journal, report_calldata
 from bizzan.cli.app import app
 from exchange.chain.signing import Key
-from exchange.domain.deployment import checksum
-from exchange.domain.eip712 import keccak
-from exchange.domain.receipt import Receipt, RecordTree, commit_digest
+from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.eip712 import Domain, keccak
+from exchange.domain.receipt import Receipt, ReceiptError, RecordTree, commit_digest
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -25,6 +26,8 @@ from exchange.journal.publication import publish
 from exchange.journal.reader import Reader, Record
 from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
+from tests.unit.contracts.test_operator_bond import BOND, STRANGER, create
+from tests.utils.contracts import CHAIN_ID, NAME
 from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
 
 KEY = Key(keccak(b"receipts"))
@@ -86,12 +89,12 @@ def texts(audit: JournalAudit) -> str:
     return "\n".join(map(str, audit.findings))
 
 
-def receipt(records: list[Record], seq: int) -> Receipt:
+def receipt(records: list[Record], seq: int, domain: Domain = DOMAIN) -> Receipt:
     """An honest receipt for one record out of all."""
     tree, last = RecordTree([leaf_of(record) for record in records]), records[-1]
     record = records[seq - 1]
     return Receipt(
-        DOMAIN,
+        domain,
         1,
         last.seq,
         last.head,
@@ -100,7 +103,7 @@ def receipt(records: list[Record], seq: int) -> Receipt:
         subject_of(record.command),
         record.head,
         tuple(tree.path(seq - 1)),
-        KEY.sign(commit_digest(DOMAIN, 1, last.seq, last.head, tree.root)),
+        KEY.sign(commit_digest(domain, 1, last.seq, last.head, tree.root)),
     )
 
 
@@ -236,6 +239,31 @@ def test_every_other_hand_in_the_book_is_found(
     day: EngineHarness, tmp_path: Path, edit: Callable[[EngineHarness], Edit], text: str
 ) -> None:
     assert text in texts(audit(write(day, tmp_path / "journal"), engine=Hostile(edit(day))))
+
+
+def test_what_is_published_otherwise_takes_the_bond(day: EngineHarness, tmp_path: Path) -> None:
+    """From a receipt and the published journal to the call, and the contract obeys it."""
+    bond = create(signer=checksum(KEY.address))
+    domain = Domain(NAME, CHAIN_ID, address_bytes(str(bond.address)))
+    records = list(Reader(write(day, tmp_path / "journal")).read())
+    seq = _sells(day)[0]
+    given = receipt(records, seq, domain)
+    day.kept = [each for each in day.kept if each[0] != seq]
+    out = tmp_path / "published"
+    list(publish(write(day, tmp_path / "forged"), out, domain, KEY.sign, 1))
+    there = replace(
+        DEPLOYMENT, chain_id=CHAIN_ID, operator_bond=str(bond.address), receipt_signer=checksum(KEY.address)
+    )
+    (tmp_path / "deployment.json").write_text(json.dumps(there.to_json()))
+    (tmp_path / "receipt.json").write_text(json.dumps(given.to_json()))
+    arguments = ["audit", "fraud", str(tmp_path / "receipt.json"), str(out), "--recipient", STRANGER.address]
+    done = CliRunner().invoke(app, [*arguments, "--deployment", str(tmp_path / "deployment.json")])
+    assert done.exit_code == 0, done.exception
+    calldata = bytes.fromhex(done.output.split()[-1].removeprefix("0x"))
+    boa.env.raw_call(str(bond.address), sender=STRANGER.address, data=calldata)
+    assert (bond.bond(), boa.env.get_balance(STRANGER.address)) == (0, BOND // 10)
+    with pytest.raises(ReceiptError, match="do not contradict"):
+        report_calldata(given, given, bytes(20))
 
 
 def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> None:
