@@ -1,17 +1,20 @@
-"""Signatures of contract wallets (EIP-1271): the wallet itself says, on chain, whether one is valid.
+"""Signatures of whole accounts: of their key, or of the contract that they are (EIP-1271), which is asked on chain.
 
-A key's signature is recovered plainly first, as the contract does, so an account under EIP-7702 that signed plainly is
-never asked. Only reading and sign-in ask; orders are signed by keys alone.
+Sign-in and withdrawals take both; orders are signed by keys alone. A question costs the chain's node work for whoever
+asks, so few are put at a time: a flood of them keeps contract wallets waiting, and nobody else.
 """
 
-from exchange.chain.rpc import ChainError, ExecutionReverted, Rpc
+import asyncio
+
+from backend.errors import RateLimited
+from backend.signatures import recover, wrong_signature
+from backend.wire import checksum
+from exchange.chain import wallets
+from exchange.chain.rpc import ChainError, Rpc
 from exchange.domain.errors import ErrorCode, Refusal
 
-MAX_SIGNATURE = 1_024
-"""Bytes, as in the contract."""
-_ASK = bytes.fromhex("1626ba7e")  # isValidSignature(bytes32,bytes), and the answer as well
-_GAS = 500_000
-_WORD = 32
+AT_ONCE = 4
+WAITING = 64
 
 
 class Wallets:
@@ -19,15 +22,36 @@ class Wallets:
 
     def __init__(self, rpc: Rpc) -> None:
         self._rpc = rpc
+        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._waiting = 0
 
-    async def signed(self, account: bytes, digest: bytes, signature: bytes) -> bool:
-        """Whether the contract at `account` says that the signature is valid. Refuses while the chain is away."""
-        padded = signature.ljust(-(-len(signature) // _WORD) * _WORD, b"\0")
-        data = _ASK + digest + (2 * _WORD).to_bytes(_WORD) + len(signature).to_bytes(_WORD) + padded
+    async def check(self, account: bytes, digest: bytes, signature: bytes) -> None:
+        """Refuse a signature that neither the account's key made nor its code takes; also while the chain is away."""
+        refusal = plain_refusal(account, digest, signature)
+        if refusal is not None and not await self._ask(account, digest, signature):
+            raise refusal
+
+    async def _ask(self, account: bytes, digest: bytes, signature: bytes) -> bool:
+        if self._waiting >= WAITING:
+            raise RateLimited(1, "contract wallet")
+        self._waiting += 1
         try:
-            answer = await self._rpc.eth_call(account, data, gas=_GAS)
-        except ExecutionReverted:
-            return False
+            async with self._turn:
+                return await wallets.wallet_signed(self._rpc, account, digest, signature)
         except ChainError:
             raise Refusal(ErrorCode.unavailable, "the chain's node is away: try again in a second") from None
-        return answer[:_WORD] == _ASK.ljust(_WORD, b"\0")
+        finally:
+            self._waiting -= 1
+
+
+def plain_refusal(account: bytes, digest: bytes, signature: bytes) -> Refusal | None:
+    """None if the account's own key made the signature; else why it is wrong."""
+    try:
+        signer = recover(digest, signature)
+    except Refusal as error:
+        return error
+    if signer == account:
+        return None
+    return wrong_signature(
+        f"the key of {checksum(signer)} made it, over these fields, and not that of {checksum(account)}"
+    )

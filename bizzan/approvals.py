@@ -1,7 +1,8 @@
 """What an approver does: look at the withdrawals that wait above their token's outflow limit, and approve one.
 
 The database only says which messages wait. What is shown and approved is read from the message itself, after its digest
-and its account's signature were checked: who can write the database can show no other withdrawal than is approved.
+and its account's signature were checked: who can write the database can show no other withdrawal than is approved. An
+account that is a contract is asked on chain whether it signed (EIP-1271); it can change its mind until it is paid.
 
 Raises ApprovalError when nothing like it waits, when it cannot be trusted, or when the contract refuses.
 """
@@ -21,7 +22,9 @@ from web3 import HTTPProvider, Web3
 from web3.exceptions import ContractLogicError, Web3Exception
 
 from bizzan.contracts import exported_abi
+from exchange.chain.rpc import ChainError, Rpc
 from exchange.chain.signing import recover
+from exchange.chain.wallets import MAX_SIGNATURE, wallet_signed
 from exchange.database import approvals
 from exchange.database.engine import create_engine
 from exchange.domain.amount import MAX_AMOUNT
@@ -40,7 +43,8 @@ class ApprovalError(Exception):
 class Waiting:
     """A withdrawal that waits, as its account signed it. `amount` in ledger units.
 
-    `needed` and `by` are the database's word.
+    `needed` and `by` are the database's word. `by_code`: not its account's key signed it, but the contract that the
+    account is says so now.
     """
 
     withdrawal_hash: bytes
@@ -49,6 +53,7 @@ class Waiting:
     amount: int
     needed: int
     by: tuple[str, ...]
+    by_code: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,10 +64,12 @@ class Refused:
     reason: str
 
 
-def waiting(database_url: str, deployment: Deployment) -> list[Waiting | Refused]:
-    """All that wait, the first to lapse first. Raises ApprovalError when the database is away."""
+def waiting(database_url: str, rpc_url: str, deployment: Deployment) -> list[Waiting | Refused]:
+    """All that wait, the first to lapse first. Raises ApprovalError when the database or the chain's node is away."""
     try:
-        return asyncio.run(_waiting(database_url, deployment))
+        return asyncio.run(_waiting(database_url, rpc_url, deployment))
+    except ChainError as error:
+        raise ApprovalError(f"the chain's node at {rpc_url} cannot be asked: {error}") from None
     except (SQLAlchemyError, OSError) as error:
         raise ApprovalError(f"the database cannot be used ({error}): start the stack with 'bizzan up'") from None
 
@@ -73,8 +80,12 @@ def read(
     message: Mapping[str, Any],
     signature: bytes,
     given: approvals.Approvals,
+    code_says: bool = False,
 ) -> Waiting | Refused:
-    """The withdrawal in a stored message, or why it cannot be trusted."""
+    """The withdrawal in a stored message, or why it cannot be trusted.
+
+    `code_says`: the contract that the message's account is takes the signature of this hash.
+    """
     try:
         signed = SignedWithdrawal.parse(message)
         digest = signed.digest(deployment.domain)
@@ -83,8 +94,9 @@ def read(
     token = {address_bytes(token.address): token for token in deployment.tokens}.get(signed.token)
     if digest != withdrawal_hash:
         return Refused(withdrawal_hash, "the stored message is not the one with this hash")
-    if recover(digest, signature) != signed.account:
-        return Refused(withdrawal_hash, "its account's key did not sign it; a contract wallet is not asked here")
+    by_key = recover(digest, signature) == signed.account
+    if not by_key and not code_says:
+        return Refused(withdrawal_hash, "its account's key did not sign it, nor does a contract there say so")
     if signed.recipient == address_bytes(ETH):
         return Refused(withdrawal_hash, "its recipient is the zero address, which would approve another message")
     if token is None:
@@ -99,6 +111,7 @@ def read(
         amount,
         given.needed,
         tuple(checksum(approver) for approver in given.by),
+        not by_key,
     )
 
 
@@ -146,19 +159,39 @@ def approve(rpc_url: str, deployment: Deployment, key: str, row: Waiting) -> str
     return "0x" + bytes(sent).hex()
 
 
-async def find_waiting(database: AsyncEngine, deployment: Deployment) -> list[Waiting | Refused]:
-    """All that wait, the first to lapse first. Raises the database's errors."""
+async def find_waiting(database: AsyncEngine, rpc: Rpc, deployment: Deployment) -> list[Waiting | Refused]:
+    """All that wait, the first to lapse first. Raises the database's errors, and ChainError."""
     async with database.connect() as conn:
         rows = await approvals.waiting(conn)
         given = await approvals.of(conn, deployment.chain_id, [row.withdrawal_hash for row in rows])
     return [
-        read(deployment, row.withdrawal_hash, row.message, row.signature, given[row.withdrawal_hash]) for row in rows
+        read(
+            deployment,
+            row.withdrawal_hash,
+            row.message,
+            row.signature,
+            given[row.withdrawal_hash],
+            await _code_says(rpc, row.withdrawal_hash, row.message, row.signature),
+        )
+        for row in rows
     ]
 
 
-async def _waiting(url: str, deployment: Deployment) -> list[Waiting | Refused]:
+async def _code_says(rpc: Rpc, digest: bytes, message: Mapping[str, Any], signature: bytes) -> bool:
+    """Whether the message's account is a contract that takes the signature; not asked where a key signed."""
+    try:
+        account = SignedWithdrawal.parse(message).account
+    except BadWithdrawal:
+        return False
+    if recover(digest, signature) == account or not 0 < len(signature) <= MAX_SIGNATURE:
+        return False
+    return await wallet_signed(rpc, account, digest, signature)
+
+
+async def _waiting(url: str, rpc_url: str, deployment: Deployment) -> list[Waiting | Refused]:
     database = create_engine(url, pool_size=1)
     try:
-        return await find_waiting(database, deployment)
+        async with Rpc(rpc_url) as rpc:
+            return await find_waiting(database, rpc, deployment)
     finally:
         await database.dispose()

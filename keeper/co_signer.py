@@ -1,16 +1,17 @@
 """The co-signer: a second key that agrees to a fast withdrawal, after looking for itself.
 
-It trusts neither the keeper that asks nor the engine that holds the money: it reads the user's signature, the
-balance on the chain, and what the account still has to pay out of it. It has its own settings and its own
-connections, so that it can run on a machine that the operator does not control.
+It trusts neither the keeper that asks nor the engine that holds the money: it reads the user's signature, of which a
+contract wallet is asked, the balance on the chain, and what the account still has to pay out of it. It has its own
+settings and its own connections, so that it can run on a machine that the operator does not control.
 
     Declined   the withdrawal is not signed now; the message says why
+    └─ Unsigned   its account does not stand by its signature, or never did
 """
 
 from dataclasses import dataclass
 from typing import Protocol
 
-from exchange.chain.signing import Key, recover
+from exchange.chain.signing import Key
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.deployment import Deployment, checksum
 from keeper.withdrawal import BadWithdrawal, SignedWithdrawal
@@ -20,11 +21,18 @@ class Declined(Exception):
     """Not signed now."""
 
 
+class Unsigned(Declined):
+    """Neither the account's key made the signature, nor does the account's code take it now."""
+
+
 class Balances(Protocol):
     """What the co-signer reads from the chain. Raises ChainError."""
 
     async def settled(self, account: bytes, token_id: int) -> tuple[int, int]:
         """Of one block: the last batch settled, and the account's trading balance in ledger units."""
+
+    async def signed(self, account: bytes, digest: bytes, signature: bytes) -> bool:
+        """Whether the account's key signed, or the contract that it is says so now."""
 
 
 class Outflows(Protocol):
@@ -74,11 +82,13 @@ class CoSigner:
         outflow = await self._outflows.outflow(payout, settled_batch)
         if amount + outflow > balance:
             raise Declined(f"it asks for {amount} of {balance} ledger units settled, of which {outflow} are spoken for")
+        if not await self._balances.signed(withdrawal.account, withdrawal_hash, payout.signature):
+            raise Unsigned("the account did not sign it: neither its key, nor does its code take the signature now")
         digest = self._domain.hash("Approval", {"withdrawal": withdrawal_hash, "fee": fee})
         return Approval(withdrawal, payout.signature, fee, self._key.sign(digest))
 
     def _check_message(self, payout: HeldWithdrawal, fee: int) -> SignedWithdrawal:
-        """The message, if it is the one that was held, signed by its account."""
+        """The message, if it is the one that was held."""
         try:
             withdrawal = SignedWithdrawal.parse(payout.message)
             digest = withdrawal.digest(self._domain)
@@ -86,8 +96,6 @@ class CoSigner:
             raise Declined(str(error)) from None
         if digest != payout.withdrawal_hash or withdrawal.account != payout.account:
             raise Declined("the stored message is not the one that was held")
-        if recover(digest, payout.signature) != withdrawal.account:
-            raise Declined("the account did not sign it")
         if not 0 <= fee <= withdrawal.max_fee:
             raise Declined(f"the fee {fee} is above the signed cap {withdrawal.max_fee}")
         return withdrawal

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from eth_abi.abi import decode, encode
 
+from exchange.chain import wallets
 from exchange.chain.rpc import ExecutionReverted, InvalidAnswer, Rpc, RpcRefused
 from exchange.chain.submission import Call
 from exchange.domain.eip712 import keccak
@@ -133,6 +134,10 @@ class Custody:
         seq, amount = await self._rpc.batch(calls, str)
         return int(seq, 16), int(amount, 16)
 
+    async def signed(self, account: bytes, digest: bytes, signature: bytes) -> bool:
+        """Whether the account's key signed, or the contract that it is says so at the latest block."""
+        return await wallets.signed(self._rpc, account, digest, signature)
+
     async def outflow(self, token_id: int) -> Outflow:
         """A token's outflow limit and level at the latest block."""
         state = await self._rpc.eth_call(self.address, _call("outflow_state(uint256)", token_id))
@@ -196,6 +201,11 @@ def heartbeat_data() -> bytes:
 def payment_of(data: bytes) -> tuple[bytes, int]:
     """The token (20 bytes) and the amount in token units of a WithdrawCall's call data."""
     return data[48:68], int.from_bytes(data[68:100])
+
+
+def account_of(data: bytes) -> bytes:
+    """The account (20 bytes) of a WithdrawCall's call data."""
+    return data[16:36]
 
 
 def _word(value: int | bytes) -> bytes:

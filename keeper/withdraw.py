@@ -4,7 +4,8 @@ Anyone may submit a co-signed withdrawal; this duty does it for the user, at no 
 co-signer declines, or the contract would refuse, is tried again after a pause, until its deadline. What is above its
 token's outflow limit, together with what is on its way, waits for approvals: that is noted, and looked at again when
 another approval was given or the pause is over. What had no effect in as many transactions as are made for one thing
-is given up, and said loudly, until another approval is given or a person has looked.
+is given up, and said loudly, until another approval is given or a person has looked. What a contract
+wallet signed it sends with more care (`keeper.wallet_payouts`).
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -14,18 +15,20 @@ from typing import Protocol
 import structlog
 
 from exchange.chain.rpc import ExecutionReverted
-from exchange.chain.submission import Call, Clock
+from exchange.chain.submission import Call, Clock, Job
+from exchange.database.jobs import WALLET_KEYS
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.contract_refusals import contract_refusal
 from exchange.domain.deployment import address_bytes
 from exchange.domain.errors import ErrorCode
 from exchange.domain.instrument import Token
-from keeper.co_signer import Approval, CoSigner, Declined
+from keeper.co_signer import Approval, CoSigner, Declined, Unsigned
 from keeper.custody import WithdrawCall
 from keeper.generations import on_its_way, under_way
 from keeper.ports import Jobs
 from keeper.room import Outflows, Rooms
 from keeper.settle import Send
+from keeper.wallet_payouts import WalletPayouts, by_wallet
 
 DUTY = "withdraw"
 
@@ -108,6 +111,7 @@ class Withdraw:
         self._pauses: dict[bytes, _Pause] = {}
         self._unnoted: set[bytes] = set()
         self._given_up: frozenset[bytes] = frozenset()
+        self._wallets = WalletPayouts()
 
     def figures(self) -> Mapping[str, float]:
         """`given_up_withdrawals`: how many are held for which nothing is sent any more."""
@@ -182,20 +186,27 @@ class Withdraw:
 
     async def _plan_round(self, payouts: Sequence[HeldWithdrawal]) -> list[Send]:
         given = await self._payouts.approvals([payout.withdrawal_hash for payout in payouts])
-        rooms = Rooms(self._chain, self._tokens, await self._jobs.live(DUTY))
+        live = await self._jobs.live(DUTY)
+        rooms = Rooms(self._chain, self._tokens, live)
+        self._wallets.begin(live, self._clock.now_ms())
         planned = [await self._plan_one(payout, given.get(payout.withdrawal_hash, 0), rooms) for payout in payouts]
         return [action for action in planned if action is not None]
 
     async def _plan_one(self, payout: HeldWithdrawal, given: int, rooms: Rooms) -> Send | None:
-        subject = subject_of(payout.withdrawal_hash, given)
+        wallet = by_wallet(payout)
+        subject = subject_of(payout.withdrawal_hash, given, wallet)
         for fewer in range(given):
-            if under_way(await self._jobs.generations(subject_of(payout.withdrawal_hash, fewer))):
+            if under_way(await self._jobs.generations(subject_of(payout.withdrawal_hash, fewer, wallet))):
                 return None
         jobs = await self._jobs.generations(subject)
-        if on_its_way(jobs):
+        if on_its_way(jobs) or (wallet and self._holds_back(payout, subject, jobs)):
             return None
         try:
             call = await self._call(payout, rooms)
+        except Unsigned as error:
+            log.warning("withdrawal_unsigned", job=subject, account="0x" + payout.account.hex(), reason=str(error))
+            self._pause(payout)
+            return None
         except Declined as error:
             log.info("withdrawal_declined", job=subject, reason=str(error))
             self._pause(payout)
@@ -206,7 +217,19 @@ class Withdraw:
         if call is None:
             self._waits(payout, subject, given)
             return None
+        if wallet:
+            self._wallets.sent(payout)
         return Send(f"{subject}/{len(jobs)}", call)
+
+    def _holds_back(self, payout: HeldWithdrawal, subject: str, jobs: Sequence[Job]) -> bool:
+        """Whether what a contract wallet signed is not sent now. What failed is told; it is held to its deadline."""
+        now = self._clock.now_ms()
+        if self._wallets.failed(payout, jobs, now):
+            log.warning("wallet_withdrawal_failed", job=subject, account="0x" + payout.account.hex())
+        elif not self._wallets.rests(payout, now):
+            return self._wallets.is_busy(payout)
+        self._pause(payout)
+        return True
 
     async def _call(self, payout: HeldWithdrawal, rooms: Rooms) -> Call | None:
         """The call that pays it, None if it must wait for approvals. Raises Declined, ExecutionReverted."""
@@ -234,9 +257,10 @@ class Withdraw:
         self._pause_for_approvals(payout, given)
 
 
-def subject_of(withdrawal_hash: bytes, given: int) -> str:
+def subject_of(withdrawal_hash: bytes, given: int, wallet: bool = False) -> str:
     """What the jobs of a withdrawal are for. With each approval they are counted anew."""
-    return f"withdraw/{withdrawal_hash.hex()}" + (f"/{given}-approvals" if given else "")
+    start = WALLET_KEYS if wallet else "withdraw/"
+    return start + withdrawal_hash.hex() + (f"/{given}-approvals" if given else "")
 
 
 def call_of(approval: Approval) -> WithdrawCall:

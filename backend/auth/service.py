@@ -15,7 +15,6 @@ from pydantic import ValidationError
 from backend.auth import schemas
 from backend.context import Api, now_ms
 from backend.deps import token_hash
-from backend.signatures import recover, wrong_signature
 from backend.wire import address_of
 from exchange.database import sessions
 from exchange.domain.eip712 import keccak
@@ -113,14 +112,7 @@ async def _check_signature(api: Api, message: SiweMessage, request: schemas.Logi
     text, account = request.message.encode(), address_of(message.address)
     digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(text)).encode() + text)
     signature = bytes.fromhex(request.signature[2:])
-    try:
-        if recover(digest, signature) == account:
-            return
-        refusal = wrong_signature("the key of another account made it")
-    except Refusal as error:
-        refusal = error
-    if not await api.wallets.signed(account, digest, signature):
-        raise refusal
+    await api.wallets.check(account, digest, signature)
 
 
 def _check_times(message: SiweMessage, now: int) -> None:

@@ -8,7 +8,13 @@ from backend.accounts.schemas import Mirrored
 
 Digits = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$", examples=["25000000"])]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"])]
-Signature = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{130}$", description="65 bytes r, s, v in 0x hex")]
+Signature = Annotated[
+    str,
+    Field(
+        pattern=r"^0x([0-9a-fA-F]{2}){1,1024}$",
+        description="65 bytes r, s, v in 0x hex; of a contract wallet whatever it takes (EIP-1271), up to 1,024 bytes",
+    ),
+]
 
 
 class FundingTransferRequest(BaseModel):

@@ -1,14 +1,13 @@
 """Signed withdrawals: checked here, held by the engine, submitted by the keeper.
 
-Only the account's own key can take money out: a delegated key is refused.
+Only the account itself can take money out: its own key, or what the contract at it says is its signature (EIP-1271). A
+delegated key is refused.
 """
 
 import msgspec
 from sqlalchemy import Row
 
 from backend.context import Api, now_ms
-from backend.orders.service import check_account
-from backend.signatures import recover
 from backend.wire import address_of, checksum, hexed, integer
 from backend.withdrawals import schemas
 from exchange.database import approvals, guards, orders, payouts, positions, withdrawals
@@ -58,8 +57,8 @@ async def _hold(
     }
     digest = api.domain.hash(kind, message)
     signature = bytes.fromhex(request.signature[2:])
-    check_account(account, recover(digest, signature))
     _check_deadline(request.deadline)
+    await api.wallets.check(account, digest, signature)
     api.limits.account_writes.take(account)
     await _check_nonce(api, account, nonce)
     await _check_guards(api, account, message.get("recipient", account))

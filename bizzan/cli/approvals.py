@@ -66,6 +66,8 @@ def approve(
         for field in fields(row.signed):
             value = getattr(row.signed, field.name)
             _print(f"  {field.name}: {checksum(value) if isinstance(value, bytes) else value}")
+        if row.by_code:
+            _print("  signed by the contract at the account, as it says now; it can change its mind until it is paid")
         if not yes:
             typer.confirm("Approve exactly this?", abort=True)
         tx_hash = approve_on_chain(settings.rpc_url, deployment, settings.key(APPROVERS[approver]), row)
@@ -84,7 +86,7 @@ def _waiting(settings: Settings, deployment: Deployment) -> list[Waiting | Refus
     from bizzan.approvals import ApprovalError, waiting
 
     try:
-        return waiting(settings.database_url(), deployment)
+        return waiting(settings.database_url(), settings.rpc_url, deployment)
     except ApprovalError as error:
         raise SupervisorError(str(error)) from None
 
@@ -92,7 +94,7 @@ def _waiting(settings: Settings, deployment: Deployment) -> list[Waiting | Refus
 def _cells(deployment: Deployment, row: Waiting) -> tuple[str, ...]:
     return (
         "0x" + row.withdrawal_hash.hex()[:16],
-        checksum(row.signed.account),
+        checksum(row.signed.account) + (" (contract)" if row.by_code else ""),
         _recipient(row) or "its funding",
         _amount(deployment, row),
         _until(row.signed.deadline),

@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bizzan.approvals import ApprovalError, Waiting, approve, find_waiting
 from bizzan.client.wallet import Wallet
+from exchange.chain.rpc import Rpc
 from exchange.domain.deployment import Deployment
 
 PATIENCE_SECONDS = 8.0
@@ -35,9 +36,9 @@ class Approvers:
         self._seen: dict[bytes, float] = {}
         self._given: dict[tuple[bytes, str], float] = {}
 
-    async def step(self, database: AsyncEngine, now: float) -> None:
-        """Look at all that wait, and give the approvals that are due. Raises the database's errors."""
-        rows = await find_waiting(database, self._deployment)
+    async def step(self, database: AsyncEngine, rpc: Rpc, now: float) -> None:
+        """Look at all that wait, and give the approvals that are due. Raises the database's errors, and ChainError."""
+        rows = await find_waiting(database, rpc, self._deployment)
         own = [row for row in rows if isinstance(row, Waiting) and row.signed.account in self._accounts]
         self._forget({row.withdrawal_hash for row in own})
         for row in own:

@@ -235,14 +235,17 @@ class Rpc:
 
     async def eth_call(
         self,
-        to: bytes,
+        to: bytes | None,
         data: bytes,
         *,
         sender: bytes | None = None,
         block: int | str = "latest",
         gas: int | None = None,
     ) -> bytes:
-        """What a call returns, without sending it. Raises ExecutionReverted with the contract's reason."""
+        """What a call returns, without sending it; without `to`, what `data` returns as code.
+
+        Raises ExecutionReverted with the contract's reason.
+        """
         place = hex(block) if isinstance(block, int) else block
         result = await self.call("eth_call", _call_object(to, data, sender, gas), place, returns=str)
         return bytes.fromhex(result[2:])
@@ -269,8 +272,10 @@ class Rpc:
         return bytes.fromhex((await self.call("eth_sendRawTransaction", "0x" + raw.hex(), returns=str))[2:])
 
 
-def _call_object(to: bytes, data: bytes, sender: bytes | None, gas: int | None) -> dict[str, str]:
-    call = {"to": "0x" + to.hex(), "data": "0x" + data.hex()}
+def _call_object(to: bytes | None, data: bytes, sender: bytes | None, gas: int | None) -> dict[str, str]:
+    call = {"data": "0x" + data.hex()}
+    if to is not None:
+        call["to"] = "0x" + to.hex()
     if sender is not None:
         call["from"] = "0x" + sender.hex()
     if gas is not None:

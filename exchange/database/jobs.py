@@ -18,6 +18,8 @@ from exchange.database.tables import attempt as attempts
 from exchange.database.tables import job as jobs
 from exchange.database.tables.columns import NOW_MS
 
+WALLET_KEYS = "wallet-withdraw/"
+"""How the keys of jobs begin that a contract wallet can make fail at will."""
 MAX_GENERATIONS = 32
 """Jobs that may be made for the same thing before a person has to look."""
 
@@ -174,11 +176,16 @@ class JobStore:
         return int(total or 0)
 
     async def last_calls(self, limit: int) -> list[tuple[bool, int]]:
-        """Of the latest mined calls, newest first: whether each succeeded, and when it was signed."""
+        """Of the latest mined calls, newest first: whether each succeeded, and when it was signed.
+
+        Those that a contract wallet can make fail at will are left out.
+        """
         async with self._engine.connect() as conn:
             rows = await conn.execute(
                 select(attempts.c.outcome, attempts.c.sent_at)
+                .join(jobs, jobs.c.job_id == attempts.c.job_id)
                 .where(
+                    ~jobs.c.key.startswith(WALLET_KEYS),
                     attempts.c.chain_id == self._chain_id,
                     attempts.c.sender == self._sender,
                     attempts.c.kind == Kind.call,

@@ -100,6 +100,30 @@ def test_a_message_that_its_account_did_not_sign_is_refused() -> None:
     assert "its account's key did not sign it" in reason(signed(THIEF))
 
 
+def test_what_the_contract_at_the_account_takes_is_read() -> None:
+    digest = DEPLOYMENT.domain.hash("Withdrawal", VALUES)
+    row = read(DEPLOYMENT, digest, stored(VALUES), b"many signatures" * 20, GIVEN, code_says=True)
+    assert isinstance(row, Waiting)
+    assert row.by_code
+    plain = signed()
+    assert isinstance(plain, Waiting)
+    assert not plain.by_code
+
+
+def test_what_a_contract_takes_of_another_message_is_refused() -> None:
+    digest = DEPLOYMENT.domain.hash("Withdrawal", VALUES | {"amount": 1})
+    row = read(DEPLOYMENT, digest, stored(VALUES), b"signed", GIVEN, code_says=True)
+    assert reason(row) == "the stored message is not the one with this hash"
+
+
+def test_an_approver_sees_that_a_contract_signed(run: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bizzan.approvals.approve", lambda *_: "0xabc")
+    digest = DEPLOYMENT.domain.hash("Withdrawal", VALUES)
+    row = read(DEPLOYMENT, digest, stored(VALUES), b"signed", GIVEN, code_says=True)
+    assert f"{checksum(OWNER.address)} (contract)" in run([row], "list")
+    assert "it can change its mind until it is paid" in run([row], "approve", "0x" + digest.hex(), "--yes")
+
+
 def test_a_message_to_the_zero_address_is_refused() -> None:
     """The contract would take its approval for that of a funding transfer."""
     assert "zero address" in reason(signed(recipient=bytes(20)))

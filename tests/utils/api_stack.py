@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from bizzan.client.wallet import SignedOrder, Wallet
+from bizzan.client.wallet import Owner, SignedOrder, Wallet
 from bizzan.supervisor.ports import free_port
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import Deployment, Windows, checksum
@@ -144,7 +144,7 @@ class ApiStack:
         """The next inbox id."""
         return next(self._inbox_ids)
 
-    async def fund(self, *wallets: Wallet, amount: int = FUNDS) -> None:
+    async def fund(self, *wallets: Owner, amount: int = FUNDS) -> None:
         """Credit wallets with every asset."""
         credits: list[Command] = []
         for wallet in wallets:

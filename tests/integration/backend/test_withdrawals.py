@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import insert
 
-from bizzan.client.wallet import Wallet
+from bizzan.client.wallet import ContractWallet, Owner, Wallet
 from exchange.database.engine import create_engine
 from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.tables import (
@@ -41,6 +41,7 @@ from tests.utils.api_stack import (
     new_wallet,
     order_body,
 )
+from tests.utils.contract_wallet import contract_wallet, hand_over
 from tests.utils.refusals import check_refused
 from tests.utils.sign_in import sign_in
 
@@ -53,7 +54,7 @@ async def owner(stack: ApiStack) -> Wallet:
     return await stack.trader()
 
 
-def withdrawal_body(signer: Wallet, asset: int = USDC, amount: int = 1_000_000, **changes: Any) -> dict[str, Any]:
+def withdrawal_body(signer: Owner, asset: int = USDC, amount: int = 1_000_000, **changes: Any) -> dict[str, Any]:
     """A withdrawal to a stranger, signed over `changes` as well; amounts in token units."""
     message: dict[str, Any] = {
         "account": signer.address,
@@ -120,6 +121,35 @@ async def test_smallest_withdrawal_is_told_before_it_is_signed(api: httpx.AsyncC
 async def test_refuses_a_withdrawal_signed_by_another_key(api: httpx.AsyncClient, owner: Wallet) -> None:
     body = withdrawal_body(new_wallet(), account=owner.address)
     check_refused(await api.post("/v1/withdrawals", json=body), 400, "wrong_signature", "signature")
+
+
+async def test_a_contract_wallet_withdraws_while_it_stands_by_its_signature(
+    stack: ApiStack, api: httpx.AsyncClient
+) -> None:
+    key = new_wallet()
+    address = contract_wallet(stack.rpc_url, key)
+    wallet = ContractWallet(address_bytes(address), key.sign_digest)
+    await stack.fund(wallet)
+    held = await api.post("/v1/withdrawals", json=withdrawal_body(wallet))
+    assert held.status_code == 200, held.text
+    longer = ContractWallet(wallet.address, lambda digest: key.sign_digest(digest).ljust(1_024, b"\7"))
+    assert (await api.post("/v1/withdrawals", json=withdrawal_body(longer, nonce=2))).status_code == 200
+    hand_over(stack.rpc_url, address, key, new_wallet().text_address)
+    refused = await api.post("/v1/withdrawals", json=withdrawal_body(wallet, nonce=3))
+    check_refused(refused, 400, "wrong_signature", "signature")
+
+
+async def test_refuses_what_a_contract_wallet_did_not_sign(stack: ApiStack, api: httpx.AsyncClient) -> None:
+    wallet = ContractWallet(address_bytes(contract_wallet(stack.rpc_url, new_wallet())), new_wallet().sign_digest)
+    await stack.fund(wallet)
+    answer = await api.post("/v1/withdrawals", json=withdrawal_body(wallet))
+    check_refused(answer, 400, "wrong_signature", "signature")
+
+
+@pytest.mark.parametrize("signature", ["0x", "0x1", "0x" + "11" * 1_025])
+async def test_a_signature_has_1_to_1024_bytes(api: httpx.AsyncClient, owner: Wallet, signature: str) -> None:
+    body = withdrawal_body(owner) | {"signature": signature}
+    check_refused(await api.post("/v1/withdrawals", json=body), 422, "malformed", "signature")
 
 
 async def test_refuses_a_changed_recipient(api: httpx.AsyncClient, owner: Wallet) -> None:

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.chain.submission import Attempt, Call, Fees, Inclusion, Job, JobState, Kind
-from exchange.database.jobs import JobStore
+from exchange.database.jobs import WALLET_KEYS, JobStore
 from exchange.database.leaders import Leadership
 from exchange.database.tables import attempt as attempts
 
@@ -91,6 +91,16 @@ async def test_ended_job_is_unresolved_again_when_its_nonce_is_not_mined(store: 
     assert [job.key for job in await store.unresolved(3)] == ["a/0"]
     await store.set_unmined(await the(store, "a/0"))
     assert (await the(store, "a/0")).state is JobState.sent
+
+
+async def test_last_calls_leave_out_what_a_contract_wallet_can_make_fail(store: JobStore) -> None:
+    await store.enqueue(f"{WALLET_KEYS}12/0", "test", CALL)
+    for key, nonce in (("a/0", 0), (f"{WALLET_KEYS}12/0", 1)):
+        each = signed(nonce, nonce + 1)
+        await store.add_attempt(await the(store, key), each)
+        await store.set_mined(await the(store, key), mined(each, False))
+        await store.end(await the(store, key), JobState.reverted)
+    assert await store.last_calls(5) == [(False, 1_001)]
 
 
 async def test_last_calls_tell_failures_from_successes(store: JobStore) -> None:

@@ -4,15 +4,21 @@ import asyncio
 import time
 
 import pytest
+from sqlalchemy import insert
 
+from bizzan.approvals import Refused, Waiting, find_waiting
+from bizzan.client.wallet import Wallet
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key, recover
 from exchange.database import approvals
 from exchange.database.engine import create_engine
-from keeper.co_signer import CoSigner, Declined
+from exchange.database.tables import account
+from exchange.domain.deployment import address_bytes, checksum
+from keeper.co_signer import CoSigner, Declined, Unsigned
 from keeper.custody import Custody
 from keeper.main import DatabaseOutflows
-from tests.integration.keeper.world import World, running_keeper, until
+from tests.integration.keeper.world import World, call_data, running_keeper, until
+from tests.utils.contract_wallet import contract_wallet, hand_over
 
 RECIPIENT = b"\x77" * 20
 USDC = 0
@@ -84,6 +90,78 @@ async def test_several_withdrawals_of_an_account_are_all_paid(world: World) -> N
 
     async with running_keeper(world):
         await until(paid, "the payments")
+
+
+class OwnedWallet(Key):
+    """The key of a contract wallet's owner; the address is the wallet's."""
+
+    def __init__(self, owner: Wallet, address: str) -> None:
+        super().__init__(owner.key)
+        self.owner = owner
+        self.address = address_bytes(address)
+
+
+async def add_wallet(world: World) -> OwnedWallet:
+    """A contract wallet with money, deposited by somebody else."""
+    owner = Wallet.create()
+    wallet = OwnedWallet(owner, await asyncio.to_thread(contract_wallet, world.node.url, owner))
+    payer, token = await world.add_trader({}), address_bytes(world.deployment.token(USDC).address)
+    await world.send(payer, token, call_data("faucet(uint256)", DEPOSITED))
+    await world.send(payer, token, call_data("approve(address,uint256)", world.custody, DEPOSITED))
+    deposit = call_data("deposit(address,uint256,address,bool)", token, DEPOSITED, wallet.address, 0)
+    await world.send(payer, world.custody, deposit)
+    world.traders.append(wallet)
+    async with world.engine.begin() as conn:
+        row = {"account_id": len(world.traders), "address": wallet.address, "status": "active", "min_nonce": 0}
+        await conn.execute(insert(account).values(row))
+    return wallet
+
+
+async def test_a_contract_wallets_withdrawal_is_paid(world: World) -> None:
+    wallet = await add_wallet(world)
+    await world.hold(wallet, USDC, 250_000, RECIPIENT, in_an_hour())
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == 250_000
+
+    async with running_keeper(world):
+        await until(paid, "the payment")
+    assert await world.balance(wallet, USDC) == DEPOSITED - 250_000
+
+
+async def test_co_signer_declines_what_a_contract_wallet_has_taken_back(world: World) -> None:
+    wallet = await add_wallet(world)
+    digest = await world.hold(wallet, USDC, 250_000, RECIPIENT, in_an_hour())
+    approval = await co_signer_of(world).approve(digest, 0)
+    assert approval.withdrawal.account == wallet.address
+    heir = Wallet.create().text_address
+    await asyncio.to_thread(hand_over, world.node.url, checksum(wallet.address), wallet.owner, heir)
+    with pytest.raises(Unsigned, match="neither its key, nor does its code take the signature now"):
+        await co_signer_of(world).approve(digest, 0)
+
+
+async def test_approvers_are_shown_what_a_contract_wallet_stands_by(world: World) -> None:
+    wallet = await add_wallet(world)
+    digest = await world.hold(wallet, USDC, 600_000_000_000, RECIPIENT, in_an_hour())
+    async with world.engine.begin() as conn:
+        await approvals.note(conn, [digest])
+    (shown,) = await find_waiting(world.engine, world.rpc, world.deployment)
+    assert isinstance(shown, Waiting)
+    assert (shown.withdrawal_hash, shown.by_code, shown.signed.account) == (digest, True, wallet.address)
+    heir = Wallet.create().text_address
+    await asyncio.to_thread(hand_over, world.node.url, checksum(wallet.address), wallet.owner, heir)
+    (refused,) = await find_waiting(world.engine, world.rpc, world.deployment)
+    assert isinstance(refused, Refused)
+    assert "did not sign it" in refused.reason
+
+
+async def test_co_signer_declines_what_another_key_signed(world: World) -> None:
+    owner = await world.add_trader()
+    thief = OwnedWallet(Wallet.create(), checksum(owner.address))
+    world.traders[0] = thief
+    digest = await world.hold(thief, USDC, 250_000, RECIPIENT, in_an_hour())
+    with pytest.raises(Unsigned):
+        await co_signer_of(world).approve(digest, 0)
 
 
 async def test_co_signer_signs_what_the_settled_balance_covers(world: World) -> None:

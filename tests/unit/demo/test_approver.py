@@ -56,8 +56,8 @@ def approvers() -> Approvers:
 
 
 async def step(approvers: Approvers, now: float) -> None:
-    database: Any = None
-    await approvers.step(database, now)
+    nothing: Any = None
+    await approvers.step(nothing, nothing, now)
 
 
 async def test_each_waits_for_the_one_before(

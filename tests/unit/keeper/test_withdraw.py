@@ -5,15 +5,17 @@ from dataclasses import dataclass, field, replace
 from typing import cast
 
 import pytest
+from structlog.testing import capture_logs
 
 from exchange.chain.rpc import ExecutionReverted
-from exchange.chain.submission import Call, JobState
+from exchange.chain.submission import Call, Job, JobState
 from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.deployment import checksum
 from exchange.domain.instrument import Token
-from keeper.co_signer import Approval, CoSigner
-from keeper.custody import Outflow, WithdrawCall, payment_of
+from keeper.co_signer import Approval, CoSigner, Unsigned
+from keeper.custody import Outflow, WithdrawCall, account_of, payment_of
+from keeper.wallet_payouts import REST_MS
 from keeper.withdraw import Withdraw, WithdrawPolicy, subject_of
 from keeper.withdrawal import SignedWithdrawal
 from tests.unit.keeper.test_settle import FakeJobs, failed
@@ -36,12 +38,24 @@ class World:
     needed: int = 2
     noted: list[Sequence[bytes]] = field(default_factory=list)
     asked: list[bytes] = field(default_factory=list)
+    signatures: dict[bytes, bytes] = field(default_factory=dict)
+    taken_back: set[bytes] = field(default_factory=set)
     reads: list[int] = field(default_factory=list)
     lost: set[bytes] = field(default_factory=set)
 
     def hold(self, number: int, token: Token, amount: int) -> bytes:
         digest = bytes((number,)) * 32
         self.amounts[digest] = (token, amount)
+        return digest
+
+    def signature(self, digest: bytes) -> bytes:
+        return self.signatures.get(digest, b"")
+
+    def hold_for_wallet(self, account: int, number: int, amount: int = 5) -> bytes:
+        """Of a contract wallet, by a signature that is no key's."""
+        digest = bytes((account,)) * 20 + bytes((number,)) * 12
+        self.amounts[digest] = (USDC, amount)
+        self.signatures[digest] = b"signed"
         return digest
 
     async def outflow(self, token_id: int) -> Outflow:
@@ -66,7 +80,7 @@ class World:
 
     async def held(self, now: int, limit: int, paused: Collection[bytes]) -> Sequence[HeldWithdrawal]:
         return [
-            HeldWithdrawal(digest, digest[:20], token.asset_id, amount, DEADLINE, {}, b"", seq)
+            HeldWithdrawal(digest, digest[:20], token.asset_id, amount, DEADLINE, {}, self.signature(digest), seq)
             for seq, (digest, (token, amount)) in enumerate(self.amounts.items())
             if digest not in paused
         ]
@@ -82,6 +96,8 @@ class World:
 
     async def approve(self, withdrawal_hash: bytes, fee: int) -> Approval:
         self.asked.append(withdrawal_hash)
+        if withdrawal_hash in self.taken_back:
+            raise Unsigned("the account did not sign it")
         token, amount = self.amounts[withdrawal_hash]
         address = bytes.fromhex(token.address[2:])
         signed = SignedWithdrawal(withdrawal_hash[:20], address, amount * token.unit, b"\x09" * 20, 0, 1, DEADLINE)
@@ -222,3 +238,59 @@ async def test_what_was_given_up_is_said_until_it_is_not(desk: Desk) -> None:
     desk.world.lost = set()
     await desk.duty.plan()
     assert (desk.duty.figures(), desk.duty.ailment()) == ({"given_up_withdrawals": 0}, None)
+
+
+def succeeded(job: Job) -> Job:
+    """The job, mined with effect."""
+    done = failed(job)
+    assert done.inclusion is not None
+    return replace(done, inclusion=replace(done.inclusion, succeeded=True))
+
+
+async def test_a_contract_wallet_has_one_on_its_way_and_holds_nobody_up(desk: Desk) -> None:
+    first, second = (desk.world.hold_for_wallet(1, number) for number in (1, 2))
+    other, by_key = desk.world.hold_for_wallet(2, 1), desk.world.hold(3, USDC, 5)
+    assert await desk.sent() == [first, other, by_key]
+    assert await desk.sent() == []
+    desk.jobs.jobs[0] = succeeded(desk.jobs.jobs[0])
+    assert await desk.sent() == [second]
+
+
+async def test_what_a_contract_wallet_made_fail_is_given_up_and_its_others_rest(desk: Desk) -> None:
+    first, second = (desk.world.hold_for_wallet(1, number) for number in (1, 2))
+    other = desk.world.hold_for_wallet(2, 1)
+    assert await desk.sent() == [first, other]
+    desk.jobs.jobs[0] = replace(failed(desk.jobs.jobs[0]), state=JobState.reverted)
+    with capture_logs() as logs:
+        assert await desk.sent() == []
+    assert [(line["event"], line["log_level"]) for line in logs] == [("wallet_withdrawal_failed", "warning")]
+    desk.clock.ms += REST_MS - 1
+    assert await desk.sent() == []
+    desk.clock.ms += 600_000
+    assert await desk.sent() == [second]
+    desk.jobs.jobs[2] = succeeded(desk.jobs.jobs[2])
+    desk.clock.ms += REST_MS
+    assert await desk.sent() == []
+    desk.world.given[first] = 1
+    desk.clock.ms += 600_000
+    assert await desk.sent() == [first]
+    assert desk.jobs.jobs[-1].key == f"{subject_of(first, 1, wallet=True)}/0"
+
+
+async def test_what_a_contract_wallet_takes_back_is_not_sent_and_said_loudly(desk: Desk) -> None:
+    digest, by_key = desk.world.hold_for_wallet(1, 1), desk.world.hold(3, USDC, 5)
+    desk.world.taken_back = {digest}
+    with capture_logs() as logs:
+        assert await desk.sent() == [by_key]
+    assert [line["log_level"] for line in logs if line["event"] == "withdrawal_unsigned"] == ["warning"]
+    assert await desk.sent() == []
+    assert desk.world.asked == [digest, by_key]
+    desk.world.taken_back = set()
+    desk.clock.ms += 1_000
+    assert await desk.sent() == [digest]
+
+
+def test_a_jobs_account_is_read_back_from_its_data() -> None:
+    for recipient in (b"\x44" * 20, None):
+        call = WithdrawCall(b"\x03" * 20, b"\x33" * 20, 10**19, recipient, 2, 5, 9, b"signed", 1, b"\x06" * 65)
+        assert account_of(call.data()) == b"\x03" * 20
