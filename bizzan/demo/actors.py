@@ -81,6 +81,10 @@ class Cast:
         """Access to the exchange with a wallet, its own or as a delegated key of `owner`."""
         return BizzanClient(self._url, self.wallet(number), owner=owner)
 
+    def wallet_client(self) -> BizzanClient:
+        """Access of the contract wallet, whose owner's key signs for it."""
+        return self.client(WALLET_DELEGATE, owners.contract_wallet(self.wallet(WALLET_OWNER)))
+
     def _maker(self, n: int) -> Actor:
         """The first maker signs in bulk."""
         client = self.client(FIRST_MAKER + n)

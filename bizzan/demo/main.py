@@ -23,13 +23,14 @@ from bizzan.client.custody import CustodyClient
 from bizzan.client.errors import ApiError, ClientError
 from bizzan.client.wallet import Wallet
 from bizzan.demo import download, prices, tiers
-from bizzan.demo.actors import WATCHER, WITHDRAWER, Actor, Cast
+from bizzan.demo.actors import WALLET_OWNER, WATCHER, WITHDRAWER, Actor, Cast
 from bizzan.demo.approver import Approvers
 from bizzan.demo.pace import Pace
 from bizzan.demo.replay import Replay, near_last, resume, save
 from bizzan.demo.traders import Trader
-from bizzan.demo.withdrawer import Withdrawer
+from bizzan.demo.withdrawer import SmallWithdrawer, Withdrawer
 from bizzan.supervisor.deployment import read_deployment
+from exchange.chain.rpc import ChainError, Rpc
 from exchange.database.engine import create_engine
 from exchange.sequencer.logs import configure_logs
 from exchange.settings import LOCAL_CHAIN_ID, Settings, SettingsError
@@ -79,7 +80,10 @@ class Demo:
                 tasks.create_task(self._report(actors))
                 for number, actor in enumerate(actors):
                     tasks.create_task(self._live(actor, faucet, number))
-                tasks.create_task(self._withdraw(cast.client(WITHDRAWER), faucet))
+                tasks.create_task(self._withdraw_much(cast.client(WITHDRAWER), faucet))
+                pocket = cast.wallet_client()
+                small = SmallWithdrawer(pocket, cast.wallet(WALLET_OWNER).text_address)
+                tasks.create_task(self._withdraw(pocket, small.step))
                 tasks.create_task(self._approve(cast.wallet(WITHDRAWER)))
                 await asyncio.Event().wait()
 
@@ -113,15 +117,18 @@ class Demo:
                     await asyncio.sleep(PAUSE_SECONDS)
                 await asyncio.sleep(chance.uniform(0.2, 0.8))
 
-    async def _withdraw(self, client: BizzanClient, faucet: CustodyClient) -> None:
+    async def _withdraw_much(self, client: BizzanClient, faucet: CustodyClient) -> None:
         """Large withdrawals, for ever."""
-        custody = self._custody(faucet.custody, client.wallet)
-        async with client.transport, custody:
+        async with self._custody(faucet.custody, client.wallet) as custody:
+            await self._withdraw(client, Withdrawer(client, custody, faucet).step)
+
+    async def _withdraw(self, client: BizzanClient, step: Callable[[int], Awaitable[object]]) -> None:
+        """Take a step again and again; sign in when that is needed."""
+        async with client.transport:
             await self._until_done("connect", client.connect)
-            withdrawer = Withdrawer(client, custody, faucet)
             while True:
                 try:
-                    await withdrawer.step(int(time.time() * 1_000))
+                    await step(int(time.time() * 1_000))
                 except ClientError as error:
                     if isinstance(error, ApiError) and error.status == 401:
                         await self._until_done("login", client.login)
@@ -135,12 +142,13 @@ class Demo:
         deployment = read_deployment(self._settings)
         approvers = Approvers(self._settings.rpc_url, deployment, keys, [withdrawer.address])
         database = create_engine(self._database_url, pool_size=1)
-        while True:
-            try:
-                await approvers.step(database, self._clock())
-            except (SQLAlchemyError, OSError) as error:
-                log.warning("waiting", what="approve", reason=str(error))
-            await asyncio.sleep(PAUSE_SECONDS)
+        async with Rpc(self._settings.rpc_url) as rpc:
+            while True:
+                try:
+                    await approvers.step(database, rpc, self._clock())
+                except (SQLAlchemyError, ChainError, OSError) as error:
+                    log.warning("waiting", what="approve", reason=str(error))
+                await asyncio.sleep(PAUSE_SECONDS)
 
     async def _act(self, trader: Trader, chance: random.Random) -> str | None:
         """One action; the code of its refusal, if it was refused."""

@@ -1,7 +1,8 @@
-"""A large withdrawal now and then: more than leaves at once, so that it waits for its approvals.
+"""Withdrawals now and then: large ones that wait for their approvals, and small ones of the contract wallet.
 
-The account deposits a purse, withdraws more than the token's outflow limit to itself, and deposits again once it was
-paid. What it does next follows from the chain and the API alone, so a restart goes on where it was.
+The one account deposits a purse, withdraws more than the token's outflow limit to itself, and deposits again once it
+was paid. The other pays its owner, by signatures that the wallet itself takes. What they do next follows from the chain
+and the API alone, so a restart goes on where it was.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ SYMBOL = "USDC"
 PURSE = 700_000_000_000
 LARGE = 600_000_000_000
 """Ledger units; the local chain's limit is 500,000 USDC a day."""
+SMALL = 10_000_000
 EVERY_SECONDS = 180
 
 log = structlog.get_logger()
@@ -39,8 +41,12 @@ def next_move(on_chain: int, withdrawable: int, last: Withdrawal | None, now_ms:
         return Move.wait
     if on_chain < LARGE:
         return Move.deposit
-    rested = last is None or now_ms - last.created_at >= EVERY_SECONDS * 1_000
-    return Move.withdraw if withdrawable >= LARGE and rested else Move.wait
+    return Move.withdraw if withdrawable >= LARGE and rested(last, now_ms) else Move.wait
+
+
+def rested(last: Withdrawal | None, now_ms: int) -> bool:
+    """Whether the latest withdrawal was long enough ago."""
+    return last is None or now_ms - last.created_at >= EVERY_SECONDS * 1_000
 
 
 class Withdrawer:
@@ -65,3 +71,21 @@ class Withdrawer:
             ack = await self._client.withdraw(SYMBOL, LARGE)
             log.info("large_withdrawal", account=self._client.text_account, withdrawal_hash=ack.withdrawal_hash)
         return move
+
+
+class SmallWithdrawer:
+    """A contract wallet that pays its owner; `client` signs by the wallet."""
+
+    def __init__(self, client: BizzanClient, recipient: str) -> None:
+        self._client = client
+        self._recipient = recipient
+
+    async def step(self, now_ms: int) -> Move:
+        """Do what is next, and say what it was. Raises ClientError."""
+        last = next(iter(await self._client.withdrawals()), None)
+        balance = (await self._client.balances()).balance(SYMBOL)
+        if balance is None or balance.withdrawable < SMALL or not rested(last, now_ms):
+            return Move.wait
+        ack = await self._client.withdraw(SYMBOL, SMALL, recipient=self._recipient)
+        log.info("wallet_withdrawal", account=self._client.text_account, withdrawal_hash=ack.withdrawal_hash)
+        return Move.withdraw

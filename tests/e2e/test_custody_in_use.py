@@ -22,7 +22,7 @@ from exchange.domain.deposit_address import deposit_address
 from exchange.domain.eip712 import Scheme
 from tests.utils.program import Program
 
-SECONDS = 120
+SECONDS = 240
 SEED = "demo"
 
 T = TypeVar("T")
@@ -160,9 +160,29 @@ def test_a_large_withdrawal_waits_for_its_approvals_and_is_paid(program: Program
     assert all(event["blockNumber"] <= int(withdrawal.block_number or 0) for event in given)
 
 
+def test_a_contract_wallet_withdraws(program: Program, chain: Chain) -> None:
+    owner = contract_wallet(wallet(actors.WALLET_OWNER))
+
+    async def paid() -> Withdrawal:
+        async with BizzanClient(program.api_url, Wallet.create(), owner=owner) as client:
+            await client.login()
+
+            async def find() -> Withdrawal | None:
+                return next((one for one in await client.withdrawals() if one.tx_hash is not None), None)
+
+            return await soon("a payment", find)
+
+    tx_hash = asyncio.run(paid()).tx_hash or ""
+    function, arguments = chain.custody.decode_function_input(chain.transaction(tx_hash)["input"])
+    assert function.fn_name == "withdraw"
+    assert arguments["account"] == owner.text_address
+    assert chain.code(owner.text_address)
+
+
 def test_a_person_sees_it_counted(program: Program) -> None:
     counts = json.loads(program.succeed("features", "--json").splitlines()[-1])
     used = {"by_delegated_keys", "of_contract_wallets", "signed_in_bulk", "sweeps", "withdrawals_with_approvals"}
+    used |= {"withdrawals_of_contract_wallets"}
     assert {name for name in used if not counts[name]} == set()
     assert "of contract wallets" in program.succeed("features")
 

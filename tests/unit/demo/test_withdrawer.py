@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bizzan.client.schemas import Withdrawal
-from bizzan.demo.withdrawer import EVERY_SECONDS, LARGE, PURSE, Move, next_move
+from bizzan.client.schemas import Account, Balance, Withdrawal, WithdrawalAck
+from bizzan.demo.withdrawer import EVERY_SECONDS, LARGE, PURSE, SMALL, Move, SmallWithdrawer, next_move
 
 NOW = 1_800_000_000_000
 RESTED = NOW - EVERY_SECONDS * 1_000
@@ -31,3 +31,42 @@ def withdrawal(status: str, created_at: int = RESTED, tx_hash: str | None = None
 )
 def test_the_next_move(on_chain: int, withdrawable: int, last: Withdrawal | None, move: Move) -> None:
     assert next_move(on_chain, withdrawable, last, NOW) is move
+
+
+class Client:
+    """Answers as the API does."""
+
+    text_account = "0x" + "11" * 20
+
+    def __init__(self, withdrawable: int, last: Withdrawal | None) -> None:
+        self.withdrawable = withdrawable
+        self.last = last
+        self.sent: list[tuple[str, int, str]] = []
+
+    async def withdrawals(self) -> list[Withdrawal]:
+        return [] if self.last is None else [self.last]
+
+    async def balances(self) -> Account:
+        usdc = Balance(0, "USDC", 0, 0, 0, 0, self.withdrawable, 0, 0, 0, 0)
+        return Account(self.text_account, "active", 0, [usdc], 0, 0)
+
+    async def withdraw(self, symbol: str, amount: int, *, recipient: str) -> WithdrawalAck:
+        self.sent.append((symbol, amount, recipient))
+        return WithdrawalAck("0x12", 1, 0, 0, amount)
+
+
+@pytest.mark.parametrize(
+    ("withdrawable", "last", "move"),
+    [
+        (SMALL, None, Move.withdraw),
+        (SMALL - 1, None, Move.wait),
+        (SMALL, withdrawal("held", RESTED + 1), Move.wait),
+        (SMALL, withdrawal("held"), Move.withdraw),
+    ],
+)
+async def test_the_contract_wallet_pays_its_owner_now_and_then(
+    withdrawable: int, last: Withdrawal | None, move: Move
+) -> None:
+    client = Client(withdrawable, last)
+    assert await SmallWithdrawer(client, "0x34").step(NOW) is move  # type: ignore[arg-type]
+    assert client.sent == ([("USDC", SMALL, "0x34")] if move is Move.withdraw else [])
