@@ -168,6 +168,7 @@ async def _totals(api: Api) -> Counts:
             mismatches=await trades.mismatches(connection, chain_id),
             given_up=len(await payouts.given_up(connection)),
             fees=await fee_rows.totals(connection, chain_id),
+            diverted=await fee_rows.diverted(connection, chain_id),
         )
 
 

@@ -83,6 +83,9 @@ async def status_view(api: Api) -> schemas.StatusView:
         position = await positions.read(connection, api.domain.chain_id)
     counts = await api.totals.read()
     problems = api.watch.problems(sample)
+    if counts.diverted:
+        markets = ", ".join(counts.diverted)
+        problems["fee_account"] = f"the contract collects the fees of {markets} for another account than the engine"
     return schemas.StatusView(
         status="degraded" if problems or counts.mismatches else "ok",
         problems=problems,

@@ -1,7 +1,7 @@
 """Counts that cost a scan: read once for all who ask, at most every two seconds, and more rarely as they grow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,12 +18,13 @@ COUNTING_SHARE = 20
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What `exchange.database` counts: trades and mismatches, withdrawals given up, fees."""
+    """What `exchange.database` counts: trades, mismatches, withdrawals given up, fees, and markets that divert them."""
 
     trades: Row[Any]
     mismatches: int
     given_up: int
     fees: FeeTotals
+    diverted: Sequence[str]
 
 
 class Totals:

@@ -83,8 +83,13 @@ class ChainLedger:
     movements: list[Movement] = field(default_factory=list)
     batches: list[SettledBatch] = field(default_factory=list)
     logs: int = 0
+    fee_account: bytes = b""
+    """Who is credited with fees."""
     _open: list[Executed] = field(default_factory=list)
     _open_fees: Counter[int] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.fee_account = address_bytes(self.deployment.fee_account)
 
     def total(self, token_id: int) -> int:
         """What the contract owes in one token, in ledger units."""
@@ -147,6 +152,9 @@ class ChainLedger:
         self.trading[values["fee_account"], self.tokens_of(values["market_id"])[1]] += values["amount"]
         self._open_fees[values["market_id"]] += values["amount"]
 
+    def _fee_account_changed(self, place: Place, values: dict[str, Any]) -> None:
+        self.fee_account = values["fee_account"]
+
     def _batch_settled(self, place: Place, values: dict[str, Any]) -> None:
         executed, fees = tuple(self._open), dict(self._open_fees)
         self._open.clear()
@@ -173,6 +181,7 @@ _HANDLERS: dict[str, Callable[[ChainLedger, Place, dict[str, Any]], None]] = {
     "WithdrawalClaimed": ChainLedger._claimed,
     "ExitClaimed": ChainLedger._exit_claimed,
     "OrderExecuted": ChainLedger._executed,
+    "FeeAccountChanged": ChainLedger._fee_account_changed,
     "FeesCollected": ChainLedger._fees_collected,
     "BatchSettled": ChainLedger._batch_settled,
 }

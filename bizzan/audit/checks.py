@@ -22,6 +22,7 @@ from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
 from bizzan.audit.mirror_check import mirror
 from bizzan.audit.told import ToldLedger, key_of
 from exchange.domain.deployment import Deployment, checksum
+from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import Side
 from exchange.domain.settlement import Fill, aggregate
 from exchange.engine.commands import Command, ReverseTrades
@@ -285,12 +286,13 @@ def _corrupt(evidence: Evidence) -> Iterator[Problem]:
 
 
 def fees(evidence: Evidence) -> Iterator[Problem]:
-    """What was charged is what the schedule asks; what was collected on chain is what was charged."""
+    """What was charged is what the schedule asks; what was collected is what was charged, and for the same account."""
     replay = evidence.replay
     if replay is None:
         yield from _corrupt(evidence)
         return
     yield from replay.fees.problems
+    yield from diverted(replay, evidence.chain.fee_account)
     yield from collected_as_charged(replay, evidence.chain)
 
 
@@ -306,6 +308,16 @@ def collected_as_charged(replay: Replay, chain: ChainLedger) -> Iterator[Problem
         for market, collected, due in compare(mined.fees, charged):
             where = f"batch {mined.seq} on chain, {mined.place}"
             yield where, f"collects {collected or 0} in market {market}, the fees of its trades are {due or 0}"
+
+
+def diverted(replay: Replay, fee_account: bytes) -> Iterator[Problem]:
+    """Markets that go on, and for whose fees the engine credits another account than the contract does."""
+    for market_id, listed in replay.markets.items():
+        credited = replay.accounts[listed.fee_account]
+        delisted = replay.engine.state.books[market_id].market.status is MarketStatus.delisted
+        if credited != fee_account and not delisted:
+            text = f"the engine credits its fees to {checksum(credited)}, the contract to {checksum(fee_account)}"
+            yield f"market {market_id}", text
 
 
 # AUD-7

@@ -7,16 +7,19 @@ The chain node and the database are left out when the settings name others.
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from collections.abc import Callable
 
 from bizzan.supervisor.anvil import Anvil
 from bizzan.supervisor.deployment import ensure_deployed
+from bizzan.supervisor.errors import StartError
 from bizzan.supervisor.lock import MARKER_NAME
 from bizzan.supervisor.postgres import Postgres
 from bizzan.supervisor.service import ListeningPort, Service
 from bizzan.supervisor.stack import Part, Stage, Task
-from exchange.database.engine import migrate
+from exchange.database.engine import create_engine, migrate
+from exchange.sequencer.emptied import EmptiedDatabase, check_not_emptied
 from exchange.settings import Settings, SettingsError, runtime_dir, setting_name
 
 # Nobody waits for these by the millisecond, as everybody does for the engine and the API: they go after them when the
@@ -35,6 +38,7 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
         if database is not None:
             database.create_database("bizzan")
         migrate(settings.database_url())
+        asyncio.run(_check_not_emptied(settings))
 
     def deploy() -> None:
         # Saved at once: a chain killed before its next regular save would come back without the contracts.
@@ -57,6 +61,16 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
     if demo:
         stages.append([_service(settings, "demo", ready=lambda: True)])
     return stages
+
+
+async def _check_not_emptied(settings: Settings) -> None:
+    database = create_engine(settings.database_url(), pool_size=1)
+    try:
+        await check_not_emptied(settings.journal_dir, database)
+    except EmptiedDatabase as error:
+        raise StartError(str(error)) from None
+    finally:
+        await database.dispose()
 
 
 def build_anvil(settings: Settings) -> Anvil | None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Row, Select, and_, func, select
+from sqlalchemy import Row, Select, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.tables import account, account_tier, attempt, batch, batch_settled, fees_collected, market, trade
@@ -89,6 +89,20 @@ async def totals(conn: AsyncConnection, chain_id: int) -> FeeTotals:
     sums = {int(asset): int(amount) for asset, amount in await conn.execute(by_asset)}
     gas_wei, paid = (await conn.execute(gas)).one()
     return FeeTotals(sums, int(gas_wei), int(paid))
+
+
+_DIVERTED = """
+select m.symbol from market m join account a on a.account_id = m.fee_account
+where m.status <> 'delisted' and '0x' || encode(a.address, 'hex') <> (
+    select params ->> 'fee_account' from chain_status where chain_id = :chain_id and kind = 'fee_account_changed'
+    order by block_number desc, log_index desc limit 1)
+order by m.market_id
+"""
+
+
+async def diverted(conn: AsyncConnection, chain_id: int) -> list[str]:
+    """Markets for whose fees the engine credits another account than the contract does, by symbol."""
+    return list(await conn.scalars(text(_DIVERTED), {"chain_id": chain_id}))
 
 
 async def tiers(conn: AsyncConnection) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -96,7 +96,7 @@ class Projector:
         if position.seq > durable.seq or (position.seq and self._reader.head_at(position.seq) != position.head):
             raise ForeignJournal(
                 f"the database stands at sequence {position.seq} of another journal than {self._folder} (which ends at "
-                f"{durable.seq}): restore that journal, or empty the database and start again"
+                f"{durable.seq}): restore that journal, or stop every service and run 'bizzan rebuild'"
             )
         recovered = await asyncio.to_thread(recover, self._folder, position.seq)
         for flaw in recovered.flaws:

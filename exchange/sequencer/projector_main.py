@@ -7,15 +7,18 @@ import asyncio
 import gc
 import signal
 from collections.abc import Coroutine
+from functools import partial
 from typing import Any
 
 import structlog
 import uvloop
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database.engine import create_engine
 from exchange.domain.errors import Refusal
 from exchange.journal.errors import JournalError
 from exchange.sequencer.client import EngineClient
+from exchange.sequencer.emptied import EmptiedDatabase, check_not_emptied
 from exchange.sequencer.forwarder import Forwarder
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
@@ -36,7 +39,7 @@ def run(settings: Settings) -> None:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings))
-    except (JournalError, ForeignJournal) as error:
+    except (JournalError, ForeignJournal, EmptiedDatabase) as error:
         _log.error("projector cannot run", error=str(error))
         raise SystemExit(str(error)) from None
 
@@ -52,10 +55,15 @@ async def _run(settings: Settings) -> None:
         async with serve_health(
             settings.metrics.host, settings.metrics.projector, metrics.registry, lambda: retry.problem
         ):
-            await _until_stopped(projector.run(), _forward(client, forwarder))
+            await _until_stopped(_project(settings, database, projector, retry), _forward(client, forwarder))
     finally:
         await client.close()
         await database.dispose()
+
+
+async def _project(settings: Settings, database: AsyncEngine, projector: Projector, retry: Retry) -> None:
+    await retry.until_done("read", partial(check_not_emptied, settings.journal_dir, database))
+    await projector.run()
 
 
 async def _forward(client: EngineClient, forwarder: Forwarder) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 import httpx
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.schemas import Fill
+from exchange.database.tables import chain_status
 from exchange.domain.order import Side, TimeInForce
 from exchange.engine import commands as c
-from tests.utils.api_stack import ETH_USDC, ApiStack
+from tests.integration.backend.test_withdrawals import log_row, put
+from tests.utils.api_stack import DEPLOYMENT, ETH_USDC, ApiStack
 from tests.utils.sign_in import sign_in
 from tests.utils.stream import open_stream
 
@@ -90,3 +93,25 @@ async def _fills(client: BizzanClient, order_id: int | None) -> list[Fill]:
             return fills
         await asyncio.sleep(0.02)
     raise AssertionError("the trade was not mirrored")
+
+
+async def test_fee_account_changed_on_chain_degrades_the_status(stack: ApiStack, api: httpx.AsyncClient) -> None:
+    async def told(wanted: bool) -> dict[str, Any]:
+        for _ in range(600):  # the counts are read every two seconds
+            status: dict[str, Any] = (await api.get("/v1/status")).json()
+            if ("fee_account" in status["problems"]) is wanted:
+                return status
+            await asyncio.sleep(0.1)
+        raise AssertionError(f"the status says {status['problems']}")
+
+    def named(place: int, account: str) -> dict[str, Any]:
+        return log_row(place, kind="fee_account_changed", params={"fee_account": account.lower()})
+
+    await put(stack, chain_status, named(60, DEPLOYMENT.fee_account))
+    await told(False)
+    await put(stack, chain_status, named(61, "0x" + "ab" * 20))
+    status = await told(True)
+    assert status["status"] == "degraded"
+    assert "BTC/USDC" in status["problems"]["fee_account"]
+    await put(stack, chain_status, named(62, DEPLOYMENT.fee_account))
+    await told(False)

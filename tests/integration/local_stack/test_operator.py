@@ -97,6 +97,13 @@ def database_alone(world: World) -> Iterator[None]:
         server.stop()
 
 
+def set_aside(world: World, *statements: str) -> None:
+    """Change the database of the stopped exchange."""
+    with database_alone(world):
+        for statement in statements:
+            asyncio.run(world.execute(statement))
+
+
 def sell(world: World, market: str = MARKET) -> str:
     """Place an order and cancel it: the code of the refusal, or nothing."""
 
@@ -208,6 +215,16 @@ def test_rebuild_from_a_corrupt_journal_leaves_the_database_as_it_was(world: Wor
     assert str(segment) in refusal
     with database_alone(world):
         assert contents(world, LASTING) == before.damaged
+
+
+def test_emptied_database_is_refused_with_the_command_that_mends_it(world: World, before: Before) -> None:
+    set_aside(world, "alter schema public rename to aside", "create schema public")
+
+    refusal = world.program.refusal("up", "--detach", "--no-demo", **FAST)
+
+    set_aside(world, "drop schema public cascade", "alter schema aside rename to public")
+    assert "the database is empty, and the journal in" in refusal
+    assert "run 'bizzan rebuild'" in " ".join(refusal.split())
 
 
 def test_rebuilt_database_is_the_old_one_without_its_damage(world: World, before: Before) -> None:
