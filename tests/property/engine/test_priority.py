@@ -33,7 +33,7 @@ class JudgedMachine(EngineMachine):
 
 
 class TestJudgedMachine(JudgedMachine.TestCase):  # type: ignore[valid-type, misc]
-    settings = settings(max_examples=40, **COMMON)
+    settings = settings(max_examples=20, **COMMON)
 
 
 @pytest.mark.deep
