@@ -216,14 +216,13 @@ def _executions(replay: Replay, trades: Iterable[ReplayedTrade]) -> Iterator[Exe
             )
     for done in aggregate(fills):
         order = done.order
-        side = int(order.side == Side.sell)
-        yield Executed(order.account, hashes[order], side, order.market, done.lots, done.quote, done.fee)
+        yield Executed(order.account, hashes[order], order.side, order.market, done.lots, done.quote, done.fee)
 
 
 def _amounts(executed: Executed | None) -> str:
     if executed is None:
         return "nothing"
-    side = "sell" if executed.side else "buy"
+    side = Side(executed.side).name
     amounts = f"{executed.lots} lots, quote {executed.quote}, fee {executed.fee}"
     return f"{side} in market {executed.market} by {checksum(executed.account)}: {amounts}"
 

@@ -35,6 +35,9 @@ ALL_MARKETS = 2**256 - 1
 MAX_APPROVAL = 2**256 - 1
 GAS_MARGIN_PERCENT = 25
 POLL_SECONDS = 0.1
+NONCE_TRIES = 8
+NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced")
+"""What a node says when another transaction of the sender has the nonce; ours was not taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,13 +288,25 @@ class CustodyClient:
         Raises TransactionFailed, Unreachable.
         """
         async with self._sending:
-            transaction = await self._rpc(self._prepare(to, data, value))
-            signed = Account.sign_transaction(dict(transaction), self.wallet.key)
-            digest = await self._rpc(self._web3.eth.send_raw_transaction(signed.raw_transaction))
+            transaction, digest = await self._send(to, data, value)
         receipt = await self._rpc(self._wait(HexStr("0x" + bytes(digest).hex())))
         if not receipt["status"]:
             raise await self._refused_when_mined(transaction, receipt)
         return Receipt("0x" + bytes(digest).hex(), receipt["blockNumber"], receipt["gasUsed"])
+
+    async def _send(self, to: str | None, data: bytes, value: int) -> tuple[TxParams, bytes]:
+        """What was sent, and its hash. When another sender with this key took the nonce, the next one is tried."""
+        tries_left = NONCE_TRIES
+        while True:
+            tries_left -= 1
+            transaction: TxParams = await self._rpc(self._prepare(to, data, value))
+            signed = Account.sign_transaction(dict(transaction), self.wallet.key)
+            try:
+                return transaction, bytes(await self._rpc(self._web3.eth.send_raw_transaction(signed.raw_transaction)))
+            except TransactionFailed as error:
+                if not tries_left or not any(text in str(error).lower() for text in NONCE_TAKEN):
+                    raise
+            await asyncio.sleep(POLL_SECONDS)
 
     async def _call(self, signature: str, *arguments: Any) -> Receipt:
         return await self.send(self.custody, signature, *arguments)
@@ -371,12 +386,19 @@ class CustodyClient:
         except ContractLogicError as error:
             raise TransactionFailed.refused(_reason(error)) from error
         except Web3RPCError as error:
-            raise TransactionFailed(error.user_message or str(error)) from error
+            raise TransactionFailed(_node_said(error)) from error
         except (Web3Exception, aiohttp.ClientError, OSError, TimeoutError) as error:
             raise Unreachable(f"the chain's node at {self._provider.endpoint_uri} does not answer: {error}") from error
 
     def _me(self, address: str | None) -> str:
         return address or self.wallet.text_address
+
+
+def _node_said(error: Web3RPCError) -> str:
+    """The node's own words; the library's are the same for every refusal."""
+    answer = error.rpc_response or {}
+    said = answer.get("error")
+    return str(said["message"]) if isinstance(said, dict) and said.get("message") else str(error)
 
 
 def _reason(error: ContractLogicError) -> str:

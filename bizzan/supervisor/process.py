@@ -82,6 +82,7 @@ class Process:
         self._run_as = run_as
         self._stop_signal = stop_signal
         self._niceness = niceness
+        self._was_ready = False
         self._child: subprocess.Popen[bytes] | None = None
         self._group_killed = False
 
@@ -116,8 +117,8 @@ class Process:
             except OSError as error:
                 raise StartError(f"{self.name} cannot start: {error}") from None
         self._group_killed = False
-        if self._niceness:
-            yield_to_others(self._child.pid, self._niceness)
+        if self._was_ready:  # the first start is what everybody waits for
+            self._yield()
         if self._pid_file is not None:
             self._pid_file.parent.mkdir(parents=True, exist_ok=True)
             self._pid_file.write_text(f"{self._child.pid} {started_at(self._child.pid)}\n")
@@ -129,10 +130,16 @@ class Process:
             if self.pid is None:
                 raise StartError(f"{self.name} ended while starting (exit code {self.exit_code})\n{self.log_tail()}")
             if ready():
+                self._was_ready = True
+                self._yield()
                 return
             if time.monotonic() > deadline:
                 raise StartError(f"{self.name} was not ready after {timeout_seconds:g} s\n{self.log_tail()}")
             time.sleep(_POLL_SECONDS)
+
+    def _yield(self) -> None:
+        if self._niceness and self._child is not None:
+            yield_to_others(self._child.pid, self._niceness)
 
     def stop(self, timeout_seconds: float = 20) -> None:
         """Ask the child to end; kill it, and what it started, when it has not ended in time."""

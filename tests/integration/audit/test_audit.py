@@ -61,6 +61,16 @@ def test_orders_signed_in_bulk_settle_and_the_audit_is_clean(world: World) -> No
     assert any("15 executions" in check["compared"] for check in report["checks"])
 
 
+def test_buying_for_an_amount_of_quote_settles_and_the_audit_is_clean(world: World) -> None:
+    async def trade() -> None:
+        await world.buy_for("80")
+        await world.wait_final()
+
+    asyncio.run(trade())
+    report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
+    assert report["clean"], report["findings"]
+
+
 @pytest.mark.parametrize("offset", [0, 4, 30, 60], ids=["length", "seq", "payload", "head"])
 def test_flipped_byte_in_the_journal_is_named(world: World, tmp_path: Path, offset: int) -> None:
     copy = tmp_path / "journal"

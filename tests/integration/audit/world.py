@@ -139,6 +139,21 @@ class World:
                 await asyncio.sleep(POLL_SECONDS)
         raise AssertionError("the trade was not mirrored")
 
+    async def buy_for(self, spend: str) -> ClientFill:
+        """The buyer spends an amount of quote on what the seller offers; its fill as the buyer sees it."""
+        async with (
+            BizzanClient(self.program.api_url, self.seller) as seller,
+            BizzanClient(self.program.api_url, self.buyer) as buyer,
+        ):
+            await seller.place(MARKET, Side.sell, PRICE, QUANTITY, time_in_force=TimeInForce.gtc)
+            ack = await buyer.place(MARKET, Side.buy_quote, PRICE, spend, time_in_force=TimeInForce.ioc)
+            await buyer.login()
+            for _ in range(WAIT_POLLS):
+                if fills := await buyer.fills(order_id=ack.order_id):
+                    return fills[0]
+                await asyncio.sleep(POLL_SECONDS)
+        raise AssertionError("the trade was not mirrored")
+
     async def trade_in_bulk(self, count: int = 5) -> None:
         """The buyer takes what the seller offered under one signature, and its delegated key under another."""
         key = Wallet.create()

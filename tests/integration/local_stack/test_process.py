@@ -73,14 +73,24 @@ def test_program_that_does_not_exist_is_told(tmp_path: Path) -> None:
         make(tmp_path, ["/nonexistent"]).start()
 
 
-def test_child_that_yields_goes_after_others(tmp_path: Path) -> None:
+def test_child_that_yields_goes_after_others_once_it_is_ready(tmp_path: Path) -> None:
     process = Process("child", SLEEP, log_file=tmp_path / "child.log", niceness=5)
+
+    def niceness() -> int:
+        assert process.pid is not None
+        return os.getpriority(os.PRIO_PROCESS, process.pid)
+
     process.start()
-    assert process.pid is not None
-    niceness = os.getpriority(os.PRIO_PROCESS, process.pid)
+    starting = niceness()
+    process.wait_until(lambda: True, 10)
+    ready = niceness()
+    process.stop()
+    process.start()
+    again = niceness()
     process.stop()
 
-    assert niceness == min(os.getpriority(os.PRIO_PROCESS, 0) + 5, 19)
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+    assert (starting, ready, again) == (mine, min(mine + 5, 19), min(mine + 5, 19))
 
 
 def test_child_ends_with_a_killed_supervisor(tmp_path: Path) -> None:
