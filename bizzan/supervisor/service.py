@@ -40,7 +40,7 @@ class Service:
         ready: Callable[[], bool] | None = None,
         niceness: int = 0,
     ) -> None:
-        """`ready` replaces the question whether it listens. A `niceness` above 0 lets others go first once it is ready."""
+        """`ready` replaces the question whether it listens. A `niceness` above 0 lets others go first once it is up."""
         self.name = name
         self._ports = ports
         self._socket_path = socket_path

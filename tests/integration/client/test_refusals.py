@@ -84,3 +84,22 @@ def pending(chain: Web3) -> int:
     """How many transactions wait."""
     status = chain.provider.make_request(RPCEndpoint("txpool_status"), [])["result"]
     return int(status["pending"], 16)
+
+
+async def test_senders_who_share_a_key_do_not_stand_in_each_others_way(anvil: Anvil, chain: Web3, token: str) -> None:
+    """They draw the same nonce until the chain has taken one of them."""
+    chain.provider.make_request(RPCEndpoint("evm_setAutomine"), [True])
+    clients = [CustodyClient(anvil.url, token, OWNER) for _ in range(4)]
+    try:
+        receipts = await asyncio.gather(*(client.send(token, "faucet(uint256)", 1) for client in clients))
+    finally:
+        for client in clients:
+            await client.close()
+    assert len({receipt.tx_hash for receipt in receipts}) == len(clients)
+
+
+async def test_what_the_node_says_is_told(anvil: Anvil, chain: Web3, token: str) -> None:
+    """A wallet without ether cannot pay for gas; the library's own words would not say so."""
+    async with CustodyClient(anvil.url, token, Wallet.from_seed("refusals", 3)) as poor:
+        with pytest.raises(TransactionFailed, match="(?i)insufficient funds"):
+            await poor.transact(HEIR, value=1)
