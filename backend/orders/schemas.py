@@ -224,6 +224,8 @@ class OrderView(msgspec.Struct, kw_only=True):
     post_only: bool
     self_trade: str
     """What happens when it comes in and meets an order of its own account."""
+    displayed_quantity: str
+    """Lots that the book shows of it at a time; 0: all."""
     scheme: str
     signer: str
     maker_fee_ppm: int

@@ -39,6 +39,7 @@ def order_view(address: bytes, row: Row[Any]) -> schemas.OrderView:
         time_in_force=terms.time_in_force.name,
         post_only=terms.post_only,
         self_trade=terms.self_trade.name,
+        displayed_quantity=str(terms.displayed_quantity),
         scheme=scheme_name(row.scheme),
         signer=checksum(row.signer),
         maker_fee_ppm=row.maker_fee_ppm,

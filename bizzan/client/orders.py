@@ -23,6 +23,7 @@ class Choices(TypedDict, total=False):
     time_in_force: TimeInForce
     post_only: bool
     self_trade: SelfTrade
+    displayed_quantity: int
 
 
 @dataclass(frozen=True, slots=True)

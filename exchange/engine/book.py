@@ -6,17 +6,18 @@ Orders of a level are linked into one another, so that a cancel costs the same a
 """
 
 from bisect import bisect_left, insort
+from collections import deque
 from collections.abc import Iterator
 
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.engine.accounts import Account
-from exchange.engine.orders import BUY, KINDS, SELL, Kind, OpenOrder, OrderRates
+from exchange.engine.orders import BUY, KINDS, SELL, Kind, OpenOrder, OrderRates, displayed_of
 from exchange.engine.timeline import Timeline
 
 
 class Level:
-    """All open orders at one price, first come first served; `quantity` is their sum in lots."""
+    """All open orders at one price, first come first served; `quantity` is the sum of the lots that they show."""
 
     __slots__ = ("half", "head", "key", "price", "quantity", "tail")
 
@@ -33,6 +34,36 @@ class Level:
         while order is not None:
             yield order
             order = order.next
+
+    def requeue(self, order: OpenOrder) -> None:
+        """Put an order of this level behind all others."""
+        before, after, tail = order.prev, order.next, self.tail
+        if after is None or tail is None:
+            return
+        if before is None:
+            self.head = after
+        else:
+            before.next = after
+        after.prev = before
+        tail.next, order.prev, order.next = order, tail, None
+        self.tail = order
+
+    def visits(self) -> Iterator[tuple[OpenOrder, int]]:
+        """The orders with the lots that each shows, in the order in which they are met when all is taken.
+
+        Whoever has more than it shows is met again, after all others.
+        """
+        waiting: deque[tuple[OpenOrder, int, int]] = deque()
+        for order in self:
+            yield order, order.remaining - order.hidden
+            if order.hidden:
+                waiting.append((order, order.hidden, displayed_of(order.placed.order.terms)))
+        while waiting:
+            order, hidden, displayed = waiting.popleft()
+            shown = min(hidden, displayed)
+            yield order, shown
+            if hidden > shown:
+                waiting.append((order, hidden - shown, displayed))
 
 
 class Half:
@@ -69,7 +100,7 @@ class Half:
             tail.next = order
             order.prev = tail
         level.tail = order
-        level.quantity += order.remaining
+        level.quantity += order.remaining - order.hidden
         order.level = level
         return level
 
@@ -85,7 +116,7 @@ class Half:
         else:
             after.prev = before
         order.prev = order.next = order.level = None
-        level.quantity -= order.remaining
+        level.quantity -= order.remaining - order.hidden
         if level.head is None:
             self._drop(level.key)
 

@@ -17,7 +17,7 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
-from exchange.engine.orders import hold_for
+from exchange.engine.orders import displayed_of, hold_for
 from exchange.engine.settling import proceeds
 from exchange.engine.state import State
 
@@ -159,17 +159,23 @@ def _half(state: State, half: Half) -> Iterator[str]:
     name = f"market {half.market_id} side {half.side}"
     if half.keys != sorted(half.levels):
         yield f"{name} does not list its prices in order"
+    place = {order_id: position for position, order_id in enumerate(state.orders)}
     for level in half.levels.values():
         orders = list(level)
         if not orders or level.tail is not orders[-1]:
             yield f"{name} level {level.price} is not linked from head to tail"
-        if level.quantity != sum(order.remaining for order in orders):
+        if level.quantity != sum(order.remaining - order.hidden for order in orders):
             yield f"{name} level {level.price} does not sum to {level.quantity}"
-        if [order.order_id for order in orders] != sorted(order.order_id for order in orders):
+        if [order.order_id for order in orders] != sorted(
+            (order.order_id for order in orders), key=lambda number: place.get(number, 0)
+        ):
             yield f"{name} level {level.price} is not in order of arrival"
         for order in orders:
             if order.level is not level or order.price != level.price or order.remaining <= 0:
                 yield f"order {order.order_id} does not belong at {name} level {level.price}"
+            displayed = displayed_of(order.placed.order.terms)
+            if order.hidden < 0 or not (order.remaining - order.hidden <= displayed if displayed else not order.hidden):
+                yield f"order {order.order_id} hides {order.hidden} of {order.remaining} lots, and shows {displayed}"
             if state.orders.get(order.order_id) is not order:
                 yield f"order {order.order_id} rests and is not open"
 

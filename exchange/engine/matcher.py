@@ -12,7 +12,7 @@ from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
-from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder
+from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of
 from exchange.engine.risk import Candidate, check
 from exchange.engine.state import State, Trade
 
@@ -41,6 +41,9 @@ def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     taker = _accept(state, seq, candidate)
     reason = _work(state, seq, at_ms, taker, candidate.kind)
     if reason is None:
+        displayed = displayed_of(placed.order.terms)
+        if displayed:
+            taker.hidden = max(taker.remaining - displayed, 0)
         state.rest(taker)
     else:
         state.events.append(
@@ -113,7 +116,7 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
         unit = level.price if by_quote else 1
         if missing < unit:
             return None
-        for maker in level:
+        for maker, shown in level.visits():
             if maker.account is taker.account:
                 if kind.self_trade == CANCEL_MAKER:
                     continue
@@ -122,7 +125,7 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
             hashes_left -= maker.hashes
             if fills > max_fills or hashes_left < 0:
                 return TOO_MANY_FILLS
-            lots = min(missing // unit, maker.remaining)
+            lots = min(missing // unit, shown)
             taken += lots
             quote += lots * maker.price
             if _beyond(taker, maker, taken, quote) is not None:
@@ -162,7 +165,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
                 return TOO_MANY_FILLS
             fills_left -= 1
             hashes_left -= maker.hashes
-            lots = min(taker.remaining // unit if by_quote else taker.remaining, maker.remaining)
+            lots = min(taker.remaining // unit if by_quote else taker.remaining, maker.remaining - maker.hidden)
             beyond = _beyond(taker, maker, lots, lots * maker.price)
             if beyond is taker:
                 return UNSETTLED_LIMIT
@@ -183,12 +186,14 @@ def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int, unit:
     What is closed or decremented here costs none of the fills that an order may have.
     """
     if mode == DECREMENT:
-        lots = min(taker.remaining // unit, maker.remaining)
+        lots = min(taker.remaining // unit, maker.remaining - maker.hidden)
         state.reduce(maker, lots)
         taker.remaining -= lots * unit
         state.tell_reduced(taker, lots * unit)
         if not maker.remaining:
             state.close(maker, SELF_TRADE)
+        elif maker.hidden == maker.remaining:
+            state.show_more(maker)
         return taker.remaining < unit
     if mode != CANCEL_TAKER:
         state.close(maker, SELF_TRADE)
@@ -218,7 +223,7 @@ def _fill(
     unit: int,
     fees: TakerFees,
 ) -> None:
-    """One trade of `lots`, as many as both have, at the maker's price."""
+    """One trade of `lots`, as many as the taker wants and the maker shows, at the maker's price."""
     book = taker.book
     price = maker.price
     quote = price * lots
@@ -254,6 +259,8 @@ def _fill(
         state.oldest_unsettled_at = at_ms
     if not maker.remaining:
         state.close(maker, FILLED)
+    elif maker.hidden == maker.remaining:
+        state.show_more(maker)
 
 
 def _pay(

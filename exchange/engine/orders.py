@@ -36,7 +36,20 @@ KINDS = {
     if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
     if not (self_trade == SelfTrade.decrement and tif == TimeInForce.fok)
 }
-"""The terms that this engine supports, packed."""
+"""The terms that this engine supports, packed, but for the displayed quantity."""
+
+_DISPLAYED_SHIFT = 16
+_DISPLAYED = (1 << 64) - 1
+
+
+def displayed_of(word: int) -> int:
+    """How many lots an order shows at a time, by its packed terms; 0: all."""
+    return word >> _DISPLAYED_SHIFT & _DISPLAYED
+
+
+def without_displayed(word: int) -> int:
+    """Packed terms without their displayed quantity."""
+    return word & ~(_DISPLAYED << _DISPLAYED_SHIFT)
 
 
 OrderRates = tuple[int, int, int, int]
@@ -46,7 +59,8 @@ OrderRates = tuple[int, int, int, int]
 class OpenOrder:
     """An accepted order. `held` of `pays` backs its `remaining` lots; fills bring money into `gets`.
 
-    `side` is the side of its trades. The `remaining` of a `buy_quote` order, which never rests, counts quote units.
+    `hidden` of the `remaining` lots are not shown yet. `side` is the side of its trades. What remains of a
+    `buy_quote` order, which never rests, counts quote units.
     `hold_ppm` is the highest fee rate the order can meet; with the other two rates, the floor of what it takes and its
     `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk.
     """
@@ -59,6 +73,7 @@ class OpenOrder:
         "gets",
         "hashes",
         "held",
+        "hidden",
         "hold_ppm",
         "level",
         "maker_ppm",
@@ -94,6 +109,7 @@ class OpenOrder:
         self.cap_bps = cap_bps
         self.hashes = path_length(placed.scheme, placed.signature)
         self.held = 0
+        self.hidden = 0
         self.level: Level | None = None
         self.prev: OpenOrder | None = None
         self.next: OpenOrder | None = None

@@ -10,8 +10,8 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import TakerFees, cap_for, cap_for_floor, fee_of, most_of
 from exchange.domain.order import Order, SelfTrade
 from exchange.engine.book import Book
-from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, hold_for, notional_of
-from exchange.engine.risk import SIDES, check_floor, refuse_terms
+from exchange.engine.orders import BUY, BUY_QUOTE, SELL, Kind, hold_for, notional_of
+from exchange.engine.risk import SIDES, check_floor, kind_of
 from exchange.engine.state import State
 
 _GOES_ON = (SelfTrade.cancel_maker, SelfTrade.decrement)
@@ -46,9 +46,7 @@ class Preview:
 
 def preview(state: State, at_ms: int, order: Order) -> Preview:
     """What `order` would meet at a time, signed with the cap that it needs or its own, whichever is higher."""
-    book, kind = state.book(order.market), KINDS.get(order.terms)
-    if kind is None:
-        refuse_terms(order.terms)
+    book, kind = state.book(order.market), kind_of(order.terms)
     if order.side not in SIDES:
         raise Refusal(ErrorCode.unsupported_terms, "side must be buy, sell or buy_quote", "side")
     if order.price <= 0 or order.quantity <= 0:
@@ -94,11 +92,11 @@ def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -
         unit = level.price if order.side == BUY_QUOTE else 1
         if level.key < limit or missing < unit:
             break
-        for maker in level:
+        for maker, shown in level.visits():
             own = maker.placed.order.account == order.account
             if missing < unit or count == state.limits.max_fills or (own and kind.self_trade not in _GOES_ON):
                 break
-            taken = min(missing // unit, maker.remaining)
+            taken = min(missing // unit, shown)
             if own:
                 missing -= taken * unit if kind.self_trade == SelfTrade.decrement else 0
                 continue

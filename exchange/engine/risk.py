@@ -25,7 +25,7 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, notional_of
+from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, displayed_of, notional_of, without_displayed
 from exchange.engine.state import State
 
 DELEGATE = int(Scheme.delegate)
@@ -50,9 +50,7 @@ class Candidate:
         self.order = order
         self.book: Book = state.book(order.market)
         self.account: Account = state.account(order.account)
-        kind = KINDS.get(order.terms)
-        if kind is None:
-            refuse_terms(order.terms)
+        kind = KINDS.get(order.terms) or kind_of(order.terms)
         self.kind: Kind = kind
         self.rates = self.book.rates_at(at_ms, self.account.tier(at_ms), kind)
         self.cap_bps = min(order.max_fee_bps, state.fee_rules.fee_cap_bps)
@@ -64,6 +62,16 @@ def needed_for(c: Candidate, side: int) -> int:
     if side == SELL:
         return c.order.quantity * c.book.lot_size
     return c.notional + c.notional * c.rates[2] // PPM + c.rates[3]
+
+
+def kind_of(word: int) -> Kind:
+    """What packed terms say, apart from the displayed quantity; Refusal for terms that are not supported."""
+    kind = KINDS.get(without_displayed(word))
+    if kind is None:
+        refuse_terms(without_displayed(word))
+    if displayed_of(word) and not kind.rests:
+        raise Refusal(ErrorCode.terms_conflict, "displayed_quantity goes with gtc and gtd only", "displayed_quantity")
+    return kind
 
 
 def refuse_terms(word: int) -> NoReturn:
@@ -82,7 +90,7 @@ def refuse_terms(word: int) -> NoReturn:
         raise Refusal(ErrorCode.unsupported_terms, "triggers are not supported: use trigger type none", "trigger_type")
     raise Refusal(
         ErrorCode.unsupported_terms,
-        "trigger_source, displayed_quantity, trail_bps and group are not supported: leave them 0",
+        "trigger_source, trail_bps and group are not supported: leave them 0",
         "terms",
     )
 
@@ -193,8 +201,29 @@ def check_size(c: Candidate) -> None:
             "quantity",
             {"min_notional": minimum},
         )
+    if order.terms >> 16:
+        check_displayed(c)
     if needed_for(c, BUY) > MAX_AMOUNT or (not by_quote and needed_for(c, SELL) > MAX_AMOUNT):
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
+
+
+def check_displayed(c: Candidate) -> None:
+    """What an order shows at a time is less than the whole, and large enough to be an order."""
+    displayed, order = displayed_of(c.order.terms), c.order
+    if not displayed:
+        return
+    if displayed >= order.quantity:
+        raise Refusal(
+            ErrorCode.terms_conflict, "displayed_quantity must be less than the quantity", "displayed_quantity"
+        )
+    if displayed * order.price < c.book.min_notional:
+        minimum = str(c.book.min_notional)
+        raise Refusal(
+            ErrorCode.below_min_notional,
+            f"price x displayed_quantity must be at least {minimum} quote units",
+            "displayed_quantity",
+            {"min_notional": minimum},
+        )
 
 
 def check_band(c: Candidate) -> None:

@@ -21,7 +21,7 @@ from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 
-VERSION = 5
+VERSION = 6
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -200,18 +200,19 @@ def _dump_order(order: OpenOrder) -> list[Any]:
         placed.client_order_id,
         order.remaining,
         order.held,
+        order.hidden,
         [order.maker_ppm, order.taker_ppm, order.hold_ppm, order.floor, order.cap_bps],
     ]
 
 
 def _load_order(state: State, values: list[Any]) -> None:
-    order_id, packed, order_hash, scheme, signature, signer, client_order_id, remaining, held, rates = values
+    order_id, packed, order_hash, scheme, signature, signer, client_order_id, *amounts, rates = values
     signed = Order.unpack(packed)
     placed = PlaceOrder(signed, order_hash, scheme, signature, signer, client_order_id)
     *fees, cap_bps = rates
     account, book = state.by_address[signed.account], state.books[signed.market]
     order = OpenOrder(order_id, placed, account, book, (fees[0], fees[1], fees[2], fees[3]), cap_bps)
-    order.remaining = remaining
+    order.remaining, held, order.hidden = amounts
     # the hold is in the balances already: give it back for a moment, then rest as any order does
     order.pays.available += held
     order.pays.held -= held

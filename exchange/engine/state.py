@@ -14,7 +14,7 @@ from exchange.domain.instrument import Asset, Market
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
-from exchange.engine.orders import OpenOrder, hold_for
+from exchange.engine.orders import OpenOrder, displayed_of, hold_for
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
 DEFAULT_FEE_RULES = FeeRules(fee_cap_bps=BPS, notice_ms=0)
@@ -219,6 +219,20 @@ class State:
         order.pays.held -= released
         self.tell_reduced(order, lots)
         self.give(order.pays, released)
+
+    def show_more(self, order: OpenOrder) -> None:
+        """Show the next slice of a resting order whose last one is used up: it goes to the end of its level."""
+        level = order.level
+        shown = min(order.hidden, displayed_of(order.placed.order.terms))
+        order.hidden -= shown
+        if level is not None:
+            level.quantity += shown
+            level.requeue(order)
+            self.touched_levels[level] = None
+        # orders stand in the order in which they queue, so that a snapshot keeps it
+        nonce = order.placed.order.nonce
+        self.orders[order.order_id] = self.orders.pop(order.order_id)
+        order.account.orders[nonce] = order.account.orders.pop(nonce)
 
     def tell_reduced(self, order: OpenOrder, quantity: int) -> None:
         """Emit by how much an order was lowered."""

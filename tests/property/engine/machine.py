@@ -87,7 +87,7 @@ class EngineMachine(RuleBasedStateMachine):
     )
     def trade(self, orders: list[tuple[bytes, int, int, int, int, tuple[TimeInForce, bool], SelfTrade]]) -> None:
         for account, market, side, price, quantity, (tif, post_only), self_trade in orders:
-            self.place(account, market, side, price, quantity, tif, post_only, self_trade, lifetime=100)
+            self.place(account, market, side, price, quantity, tif, post_only, self_trade, lifetime=100, displayed=5)
 
     @rule(
         account=traders,
@@ -100,6 +100,7 @@ class EngineMachine(RuleBasedStateMachine):
         self_trade=self_trades,
         lifetime=st.integers(0, 40),
         single=st.booleans(),
+        displayed=st.integers(0, 12),
     )
     def place(
         self,
@@ -113,12 +114,14 @@ class EngineMachine(RuleBasedStateMachine):
         self_trade: SelfTrade,
         lifetime: int,
         single: bool = False,
+        displayed: int = 0,
     ) -> None:
         nonce = next(self.x.nonces) | (SINGLE_FILL if single or side == Side.buy_quote else 0)
         quantity *= price if side == Side.buy_quote else 1
         expiry = self.x.now + lifetime
-        options: dict[str, Any] = {"market": market, "tif": tif, "post_only": post_only, "self_trade": self_trade}
-        options["nonce"] = nonce
+        shown = displayed if tif in (TimeInForce.gtc, TimeInForce.gtd) and 3 <= displayed < quantity else 0
+        terms = Terms(tif, post_only, self_trade, displayed_quantity=shown).pack()
+        options: dict[str, Any] = {"market": market, "terms": terms, "nonce": nonce}
         command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
         events = self.step(command)
         if events is not None:
@@ -131,7 +134,8 @@ class EngineMachine(RuleBasedStateMachine):
             book.drop(expired)
         order, order_id = command.order, self.x.engine.seq
         by_quote = order.side == Side.buy_quote
-        new = Resting(order_id, order.account, 0 if by_quote else order.side, order.price, order.quantity)
+        side, slice_ = 0 if by_quote else order.side, terms.displayed_quantity
+        new = Resting(order_id, order.account, side, order.price, order.quantity, slice_)
         trades, reason = self.books[order.market].place(
             new, terms.time_in_force.name, terms.post_only, terms.self_trade.name, by_quote
         )

@@ -87,7 +87,8 @@ class Life:
         side = self.rng.choice(list(Side) if immediate else [Side.buy, Side.sell])
         lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
         mode = self.rng.choice(list(SelfTrade))
-        self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime)
+        shown = self.rng.choice((0, 0, 3, 7))
+        self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime, displayed=shown)
 
     def cancel(self) -> None:
         account = self.who()
