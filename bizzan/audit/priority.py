@@ -55,6 +55,18 @@ class Standing:
     nonce: int
     expiry: int
     terms: int
+    hidden: int = 0
+    """Of what remains, the lots that are not shown yet."""
+
+    @property
+    def displayed(self) -> int:
+        """How many lots it shows at a time; 0: all."""
+        return self.terms // 2**16 % 2**64
+
+    @property
+    def shown(self) -> int:
+        """What another order can meet of it now."""
+        return self.remaining - self.hidden
 
     @property
     def book_side(self) -> int:
@@ -152,6 +164,7 @@ class PriorityLedger:
                 )
             queue = self.books.setdefault((order.market, order.book_side), {}).setdefault(order.price, {})
             queue[order.order_id] = order
+            order.hidden = max(0, order.remaining - order.displayed) if order.displayed else 0
             return
         del self.orders[record.seq]
         if ended == CloseReason.unfilled and crossing and best is not None:
@@ -189,6 +202,8 @@ class PriorityLedger:
             )
         if maker.remaining <= 0:
             self._leave(maker)
+        else:
+            self._show(maker)
 
     def _wrong(self, record: Record, match: e.TradeMatched, maker: Standing, taker: Standing) -> Iterable[str]:
         best = self._best(maker.market, maker.book_side)
@@ -209,8 +224,8 @@ class PriorityLedger:
         if maker.account == taker.account:
             yield "is of an account with itself"
         room = taker.remaining // match.price if taker.side == BUY_QUOTE else taker.remaining
-        if match.quantity != min(room, maker.remaining):
-            yield f"is of {match.quantity} lots, both orders allow {min(room, maker.remaining)}"
+        if match.quantity != min(room, maker.shown):
+            yield f"is of {match.quantity} lots, both orders allow {min(room, maker.shown)}"
         cost = match.quantity * match.price
         if match.quote != cost:
             yield f"has the quote {match.quote}, {match.quantity} lots at {match.price} cost {cost}"
@@ -265,6 +280,15 @@ class PriorityLedger:
         if order.account != record.command.order.account:
             self._problem(record, f"order {event.order_id} is decremented by an order of another account")
         order.remaining = event.remaining
+        self._show(order)
+
+    def _show(self, order: Standing) -> None:
+        """When all that was shown is used up, the next part stands behind all others at its price."""
+        if order.remaining != order.hidden or not order.hidden:
+            return
+        order.hidden -= min(order.hidden, order.displayed)
+        queue = self.books[order.market, order.book_side][order.price]
+        queue[order.order_id] = queue.pop(order.order_id)
 
     def _leave(self, order: Standing) -> None:
         self.orders.pop(order.order_id, None)
