@@ -73,15 +73,38 @@ class SettledBatch:
     """Fees collected, by market, in quote ledger units."""
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A log of those in `KEPT`, as it is: for checks that fold it by rules of their own."""
+
+    place: Place
+    name: str
+    values: Mapping[str, Any]
+
+
+KEPT = frozenset(
+    {
+        *("ExitRequested", "ExitCancelled", "AccountFrozen", "AccountUnfrozen", "NonceCancelled", "NoncesCancelled"),
+        *("DelegateAdded", "DelegateRevoked", "Deposited", "MovedToTrading", "Withdrawn", "MovedToFunding"),
+        *("OutflowLimitChanged", "ApproverChanged", "ApprovalThresholdChanged", "WithdrawalApproved"),
+    }
+)
+
+
 @dataclass(slots=True)
 class ChainLedger:
-    """Trading and funding balances by (account, token id), movements and batches, in the order of the logs."""
+    """Trading and funding balances by (account, token id), movements and batches, in the order of the logs.
+
+    `block_numbers` has the heights of the blocks with logs, by hash.
+    """
 
     deployment: Deployment
     trading: defaultdict[tuple[bytes, int], int] = field(default_factory=lambda: defaultdict(int))
     funding: defaultdict[tuple[bytes, int], int] = field(default_factory=lambda: defaultdict(int))
     movements: list[Movement] = field(default_factory=list)
     batches: list[SettledBatch] = field(default_factory=list)
+    kept: list[Kept] = field(default_factory=list)
+    block_numbers: dict[str, int] = field(default_factory=dict)
     logs: int = 0
     fee_account: bytes = b""
     """Who is credited with fees."""
@@ -100,10 +123,15 @@ class ChainLedger:
     def apply(self, log: Log) -> None:
         """Fold one log. Events that move no money change nothing."""
         self.logs += 1
+        self.block_numbers[log.block_hash] = int(log.block_number, 16)
         event = _BY_TOPIC.get(log.topics[0])
-        handler = _HANDLERS.get(event.name) if event else None
-        if event is not None and handler is not None:
-            handler(self, _place(log), decode(event, log))
+        if event is None or (event.name not in _HANDLERS and event.name not in KEPT):
+            return
+        place, values = _place(log), decode(event, log)
+        if event.name in KEPT:
+            self.kept.append(Kept(place, event.name, values))
+        if handler := _HANDLERS.get(event.name):
+            handler(self, place, values)
 
     def _move(self, place: Place, kind: str, values: dict[str, Any], amount: int) -> None:
         account, token_id = values["account"], values["token_id"]

@@ -7,6 +7,8 @@ AUD-4  batches     replaying the journal gives exactly the batches on chain: hea
 AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
 AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
 AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal cites its cause
+AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`)
+AUD-9  outflow     limits, levels and approvers are what the logs add up to, and were kept (`outflow_check`)
 """
 
 import re
@@ -14,6 +16,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
+from bizzan.audit import obedience, outflow_check
 from bizzan.audit.chain_ledger import ChainLedger, Executed, SettledBatch
 from bizzan.audit.comparing import Problem, compare
 from bizzan.audit.evidence import Evidence
@@ -385,4 +388,6 @@ CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-5 credits", credits_cite_logs, _count_credits),
     ("AUD-6 fees", fees, _count_fees),
     ("AUD-7 matching", matching, _count_matching),
+    ("AUD-8 obedience", obedience.obedience, obedience.count),
+    ("AUD-9 outflow", outflow_check.outflow, outflow_check.count),
 )

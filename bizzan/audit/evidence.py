@@ -8,16 +8,20 @@ again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from eth_abi.abi import decode
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bizzan.audit.chain_ledger import ChainLedger, read_chain
+from bizzan.audit.demands import deadlines
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
-from exchange.chain.rpc import Call, ChainError, Rpc, RpcRefused
+from bizzan.audit.outflow_ledger import needed_times
+from exchange.chain.rpc import Call, ChainError, InvalidAnswer, Rpc, RpcRefused
+from exchange.chain.types import Header
 from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
@@ -44,18 +48,26 @@ class Sources:
 class Views:
     """What the contract answers at the block: by token id, and by (account, token id), in ledger units.
 
-    `held` is what the token itself says that the contract owns, in token units.
+    `held` is what the token itself says that the contract owns, in token units. `outflow` has limits and levels, and
+    `read_at` is the time of the block, in seconds.
     """
 
     held: Mapping[int, int]
     liabilities: Mapping[int, int]
     trading: Mapping[tuple[bytes, int], int]
     funding: Mapping[tuple[bytes, int], int]
+    outflow: Mapping[int, tuple[int, int]]
+    approvers: tuple[bytes, ...]
+    threshold: int
+    read_at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was gathered. `replay` is None when the journal is corrupt, and `corrupt` says where."""
+    """What was gathered. `replay` is None when the journal is corrupt, and `corrupt` says where.
+
+    `times` has the seconds of the blocks that a check asks for.
+    """
 
     deployment: Deployment
     mirror: Snapshot
@@ -64,6 +76,7 @@ class Evidence:
     differences: tuple[Difference, ...]
     replay: Replay | None
     corrupt: CorruptJournal | None
+    times: Mapping[int, int]
 
     def asset_of(self, token_id: int) -> int:
         """The asset that a token carries."""
@@ -74,7 +87,7 @@ async def gather(sources: Sources) -> Evidence:
     """Read chain, database and journal at one common point. Raises AuditUnavailable."""
     async with Rpc(sources.rpc_url) as rpc:
         try:
-            mirror, chain, views = await _meet(rpc, sources)
+            mirror, chain, views, times = await _meet(rpc, sources)
             differences = await compare_with_fresh_index(rpc, sources.database_url, _contract(sources.deployment))
         except ChainError as error:
             raise AuditUnavailable(f"the chain cannot be read: {error}") from error
@@ -83,10 +96,10 @@ async def gather(sources: Sources) -> Evidence:
         except (SQLAlchemyError, OSError) as error:
             raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
     corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq)
-    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt)
+    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times)
 
 
-async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, Views]:
+async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, Views, Mapping[int, int]]:
     """A snapshot of the database whose block is the node's too, and the chain at that block."""
     engine = create_engine(sources.database_url, pool_size=1)
     try:
@@ -98,14 +111,22 @@ async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, View
                 continue
             chain = await read_chain(rpc, sources.deployment, mirror.block_number)
             views = await _read_views(rpc, chain, await _readable_block(rpc, sources, mirror.block_number))
+            times = await _times(rpc, needed_times(chain) | deadlines(chain, mirror.block_number))
             if await _is_canonical(rpc, mirror):
-                return mirror, chain, views
+                return mirror, chain, views, times
     finally:
         await engine.dispose()
     raise AuditUnavailable(
         f"the mirror and the chain did not agree on a block within {TRIES * PAUSE_SECONDS:g} s: "
         "start the indexer and the projector (bizzan up), or read docs/runbook.md on a mirror that does not follow"
     )
+
+
+async def _times(rpc: Rpc, numbers: set[int]) -> Mapping[int, int]:
+    """The seconds of these blocks."""
+    calls: list[Call] = [("eth_getBlockByNumber", (hex(number), False)) for number in sorted(numbers)]
+    headers = await rpc.batch(calls, Header)
+    return {header.number: header.timestamp for header in headers}
 
 
 async def _is_canonical(rpc: Rpc, mirror: Snapshot) -> bool:
@@ -142,13 +163,33 @@ async def _read_views(rpc: Rpc, chain: ChainLedger, block_number: int) -> Views:
         return [int(answer, 16) for answer in await rpc.batch(calls, str)]
 
     pairs = [(int.from_bytes(account), token) for account, token in accounts]
+    outflow, approvers = await _read_outflow(rpc, there.custody, place, tokens)
+    header = await rpc.header(block_number)
+    if header is None:
+        raise InvalidAnswer(f"the node has no block {block_number}")
     held: list[Call] = [_held(token.address, there.custody, place) for token in there.tokens]
     return Views(
         held=dict(zip(tokens, [int(answer, 16) for answer in await rpc.batch(held, str)], strict=True)),
         liabilities=dict(zip(tokens, await ask("liabilities(uint256)", [(token,) for token in tokens]), strict=True)),
         trading=dict(zip(accounts, await ask("trading_balance(address,uint256)", [*pairs]), strict=True)),
         funding=dict(zip(accounts, await ask("funding_balance(address,uint256)", [*pairs]), strict=True)),
+        outflow=outflow,
+        approvers=approvers,
+        threshold=(await ask("approval_threshold()", [()]))[0],
+        read_at=header.timestamp,
     )
+
+
+async def _read_outflow(
+    rpc: Rpc, custody: str, place: str, tokens: Sequence[int]
+) -> tuple[Mapping[int, tuple[int, int]], tuple[bytes, ...]]:
+    """Limit and level of each token, and who approves, as the contract says."""
+    asked = [_calldata("outflow_state(uint256)", token) for token in tokens] + [_calldata("approvers()")]
+    calls: list[Call] = [("eth_call", ({"to": custody, "data": data}, place)) for data in asked]
+    *states, listed = [bytes.fromhex(answer[2:]) for answer in await rpc.batch(calls, str)]
+    levels = [decode(["uint256", "uint256"], state) for state in states]
+    (approvers,) = decode(["address[]"], listed)
+    return dict(zip(tokens, levels, strict=True)), tuple(address_bytes(each) for each in approvers)
 
 
 def _held(token: str, custody: str, place: str) -> Call:

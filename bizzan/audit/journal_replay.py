@@ -64,13 +64,30 @@ class Told:
     command: c.Command
 
 
+@dataclass(frozen=True, slots=True)
+class Obeyed:
+    """A command that obeys what an account said on chain; its time, and that of the last record that does not obey."""
+
+    seq: int
+    before_ms: int
+    at_ms: int
+    command: c.Command
+
+
+OBEYING = (c.SetExiting, c.SetFrozen, c.ObeyCancel, c.ObeyRevocation, c.AllowDelegate)
+
+
 @dataclass(slots=True)
 class Replay:
-    """Everything up to journal sequence `seq`. Balances are by (account id, asset id)."""
+    """Everything up to journal sequence `seq`. Balances are by (account id, asset id).
+
+    `went_on_ms` is the time of the last record that does not obey the chain.
+    """
 
     seq: int = 0
     head: bytes = bytes(32)
     at_ms: int = 0
+    went_on_ms: int = 0
     inbox_id: int = 0
     heads: list[bytes] = field(default_factory=lambda: [bytes(32)])
     markets: dict[int, e.MarketListed] = field(default_factory=dict)
@@ -83,6 +100,7 @@ class Replay:
     announced: dict[int, e.FeesAnnounced] = field(default_factory=dict)
     tiers: dict[int, e.AccountTierSet] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
+    obeyed: list[Obeyed] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
     fees: FeeLedger = field(default_factory=FeeLedger)
     priority: PriorityLedger = field(default_factory=PriorityLedger)
@@ -95,6 +113,10 @@ class Replay:
 
     def apply(self, record: Record) -> None:
         """Replay one record."""
+        if isinstance(record.command, OBEYING):
+            self.obeyed.append(Obeyed(record.seq, self.went_on_ms, record.at_ms, record.command))
+        else:
+            self.went_on_ms = record.at_ms
         self.seq, self.at_ms, self.head = record.seq, record.at_ms, record.head
         self.heads.append(record.head)
         self.inbox_id = getattr(record.command, "inbox_id", self.inbox_id)
@@ -106,7 +128,7 @@ class Replay:
             return
         self.fees.happened(record, happened)
         self.priority.happened(record, happened)
-        if hasattr(record.command, "cause"):
+        if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):
             self.told.append(Told(record.seq, record.command))
         for event in happened:
             keep = _KEEP.get(type(event))

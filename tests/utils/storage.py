@@ -26,6 +26,11 @@ def _slots(text: str) -> dict[str, int]:
     return {row[1].removesuffix(":"): int(row[0]) for row in rows}
 
 
+def slot_of(name: str) -> int:
+    """Where a variable of the custody contract lies, by the committed layout."""
+    return _slots(COMMITTED.read_text())[name]
+
+
 @cache
 def _token_slot() -> int:
     return _slots(storage_layout("test_tokens/TestToken"))["balanceOf"]

@@ -11,11 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from bizzan.audit.main import audit
+from bizzan.audit.demands import OBEY_BLOCKS
+from bizzan.audit.evidence import gather
+from bizzan.audit.main import audit, report_of
+from bizzan.client.api import BizzanClient
+from bizzan.client.custody import CustodyClient
+from bizzan.client.wallet import Wallet
+from exchange.chain.rpc import Rpc
 from exchange.journal.record import SEGMENT_HEADER_SIZE, list_segments
+from exchange.settings import LOCAL_KEYS
 from tests.integration.audit.world import World
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
+from tests.utils.storage import entry, slot_of
 from tests.utils.waiting import wait_for
 
 FAST = {"BIZZAN_CHAIN__CREDIT_CONFIRMATIONS": "1", "BIZZAN_CHAIN__FINAL_CONFIRMATIONS": "3"}
@@ -44,7 +52,8 @@ def world() -> Iterator[World]:
 def test_honest_exchange_is_clean_while_it_runs(world: World) -> None:
     report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
     assert report["clean"], report["findings"]
-    assert len(report["checks"]) == 7
+    assert len(report["checks"]) == 9
+    assert any("4 limits, 3 approvers" in check["compared"] for check in report["checks"])
     assert any("4 executions" in check["compared"] for check in report["checks"])
 
 
@@ -151,6 +160,68 @@ def test_missing_trade_row_is_named(world: World) -> None:
 
 def test_restored_exchange_is_clean_again(world: World) -> None:
     assert world.audit().findings == ()
+
+
+async def stop_on_chain(world: World) -> int:
+    """A new account freezes itself, cancels a nonce and leaves; the block by which that must be obeyed."""
+    owner, there = Wallet.create(), world.sources.deployment
+    async with CustodyClient(world.program.rpc_url, there.custody, Wallet.from_hex(LOCAL_KEYS["guardian"])) as rich:
+        await rich.transact(owner.text_address, value=10**18)
+    async with CustodyClient(world.program.rpc_url, there.custody, owner) as custody:
+        await custody.freeze_account()
+        await custody.cancel(5)
+        last = await custody.request_exit()
+    async with BizzanClient(world.program.api_url, owner) as client:
+        await client.login()
+        for _ in range(600):
+            if (await client.balances()).status == "exiting":
+                break
+            await asyncio.sleep(0.2)
+    async with Rpc(world.program.rpc_url) as rpc:
+        await rpc.call("anvil_mine", hex(OBEY_BLOCKS + 1))
+    return last.block_number + OBEY_BLOCKS
+
+
+def test_stops_on_chain_are_found_obeyed_and_missed_if_they_were_not(world: World) -> None:
+    due = asyncio.run(stop_on_chain(world))
+    wait_for(lambda: world.program.status()["indexed_block"] >= due, "the blocks in the mirror", 120)
+    evidence = asyncio.run(gather(world.sources))
+    report = report_of(evidence)
+    assert report.findings == ()
+    assert [r.compared for r in report.results if r.check == "AUD-8 obedience"] == ["3 demands"]
+    replay = evidence.replay
+    assert replay is not None
+    replay.obeyed.clear()
+    replay.went_on_ms = 1 << 60
+    found = report_of(evidence).findings
+    assert [finding.check for finding in found] == ["AUD-8 obedience"] * 3
+    assert [finding.where.split(" by ")[0] for finding in found] == ["freeze", "cancel of 5", "exit"]
+    assert all("never told" in finding.message for finding in found)
+
+
+def test_changed_level_of_outflow_is_named(world: World) -> None:
+    """As if the contract had counted otherwise than its logs say."""
+    slot = entry(slot_of("outflow._words"), 0)
+    custody = world.sources.deployment.custody
+
+    async def flip() -> None:
+        async with Rpc(world.program.rpc_url) as rpc:
+            kept = int(await rpc.call("eth_getStorageAt", custody, hex(slot), "latest"), 16)
+            await rpc.call("anvil_setStorageAt", custody, hex(slot), f"0x{kept ^ 1:064x}")
+            await rpc.call("anvil_mine", "0x1")
+
+    asyncio.run(flip())
+    try:
+        height = world.program.status()["block"]
+        wait_for(lambda: world.program.status()["indexed_block"] > height, "the block in the mirror", 120)
+        report = world.audit()
+    finally:
+        asyncio.run(flip())
+    assert [finding.check for finding in report.findings] == ["AUD-9 outflow"]
+    assert report.findings[0].where == "outflow of token USDC"
+    assert "limit is 500000000001, the logs say 500000000000" in report.findings[0].message
+    height = world.program.status()["block"]
+    wait_for(lambda: world.program.status()["indexed_block"] > height, "the block in the mirror", 120)
 
 
 def test_money_sent_to_a_deposit_address_is_swept_and_traded_though_the_keeper_is_killed(world: World) -> None:
