@@ -70,7 +70,7 @@ def who(function: Function, reached: str) -> str:
             return role
     if "self._pending_owner" in function.code:
         return "the proposed owner"
-    if "in self._approvers, " in function.code:
+    if "in access._approvers, " in function.code:
         return "an approver, or anyone with its signature"
     if "_check_account(" in reached or "_check_author(" in reached:
         delegate = " or a live delegate's" if "_may_cancel(" in reached else ""

@@ -20,6 +20,7 @@ uses: timing
 OPERATION_WINDOW: constant(uint256) = 14 * 86_400
 # Calldata of a call with one, two and three words of arguments, in bytes.
 ONE_WORD: constant(uint256) = 36
+MAX_APPROVERS: constant(uint256) = 15
 
 _owner: address
 _pending_owner: address
@@ -29,6 +30,8 @@ _co_signer: address
 _guardian: address
 _fee_account: address
 _launched: bool
+# Who approves withdrawals above the limits (`approvals`); here, because none of them holds one of the keys above.
+_approvers: DynArray[address, MAX_APPROVERS]
 _ready_at: HashMap[bytes32, uint256]
 
 
@@ -211,14 +214,27 @@ def remove_operator():
 
 
 @internal
-@pure
+@view
 def _check_operators(operator: address, standby_operator: address, co_signer: address):
     """
-    @dev Three different keys; the zero address holds no role.
+    @dev Three different keys, none of them an approver's; the zero address holds no role.
     """
     if co_signer != empty(address):
         assert co_signer not in [operator, standby_operator], "roles: co-signer operates"
     assert operator == empty(address) or operator != standby_operator, "roles: standby operates"
+    for approver: address in self._approvers:
+        assert approver not in [operator, standby_operator, co_signer], "roles: approver operates"
+
+
+@internal
+@view
+def _check_approver(approver: address):
+    """
+    @dev Who approves holds no key by which withdrawals are co-signed or trades settled, so that no key counts twice.
+    """
+    assert approver not in [
+        self._operator, self._standby_operator, self._co_signer
+    ], "approval: holds a role"
 
 
 @internal

@@ -26,11 +26,9 @@ FUNDING_TRANSFER_TYPE_HASH: constant(bytes32) = keccak256(
 WITHDRAWAL_APPROVAL_TYPE_HASH: constant(bytes32) = keccak256(
     "WithdrawalApproval(address account,address token,uint256 amount,address recipient,uint256 max_fee,uint64 nonce,uint64 deadline)"
 )
-MAX_APPROVERS: constant(uint256) = 15
 ONE_WORD: constant(uint256) = 36
 TWO_WORDS: constant(uint256) = 68
 
-_approvers: DynArray[address, MAX_APPROVERS]
 _threshold: uint256
 # How many tokens have an outflow limit.
 _limits: uint256
@@ -39,11 +37,11 @@ _approved: HashMap[bytes32, HashMap[address, bool]]
 
 @external
 @view
-def approvers() -> DynArray[address, MAX_APPROVERS]:
+def approvers() -> DynArray[address, access.MAX_APPROVERS]:
     """
     @notice Who may approve, in no order.
     """
-    return self._approvers
+    return access._approvers
 
 
 @external
@@ -57,13 +55,13 @@ def approval_threshold() -> uint256:
 
 @external
 @view
-def withdrawal_approvals(withdrawal_hash: bytes32) -> DynArray[address, MAX_APPROVERS]:
+def withdrawal_approvals(withdrawal_hash: bytes32) -> DynArray[address, access.MAX_APPROVERS]:
     """
     @notice Which of today's approvers have approved a withdrawal or funding transfer.
     @param withdrawal_hash The digest that the account signed.
     """
-    given: DynArray[address, MAX_APPROVERS] = []
-    for approver: address in self._approvers:
+    given: DynArray[address, access.MAX_APPROVERS] = []
+    for approver: address in access._approvers:
         if self._approved[withdrawal_hash][approver]:
             given.append(approver)
     return given
@@ -73,16 +71,17 @@ def withdrawal_approvals(withdrawal_hash: bytes32) -> DynArray[address, MAX_APPR
 def set_approver(approver: address, approved: bool):
     """
     @notice The owner appoints an approver (`approved`) or dismisses it; the approvals of who is dismissed count no more.
-    @param approver A key or a contract wallet.
+    @param approver A key or a contract wallet; neither of the operators, nor the co-signer.
     """
     access._check_operation(keccak256(slice(msg.data, 0, TWO_WORDS)))
     assert approver != empty(address), "approval: zero address"
-    assert approved != (approver in self._approvers), "approval: no change"
+    assert approved != (approver in access._approvers), "approval: no change"
     if approved:
-        assert len(self._approvers) < MAX_APPROVERS, "approval: too many approvers"
-        self._approvers.append(approver)
+        access._check_approver(approver)
+        assert len(access._approvers) < access.MAX_APPROVERS, "approval: too many approvers"
+        access._approvers.append(approver)
     else:
-        assert len(self._approvers) > self._threshold, "approval: fewer than threshold"
+        assert len(access._approvers) > self._threshold, "approval: fewer than threshold"
         self._remove(approver)
     log ICustody.ApproverChanged(approver=approver, approved=approved)
 
@@ -94,7 +93,7 @@ def set_approval_threshold(threshold: uint256):
             while a limit is set.
     """
     access._check_operation(keccak256(slice(msg.data, 0, ONE_WORD)))
-    assert threshold <= len(self._approvers), "approval: fewer than threshold"
+    assert threshold <= len(access._approvers), "approval: fewer than threshold"
     assert threshold != 0 or self._limits == 0, "approval: a limit is set"
     self._threshold = threshold
     log ICustody.ApprovalThresholdChanged(threshold=threshold)
@@ -118,7 +117,7 @@ def approve_withdrawal(
     @param recipient The zero address for a funding transfer, which has none.
     @param signature Of `WithdrawalApproval` by the approver; empty when the caller is the approver.
     """
-    assert approver in self._approvers, "approval: not an approver"
+    assert approver in access._approvers, "approval: not an approver"
     struct_hash: bytes32 = keccak256(
         abi_encode(WITHDRAWAL_APPROVAL_TYPE_HASH, account, token, amount, recipient, max_fee, nonce, deadline)
     )
@@ -166,11 +165,11 @@ def _remove(approver: address):
     """
     @dev The last of the list takes the place of the one that goes.
     """
-    last: address = self._approvers.pop()
+    last: address = access._approvers.pop()
     if last != approver:
-        for i: uint256 in range(len(self._approvers), bound=MAX_APPROVERS):
-            if self._approvers[i] == approver:
-                self._approvers[i] = last
+        for i: uint256 in range(len(access._approvers), bound=access.MAX_APPROVERS):
+            if access._approvers[i] == approver:
+                access._approvers[i] = last
 
 
 @internal
@@ -180,7 +179,7 @@ def _check_approved(digest: bytes32):
     @dev Approvals of today's approvers reach the threshold, which is not zero while a limit is set.
     """
     given: uint256 = 0
-    for approver: address in self._approvers:
+    for approver: address in access._approvers:
         if self._approved[digest][approver]:
             given += 1
     assert given >= self._threshold, "withdraw: needs approvals"

@@ -526,6 +526,12 @@ _ROWS = (
         "Nothing to do.",
     ),
     _Row(
+        "approval: holds a role",
+        ErrorCode.bad_configuration,
+        "The new approver is an operator or the co-signer.",
+        "Use another key.",
+    ),
+    _Row(
         "approval: zero address",
         ErrorCode.bad_configuration,
         "The zero address cannot approve.",
@@ -697,6 +703,12 @@ _ROWS = (
         ErrorCode.bad_configuration,
         "The two halves of the contract have different names.",
         "Deploy both with one name.",
+    ),
+    _Row(
+        "roles: approver operates",
+        ErrorCode.bad_configuration,
+        "The new operator or co-signer is an approver.",
+        "Use another key.",
     ),
     _Row(
         "roles: co-signer operates",

@@ -282,6 +282,19 @@ MUTANTS = (
         "test_access.py",
     ),
     dropped(
+        "operator_approves",
+        "approvals",
+        "    access._check_approver(approver)",
+        "test_access.py::test_who_operates_never_approves",
+    ),
+    Mutant(
+        "approver_operates",
+        "access",
+        'assert approver not in [operator, standby_operator, co_signer], "roles: approver operates"',
+        "assert approver != empty(address)",
+        "test_access.py::test_who_operates_never_approves",
+    ),
+    dropped(
         "pauses_chained",
         "pausing",
         'assert block.timestamp >= self._pause_ready_at, "pause: too soon after another"',

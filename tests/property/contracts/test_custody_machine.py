@@ -47,9 +47,10 @@ MOSTLY = st.sampled_from((True, True, True, True, True, False))
 # who holds the role that the call needs, or somebody else
 CALLER = st.sampled_from(("", "", "", "", "", "operator", "trader_a"))
 ROLE = st.sampled_from(("operator", "standby_operator", "guardian"))
-HOLDER = st.sampled_from(("operator", "standby_operator", "guardian", "next_a", "next_b"))
+HOLDER = st.sampled_from(("operator", "standby_operator", "guardian", "next_a", "next_b", "approver_d"))
 LIMITS = {0: 30_000, 1: 25_000}
 APPROVERS = ("approver_a", "approver_b", "approver_c")
+NAMED = (*APPROVERS, "approver_d", "operator", "next_a", "co_signer")
 PRICE = 600
 LAUNCHED: list[World] = []
 # What `make test-deep` makes at least, of both machines together.
@@ -635,6 +636,8 @@ class CustodyMachine(RuleBasedStateMachine):
             others = {"operator": "standby_operator", "standby_operator": "operator"}
             if role in others and state.roles[others[role]] == holder:
                 raise Refused("roles: standby operates")
+            if role != "guardian" and holder in state.approvers:
+                raise Refused("roles: approver operates")
             state.roles[role] = holder
 
         self.operate(caller, f"set_{role}", (self.address(holder),), effect, scheduled)
@@ -646,9 +649,11 @@ class CustodyMachine(RuleBasedStateMachine):
 
         self.operate(caller, "set_fee_account", (self.address(holder),), effect, scheduled)
 
-    @rule(holder=st.sampled_from(("co_signer", "next_c")), caller=CALLER, scheduled=MOSTLY)
+    @rule(holder=st.sampled_from(("co_signer", "next_c", "approver_a")), caller=CALLER, scheduled=MOSTLY)
     def set_co_signer(self, holder: str, caller: str, scheduled: bool) -> None:
         def effect(state: State) -> None:
+            if holder in state.approvers:
+                raise Refused("roles: approver operates")
             state.roles["co_signer"] = holder
 
         self.operate(caller, "set_co_signer", (self.address(holder),), effect, scheduled)
@@ -678,7 +683,7 @@ class CustodyMachine(RuleBasedStateMachine):
         effect = partial(self.twin.set_outflow_limit, token=token, limit=limit)
         self.operate(caller, "set_outflow_limit", (token, limit), effect, scheduled)
 
-    @rule(approver=st.sampled_from((*APPROVERS, "approver_d")), approved=st.booleans(), caller=CALLER)
+    @rule(approver=st.sampled_from(NAMED), approved=st.booleans(), caller=CALLER)
     def set_approver(self, approver: str, approved: bool, caller: str) -> None:
         effect = partial(self.twin.set_approver, approver=approver, approved=approved)
         self.operate(caller, "set_approver", (self.address(approver), approved), effect, True)

@@ -244,6 +244,8 @@ class Twin:
     def set_approver(self, state: State, approver: str, approved: bool) -> None:
         check(approved != (approver in state.approvers), "approval: no change")
         if approved:
+            keys = {state.roles[role] for role in ("operator", "standby_operator", "co_signer")}
+            check(approver not in keys, "approval: holds a role")
             check(len(state.approvers) < 15, "approval: too many approvers")
             state.approvers.append(approver)
         else:

@@ -115,6 +115,26 @@ def test_the_co_signer_never_operates(world: World) -> None:
             world.scheduled(function, account.address)
 
 
+def test_who_operates_never_approves(world: World) -> None:
+    for holder in (world.operator, world.standby_operator, world.co_signer):
+        with reverts("approval: holds a role"):
+            world.scheduled("set_approver", holder.address, True)
+    world.scheduled("set_approver", NEXT, True)
+    for function in ("set_operator", "set_standby_operator", "set_co_signer"):
+        with reverts("roles: approver operates"):
+            world.scheduled(function, NEXT)
+    world.scheduled("set_guardian", NEXT)  # who pauses only may approve
+    world.scheduled("set_approver", NEXT, False)
+    world.scheduled("set_operator", NEXT)
+
+
+def test_who_operated_before_may_approve(world: World) -> None:
+    world.scheduled("set_co_signer", NEXT)
+    world.scheduled("set_approver", world.co_signer.address, True)
+    with reverts("roles: approver operates"):
+        world.scheduled("set_co_signer", world.co_signer.address)
+
+
 def test_roles_can_be_left_empty_but_the_fee_account(world: World) -> None:
     for function in ("set_operator", "set_standby_operator", "set_co_signer", "set_guardian"):
         world.scheduled(function, ETH)
