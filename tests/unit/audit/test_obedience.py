@@ -12,9 +12,10 @@ from bizzan.audit.demands import OBEY_BLOCKS, deadlines
 from bizzan.audit.evidence import Evidence
 from bizzan.audit.journal_replay import Replay
 from bizzan.audit.obedience import obedience
-from exchange.domain.deployment import Deployment, checksum
+from exchange.domain.deployment import checksum
 from exchange.engine import commands as c
 from exchange.journal.reader import Record
+from tests.utils.api_stack import DEPLOYMENT
 
 OWNER, KEY, OTHER = b"\x11" * 20, b"\x22" * 20, b"\x33" * 20
 SECONDS = 10
@@ -41,7 +42,7 @@ def credit(block: int) -> c.Credit:
 
 def problems(logs: Sequence[Kept], steps: Sequence[Step], last: int = LAST) -> list[tuple[str, str]]:
     """What the check says of these logs and this journal."""
-    chain = ChainLedger(cast(Deployment, None), kept=list(logs))
+    chain = ChainLedger(DEPLOYMENT, kept=list(logs))
     chain.block_numbers = {block_hash(number): number for number in range(last + 1)}
     replay = Replay()
     for inbox_id, (block, command) in enumerate(steps, start=1):
