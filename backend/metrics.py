@@ -35,6 +35,11 @@ class Metrics:
         self.slow = Counter(
             "bizzan_api_stream_slow", "Stream connections closed because they did not read", registry=self.registry
         )
+        self.not_text = Counter(
+            "bizzan_api_stream_not_text",
+            "Stream connections closed because their text was not UTF-8",
+            registry=self.registry,
+        )
         self.feed_seq = Gauge("bizzan_api_feed_seq", "Journal sequence of the book replica", registry=self.registry)
 
         self.fees = Gauge(

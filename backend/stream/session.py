@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Coroutine
 import msgspec
 import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect
+from websockets.frames import CloseCode
 
 from backend.context import Api
 from backend.deps import session_address, token_hash
@@ -74,6 +75,8 @@ class Session:
             await self._outbox.room()
             message = await self._websocket.receive()
             if message["type"] == "websocket.disconnect":
+                if message.get("code") == CloseCode.INVALID_DATA:
+                    self._api.metrics.not_text.inc()
                 return
             text = message.get("text")
             self._outbox.begin()
@@ -139,11 +142,9 @@ class Session:
     async def _serve(self, request: schemas.Request) -> None:
         match request:
             case schemas.Subscribe():
-                for name in request.channels:
-                    await self._subscriptions.add(name, self._account)
+                await self._subscriptions.add(request.channels, self._account)
             case schemas.Unsubscribe():
-                for name in request.channels:
-                    self._subscriptions.remove(name)
+                self._subscriptions.remove(request.channels)
             case schemas.Login():
                 account = await session_address(self._api, request.token)
                 self._leave_session()

@@ -1,6 +1,6 @@
 """Which channels one connection listens to: `book.BTC-USDC`, `trades.…`, `ticker.…`, `candles.….1m`, `fees`, …"""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from backend.context import Api
 from backend.markets.service import check_interval
@@ -18,26 +18,28 @@ class Subscriptions:
         self._sink = sink
         self._leave: dict[str, Callable[[], None]] = {}
 
-    async def add(self, name: str, account: bytes | None) -> None:
-        """Listen to a channel; nothing happens if it is listened to already."""
-        key = self._key(name)
-        if key in self._leave:
-            return
+    async def add(self, names: Sequence[str], account: bytes | None) -> None:
+        """Listen to all of these channels, or to none if one is refused; those listened to already change nothing."""
+        keys = [key for key in dict.fromkeys(self._key(name) for name in names) if key not in self._leave]
+        self._check_room(len(keys))
+        if CHANNEL in keys:  # first, because it alone can still be refused
+            await self._add_account(account)
+        for key in keys:
+            if key == fee_board.CHANNEL:
+                self._leave[key] = lambda: self._api.feed.fees.leave(self._sink)
+                self._api.feed.fees.listen(self._sink)
+            elif key != CHANNEL:
+                self._add_market(key)
+
+    def _check_room(self, more: int) -> None:
         limit = self._api.settings.limits.subscriptions_per_connection
-        if len(self._leave) >= limit:
+        if len(self._leave) + more > limit:
             raise Refusal(
                 ErrorCode.too_many_subscriptions,
                 f"a connection may listen to {limit} channels",
                 "channels",
                 {"limit": limit},
             )
-        if key == CHANNEL:
-            await self._add_account(account)
-        elif key == fee_board.CHANNEL:
-            self._leave[key] = lambda: self._api.feed.fees.leave(self._sink)
-            self._api.feed.fees.listen(self._sink)
-        else:
-            await self._add_market(key)
 
     async def _add_account(self, account: bytes | None) -> None:
         if account is None:
@@ -49,7 +51,7 @@ class Subscriptions:
             del self._leave[CHANNEL]
             raise
 
-    async def _add_market(self, key: str) -> None:
+    def _add_market(self, key: str) -> None:
         kind, symbol, *rest = key.split(".")
         market = self._api.market(symbol)
         feed, sink = self._api.feed, self._sink
@@ -64,15 +66,16 @@ class Subscriptions:
             self._leave[key] = lambda: self._api.summaries.leave(key, sink)
             self._api.summaries.listen(key, market, interval, sink)
 
-    def remove(self, name: str) -> None:
-        """Stop to listen to a channel."""
-        leave = self._leave.pop(self._key(name), None)
-        if leave is not None:
-            leave()
+    def remove(self, names: Sequence[str]) -> None:
+        """Stop to listen to channels."""
+        for key in [self._key(name) for name in names]:
+            leave = self._leave.pop(key, None)
+            if leave is not None:
+                leave()
 
     def remove_account(self) -> None:
         """The connection speaks for another session now."""
-        self.remove(CHANNEL)
+        self.remove((CHANNEL,))
 
     def leave_all(self) -> None:
         """The connection is over."""

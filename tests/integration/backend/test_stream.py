@@ -198,6 +198,31 @@ async def test_refusals_carry_the_id_and_the_code(stack: ApiStack) -> None:
         assert (await client.ask("ping"))["op"] == "pong"
 
 
+async def test_one_bad_channel_subscribes_to_none(stack: ApiStack) -> None:
+    async with open_stream(stack.base_url) as client:
+        for bad, code in (("book.DOGE", "unknown_market"), ("weather", "not_found"), ("account", "unauthenticated")):
+            answer = await client.ask("subscribe", channels=[BOOK, bad])
+            assert answer["error"]["code"] == code
+        await client.ask("ping")
+        assert client.messages == []
+        assert "error" not in await client.ask("subscribe", channels=[BOOK, BOOK])
+        assert (await client.next(BOOK))["type"] == "snapshot"
+        assert (await client.ask("unsubscribe", channels=[BOOK, "weather"]))["error"]["code"] == "not_found"
+
+
+async def test_text_that_is_not_utf8_is_counted_and_not_logged(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    before = (stack.folder / "api.log").stat().st_size
+    for _ in range(3):
+        async with open_stream(stack.base_url) as client:
+            await client.connection.send(b"\xff", text=True)
+            with pytest.raises(ConnectionClosed) as closed:
+                await client.receive()
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1007
+    assert "bizzan_api_stream_not_text_total 3.0" in (await api.get("/metrics")).text
+    assert (stack.folder / "api.log").stat().st_size == before
+
+
 async def test_refuses_too_many_subscriptions(stack: ApiStack) -> None:
     url = stack.start_api("api-few", UNLIMITED | {"BIZZAN_API__LIMITS__SUBSCRIPTIONS_PER_CONNECTION": "2"})
     try:
