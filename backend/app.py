@@ -7,13 +7,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from backend import errors, openapi
 from backend.accounts import endpoints as accounts
 from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
+from backend.deps import check_query
 from backend.fees import endpoints as fees
 from backend.guards import endpoints as guards
 from backend.guards.levels import Levels
@@ -69,8 +70,10 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, guards, withdrawals, auth, status, site, stream):
-        app.include_router(module.router)
+    for module in (markets, fees, orders, accounts, guards, withdrawals, auth, status):
+        app.include_router(module.router, dependencies=[Depends(check_query)])
+    for page in (site, stream):
+        app.include_router(page.router)
     errors.install(app)
     openapi.install(app)
     app.add_middleware(Gate)

@@ -4,7 +4,9 @@ from hashlib import sha256
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from backend.context import Api, now_ms
 from exchange.database import sessions
@@ -28,6 +30,29 @@ Bearer = Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 def token_hash(token: str) -> bytes:
     """What is stored of a token."""
     return sha256(token.encode()).digest()
+
+
+async def check_query(connection: HTTPConnection) -> None:
+    """Refuse query parameters that the endpoint does not know, and one that is given twice: none takes a list."""
+    query, route = connection.query_params, connection.scope.get("route")
+    if not query or not isinstance(route, APIRoute):
+        return
+    known, seen = _query_names(route), set[str]()
+    for name, _ in query.multi_items():
+        if name not in known:
+            raise Refusal(ErrorCode.unknown_field, f"there is no parameter {name}", name)
+        if name in seen:
+            raise Refusal(ErrorCode.malformed, f"{name} is given twice", name)
+        seen.add(name)
+
+
+def _query_names(route: APIRoute) -> frozenset[str]:
+    parts, names = [route.dependant], set[str]()
+    while parts:
+        part = parts.pop()
+        names |= {field.alias for field in part.query_params}
+        parts += part.dependencies
+    return frozenset(names)
 
 
 async def session_address(api: Api, token: str) -> bytes:

@@ -38,6 +38,8 @@ class Gate:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # answered as GET; the server leaves the body out
+            scope = {**scope, "method": "GET"}
         started = perf_counter()
         answer = _Answer(send)
         api: Api | None = getattr(scope["app"].state, "api", None) if "app" in scope else None

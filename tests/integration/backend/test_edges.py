@@ -21,6 +21,27 @@ async def test_errors_of_the_framework_have_our_shape(api: httpx.AsyncClient) ->
     check_refused(await api.post("/v1/auth/login", content=b"{"), 422, "malformed")
 
 
+@pytest.mark.parametrize(
+    ("path", "code", "field"),
+    [
+        ("/v1/orders?foo=1", "unknown_field", "foo"),
+        ("/v1/markets?limit=1", "unknown_field", "limit"),
+        ("/v1/markets/1/book?depth=5&Depth=6", "unknown_field", "Depth"),
+        ("/v1/markets/1/book?depth=5&depth=6", "malformed", "depth"),
+        ("/v1/account/guards?after=0x&afte=1", "unknown_field", "afte"),
+    ],
+)
+async def test_a_typo_in_a_query_is_not_silent(api: httpx.AsyncClient, path: str, code: str, field: str) -> None:
+    check_refused(await api.get(path), 422, code, field)
+
+
+@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/v1/markets"])
+async def test_head_is_answered_as_get_without_a_body(api: httpx.AsyncClient, path: str) -> None:
+    head, full = await api.head(path), await api.get(path)
+    assert (head.status_code, head.content) == (full.status_code, b"")
+    assert head.headers["content-type"] == full.headers["content-type"]
+
+
 @pytest.mark.parametrize("path", ["/", "/docs", "/v1/markets", "/nowhere"])
 async def test_every_answer_carries_security_headers(api: httpx.AsyncClient, path: str) -> None:
     headers = (await api.get(path)).headers
