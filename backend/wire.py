@@ -19,7 +19,7 @@ T = TypeVar("T")
 Digits = Annotated[
     str,
     msgspec.Meta(
-        pattern=r"^(0|[1-9][0-9]{0,77})$",
+        pattern=r"^(0|[1-9][0-9]{0,77})$(?!\n)",
         description="a non-negative integer, in decimal digits",
         examples=["1000000"],
     ),

@@ -153,7 +153,7 @@ class Ack(msgspec.Struct, kw_only=True):
     order_hash: str | None
     """The EIP-712 digest of the order."""
     duplicate: bool
-    """The same order was placed before: nothing happened a second time."""
+    """The same order was placed before: nothing happened a second time, and its first `client_order_id` stays."""
     receipt: Receipt | None = None
     """None where the exchange gives no receipts, and for a duplicate: ask for the order's."""
 
@@ -203,7 +203,10 @@ class Preview(msgspec.Struct, kw_only=True):
 
 
 class OrderView(msgspec.Struct, kw_only=True):
-    """An order and what became of it. `status` is `open`, `filled` or `cancelled`; `close_reason` says why."""
+    """An order and what became of it. `close_reason` says why it is closed.
+
+    `status` is `open`, `filled`, `cancelled`, `expired`, or `rejected`: by its own terms or the price band.
+    """
 
     order_id: int
     order_hash: str

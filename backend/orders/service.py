@@ -112,8 +112,19 @@ async def _check_signer(api: Api, scheme: str, order: Order, signer: bytes) -> i
         check_account(order.account, signer)
     if scheme == "account" or (bulk and signer == order.account):
         return int(bulk)
-    await api.delegates.check(order.account, signer, order.market, order.expiry)
+    try:
+        await api.delegates.check(order.account, signer, order.market, order.expiry)
+    except Refusal as refusal:
+        raise _with_bulk_hint(refusal) if bulk else refusal from None
     return int(bulk | Scheme.delegate)
+
+
+def _with_bulk_hint(refusal: Refusal) -> Refusal:
+    """A wrong path leads to another root, and so to the address of nobody: who sees one shall look there too."""
+    if refusal.code != ErrorCode.unknown_delegate:
+        return refusal
+    hint = "in bulk, another path, index or field than signed gives such an address too: check them against the tree"
+    return Refusal(refusal.code, f"{refusal.message}; {hint}", refusal.field, refusal.params)
 
 
 def _bulk_signature(body: schemas.PlaceOrder, signature: bytes) -> BulkSignature:

@@ -42,6 +42,7 @@ def _refusal(body: object) -> Refusal:
         ({"account": ACCOUNT, "inner": {"amount": "1", "x": 1}}, "unknown_field", "inner.x"),
         ({"account": ACCOUNT, "inner": {"amount": 1}}, "malformed", "inner.amount"),
         ({"account": ACCOUNT, "inner": {"amount": "-1"}}, "malformed", "inner.amount"),
+        ({"account": ACCOUNT, "inner": {"amount": "5\n"}}, "malformed", "inner.amount"),
         ({"account": ACCOUNT[:-1], "inner": {"amount": "1"}}, "malformed", "account"),
         ({"account": ACCOUNT + "\n", "inner": {"amount": "1"}}, "malformed", "account"),
         (b"{", "malformed", None),
