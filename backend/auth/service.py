@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from siwe import SiweMessage
 
 NONCE_MS = 300_000
+CLOCK_MARGIN_MS = 60_000
+"""So far may a wallet's clock be ahead of ours."""
 
 
 async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
@@ -116,6 +118,8 @@ async def _check_signature(api: Api, message: SiweMessage, request: schemas.Logi
 
 
 def _check_times(message: SiweMessage, now: int) -> None:
+    if _milliseconds(message.issued_at) > now + CLOCK_MARGIN_MS:
+        raise _refuse("issued_at", "the message was issued in the future: set your clock")
     if message.expiration_time is not None and _milliseconds(message.expiration_time) <= now:
         raise Refusal(ErrorCode.expired, "the message has expired: sign a new one", "message")
     if message.not_before is not None and _milliseconds(message.not_before) > now:
@@ -123,7 +127,10 @@ def _check_times(message: SiweMessage, now: int) -> None:
 
 
 def _milliseconds(text: str) -> int:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:  # a leap second, which the standard allows and Python does not know
+        raise _malformed(f"there is no time {text[:40]}") from None
     return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() * 1_000)
 
 

@@ -107,6 +107,13 @@ async def test_refuses_a_message_of_the_future(api: httpx.AsyncClient) -> None:
     assert error["params"] == {"part": "not_before"}
 
 
+async def test_refuses_a_message_issued_in_the_future(api: httpx.AsyncClient) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), issued_at="2999-01-01T00:00:00Z")
+    error = check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+    assert error["params"] == {"part": "issued_at"}
+
+
 @pytest.mark.parametrize("message", ["", "hello", "x" * 4_000])
 async def test_refuses_what_is_no_message(api: httpx.AsyncClient, message: str) -> None:
     check_refused(await login(api, new_wallet(), message), 422, "malformed", "message")
