@@ -41,6 +41,8 @@ def options(
 ) -> None:
     """Take the options that all commands share."""
     if config is not None:
+        if not config.is_file():
+            raise SettingsError(f"--config names a file that does not exist: {config}")
         # The environment carries it to the processes that `up` starts.
         os.environ[CONFIG_VARIABLE] = str(config.absolute())
 

@@ -30,7 +30,7 @@ def read_api(settings: Settings, path: str) -> dict[str, Any]:
         raise SupervisorError(f"the API answers {error.code} to {url}: see its log in {settings.log_dir}") from None
     except (OSError, ValueError) as error:
         raise SupervisorError(
-            f"no API at {url} ({error}): start the stack with 'bizzan up', or name the port with "
+            f"no API at {url} ({error}): start the stack with '.venv/bin/bizzan up', or name the port with "
             f"{setting_name('api', 'port')}"
         ) from None
     return answer

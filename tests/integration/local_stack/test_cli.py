@@ -35,11 +35,13 @@ def test_misspelt_setting_is_named(program: Program) -> None:
 
 
 def test_missing_settings_file_is_named(program: Program) -> None:
-    assert "BIZZAN_CONFIG names a file that does not exist" in program.refusal("--config", "nowhere.toml", "status")
+    assert "--config names a file that does not exist: nowhere.toml" in program.refusal(
+        "--config", "nowhere.toml", "status"
+    )
 
 
 def test_status_without_an_api_says_how_to_start_one(program: Program) -> None:
-    assert "start the stack with 'bizzan up'" in program.refusal("status")
+    assert "start the stack with '.venv/bin/bizzan up'" in program.refusal("status")
 
 
 def test_down_when_nothing_runs_is_no_error(program: Program) -> None:
