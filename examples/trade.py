@@ -1,9 +1,10 @@
-"""A whole trade, from an empty wallet to money back in it, through the public API and the contract only.
+"""A whole trade of a new wallet, through the public API and the contract only.
 
     new wallet -> faucet -> deposit -> signed order -> fill -> settlement on chain -> withdrawal
 
 Run it while `make run` is up:  .venv/bin/python examples/trade.py
 Each run makes a new wallet. When nobody else trades, a second new wallet is the other side.
+What was bought goes back to the wallet; the rest of the deposit stays on the exchange.
 """
 
 import asyncio
