@@ -132,11 +132,16 @@ class World:
         ):
             await seller.place(MARKET, Side.sell, PRICE, QUANTITY)
             ack = await buyer.place(MARKET, Side.buy, PRICE, QUANTITY, time_in_force=TimeInForce.ioc)
-            await buyer.login()
-            for _ in range(WAIT_POLLS):
-                if fills := await buyer.fills(order_id=ack.order_id):
-                    return fills[0]
-                await asyncio.sleep(POLL_SECONDS)
+            return (await self._mirrored(buyer, ack.order_id, 1))[0]
+
+    async def _mirrored(self, client: BizzanClient, order_id: int | None, count: int) -> list[ClientFill]:
+        """An order's fills, once there are so many."""
+        await client.login()
+        for _ in range(WAIT_POLLS):
+            fills = await client.fills(order_id=order_id)
+            if len(fills) >= count:
+                return list(fills)
+            await asyncio.sleep(POLL_SECONDS)
         raise AssertionError("the trade was not mirrored")
 
     async def buy_for(self, spend: str) -> ClientFill:
@@ -147,12 +152,7 @@ class World:
         ):
             await seller.place(MARKET, Side.sell, PRICE, QUANTITY, time_in_force=TimeInForce.gtc)
             ack = await buyer.place(MARKET, Side.buy_quote, PRICE, spend, time_in_force=TimeInForce.ioc)
-            await buyer.login()
-            for _ in range(WAIT_POLLS):
-                if fills := await buyer.fills(order_id=ack.order_id):
-                    return fills[0]
-                await asyncio.sleep(POLL_SECONDS)
-        raise AssertionError("the trade was not mirrored")
+            return (await self._mirrored(buyer, ack.order_id, 1))[0]
 
     async def trade_in_bulk(self, count: int = 5) -> None:
         """The buyer takes what the seller offered under one signature, and its delegated key under another."""
@@ -171,9 +171,10 @@ class World:
                 for signed in client.sign_all(orders):
                     assert signed.scheme == scheme
                     await self._place_when_known(client, signed)
-            await buyer.place(
+            ack = await buyer.place(
                 MARKET, Side.buy, PRICE, str(Decimal(QUANTITY) * 2 * count), time_in_force=TimeInForce.fok
             )
+            await self._mirrored(buyer, ack.order_id, 2 * count)
 
     async def _place_when_known(self, client: BizzanClient, signed: SignedOrder) -> None:
         """A delegated key trades once the indexer has seen it."""
