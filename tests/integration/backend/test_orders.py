@@ -80,7 +80,8 @@ async def test_two_orders_meet(api: httpx.AsyncClient, stack: ApiStack) -> None:
 
 async def test_a_buy_for_an_amount_of_quote_takes_whole_lots(api: httpx.AsyncClient, stack: ApiStack) -> None:
     maker, taker = await stack.trader(), await stack.trader()
-    assert (await api.post("/v1/orders", json=signed_body(maker, Side.sell, 600_990, 5))).status_code == 200
+    offer = signed_body(maker, Side.sell, 600_990, 5)
+    assert (await api.post("/v1/orders", json=offer)).status_code == 200
     amount = 3 * 600_990 + 7
     body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 78)
     answer = await api.post("/v1/orders", json=body)
@@ -89,6 +90,9 @@ async def test_a_buy_for_an_amount_of_quote_takes_whole_lots(api: httpx.AsyncCli
     assert ["600990", "2"] in book["asks"]
     body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=79)
     check_refused(await api.post("/v1/orders", json=body), 400, "terms_conflict", "nonce")
+    # what rests is the best offer, which other tests must not meet
+    taken_back = await api.post("/v1/orders/cancel", json=cancel_body(maker, int(offer["nonce"])))
+    assert taken_back.status_code == 200, taken_back.text
 
 
 async def test_a_cancel_takes_the_order_out(api: httpx.AsyncClient, trader: Wallet) -> None:
