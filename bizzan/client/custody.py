@@ -36,8 +36,8 @@ MAX_APPROVAL = 2**256 - 1
 GAS_MARGIN_PERCENT = 25
 POLL_SECONDS = 0.1
 NONCE_TRIES = 8
-NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced")
-"""What a node says when another transaction of the sender has the nonce; ours was not taken."""
+NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced", "already known", "already imported")
+"""What a node says when another transaction of the sender, perhaps of equal content, has the nonce."""
 
 
 @dataclass(frozen=True, slots=True)
