@@ -256,7 +256,7 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
         "unsubscribe": ({"channels": ["book.BTC-USDC"]}, {"channels": []}),
         "ping": ({}, {"gift": "1"}),
         "place": ({"order": sold}, {"order": sold | {"quantity": "5"}}),
-        "cancel": ({"cancel": cancel_body(wallet, trader.nonce)}, {"cancel": cancel_body(wallet, 77)}),
+        "cancel": ({"cancel": cancel_body(wallet, trader.nonce)}, {"cancel": cancel_body(wallet, 10**9)}),
         "cancel_all": (
             {"cancel_all": cancel_all_body(wallet, trader.nonce + 1)},
             {"cancel_all": cancel_all_body(wallet, 1) | STRANGER},
