@@ -85,7 +85,7 @@ def add():
 def retire():
     """
     @notice The bonder ends what the bond stands for, for ever: from the delay on it may be withdrawn. Receipts that the
-            key gives after this second are backed by nothing, and clients refuse them.
+            key gives after the delay are backed by nothing: whoever relies on them looks at `retired_at`.
     """
     self._check_bonder()
     assert self.slashed_at == 0, "bond: slashed"

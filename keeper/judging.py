@@ -9,7 +9,8 @@ is looked at when what is before it is settled or reversed.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 
 import structlog
 
@@ -90,7 +91,15 @@ class Judge:
             finding.blocked = None if place.before else wrong
             return None
         parted = await part(trades, trial, lambda: self._clock.now_ms() < end)
-        finding.failing += parted.bad
+        good = [(trade, None) for trade in parted.good]
+        so_far: list[MatchedTrade] = []
+        for trade, reason in sorted([*good, *parted.bad], key=lambda entry: entry[0].trade_id):
+            if reason is None:
+                so_far.append(trade)
+            elif self._clock.now_ms() < end:
+                finding.failing.append((trade, await self._weigh(place, so_far, trade, reason)))
+            else:
+                finding.failing.append((trade, OUT_OF_GAS))
         finding.looked += [trade.trade_id for trade in trades[: len(trades) - len(parted.rest)]]
         return None if parted.rest else (await self._try(place, parted.good))[0]
 
@@ -105,6 +114,29 @@ class Judge:
             reason = refusal if reason is None or refusal != OUT_OF_GAS else reason
         return None, reason
 
+    async def _weigh(self, place: "_Place", good: Sequence[MatchedTrade], trade: MatchedTrade, reason: str) -> str:
+        """Why a trade fails behind the good ones of its batch: `OUT_OF_GAS`, which blames nobody, if it has no room.
+
+        Gathered by market, a batch may move what the trade spends behind it; in order, it may have no room for it. So
+        where one layout gives a reason and the other wants gas, the trade is tried in a call of its own behind them.
+        """
+        if reason == OUT_OF_GAS or await self._in_order(place, [*good, trade]) != OUT_OF_GAS:
+            return reason
+        settled = (await self._try(place, good))[0]
+        if settled is None:
+            return OUT_OF_GAS
+        try:
+            alone = (await self._try(place.behind(settled), [trade]))[1]
+        except RpcRefused as refused:
+            log.warning("trade_not_tried_alone", trade_id=trade.trade_id, error=str(refused)[:200])
+            return reason
+        return alone or OUT_OF_GAS
+
+    async def _in_order(self, place: "_Place", trades: Sequence[MatchedTrade]) -> str | None:
+        """Why the trades fail as they were made, None if they pass."""
+        data = place.call_data(layouts_of(trades)[-1])
+        return OUT_OF_GAS if data is None else await self._refusal(place, data)
+
     async def _refusal(self, place: "_Place", data: bytes) -> str | None:
         if not place.before:
             return await self._chain.refusal(self._operator, data, self._gas_cap)
@@ -118,6 +150,15 @@ class _Place:
     block: Block
     before: tuple[bytes, ...]
     batch: Batch
+
+    def behind(self, settled: bytes) -> "_Place":
+        """The next batch, which no journal has, behind this one as it was tried."""
+        head = self.batch.new_head
+        return _Place(
+            self.block,
+            (*self.before, settled),
+            replace(self.batch, batch=self.batch.batch + 1, prev_head=head, new_head=sha256(head).digest()),
+        )
 
     def call_data(self, executions: tuple[Execution, ...]) -> bytes | None:
         """The batch with these executions, None if the contract takes no such number at once."""

@@ -43,6 +43,7 @@ from exchange.domain.receipt import (
 
 LOGIN_ATTEMPTS = 3
 WITHDRAWAL_SECONDS = 3_600
+SENT_REMEMBERED = 10_000
 
 BOTH_SIDES = 2
 """What `MassCancel` calls both sides."""
@@ -64,8 +65,12 @@ class BizzanClient:
         nonces: Nonces | None = None,
         receipts: ReceiptCheck | None = None,
     ) -> None:
-        """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised."""
+        """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised.
+
+        An order that this client sends again may be acknowledged without: `receipt` fetches it then.
+        """
         self.receipts = receipts
+        self._sent_again: dict[bytes, bool] = {}
         self.wallet = wallet
         self.owner: Owner = owner or wallet
         self.account = account or self.owner.address
@@ -212,7 +217,7 @@ class BizzanClient:
     def checked(self, ack: schemas.Ack, subject: bytes) -> schemas.Ack:
         """The ack, if its receipt holds or none is asked for. Raises NoReceipt."""
         if self.receipts is not None:
-            self.receipts.check(ack, subject)
+            self.receipts.check(ack, subject, sent_again=self._sent_again.get(subject, False))
         return ack
 
     async def receipt(self, order: str | int) -> Receipt:
@@ -223,8 +228,17 @@ class BizzanClient:
             self.receipts.check_receipt(receipt, receipt.subject)
         return receipt
 
+    def _note_sent(self, order_hash: bytes) -> None:
+        """Remember the latest orders: only one that was sent before can be a duplicate."""
+        if self.receipts is None:
+            return
+        self._sent_again[order_hash] = order_hash in self._sent_again
+        while len(self._sent_again) > SENT_REMEMBERED:
+            del self._sent_again[next(iter(self._sent_again))]
+
     def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
         """A signed order as REST and stream take it."""
+        self._note_sent(signed.order_hash)
         scheme, signature = signed.scheme.name, signed.signature
         proof: dict[str, Any] = {}
         if signed.scheme & Scheme.bulk:

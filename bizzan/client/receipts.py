@@ -33,9 +33,12 @@ class ReceiptCheck:
     signer: bytes
     bond: Domain
 
-    def check(self, ack: Ack, subject: bytes) -> None:
-        """Raise NoReceipt unless the ack has a receipt for `subject` at its own place. A duplicate's may be older."""
-        if ack.duplicate and ack.receipt is None:
+    def check(self, ack: Ack, subject: bytes, *, sent_again: bool = False) -> None:
+        """Raise NoReceipt unless the ack has a receipt for `subject` at its own place.
+
+        Only of an order that was `sent_again` is it believed that it is a duplicate, whose receipt was given before.
+        """
+        if sent_again and ack.duplicate and ack.receipt is None:
             return
         if ack.receipt is None:
             raise NoReceipt(f"the ack at sequence {ack.seq} has no receipt", ack)

@@ -48,15 +48,15 @@ class Level:
         tail.next, order.prev, order.next = order, tail, None
         self.tail = order
 
-    def visits(self) -> Iterator[tuple[OpenOrder, int]]:
+    def visits(self, once: Account | None = None) -> Iterator[tuple[OpenOrder, int]]:
         """The orders with the lots that each shows, in the order in which they are met when all is taken.
 
-        Whoever has more than it shows is met again, after all others.
+        Whoever has more than it shows is met again, after all others; orders of the account `once` are not.
         """
         waiting: deque[tuple[OpenOrder, int, int]] = deque()
         for order in self:
             yield order, order.remaining - order.hidden
-            if order.hidden:
+            if order.hidden and order.account is not once:
                 waiting.append((order, order.hidden, displayed_of(order.placed.order.terms)))
         while waiting:
             order, hidden, displayed = waiting.popleft()

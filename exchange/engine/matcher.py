@@ -116,7 +116,7 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
         unit = level.price if by_quote else 1
         if missing < unit:
             return None
-        for maker, shown in level.visits():
+        for maker, shown in level.visits(once=taker.account):
             if maker.account is taker.account:
                 if kind.self_trade == CANCEL_MAKER:
                     continue

@@ -38,6 +38,9 @@ KINDS = {
 }
 """The terms that this engine supports, packed, but for the displayed quantity."""
 
+MAX_PARTS = 100
+"""In how many parts an order may be shown: so many steps it can cost whoever meets it, or its own account."""
+
 _DISPLAYED_SHIFT = 16
 _DISPLAYED = (1 << 64) - 1
 

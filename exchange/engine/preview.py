@@ -84,17 +84,23 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
 
 
 def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -> tuple[int, int, int]:
-    """Lots, quote and fee of what the order would take at once. `missing` is in the order's own measure."""
+    """Lots, quote and fee of what the order would take at once. `missing` is in the order's own measure.
+
+    The parts of the account's own orders cost no fills: the look ends when there are too many of them.
+    """
     half = book.opposite(order.side)
     limit, missing, unit = half.sign * order.price, order.quantity, 1
-    lots = quote = count = 0
+    lots = quote = count = visited = 0
+    most = state.limits.max_fills + state.limits.max_open_orders
     for level in half if not kind.post_only else ():
         unit = level.price if order.side == BUY_QUOTE else 1
         if level.key < limit or missing < unit:
             break
         for maker, shown in level.visits():
             own = maker.placed.order.account == order.account
-            if missing < unit or count == state.limits.max_fills or (own and kind.self_trade not in _GOES_ON):
+            visited += 1
+            ended = missing < unit or count == state.limits.max_fills or visited > most
+            if ended or (own and kind.self_trade not in _GOES_ON):
                 break
             taken = min(missing // unit, shown)
             if own:

@@ -25,7 +25,17 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import BUY, BUY_QUOTE, KINDS, SELL, Kind, displayed_of, notional_of, without_displayed
+from exchange.engine.orders import (
+    BUY,
+    BUY_QUOTE,
+    KINDS,
+    MAX_PARTS,
+    SELL,
+    Kind,
+    displayed_of,
+    notional_of,
+    without_displayed,
+)
 from exchange.engine.state import State
 
 DELEGATE = int(Scheme.delegate)
@@ -215,6 +225,12 @@ def check_displayed(c: Candidate) -> None:
     if displayed >= order.quantity:
         raise Refusal(
             ErrorCode.terms_conflict, "displayed_quantity must be less than the quantity", "displayed_quantity"
+        )
+    if order.quantity > displayed * MAX_PARTS:
+        raise Refusal(
+            ErrorCode.terms_conflict,
+            f"displayed_quantity must be at least a {MAX_PARTS}th of the quantity",
+            "displayed_quantity",
         )
     if displayed * order.price < c.book.min_notional:
         minimum = str(c.book.min_notional)

@@ -3,9 +3,12 @@
 import msgspec
 import pytest
 
+from bizzan.client import api
+from bizzan.client.api import BizzanClient
 from bizzan.client.errors import NoReceipt
 from bizzan.client.receipts import HALF_ORDER, ReceiptCheck, recover
 from bizzan.client.schemas import Ack, ReceiptRow
+from bizzan.client.wallet import Wallet
 from exchange.chain.signing import CURVE_ORDER
 from exchange.chain.signing import recover as recover_in_chain
 from exchange.domain.eip712 import Domain
@@ -29,8 +32,29 @@ def test_a_receipt_that_holds_passes() -> None:
     CHECK.check(ack(ROW), RECEIPT.subject)
 
 
-def test_a_duplicate_needs_none() -> None:
-    CHECK.check(ack(None, duplicate=True), RECEIPT.subject)
+def test_a_duplicate_of_what_was_sent_again_needs_none() -> None:
+    CHECK.check(ack(None, duplicate=True), RECEIPT.subject, sent_again=True)
+
+
+def test_what_was_sent_once_is_no_duplicate() -> None:
+    with pytest.raises(NoReceipt, match="has no receipt"):
+        CHECK.check(ack(None, duplicate=True), RECEIPT.subject)
+
+
+def test_a_client_knows_what_it_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api, "SENT_REMEMBERED", 2)
+    client = BizzanClient("http://127.0.0.1:1", Wallet.create(), receipts=CHECK)
+    duplicate = ack(None, duplicate=True)
+    first, *others = (bytes([n]) * 32 for n in range(4))
+    client._note_sent(first)
+    with pytest.raises(NoReceipt):
+        client.checked(duplicate, first)
+    client._note_sent(first)
+    assert client.checked(duplicate, first) is duplicate
+    for other in others:
+        client._note_sent(other)
+    with pytest.raises(NoReceipt):
+        client.checked(duplicate, first)
 
 
 @pytest.mark.parametrize(

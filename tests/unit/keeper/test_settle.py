@@ -40,7 +40,8 @@ def nonces_of(data: bytes) -> set[int]:
 class FakeCustody:
     """The contract refuses calls that carry a bad order's id in a nonce, or more executions than `room`.
 
-    With `spends` = (market, other): it refuses what begins in `market`, which spends what `other` brings.
+    With `spends` = (market, other): it refuses what begins in `market`, which spends what `other` brings, unless a call
+    before has brought it.
     """
 
     seq: int = 0
@@ -50,6 +51,7 @@ class FakeCustody:
     room: int = 512
     refuses_all: str | None = None
     spends: tuple[int, int] | None = None
+    earned: bool = False
     each: int = 0
     """Gas that an execution needs."""
     estimates: bool = True
@@ -75,7 +77,7 @@ class FakeCustody:
             return self.refuses_all
         if self.bad & nonces_of(data):
             return "ledger: too little trading"
-        if self.spends and markets_of(data)[:1] == [self.spends[0]]:
+        if self.spends and not self.earned and markets_of(data)[:1] == [self.spends[0]]:
             return "ledger: too little trading"
         return OUT_OF_GAS if len(executions) > self.room or (gas and self.each * len(executions) > gas) else None
 
@@ -86,7 +88,14 @@ class FakeCustody:
             raise RpcRefused(-32601, "the method does not exist")
         spent = {nonce for each in before for nonce in nonces_of(each)}
         missing = {self.needs[nonce] for nonce in nonces_of(data) if nonce in self.needs} - spent - nonces_of(data)
-        return "ledger: too little trading" if missing else await self.refusal(sender, data, gas)
+        if missing:
+            return "ledger: too little trading"
+        spends = self.spends
+        self.earned = spends is not None and any(spends[1] in markets_of(each) for each in before)
+        try:
+            return await self.refusal(sender, data, gas)
+        finally:
+            self.earned = False
 
     async def gas_of(self, sender: bytes, data: bytes) -> int:
         if not self.estimates:
@@ -238,6 +247,17 @@ async def test_want_of_room_in_one_layout_is_no_excuse_for_a_trade(cut_desk: Des
     (verdict,) = action.verdicts
     assert verdict.trade_ids == (4,)
     assert verdict.cause.endswith("ledger: too little trading")
+
+
+async def test_a_trade_that_only_has_no_room_is_not_blamed_for_the_other_layout(cut_desk: Desk) -> None:
+    """By market every batch fails from what the second trade spends on; in order only four executions have room."""
+    cut_desk.ledgers.trades = [
+        trade(number, 10 * number, 1 + number % 2, 100 + number, market=1 + number % 2) for number in range(1, 5)
+    ]
+    cut_desk.chain.spends, cut_desk.chain.room = (1, 2), 4
+    for number in (100, 103, 106):
+        cut_desk.chain.number = number
+        assert isinstance(await cut_desk.duty.plan(), Wait)
 
 
 async def test_first_trade_that_fails_is_reversed_when_its_failure_is_final(desk: Desk) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from exchange.domain.errors import ErrorCode
 from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -118,3 +119,33 @@ def test_a_snapshot_keeps_its_place_and_what_it_shows(x: EngineHarness, taken: i
     assert copy.apply(x.engine.seq + 1, x.at_ms, order) == x.apply(order)
     leaves = c.SetExiting(next(x.inbox_ids), OTHER, True)
     assert copy.apply(x.engine.seq + 1, x.at_ms, leaves) == x.apply(leaves)
+
+
+def test_an_order_shows_at_least_a_hundredth(x: EngineHarness) -> None:
+    iceberg(x, 1_000, 10)
+    order = x.order(MAKER, Side.sell, PRICE, 1_001, terms=Terms(displayed_quantity=10).pack())
+    assert x.refuse(order, ErrorCode.terms_conflict).field == "displayed_quantity"
+
+
+def test_an_own_order_is_passed_over_once_whatever_it_hides(x: EngineHarness) -> None:
+    """A fill-or-kill that cancels its account's own orders looks at each of them one time."""
+    own = iceberg(x, 1_000, 10, TAKER)
+    x.sell(OTHER, PRICE, 8)
+    visits = list(x.engine.state.books[1].asks.levels[-PRICE].visits(once=x.engine.account(TAKER)))
+    assert [(order.order_id, shown) for order, shown in visits] == [(own, 10), (own + 1, 8)]
+    assert len(list(x.engine.state.books[1].asks.levels[-PRICE].visits())) == 101
+    terms = Terms(TimeInForce.fok, self_trade=SelfTrade.cancel_maker)
+    assert fills(x.buy(TAKER, PRICE, 8, terms=terms.pack())) == [(own + 1, 8)]
+
+
+def test_a_preview_looks_at_so_many_parts_and_no_more(x: EngineHarness) -> None:
+    for nonce in range(30):
+        iceberg(x, 100, 1, TAKER, nonce=1_000 + nonce)
+    x.sell(OTHER, PRICE, 8)
+    terms = Terms(TimeInForce.ioc, self_trade=SelfTrade.decrement)
+    assert x.engine.preview(x.at_ms, x.order(TAKER, Side.buy, PRICE, 900, terms=terms.pack()).order).fills == 8
+    x.apply(c.SetLimits(0, 60, 20))
+    assert x.engine.preview(x.at_ms, x.order(TAKER, Side.buy, PRICE, 900, terms=terms.pack()).order).fills == 8
+    for nonce in range(30):
+        iceberg(x, 100, 1, TAKER, PRICE - 10, nonce=2_000 + nonce)
+    assert x.engine.preview(x.at_ms, x.order(TAKER, Side.buy, PRICE, 900, terms=terms.pack()).order).fills == 0
