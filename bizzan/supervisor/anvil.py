@@ -34,6 +34,7 @@ _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64
 _ACCOUNTS = 12
 _STATES_KEPT = 512  # more than any reorg is deep; without the limit anvil writes old states to the home folder
 _SAVE_SHARE = 20  # saving may take one part in this many of the time
+_SAVE_TRIES = 10
 
 
 def anvil_binary() -> Path:
@@ -127,11 +128,11 @@ class Anvil:
         self._process.kill()
 
     def save(self) -> None:
-        """Save the state now. Raises OSError when the node does not answer."""
+        """Save the state now. Raises OSError when the node does not answer, StartError when blocks come too fast."""
         if self._state_file is None:
             return
         with self._saving:
-            state = bytes.fromhex(self.rpc("anvil_dumpState").removeprefix("0x"))
+            state = self._dump()
             part = self._state_file.with_suffix(".part")
             self._state_file.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:
@@ -139,6 +140,19 @@ class Anvil:
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(self._state_file)
+
+    def _dump(self) -> bytes:
+        """The state of the latest block.
+
+        The node lists its blocks first, and then waits for a block that it is mining: such a state would be ahead of
+        the blocks and logs beside it for ever. So one during which a block came is thrown away.
+        """
+        for _ in range(_SAVE_TRIES):
+            before = self.rpc("eth_blockNumber")
+            state = bytes.fromhex(self.rpc("anvil_dumpState").removeprefix("0x"))
+            if self.rpc("eth_blockNumber") == before:
+                return state
+        raise StartError(f"anvil_dumpState: a block came during each of {_SAVE_TRIES} tries")
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Call a JSON-RPC method. Raises OSError when the node is away, StartError when it refuses."""

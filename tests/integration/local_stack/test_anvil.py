@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
 from bizzan.supervisor.anvil import Anvil
-from bizzan.supervisor.errors import PortTaken
+from bizzan.supervisor.errors import PortTaken, StartError
 from bizzan.supervisor.ports import free_port
 from tests.utils.waiting import wait_for
 
@@ -66,6 +68,32 @@ def test_state_is_saved_while_the_node_runs(tmp_path: Path) -> None:
         assert "blocks" in json.loads(gzip.decompress(state_file.read_bytes()))
     finally:
         node.kill()
+
+
+def test_no_saved_state_is_ahead_of_its_blocks(make_anvil: MakeAnvil, tmp_path: Path) -> None:
+    """Each block has one transaction of one sender, so the sender's nonce is the number of the block."""
+    state_file = tmp_path / "state.gz"
+    node = make_anvil(state_file=state_file)
+    sender, receiver = node.rpc("eth_accounts")[:2]
+    stopping, saved = threading.Event(), 0
+
+    def keep_sending() -> None:
+        while not stopping.wait(0.002):
+            node.rpc("eth_sendTransaction", {"from": sender, "to": receiver, "value": "0x1"})
+
+    sending = threading.Thread(target=keep_sending)
+    sending.start()
+    try:
+        for _ in range(100):
+            with suppress(StartError):  # blocks came too fast
+                node.save()
+                state = json.loads(gzip.decompress(state_file.read_bytes()))
+                assert state["accounts"][sender.lower()]["nonce"] == state["best_block_number"]
+                saved += 1
+    finally:
+        stopping.set()
+        sending.join()
+    assert saved
 
 
 def test_kill_while_saving_leaves_the_earlier_state(make_anvil: MakeAnvil, tmp_path: Path) -> None:
