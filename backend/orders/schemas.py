@@ -115,7 +115,7 @@ class MassCancel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     market: Word32 = 0
     side: Literal["buy", "sell", "both"] = "both"
     nonce: Digits
-    """The time in milliseconds, above that of the last such message."""
+    """The time in milliseconds, above that of the last such message by the account; its delegates' count apart."""
     signature: HexSignature
 
 
@@ -127,7 +127,7 @@ class Countdown(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     account: HexAddress
     seconds: Word32
     nonce: Digits
-    """The time in milliseconds, above that of the last such message."""
+    """The time in milliseconds, above that of the last such message by the account; its delegates' count apart."""
     signature: HexSignature
 
 
@@ -139,7 +139,7 @@ class TradingStop(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     account: HexAddress
     stopped: bool
     nonce: Digits
-    """The time in milliseconds, above that of the last such message."""
+    """The time in milliseconds, above that of the last such message by the account; its delegates' count apart."""
     signature: HexSignature
 
 

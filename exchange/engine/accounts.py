@@ -87,8 +87,9 @@ class Account:
     """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance or of the last slice.
 
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
-    account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `brake_nonce`, `countdown`
-    and `stops` are of `exchange.engine.brakes`: the last brake's nonce, when the orders end, who stopped the trading.
+    account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `owner_brake_nonce`,
+    `brake_nonce`, `countdown` and `stops` are of `exchange.engine.brakes`: the nonces of the last brake that the account
+    and that a delegate signed, when the orders end, who stopped the trading.
     """
 
     __slots__ = (
@@ -105,6 +106,7 @@ class Account:
         "min_nonce",
         "order_hashes",
         "orders",
+        "owner_brake_nonce",
         "revoked",
         "stops",
         "tiers",
@@ -125,6 +127,7 @@ class Account:
         self.used_withdrawals = NonceSet()
         self.exiting = False
         self.frozen = False
+        self.owner_brake_nonce = 0
         self.brake_nonce = 0
         self.countdown = 0
         self.stops = 0

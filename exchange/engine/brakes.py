@@ -1,7 +1,8 @@
 """What an account, or the operator for it, stops at once: its orders, after a silence its orders, its trading.
 
 A signed brake carries the time in milliseconds as its nonce, which only rises: so an old one cannot be sent again, and
-none can be kept for later.
+none can be kept for later. What the account's own key signed is counted apart from what its delegates signed, so that a
+stolen delegated key, whatever nonces it uses, is no bar to the owner's brakes.
 """
 
 from exchange.domain.errors import ErrorCode, Refusal
@@ -33,7 +34,7 @@ def mass_cancel(state: State, at_ms: int, command: c.MassCancel) -> None:
         raise Refusal(ErrorCode.unsupported_terms, "side must be 0 (buy), 1 (sell) or 2 (both)", "side")
     if command.market != EVERY_MARKET:
         state.book(command.market)
-    _use_nonce(account, at_ms, command.nonce)
+    _use_nonce(account, command.signer, at_ms, command.nonce)
     for order in list(account.orders.values()):
         if command.market in (EVERY_MARKET, order.placed.order.market) and command.side in (BOTH_SIDES, order.side):
             state.close(order, CloseReason.mass_cancelled)
@@ -50,7 +51,7 @@ def set_countdown(state: State, at_ms: int, command: c.SetCountdown) -> None:
             "seconds",
             {"max": MAX_COUNTDOWN_SECONDS},
         )
-    _use_nonce(account, at_ms, command.nonce)
+    _use_nonce(account, command.signer, at_ms, command.nonce)
     account.countdown = -(-at_ms // 1_000) + command.seconds if command.seconds else 0
     state.watch_countdown(account)
     state.events.append(e.CountdownSet(account.account_id, account.countdown))
@@ -59,7 +60,7 @@ def set_countdown(state: State, at_ms: int, command: c.SetCountdown) -> None:
 def stop_trading(state: State, at_ms: int, command: c.StopTrading) -> None:
     """The owner stops its trading, or lets it go on; what the operator stopped stays stopped."""
     account = state.account(command.account)
-    _use_nonce(account, at_ms, command.nonce)
+    _use_nonce(account, account.address, at_ms, command.nonce)
     _stop(state, account, BY_OWNER, command.stopped)
 
 
@@ -77,14 +78,16 @@ def _stop(state: State, account: Account, who: int, stopped: bool) -> None:
         state.close_all(account, CloseReason.trading_stopped)
 
 
-def _use_nonce(account: Account, at_ms: int, nonce: int) -> None:
-    """Refuse a nonce that was passed or is no time of now; remember it otherwise."""
-    if nonce <= account.brake_nonce:
+def _use_nonce(account: Account, signer: bytes, at_ms: int, nonce: int) -> None:
+    """Refuse a nonce that the account, or its delegates, passed or that is no time of now; remember it otherwise."""
+    by_owner = signer == account.address
+    last = account.owner_brake_nonce if by_owner else account.brake_nonce
+    if nonce <= last:
         raise Refusal(
             ErrorCode.nonce_too_low,
-            f"the nonce must be above {account.brake_nonce}, the last one's",
+            f"the nonce must be above {last}, the last one's",
             "nonce",
-            {"above": str(account.brake_nonce)},
+            {"above": str(last)},
         )
     if abs(nonce - at_ms) > MAX_SKEW_MS:
         raise Refusal(
@@ -93,4 +96,7 @@ def _use_nonce(account: Account, at_ms: int, nonce: int) -> None:
             "nonce",
             {"now_ms": str(at_ms)},
         )
-    account.brake_nonce = nonce
+    if by_owner:
+        account.owner_brake_nonce = nonce
+    else:
+        account.brake_nonce = nonce

@@ -21,7 +21,7 @@ from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 
-VERSION = 6
+VERSION = 7
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -125,7 +125,7 @@ def _dump_account(account: Account) -> list[Any]:
         account.top_nonce,
         account.exiting,
         account.frozen,
-        [account.brake_nonce, account.countdown, account.stops],
+        [account.owner_brake_nonce, account.brake_nonce, account.countdown, account.stops],
         sorted(account.revoked),
         [list(entry) for entry in account.tiers.entries] if account.tiers else [],
         sorted(account.used_nonces.words.items()),
@@ -145,7 +145,7 @@ def _load_account(account_id: int, values: list[Any]) -> Account:
     account = Account(account_id, address)
     account.min_nonce, account.top_nonce = min_nonce, top_nonce
     account.exiting, account.frozen = exiting, frozen
-    account.brake_nonce, account.countdown, account.stops = brakes
+    account.owner_brake_nonce, account.brake_nonce, account.countdown, account.stops = brakes
     account.revoked = set(revoked)
     account.tiers = Timeline([(from_ms, tier) for from_ms, tier in tiers]) if tiers else None
     account.used_nonces = _load_nonces(nonces)

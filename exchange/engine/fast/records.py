@@ -142,6 +142,7 @@ class ArrayAccount(Account):
         self.revoked = Revoked(state, account_id)
         self._tiers: Timeline[int] | None = None
         self._stops = 0
+        self.owner_brake_nonce = 0
         self.brake_nonce = 0
         self.order_hashes = ArrayHashes(state, account_id)
         self.client_order_ids = Recent()

@@ -273,7 +273,8 @@ def _adopt_account(state: ArrayState, account: Account) -> None:
     new = state.open_account(account.address)
     new.min_nonce, new.top_nonce, new.exiting = account.min_nonce, account.top_nonce, account.exiting
     new.frozen, new.deficits, new.holds = account.frozen, account.deficits, account.holds
-    new.brake_nonce, new.countdown, new.stops = account.brake_nonce, account.countdown, account.stops
+    new.owner_brake_nonce, new.brake_nonce = account.owner_brake_nonce, account.brake_nonce
+    new.countdown, new.stops = account.countdown, account.stops
     for delegate in account.revoked:
         new.revoked.add(delegate)
     if account.tiers is not None:

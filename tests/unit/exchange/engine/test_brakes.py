@@ -21,8 +21,8 @@ def cancel(
     return c.MassCancel(MAKER, market, side, x.at_ms if nonce is None else nonce, b"", signer)
 
 
-def countdown(x: EngineHarness, seconds: int, nonce: int | None = None) -> c.SetCountdown:
-    return c.SetCountdown(MAKER, seconds, x.at_ms if nonce is None else nonce, b"", MAKER)
+def countdown(x: EngineHarness, seconds: int, nonce: int | None = None, signer: bytes = MAKER) -> c.SetCountdown:
+    return c.SetCountdown(MAKER, seconds, x.at_ms if nonce is None else nonce, b"", signer)
 
 
 def stop(x: EngineHarness, stopped: bool) -> c.StopTrading:
@@ -66,6 +66,28 @@ def test_a_brake_cannot_be_sent_again_nor_kept_for_later(x: EngineHarness) -> No
     x.at_ms += 2 * MAX_SKEW_MS + 2
     x.refuse(cancel(x, nonce=old.nonce + 1), ErrorCode.nonce_out_of_range)
     x.apply(cancel(x))
+
+
+def test_a_stolen_delegated_key_is_no_bar_to_what_the_owner_stops(x: EngineHarness) -> None:
+    quotes(x)
+    taken = x.at_ms + MAX_SKEW_MS
+    x.apply(cancel(x, nonce=taken, signer=DELEGATE))
+    x.apply(countdown(x, 60, nonce=taken - 1, signer=MAKER))
+    x.refuse(countdown(x, 0, nonce=taken, signer=DELEGATE), ErrorCode.nonce_too_low)
+    x.at_ms += 1
+    owner = taken - 1
+    assert x.refuse(stop(x, True), ErrorCode.nonce_too_low).params == {"above": str(owner)}
+    x.apply(c.StopTrading(MAKER, True, owner + 1, b""))
+    x.refuse(x.order(MAKER, Side.buy, PRICE, 1), ErrorCode.trading_stopped)
+
+
+def test_the_nonces_of_owner_and_delegates_survive_a_snapshot(x: EngineHarness) -> None:
+    x.apply(cancel(x, nonce=x.at_ms + 5, signer=DELEGATE))
+    x.apply(cancel(x, nonce=x.at_ms + 3))
+    copy = Engine.load(x.engine.dump())
+    assert copy.state_hash() == x.engine.state_hash()
+    account = copy.state.account(MAKER)
+    assert (account.owner_brake_nonce, account.brake_nonce) == (x.at_ms + 3, x.at_ms + 5)
 
 
 def test_what_a_mass_cancel_does_not_know_is_refused(x: EngineHarness) -> None:
