@@ -88,7 +88,7 @@ class Account:
 
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
     account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `owner_brake_nonce`,
-    `brake_nonce`, `countdown` and `stops` are of `exchange.engine.brakes`: the nonces of the last brake that the account
+    `brake_nonce`, `countdown` and `stops` are of `exchange.engine.brakes`: the nonces of the last brake that the owner
     and that a delegate signed, when the orders end, who stopped the trading.
     """
 
