@@ -6,7 +6,9 @@
 
 Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost.
 Opening a journal cuts off what a crash left half written after the last synced record; any other flaw is
-`CorruptJournal`. All synced records of a journal are kept for ever: replay from the first must always work.
+`CorruptJournal`. Whole records behind the marker are written once more and synced before anybody may rely on them: after
+a sync that failed they may stand in memory only, where they look as if they were on the disk. All synced records of a
+journal are kept for ever: replay from the first must always work.
 """
 
 import fcntl
@@ -158,6 +160,7 @@ class Journal:
             return
         segment = open_segment(paths[-1])
         end, seq, head = SEGMENT_HEADER_SIZE, segment.first_seq - 1, segment.prev_head
+        synced = end
         if seq == marker.seq and head != marker.head:
             raise CorruptJournal(
                 segment.path, 0, seq, f"the segment's first head differs from the one in {MARKER_NAME}"
@@ -168,18 +171,24 @@ class Journal:
                     raise CorruptJournal(segment.path, record.offset, record.seq, record.reason)
                 break
             end, seq, head, self.at_ms = record.end, record.seq, record.head, record.at_ms
+            synced = end if seq <= marker.seq else synced
             if seq == marker.seq and head != marker.head:
                 reason = f"the record's head differs from the one in {MARKER_NAME}"
                 raise CorruptJournal(segment.path, record.offset, seq, reason)
         if seq == segment.first_seq - 1 and seq:
             self.at_ms = _last_time(paths[-2])
         self.seq, self.head, self._end = seq, head, end
-        self._cut(segment.path)
+        self._cut(segment.path, synced)
 
-    def _cut(self, path: Path) -> None:
-        """Open the last segment at its end, without whatever stands behind it."""
+    def _cut(self, path: Path, synced: int) -> None:
+        """Open the last segment at its end, without whatever stands behind it, and with all of it on the disk.
+
+        A sync after a failed one says nothing of the pages that failed, so what the marker does not cover (from `synced`
+        on) is written again.
+        """
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.cut_bytes = _count_data(path, self._end)
+        write_all(self._fd, os.pread(self._fd, self._end - synced, synced), synced)
         os.ftruncate(self._fd, self._end)
         os.fsync(self._fd)
         self._room_end = self._end

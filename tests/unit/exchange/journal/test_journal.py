@@ -14,6 +14,7 @@ from exchange.journal.journal import Journal
 from exchange.journal.marker import MARKER_NAME, read_marker
 from exchange.journal.reader import Reader
 from exchange.journal.record import HEADER, SEGMENT_HEADER_SIZE, list_segments, record_size
+from tests.unit.exchange.journal.disk import Disk
 from tests.unit.exchange.journal.samples import ACCOUNT, EVERY_COMMAND
 
 SMALL_SEGMENT = 600
@@ -138,6 +139,78 @@ def test_tail_cut_at_every_byte_loses_no_synced_record(tmp_path: Path) -> None:
             assert (journal.seq, journal.head) == (whole, heads[whole - 1])
             assert journal.cut_bytes <= length - SEGMENT_HEADER_SIZE - whole * size
         assert [r.head for r in Reader(tmp_path).read()] == heads[:whole]
+
+
+def test_every_journal_cut_at_every_byte_is_whole_or_named(tmp_path: Path) -> None:
+    """A cut in any segment, its header included, loses no acknowledged record without a word, and gives no half one."""
+    heads = _write(tmp_path, 15, SMALL_SEGMENT)
+    segments = list_segments(tmp_path)
+    assert len(segments) == 3
+    for path in segments:
+        data = path.read_bytes()
+        for length in range(len(data)):
+            path.write_bytes(data[:length])
+            with pytest.raises(CorruptJournal) as caught:
+                list(Reader(tmp_path).read())
+            assert caught.value.path == path
+            if path == segments[-1] and length < SEGMENT_HEADER_SIZE:
+                with pytest.raises(CorruptJournal):
+                    Journal.open(tmp_path, SMALL_SEGMENT)
+        path.write_bytes(data)
+    assert [record.head for record in Reader(tmp_path).read()] == heads
+
+
+def test_one_flipped_byte_in_the_last_segment_refuses_the_writer(tmp_path: Path) -> None:
+    _write(tmp_path, 12, SMALL_SEGMENT)
+    path = list_segments(tmp_path)[-1]
+    data = bytearray(path.read_bytes())
+    for offset in range(len(data)):
+        data[offset] ^= 0x20
+        path.write_bytes(data)
+        with pytest.raises(CorruptJournal):
+            Journal.open(tmp_path, SMALL_SEGMENT)
+        data[offset] ^= 0x20
+
+
+@pytest.mark.parametrize("synced", [0, 3])
+def test_what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: int
+) -> None:
+    """A sync fails, the engine starts again and signs on, and then the power fails: nothing that counted is gone.
+
+    After a failed sync the pages pass for written, so a later sync says nothing of them: they must be written again.
+    """
+    disk = Disk(tmp_path, monkeypatch)
+    journal = Journal.open(tmp_path)
+    for number in range(1, synced + 1):
+        journal.append([(number, _credit(number))])
+        journal.sync()
+    placed = journal.append([(10, _credit(10)), (11, _credit(11))])
+    disk.fail_once()
+    with pytest.raises(OSError, match="Input/output"):
+        journal.sync()
+    journal.abandon()
+    again = Journal.open(tmp_path)
+    assert (again.seq, again.head) == placed[-1]
+    again.abandon()
+    disk.lose_power()
+    with Journal.open(tmp_path) as journal:
+        assert (journal.seq, journal.head) == placed[-1]
+
+
+def test_a_disk_that_goes_on_failing_keeps_the_journal_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    disk = Disk(tmp_path, monkeypatch)
+    journal = Journal.open(tmp_path)
+    journal.append([(10, _credit(10))])
+    disk.fail_once()
+    with pytest.raises(OSError, match="Input/output"):
+        journal.sync()
+    journal.abandon()
+    for _ in range(3):
+        disk.fail_once()
+        with pytest.raises(OSError, match="Input/output"):
+            Journal.open(tmp_path)
+        assert read_marker(tmp_path).seq == 0
 
 
 def test_unsynced_garbage_after_the_tail_is_cut(tmp_path: Path) -> None:
