@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from bizzan.client import schemas
+from bizzan.client.bond import BondCheck
 from bizzan.client.errors import ApiError
 from bizzan.client.exchange import Exchange
 from bizzan.client.freeze import SignedFreeze
@@ -64,12 +65,15 @@ class BizzanClient:
         owner: Owner | None = None,
         nonces: Nonces | None = None,
         receipts: ReceiptCheck | None = None,
+        bond: BondCheck | None = None,
     ) -> None:
         """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised.
 
-        An order that this client sends again may be acknowledged without: `receipt` fetches it then.
+        An order that this client sends again may be acknowledged without: `receipt` fetches it then. With `bond` no
+        order is sent once nothing stands behind receipts any more (NoBond); cancels always are.
         """
-        self.receipts = receipts
+        self.receipts = receipts or (bond.receipts if bond else None)
+        self.bond = bond
         self._sent_again: dict[bytes, bool] = {}
         self.wallet = wallet
         self.owner: Owner = owner or wallet
@@ -102,6 +106,8 @@ class BizzanClient:
     async def close(self) -> None:
         """Close the connections."""
         await self.transport.close()
+        if self.bond is not None:
+            await self.bond.close()
 
     @property
     def exchange(self) -> Exchange:
@@ -211,8 +217,14 @@ class BizzanClient:
 
     async def place_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order that was signed before; doing so again is harmless."""
+        await self.demand_bond()
         ack = await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
         return self.checked(ack, signed.order_hash)
+
+    async def demand_bond(self) -> None:
+        """Raise NoBond when this client asks for a bond and none can be taken any more."""
+        if self.bond is not None:
+            await self.bond.demand()
 
     def checked(self, ack: schemas.Ack, subject: bytes) -> schemas.Ack:
         """The ack, if its receipt holds or none is asked for. Raises NoReceipt."""

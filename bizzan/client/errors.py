@@ -3,6 +3,7 @@
 ClientError
 ├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
 ├── NoReceipt            what was acknowledged came without a receipt that holds: keep the ack, and trust nobody
+├── NoBond               nothing stands behind receipts any more: no order was sent
 ├── Unreachable          no answer, or not one that can be read; the request may have been carried out
 └── TransactionFailed    the chain refused a transaction, or it reverted; a contract's refusal has `code` and `advice`
 """
@@ -49,6 +50,10 @@ class NoReceipt(ClientError):
     def __init__(self, message: str, ack: object) -> None:
         super().__init__(message)
         self.ack = ack
+
+
+class NoBond(ClientError):
+    """The operator's bond cannot be taken for what its key says from now on; nothing was sent."""
 
 
 class Unreachable(ClientError):

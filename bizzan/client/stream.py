@@ -118,6 +118,7 @@ class Stream:
 
     async def place(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Place an order; many may be under way at once. Raises ApiError, or Unreachable: then place it again."""
+        await self._client.demand_bond()
         ack = await self._command("place", order=self._client.order_body(signed, client_order_id))
         return self._client.checked(ack, signed.order_hash)
 

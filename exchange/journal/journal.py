@@ -6,9 +6,9 @@
 
 Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost.
 Opening a journal cuts off what a crash left half written after the last synced record; any other flaw is
-`CorruptJournal`. Whole records behind the marker are written once more and synced before anybody may rely on them: after
-a sync that failed they may stand in memory only, where they look as if they were on the disk. All synced records of a
-journal are kept for ever: replay from the first must always work.
+`CorruptJournal`. Whole records behind the marker are written once more and synced before anybody may rely on them:
+after a sync that failed they may stand in memory only, where they look as if they were on the disk. All synced records
+of a journal are kept for ever: replay from the first must always work.
 """
 
 import fcntl
@@ -183,8 +183,8 @@ class Journal:
     def _cut(self, path: Path, synced: int) -> None:
         """Open the last segment at its end, without whatever stands behind it, and with all of it on the disk.
 
-        A sync after a failed one says nothing of the pages that failed, so what the marker does not cover (from `synced`
-        on) is written again.
+        A sync after a failed one says nothing of the pages that failed, so what the marker does not cover (from
+        `synced` on) is written again.
         """
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.cut_bytes = _count_data(path, self._end)

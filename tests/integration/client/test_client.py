@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import time
+import urllib.request
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from bizzan.client.api import BizzanClient
+from bizzan.client.bond import BondCheck
 from bizzan.client.book import BookReplica
 from bizzan.client.custody import CustodyClient
 from bizzan.client.errors import ApiError, TransactionFailed
 from bizzan.client.freeze import SignedFreeze
 from bizzan.client.orders import OrderBuilder
+from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.schemas import Ack
 from bizzan.client.stream import Message, Stream
 from bizzan.client.wallet import SignedOrder, Wallet
+from exchange.domain.deployment import address_bytes
+from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
 from exchange.domain.order import Side
 from tests.integration.audit.world import MARKET, World
@@ -56,6 +63,29 @@ def sell(client: BizzanClient, price: str) -> SignedOrder:
     """A signed order to sell a little."""
     builder: OrderBuilder = client.market(MARKET)
     return client.sign(builder, Side.sell, builder.price(price), builder.quantity("0.001"))
+
+
+def read_exchange(world: World) -> dict[str, Any]:
+    """What the API says that the exchange is."""
+    with urllib.request.urlopen(f"{world.program.api_url}/v1/exchange", timeout=10) as answer:
+        said: dict[str, Any] = json.load(answer)
+    return said
+
+
+async def test_a_client_that_demands_a_bond_reads_the_real_one(world: World, seller: BizzanClient) -> None:
+    there = await asyncio.to_thread(read_exchange, world)
+    domain = Domain(there["domain"]["name"], there["chain_id"], address_bytes(there["operator_bond"]))
+    told = ReceiptCheck(address_bytes(there["receipt_signer"]), domain)
+    async with BondCheck.over(world.program.rpc_url, told) as bond:
+        state = await bond.demand()
+    assert (state.signer, state.retired_at, state.slashed_at) == (told.signer, 0, 0)
+    assert state.amount > 0
+    async with BizzanClient(
+        world.program.api_url, world.seller, bond=BondCheck.over(world.program.rpc_url, told)
+    ) as demanding:
+        await demanding.login()
+        ack = await demanding.place(MARKET, Side.sell, "9000", "0.001", seconds=600)
+    assert ack.receipt is not None
 
 
 async def place_when_known(bot: BizzanClient) -> Ack:

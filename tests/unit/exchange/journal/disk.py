@@ -13,17 +13,18 @@ from pathlib import Path
 import pytest
 
 from exchange.journal import journal as writer
+from exchange.journal.files import write_all
+from exchange.journal.record import SEGMENT_SUFFIX
 
 
 class Disk:
-    """Stands behind `Journal` in a folder. `fail_once` makes the next sync fail, `lose_power` forgets what is not down."""
+    """Stands behind every `Journal`."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
-        self._folder = folder
+    def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._fails = False
         self._written: dict[Path, list[tuple[int, bytes]]] = {}
         self._down: dict[Path, bytearray] = {}
-        self._write_all, self._fsync = writer.write_all, os.fsync
+        self._fsync = os.fsync
         patch.setattr(writer, "write_all", self._write)
         patch.setattr(writer, "sync_data", self._sync)
         patch.setattr(os, "fsync", self._sync)
@@ -39,14 +40,14 @@ class Disk:
 
     def _write(self, fd: int, data: bytes, offset: int) -> None:
         self._written.setdefault(_path(fd), []).append((offset, bytes(data)))
-        self._write_all(fd, data, offset)
+        write_all(fd, data, offset)
 
     def _sync(self, fd: int) -> None:
         self._fsync(fd)
         path = _path(fd)
         if path.suffix == ".part":  # written whole and renamed: it is down
             self._down[path.with_suffix("")] = bytearray(path.read_bytes())
-        if path.suffix != writer.segment_path(self._folder, 1).suffix:
+        if path.suffix != SEGMENT_SUFFIX:
             return
         dirty = self._written.pop(path, [])
         if self._fails:
@@ -59,4 +60,4 @@ class Disk:
 
 
 def _path(fd: int) -> Path:
-    return Path(os.readlink(f"/proc/self/fd/{fd}"))
+    return Path(f"/proc/self/fd/{fd}").readlink()

@@ -180,7 +180,7 @@ def test_what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_counts(
 
     After a failed sync the pages pass for written, so a later sync says nothing of them: they must be written again.
     """
-    disk = Disk(tmp_path, monkeypatch)
+    disk = Disk(monkeypatch)
     journal = Journal.open(tmp_path)
     for number in range(1, synced + 1):
         journal.append([(number, _credit(number))])
@@ -199,7 +199,7 @@ def test_what_a_failed_sync_left_in_memory_is_on_the_disk_before_it_counts(
 
 
 def test_a_disk_that_goes_on_failing_keeps_the_journal_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    disk = Disk(tmp_path, monkeypatch)
+    disk = Disk(monkeypatch)
     journal = Journal.open(tmp_path)
     journal.append([(10, _credit(10))])
     disk.fail_once()
