@@ -111,6 +111,8 @@ lock: $(UV)
 	@for tool in brownie ape; do $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	  --no-header --no-annotate --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) tests/$$tool/requirements.in \
 	  -o tests/$$tool/requirements.lock; done
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
+	  --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) benchmarks/engine/peers.in -o benchmarks/engine/peers.lock
 	@$(NPM) install --package-lock-only --ignore-scripts --no-fund --no-audit --silent
 	@$(PYTHON) scripts/setup/complete_npm_lock.py package-lock.json
 

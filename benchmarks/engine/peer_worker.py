@@ -1,65 +1,120 @@
-"""Plays a stream through order books from PyPI, in their own environment; prints one JSON line. See peers.py.
+"""Plays streams through an order book from PyPI, in its own environment; prints one JSON line. See peers.py.
 
-The stream is a JSON list: [side, price, lots] places a limit order (0 buy, 1 sell), [n] cancels the n-th one placed.
+    peer_worker.py NAME STREAMS OUTPUT
+
+STREAMS is a JSON object of the steps of steps.py by name. To OUTPUT goes, by name, the CPU seconds and the trades as
+(price, lots, maker, taker), where orders count from 0 as they were placed.
 """
+
+from __future__ import annotations
 
 import gc
 import importlib
 import json
+import logging
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-Played = tuple[float, list[tuple[int, int]]]
+CANCEL = 2
+
+Steps = list[list[int]]
+Played = tuple[float, list[tuple[int, int, int, int]]]
 
 
-def play_akhil4n(stream: list[list[int]]) -> Played:
-    """akhil4n-orderbook: seconds, and trades as (price, lots)."""
+def play_akhil4n(steps: Steps) -> Played:
+    """akhil4n-orderbook."""
     orderbook = importlib.import_module("orderbook")
 
     orders: list[Any] = []
     book, sides = orderbook.OrderBook(), (orderbook.OrderSide.BID, orderbook.OrderSide.ASK)
     started = time.process_time()
-    for step in stream:
-        if len(step) == 1:
-            book.cancel_order(orders[step[0]].order_id)
+    for side, price, lots in steps:
+        if side == CANCEL:
+            book.cancel_order(orders[price].order_id)
         else:
-            order = orderbook.Order(sides[step[0]], step[1], step[2])
+            order = orderbook.Order(sides[side], price, lots)
             orders.append(order)
             book.add_limit_order(order)
     seconds = time.process_time() - started
-    return seconds, [(trade.price, trade.quantity_filled) for trade in book.trade_log]
+    numbers = {order.order_id: number for number, order in enumerate(orders)}
+    return seconds, [
+        (int(trade.price), trade.quantity_filled, numbers[trade.filler_id], numbers[trade.aggressor_id])
+        for trade in book.trade_log
+    ]
 
 
-def play_light(stream: list[list[int]]) -> Played:
-    """lightmatchingengine: likewise; of its trades those of the passive side, one per fill."""
+def play_light(steps: Steps) -> Played:
+    """lightmatchingengine; of its trades those of the passive side, one per fill."""
     light = importlib.import_module("lightmatchingengine.lightmatchingengine")
 
     orders: list[Any] = []
-    trades: list[Any] = []
+    answers: list[Any] = []
     engine, sides = light.LightMatchingEngine(), (light.Side.BUY, light.Side.SELL)
     started = time.process_time()
-    for step in stream:
-        if len(step) == 1:
-            engine.cancel_order(orders[step[0]].order_id, "BTC")
+    for side, price, lots in steps:
+        if side == CANCEL:
+            engine.cancel_order(orders[price].order_id, "BTC")
         else:
-            order, made = engine.add_order("BTC", step[1], step[2], sides[step[0]])
+            order, made = engine.add_order("BTC", price, lots, sides[side])
             orders.append(order)
-            trades += [trade for trade in made if trade.order_id != order.order_id]
+            if made:
+                answers.append((order, made))
     seconds = time.process_time() - started
-    return seconds, [(trade.trade_price, trade.trade_qty) for trade in trades]
+    numbers = {order.order_id: number for number, order in enumerate(orders)}
+    return seconds, [
+        (trade.trade_price, trade.trade_qty, numbers[trade.order_id], numbers[taker.order_id])
+        for taker, made in answers
+        for trade in made
+        if trade.order_id != taker.order_id
+    ]
+
+
+def play_pyorderbook(steps: Steps) -> Played:
+    """pyorderbook."""
+    pyorderbook = importlib.import_module("pyorderbook")
+
+    logging.disable(logging.CRITICAL)
+    orders: list[Any] = []
+    blotters: list[Any] = []
+    book, sides = pyorderbook.Book(), (pyorderbook.bid, pyorderbook.ask)
+    started = time.process_time()
+    for side, price, lots in steps:
+        if side == CANCEL:
+            book.cancel(orders[price])
+        else:
+            order = sides[side]("BTC", price, lots)
+            orders.append(order)
+            blotters.append(book.match(order))
+    seconds = time.process_time() - started
+    numbers = {order.id: number for number, order in enumerate(orders)}
+    return seconds, [
+        (
+            int(trade.fill_price),
+            trade.fill_quantity,
+            numbers[trade.standing_order_id],
+            numbers[trade.incoming_order_id],
+        )
+        for blotter in blotters
+        for trade in blotter.trades
+    ]
+
+
+PLAYERS: dict[str, Callable[[Steps], Played]] = {
+    "akhil4n-orderbook": play_akhil4n,
+    "lightmatchingengine": play_light,
+    "pyorderbook": play_pyorderbook,
+}
 
 
 def main() -> None:
-    """Play each peer three times; the best time and the trades."""
-    stream = json.loads(Path(sys.argv[1]).read_text())
+    """Play each stream once."""
+    name, streams, output = sys.argv[1:]
     gc.disable()
-    answers = {}
-    for name, play in (("akhil4n-orderbook 0.1.1", play_akhil4n), ("lightmatchingengine 2019.1.4", play_light)):
-        runs = [play(stream) for _ in range(3)]
-        answers[name] = {"seconds": min(seconds for seconds, _ in runs), "trades": runs[0][1]}
-    print(json.dumps(answers))
+    answers = {stream: PLAYERS[name](steps) for stream, steps in json.loads(Path(streams).read_text()).items()}
+    Path(output).write_text(json.dumps(answers))
 
 
 if __name__ == "__main__":

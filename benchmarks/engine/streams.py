@@ -2,7 +2,8 @@
 
 mixed     50 accounts quote around a wandering price: of 10 commands about 5 rest, 3 cancel and 2 take
 crash     a price that falls through thousands of levels and comes back, with sweeps on the way
-million   the same traffic as mixed around a book of 1,000,000 resting orders of 1,000 accounts
+million   the same traffic as mixed around a book of 1,000,000 resting orders of 1,000 accounts, or twice as many as
+          there are commands if that is less
 cancels   market makers who move their quotes: of 20 commands 10 rest, 9 cancel and 1 takes
 """
 
@@ -110,8 +111,8 @@ def mixed(count: int, resting: int = 0) -> Stream:
 
 
 def million(count: int) -> Stream:
-    """See above."""
-    return mixed(count, MILLION)
+    """See above; a short one has a smaller book."""
+    return mixed(count, min(MILLION, 2 * count))
 
 
 def cancels(count: int) -> Stream:

@@ -17,17 +17,20 @@ from exchange.engine.timeline import Timeline
 
 
 class Level:
-    """All open orders at one price, first come first served; `quantity` is the sum of the lots that they show."""
+    """All open orders at one price, first come first served; `quantity` is the sum of the lots that they show.
+
+    It is made with its first order and dropped with its last; `tail` means nothing once it is dropped.
+    """
 
     __slots__ = ("half", "head", "key", "price", "quantity", "tail")
 
-    def __init__(self, half: "Half", key: int, price: int) -> None:
+    def __init__(self, half: "Half", key: int, first: OpenOrder) -> None:
         self.half = half
         self.key = key
-        self.price = price
-        self.quantity = 0
-        self.head: OpenOrder | None = None
-        self.tail: OpenOrder | None = None
+        self.price = first.price
+        self.quantity = first.remaining - first.hidden
+        self.head: OpenOrder | None = first
+        self.tail = first
 
     def __iter__(self) -> Iterator[OpenOrder]:
         order = self.head
@@ -38,7 +41,7 @@ class Level:
     def requeue(self, order: OpenOrder) -> None:
         """Put an order of this level behind all others."""
         before, after, tail = order.prev, order.next, self.tail
-        if after is None or tail is None:
+        if after is None:
             return
         if before is None:
             self.head = after
@@ -89,44 +92,40 @@ class Half:
     def append(self, order: OpenOrder) -> Level:
         """Queue `order` at the end of its level; returns the level."""
         key = self.sign * order.price
-        level = self.levels.get(key)
-        if level is None:
-            level = self.levels[key] = Level(self, key, order.price)
-            insort(self.keys, key)
-        tail = level.tail
-        if tail is None:
-            level.head = order
+        levels = self.levels
+        if key in levels:
+            level = levels[key]
+            order.prev = tail = level.tail
+            level.tail = tail.next = order
+            level.quantity += order.remaining - order.hidden
         else:
-            tail.next = order
-            order.prev = tail
-        level.tail = order
-        level.quantity += order.remaining - order.hidden
+            level = levels[key] = Level(self, key, order)
+            insort(self.keys, key)
         order.level = level
         return level
 
     def remove(self, order: OpenOrder, level: Level) -> None:
-        """Take `order`, with whatever remains of it, out of `level`."""
-        before, after = order.prev, order.next
-        if before is None:
-            level.head = after
-        else:
-            before.next = after
-        if after is None:
-            level.tail = before
-        else:
-            after.prev = before
-        order.prev = order.next = order.level = None
+        """Take `order`, with whatever remains of it, out of `level`. It is in no level after that, for ever."""
         level.quantity -= order.remaining - order.hidden
-        if level.head is None:
-            self._drop(level.key)
-
-    def _drop(self, key: int) -> None:
-        del self.levels[key]
-        keys = self.keys
-        if keys[-1] == key:
-            keys.pop()
+        order.level = None
+        before, after = order.prev, order.next
+        if before is not None:
+            before.next = after
+            if after is None:
+                level.tail = before
+            else:
+                after.prev = before
+        elif after is not None:
+            level.head = after
+            after.prev = None
         else:
-            del keys[bisect_left(keys, key)]
+            level.head = None
+            key, keys = level.key, self.keys
+            del self.levels[key]
+            if keys[-1] == key:
+                keys.pop()
+            else:
+                del keys[bisect_left(keys, key)]
 
 
 class Book:

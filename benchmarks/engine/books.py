@@ -1,0 +1,102 @@
+"""Books alone: limit orders, cancels and trades, without accounts, money and events.
+
+The reference's is `exchange.engine.book.Half`, driven here as the matcher drives it.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any, cast
+
+from benchmarks.engine.steps import CANCEL, Step
+from exchange.engine.book import Half
+
+Trade = tuple[int, int, int, int]
+"""Price, lots, and the numbers of maker and taker."""
+
+
+class Resting:
+    """What the book needs to know of an order."""
+
+    __slots__ = ("hidden", "level", "next", "prev", "price", "remaining", "side")
+
+    def __init__(self, side: int, price: int, lots: int) -> None:
+        self.side = side
+        self.price = price
+        self.remaining = lots
+        self.hidden = 0
+        self.level = self.prev = self.next = None
+
+
+def take(half: Half, limit: int, missing: int, taker: int, trades: list[tuple[int, int, Any, int]]) -> int:
+    """Fill an order from the other half, best price first, and there whoever came first; what is missing then."""
+    keys, levels = half.keys, half.levels
+    while keys and keys[-1] >= limit:
+        level = levels[keys[-1]]
+        price, maker = level.price, cast("Any", level.head)
+        while maker is not None:
+            lots = maker.remaining
+            if lots > missing:
+                maker.remaining -= missing
+                level.quantity -= missing
+                trades.append((price, missing, maker, taker))
+                return 0
+            trades.append((price, lots, maker, taker))
+            following = maker.next
+            half.remove(maker, level)
+            missing -= lots
+            if not missing:
+                return 0
+            maker = following
+    return missing
+
+
+def play_reference(steps: list[Step]) -> tuple[float, list[Trade]]:
+    """The reference's book: CPU seconds, and the trades."""
+    halves = Half(1, 0), Half(1, 1)
+    order: Any
+    orders: list[Any] = []
+    trades: list[tuple[int, int, Any, int]] = []
+    started = time.process_time()
+    for side, price, lots in steps:
+        if side == CANCEL:
+            order = orders[price]
+            if order.level is not None:
+                halves[order.side].remove(order, order.level)
+            continue
+        opposite = halves[1 - side]
+        keys, limit = opposite.keys, opposite.sign * price
+        missing = lots
+        if keys and keys[-1] >= limit:
+            missing = take(opposite, limit, lots, len(orders), trades)
+        order = None
+        if missing:
+            order = Resting(side, price, missing)
+            halves[side].append(order)
+        orders.append(order)
+    seconds = time.process_time() - started
+    numbers = {order: number for number, order in enumerate(orders) if order is not None}
+    return seconds, [(price, lots, numbers[maker], taker) for price, lots, maker, taker in trades]
+
+
+def without_idle(steps: list[Step]) -> list[Step]:
+    """The steps without cancels of orders that are gone by then."""
+    halves = Half(1, 0), Half(1, 1)
+    orders: list[Any] = []
+    kept: list[Step] = []
+    for step in steps:
+        side, price, lots = step
+        if side == CANCEL:
+            order = orders[price]
+            if order is None or order.level is None:
+                continue
+            halves[order.side].remove(order, order.level)
+        else:
+            opposite = halves[1 - side]
+            missing = take(opposite, opposite.sign * price, lots, 0, [])
+            order = cast("Any", Resting(side, price, missing)) if missing else None
+            if order is not None:
+                halves[side].append(order)
+            orders.append(order)
+        kept.append(step)
+    return kept

@@ -1,0 +1,44 @@
+"""Every benchmark of the matching engine runs, in its smallest form, and what it compares is equal."""
+
+import pytest
+
+from benchmarks.engine import books, fast, peers, reference, steps, streams
+
+
+def test_reference_applies_its_stream() -> None:
+    commands = reference.stream(400)
+    seconds, trades = reference.run(commands)
+    assert len(commands) > 300
+    assert trades > 50
+    assert seconds > 0
+
+
+@pytest.mark.parametrize("name", streams.STREAMS)
+def test_fast_engine_and_reference_apply_every_stream(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fast, "RUNS", 1)
+    monkeypatch.setattr(fast, "BATCHES", (64,))
+    stream = streams.accepted(streams.STREAMS[name](400))
+    figures = fast.measure(stream, with_reference=True)
+    assert figures["commands"] > 300
+    assert figures["trades"] > 10
+    assert min(figures.values()) > 0
+
+
+@pytest.mark.parametrize("name", steps.STREAMS)
+def test_steps_are_seeded_and_none_is_idle(name: str) -> None:
+    played = books.without_idle(steps.STREAMS[name](400))
+    assert played == books.without_idle(steps.STREAMS[name](400))
+    assert books.without_idle(played) == played
+    assert {side for side, _, _ in played} == {0, 1, steps.CANCEL}
+
+
+def test_peers_make_the_same_trades_as_the_reference_s_book() -> None:
+    figures = peers.compare(books.without_idle(steps.mixed(400)), runs=1)
+    assert figures["equal"]
+    assert figures["peers"].keys() == {peer.name for peer in peers.PEERS}
+    assert min(figures["times"].values()) > 0
+
+
+def test_peers_are_those_of_the_lock() -> None:
+    locked = peers.LOCK.read_text()
+    assert all(f"{peer.package}=={peer.version} " in locked for peer in peers.PEERS)
