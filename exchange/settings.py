@@ -198,7 +198,9 @@ class KeeperSettings(Section):
     """The keeper: fees and limits in wei, per key. Nothing new is sent while a limit is reached.
 
     `max_fee_per_gas` bounds a call, `cancel_max_fee_per_gas` the transfer to self that takes its nonce back.
-    `heartbeat_seconds` is how long the contract may go without a sign of the operator.
+    `heartbeat_seconds` is how long the contract may go without a sign of the operator. The last three are gas, not
+    wei: what is paid in 24 hours for the withdrawals of an account that signs by its key, of a contract wallet, and of
+    all contract wallets together; beyond it they wait.
     """
 
     priority_fee_per_gas: Count = 100_000_000
@@ -211,6 +213,9 @@ class KeeperSettings(Section):
     heartbeat_seconds: Count = 3_600
     balance_floor: Count = 10**16
     gas_per_day: Count = 100 * 10**18
+    account_gas_per_day: Count = 20_000_000
+    wallet_gas_per_day: Count = 5_000_000
+    wallets_gas_per_day: Count = 100_000_000
     revert_streak: Count = 5
     chain_lag_seconds: Count = 120
     dry_run: bool = False

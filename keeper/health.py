@@ -27,6 +27,7 @@ _FIGURES = {
     "refused_sweeps": "sweeps that the contract refused of late and that are tried again",
     "queued_sweeps": "sweeps queued in the present term",
     "given_up_withdrawals": "held withdrawals for which nothing is sent any more",
+    "gas_budget_withdrawals": "held withdrawals whose accounts used up the gas that is paid for in a day",
     "outgrown_batch": "the batch that is cut and needs more gas than a transaction may have, or 0",
 }
 

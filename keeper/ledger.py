@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from exchange.database import approvals, batches, engine_inbox, payouts
 from exchange.database.batches import Batch, MatchedTrade
 from exchange.database.leaders import check_token
-from exchange.database.payouts import HeldWithdrawal
+from exchange.database.payouts import HeldWithdrawal, Rest
 from keeper.ports import Ledger, Verdict
 
 COMMANDS = ("cut_batch", "reverse_trades")
@@ -71,6 +71,11 @@ class DatabaseLedgers:
         """Note that withdrawals wait for approvals."""
         async with self._engine.begin() as conn:
             await approvals.note(conn, digests)
+
+    async def rest(self, rests: Mapping[bytes, Rest]) -> None:
+        """Note why withdrawals are not sent now."""
+        async with self._engine.begin() as conn:
+            await payouts.note_rests(conn, rests)
 
     async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
         """How many approvals each of these withdrawals was ever given; those without any may be missing."""

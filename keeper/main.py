@@ -37,6 +37,7 @@ from keeper.breakers import Breakers, Limits
 from keeper.co_signer import CoSigner
 from keeper.custody import Custody
 from keeper.deposit_addresses import DepositAddresses
+from keeper.gas_budget import GasLimits
 from keeper.growth import slots_of
 from keeper.health import KeeperCollector, ailment, complaint
 from keeper.ledger import DatabaseLedgers
@@ -163,7 +164,9 @@ class Keeper:
         key = self._keys.keeper
         store = self._store(key, withdraw.DUTY, token)
         ledgers = DatabaseLedgers(self._engine, withdraw.DUTY, token)
-        policy = withdraw.WithdrawPolicy()
+        keeper = self._settings.keeper
+        limits = GasLimits(keeper.account_gas_per_day, keeper.wallet_gas_per_day, keeper.wallets_gas_per_day)
+        policy = withdraw.WithdrawPolicy(gas=limits)
         tokens = self._deployment.tokens
         duty = withdraw.Withdraw(
             key.address, self._custody, tokens, ledgers, self._co_signer, store, self._clock, policy

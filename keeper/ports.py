@@ -18,6 +18,9 @@ class Jobs(Protocol):
     async def generations(self, subject: str) -> list[Job]:
         """The jobs made one after the other for the same thing: `subject`/0, `subject`/1, ..."""
 
+    async def calls_since(self, duty: str, since_ms: int) -> list[tuple[int, str, Call]]:
+        """When each of a duty's jobs since then was made, its key and its call; oldest first."""
+
     async def live(self, duty: str) -> list[Job]:
         """The jobs of a duty that have not ended."""
 

@@ -57,6 +57,9 @@ class ApprovalsView(BaseModel):
     by: list[str] = Field(description="the approvers who have approved, first to last")
 
 
+WaitReason = Literal["needs_approvals", "given_up", "gas_budget", "wallet_rests", "unsigned"]
+
+
 class WithdrawalView(BaseModel):
     """A signed withdrawal. `held` until it is mined and final (`consumed`) or can never be (`released`)."""
 
@@ -68,9 +71,14 @@ class WithdrawalView(BaseModel):
     deadline: int
     message: dict[str, Any]
     status: Literal["held", "consumed", "released"]
-    waits_because: Literal["needs_approvals", "given_up"] | None = Field(
-        description="why a held withdrawal is not sent: it `needs_approvals`, or it was `given_up` after transactions "
-        "without effect, and the money can be requested on chain; null while it is on its way"
+    waits_because: WaitReason | None = Field(
+        description="why a held withdrawal is not sent: it `needs_approvals`; its account used up the `gas_budget` of a "
+        "day; it was `given_up` after transactions without effect; another one of its contract wallet failed, so "
+        "that it rests (`wallet_rests`); its contract wallet does not stand by its signature (`unsigned`). The money "
+        "can be requested on chain at any time. Null while it is on its way"
+    )
+    waits_until: int | None = Field(
+        description="from when, in milliseconds since 1970, it may be sent again, where that is known (`gas_budget`)"
     )
     approvals: ApprovalsView
     tx_hash: str | None

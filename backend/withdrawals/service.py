@@ -154,11 +154,15 @@ async def page(api: Api, address: bytes, before: int | None, limit: int) -> sche
         digests = [row.withdrawal_hash for row in rows]
         approved = await approvals.of(connection, chain_id, digests)
         given_up = await payouts.given_up(connection, digests)
+        rests = await payouts.rests(connection, digests)
         requests = await withdrawals.requests(connection, chain_id, address)
         paid = await withdrawals.paid(connection, chain_id, address)
         position = await positions.read(connection, chain_id)
     return schemas.WithdrawalPage(
-        withdrawals=[_view(row, approved[row.withdrawal_hash], row.withdrawal_hash in given_up) for row in rows],
+        withdrawals=[
+            _view(row, approved[row.withdrawal_hash], row.withdrawal_hash in given_up, rests.get(row.withdrawal_hash))
+            for row in rows
+        ],
         forced_requests=[_request(row) for row in requests if row.kind == "requested"],
         other_payments=[_paid(row) for row in paid],
         next_before=rows[-1].seq if len(rows) == limit else None,
@@ -168,8 +172,11 @@ async def page(api: Api, address: bytes, before: int | None, limit: int) -> sche
     )
 
 
-def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals, given_up: bool) -> schemas.WithdrawalView:
+def _view(
+    row: Row[tuple[object, ...]], approved: approvals.Approvals, given_up: bool, rest: payouts.Rest | None
+) -> schemas.WithdrawalView:
     needed = approved.needed if row.status == "held" else 0
+    because, until = _waits(needed > len(approved.by), given_up, rest)
     return schemas.WithdrawalView(
         withdrawal_hash=hexed(row.withdrawal_hash),
         kind="funding_transfer" if row.message.get("type") == "FundingTransfer" else "withdrawal",
@@ -179,7 +186,8 @@ def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals, given_up:
         deadline=row.deadline,
         message=row.message,
         status=row.status,
-        waits_because="given_up" if given_up else "needs_approvals" if needed > len(approved.by) else None,
+        waits_because=because,
+        waits_until=until,
         approvals=schemas.ApprovalsView(
             needed=needed,
             given=len(approved.by),
@@ -191,6 +199,19 @@ def _view(row: Row[tuple[object, ...]], approved: approvals.Approvals, given_up:
         created_at=row.created_at,
         ended_at=row.ended_at,
     )
+
+
+def _waits(
+    needs_approvals: bool, given_up: bool, rest: payouts.Rest | None
+) -> tuple[schemas.WaitReason | None, int | None]:
+    """Why a withdrawal is not sent now, and until when if that is known."""
+    if given_up:
+        return "given_up", None
+    if needs_approvals:
+        return "needs_approvals", None
+    if rest is None:
+        return None, None
+    return rest.because, rest.until_ms if rest.because == "gas_budget" else None
 
 
 def _request(row: Row[tuple[object, ...]]) -> schemas.ForcedRequestView:

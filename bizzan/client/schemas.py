@@ -487,6 +487,7 @@ class Withdrawal(msgspec.Struct, frozen=True):
     block_number: int | None = None
     approvals: Approvals = Approvals()
     waits_because: str | None = None
+    waits_until: int | None = None
 
 
 class WithdrawalPage(msgspec.Struct, frozen=True):

@@ -65,6 +65,16 @@ class JobStore:
         """The jobs of a duty that have not ended."""
         return await self._load(and_(jobs.c.duty == duty, jobs.c.state.in_(LIVE)))
 
+    async def calls_since(self, duty: str, since_ms: int) -> list[tuple[int, str, Call]]:
+        """When each of a duty's jobs since then was made, its key and its call; oldest first."""
+        query = (
+            select(jobs.c.created_at, jobs.c.key, jobs.c.payload)
+            .where(self._mine(), jobs.c.duty == duty, jobs.c.created_at >= since_ms)
+            .order_by(jobs.c.created_at)
+        )
+        async with self._engine.connect() as conn:
+            return [(row.created_at, row.key, decode_call(row.payload)) for row in await conn.execute(query)]
+
     async def generations(self, subject: str) -> list[Job]:
         """The jobs made one after the other for the same thing: `subject`/0, `subject`/1, ..."""
         keys = [f"{subject}/{number}" for number in range(MAX_GENERATIONS)]

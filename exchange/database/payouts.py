@@ -2,19 +2,21 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, LargeBinary, Row, all_, and_, bindparam, case, exists, func, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import ColumnElement, LargeBinary, Row, all_, and_, bindparam, case, delete, exists, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.chain.submission import JobState
 from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.tables import (
+    NOW_MS,
     account,
     forced_withdrawal,
     job,
     market,
+    payout_rest,
     trade,
     withdrawal,
     withdrawal_approval,
@@ -34,6 +36,25 @@ class HeldWithdrawal:
     message: Mapping[str, Any]
     signature: bytes
     seq: int
+
+
+RestReason = Literal["gas_budget", "given_up", "wallet_rests", "unsigned"]
+REST_NOTED_MS = 60_000
+"""A note that the keeper has not renewed for so long after its end says nothing any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """Why the keeper does not send a withdrawal now, and when it looks again, in milliseconds.
+
+    gas_budget     its account used up the gas that the keeper pays for in a day
+    given_up       what its contract wallet signed failed on chain
+    wallet_rests   another one of its contract wallet failed a short time ago
+    unsigned       its contract wallet does not stand by its signature now
+    """
+
+    because: RestReason
+    until_ms: int
 
 
 async def held(conn: AsyncConnection, now: int, limit: int, paused: Collection[bytes] = ()) -> list[HeldWithdrawal]:
@@ -89,6 +110,31 @@ async def given_up(conn: AsyncConnection, digests: Collection[bytes] | None = No
     if digests is not None:
         query = query.where(withdrawal.c.withdrawal_hash.in_(digests))
     return set((await conn.execute(query)).scalars())
+
+
+async def note_rests(conn: AsyncConnection, rests: Mapping[bytes, Rest]) -> None:
+    """Say why these withdrawals (by digest) are not sent now; what is said of those not held any more is forgotten."""
+    rows = [{"withdrawal_hash": key, "because": rest.because, "until_ms": rest.until_ms} for key, rest in rests.items()]
+    row = insert(payout_rest).values(rows)
+    new = {"because": row.excluded.because, "until_ms": row.excluded.until_ms}
+    await conn.execute(row.on_conflict_do_update(index_elements=["withdrawal_hash"], set_=new))
+    held = exists().where(withdrawal.c.withdrawal_hash == payout_rest.c.withdrawal_hash, withdrawal.c.status == "held")
+    await conn.execute(delete(payout_rest).where(~held))
+
+
+async def rests(conn: AsyncConnection, digests: Collection[bytes]) -> Mapping[bytes, Rest]:
+    """Why those of these withdrawals are not sent now of which the keeper says so."""
+    query = (
+        select(payout_rest)
+        .join(withdrawal, withdrawal.c.withdrawal_hash == payout_rest.c.withdrawal_hash)
+        .where(
+            withdrawal.c.status == "held",
+            ~_mined(),
+            payout_rest.c.withdrawal_hash.in_(digests),
+            payout_rest.c.until_ms + REST_NOTED_MS > NOW_MS,
+        )
+    )
+    return {row.withdrawal_hash: Rest(row.because, row.until_ms) for row in await conn.execute(query)}
 
 
 async def outflow(conn: AsyncConnection, payout: HeldWithdrawal, settled_batch: int) -> int:

@@ -53,6 +53,15 @@ payout_wait = Table(
     comment="Fast withdrawals that wait for approvals, because they are above their token's outflow limit.",
 )
 
+payout_rest = Table(
+    "payout_rest",
+    metadata,
+    blob("withdrawal_hash", "digest of the held withdrawal", primary_key=True),
+    string("because", "gas_budget, given_up, wallet_rests or unsigned"),
+    integer("until_ms", "when the keeper looks at it again, in milliseconds since 1970"),
+    comment="Fast withdrawals that the keeper does not send now, though they need no approvals, and why.",
+)
+
 attempt = Table(
     "attempt",
     metadata,

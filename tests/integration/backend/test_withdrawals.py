@@ -20,6 +20,7 @@ from exchange.database.tables import (
     delegate,
     deposit,
     job,
+    payout_rest,
     payout_wait,
     withdrawal_approval,
 )
@@ -238,6 +239,16 @@ async def test_shows_that_a_withdrawal_was_given_up(stack: ApiStack, api: httpx.
             return
         await asyncio.sleep(0.1)
     raise AssertionError("the status does not tell")
+
+
+async def test_shows_why_the_keeper_does_not_send_it(stack: ApiStack, api: httpx.AsyncClient, owner: Wallet) -> None:
+    ack = (await api.post("/v1/withdrawals", json=withdrawal_body(owner))).json()
+    await mirrored(api, ack["seq"])
+    headers, until = await sign_in(api, owner), int(time.time() * 1_000) + 60_000
+    digest = bytes.fromhex(ack["withdrawal_hash"][2:])
+    await put(stack, payout_rest, {"withdrawal_hash": digest, "because": "gas_budget", "until_ms": until})
+    (shown,) = (await api.get("/v1/withdrawals", headers=headers)).json()["withdrawals"]
+    assert (shown["waits_because"], shown["waits_until"]) == ("gas_budget", until)
 
 
 async def test_refuses_the_same_withdrawal_twice(api: httpx.AsyncClient, owner: Wallet) -> None:

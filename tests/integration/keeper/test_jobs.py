@@ -115,3 +115,10 @@ async def test_last_calls_tell_failures_from_successes(store: JobStore) -> None:
 async def test_generations_are_those_of_one_subject(store: JobStore) -> None:
     await store.enqueue("ab/0", "test", CALL)
     assert [job.key for job in await store.generations("a")] == ["a/0", "a/1"]
+
+
+async def test_calls_of_a_day_are_read_back_with_their_times(store: JobStore) -> None:
+    await store.enqueue("c/0", "other", CALL)
+    rows = await store.calls_since("test", 0)
+    assert [(key, call) for _, key, call in rows] == [("a/0", CALL), ("a/1", CALL)]
+    assert await store.calls_since("test", rows[-1][0] + 1) == []

@@ -1,5 +1,6 @@
 """Which held withdrawals the withdraw duty looks at, when there are more than it takes at once."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
@@ -9,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database import approvals, payouts
 from exchange.database.jobs import MAX_GENERATIONS
-from exchange.database.payouts import HeldWithdrawal
-from exchange.database.tables import account, asset, job, payout_wait, withdrawal, withdrawal_approval
+from exchange.database.payouts import HeldWithdrawal, Rest
+from exchange.database.tables import account, asset, job, payout_rest, payout_wait, withdrawal, withdrawal_approval
 from keeper.co_signer import Approval, CoSigner, Declined
 from keeper.ports import Jobs
 from keeper.withdraw import PayoutChain, Withdraw, WithdrawPolicy, subject_of
@@ -40,6 +41,9 @@ class NoJobs:
     async def live(self, duty: str) -> list[object]:
         return []
 
+    async def calls_since(self, duty: str, since_ms: int) -> list[object]:
+        return []
+
 
 @dataclass
 class HeldIn:
@@ -60,6 +64,9 @@ class HeldIn:
 
     async def wait(self, digests: Collection[bytes]) -> None:
         raise AssertionError("nothing is above a limit")
+
+    async def rest(self, rests: Mapping[bytes, Rest]) -> None:
+        raise AssertionError("nothing rests for a reason")
 
 
 async def hold(engine: AsyncEngine, clock: FakeClock, owners: Mapping[int, int]) -> None:
@@ -122,6 +129,23 @@ async def test_all_that_wait_are_noted_and_what_waits_no_more_is_forgotten(engin
         await approvals.note(conn, [second])
         assert set((await conn.execute(select(payout_wait.c.withdrawal_hash))).scalars()) == {second, third}
         assert await approvals.counts(conn, [first, second]) == {}
+
+
+async def test_why_they_rest_is_said_while_they_are_held_and_the_keeper_goes_on_saying_it(engine: AsyncEngine) -> None:
+    await hold(engine, FakeClock(), {7: 1, 8: 2, 9: 3})
+    first, second, third = digests = [number.to_bytes(32) for number in (7, 8, 9)]
+    later, ago = time.time_ns() // 1_000_000 + 60_000, Rest("unsigned", 5)
+    async with engine.begin() as conn:
+        await payouts.note_rests(
+            conn, {first: Rest("wallet_rests", later), second: ago, third: Rest("given_up", later)}
+        )
+        assert set(await payouts.rests(conn, digests)) == {first, third}
+        await payouts.note_rests(conn, {first: Rest("gas_budget", later + 1)})
+        assert await payouts.rests(conn, [first, second]) == {first: Rest("gas_budget", later + 1)}
+        await conn.execute(update(withdrawal).where(withdrawal.c.withdrawal_hash == third).values(status="released"))
+        assert set(await payouts.rests(conn, digests)) == {first}
+        await payouts.note_rests(conn, {first: ago})
+        assert set((await conn.execute(select(payout_rest.c.withdrawal_hash))).scalars()) == {first, second}
 
 
 async def test_given_up_is_what_had_no_effect_in_every_job_for_its_approvals(engine: AsyncEngine) -> None:

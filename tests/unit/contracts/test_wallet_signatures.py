@@ -6,9 +6,11 @@ from typing import Any
 import boa
 import pytest
 
+from exchange.chain.wallets import WALLET_GAS
 from exchange.domain.deployment import address_bytes
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Side
+from keeper.gas_budget import GasLimits
 from tests.utils.contracts import BTC, MOCKS, REFUSING_CODE, USDC, World, reverts
 from tests.utils.signing import Signer
 
@@ -181,3 +183,18 @@ def test_a_batch_never_asks_a_wallet(world: World, wallet: Any, buyer: Signer) -
     sale = world.order(OWNER, Side.sell, account=address_bytes(wallet.address))
     with reverts("order: wrong signer"):
         world.settle([world.execution(buyer, world.order(buyer)), world.execution(OWNER, sale)])
+
+
+def test_what_a_wallet_burns_is_bounded(world: World) -> None:
+    """It says yes after it burnt all it may: the poster pays for that, and for no more."""
+    hostile = boa.load(str(MOCKS / "HostileWallet.vy"))
+    used = []
+    for kind in (10, 9):
+        fund(world, hostile.address)
+        _, post = poster(world, hostile.address, "FundingTransfer")
+        with boa.env.anchor():
+            post(bytes([kind]) * 65)
+            used.append(world.custody._computation.get_gas_used())
+    plain, burning = used
+    assert WALLET_GAS - 20_000 < burning - plain < WALLET_GAS
+    assert burning + burning // 4 < GasLimits().wallet // 5

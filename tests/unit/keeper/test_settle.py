@@ -151,6 +151,9 @@ class FakeJobs:
     async def generations(self, subject: str) -> list[Job]:
         return [job for job in self.jobs if job.key.rsplit("/", 1)[0] == subject]
 
+    async def calls_since(self, duty: str, since_ms: int) -> list[tuple[int, str, Call]]:
+        return [(job.created_at, job.key, job.call) for job in self.jobs if job.created_at >= since_ms]
+
     async def live(self, duty: str) -> list[Job]:
         live = (JobState.queued, JobState.sent, JobState.mined)
         return [job for job in self.jobs if job.state in live]

@@ -10,11 +10,12 @@ from structlog.testing import capture_logs
 from exchange.chain.rpc import ExecutionReverted
 from exchange.chain.submission import Call, Job, JobState
 from exchange.database.jobs import MAX_GENERATIONS
-from exchange.database.payouts import HeldWithdrawal
+from exchange.database.payouts import HeldWithdrawal, Rest
 from exchange.domain.deployment import checksum
 from exchange.domain.instrument import Token
 from keeper.co_signer import Approval, CoSigner, Unsigned
 from keeper.custody import Outflow, WithdrawCall, account_of, payment_of
+from keeper.gas_budget import DAY_MS, GasLimits
 from keeper.wallet_payouts import REST_MS
 from keeper.withdraw import Withdraw, WithdrawPolicy, subject_of
 from keeper.withdrawal import SignedWithdrawal
@@ -42,6 +43,8 @@ class World:
     taken_back: set[bytes] = field(default_factory=set)
     reads: list[int] = field(default_factory=list)
     lost: set[bytes] = field(default_factory=set)
+    gas: dict[bytes, int] = field(default_factory=dict)
+    rests: dict[bytes, Rest] = field(default_factory=dict)
 
     def hold(self, number: int, token: Token, amount: int) -> bytes:
         digest = bytes((number,)) * 32
@@ -73,7 +76,7 @@ class World:
         fits = state.limit == 0 or state.level + self.amounts[digest][1] <= state.limit
         if not fits and not await self.approved(digest):
             raise ExecutionReverted(3, "execution reverted: withdraw: needs approvals")
-        return 100_000
+        return self.gas.get(digest, 100_000)
 
     def call(self, data: bytes, gas: int) -> Call:
         return Call(CUSTODY, data, gas)
@@ -90,6 +93,9 @@ class World:
 
     async def wait(self, digests: Collection[bytes]) -> None:
         self.noted.append(tuple(digests))
+
+    async def rest(self, rests: Mapping[bytes, Rest]) -> None:
+        self.rests.update(rests)
 
     async def approvals(self, digests: Collection[bytes]) -> Mapping[bytes, int]:
         return {digest: self.given[digest] for digest in digests if digest in self.given}
@@ -230,14 +236,20 @@ async def test_a_job_from_before_an_approval_is_not_made_twice(desk: Desk) -> No
 
 
 async def test_what_was_given_up_is_said_until_it_is_not(desk: Desk) -> None:
-    assert (desk.duty.figures(), desk.duty.ailment()) == ({"given_up_withdrawals": 0}, None)
+    assert (figures(desk), desk.duty.ailment()) == ((0, 0), None)
     desk.world.lost = {b"\x02" * 32, b"\x01" * 32}
     await desk.duty.plan()
-    assert desk.duty.figures() == {"given_up_withdrawals": 2}
+    assert figures(desk) == (2, 0)
     assert desk.duty.ailment() == f"2 withdrawals are given up, among them 0x{'01' * 32}: see the runbook"
     desk.world.lost = set()
     await desk.duty.plan()
-    assert (desk.duty.figures(), desk.duty.ailment()) == ({"given_up_withdrawals": 0}, None)
+    assert (figures(desk), desk.duty.ailment()) == ((0, 0), None)
+
+
+def figures(desk: Desk) -> tuple[float, ...]:
+    """How many are given up, and how many wait for gas."""
+    told = desk.duty.figures()
+    return tuple(told[name] for name in ("given_up_withdrawals", "gas_budget_withdrawals"))
 
 
 def succeeded(job: Job) -> Job:
@@ -264,6 +276,7 @@ async def test_what_a_contract_wallet_made_fail_is_given_up_and_its_others_rest(
     with capture_logs() as logs:
         assert await desk.sent() == []
     assert [(line["event"], line["log_level"]) for line in logs] == [("wallet_withdrawal_failed", "warning")]
+    assert {key: rest.because for key, rest in desk.world.rests.items()} == {first: "given_up", second: "wallet_rests"}
     desk.clock.ms += REST_MS - 1
     assert await desk.sent() == []
     desk.clock.ms += 600_000
@@ -285,6 +298,7 @@ async def test_what_a_contract_wallet_takes_back_is_not_sent_and_said_loudly(des
     assert [line["log_level"] for line in logs if line["event"] == "withdrawal_unsigned"] == ["warning"]
     assert await desk.sent() == []
     assert desk.world.asked == [digest, by_key]
+    assert desk.world.rests == {digest: Rest("unsigned", desk.clock.ms + 1_000)}
     desk.world.taken_back = set()
     desk.clock.ms += 1_000
     assert await desk.sent() == [digest]
@@ -294,3 +308,66 @@ def test_a_jobs_account_is_read_back_from_its_data() -> None:
     for recipient in (b"\x44" * 20, None):
         call = WithdrawCall(b"\x03" * 20, b"\x33" * 20, 10**19, recipient, 2, 5, 9, b"signed", 1, b"\x06" * 65)
         assert account_of(call.data()) == b"\x03" * 20
+
+
+BURNT = 640_000
+"""Gas of a payout whose wallet burns all it may before it says yes."""
+
+
+async def burn(desk: Desk, rounds: int) -> list[bytes]:
+    """Payouts of one contract wallet, one a second: those that were sent."""
+    sent = []
+    for number in range(1, rounds + 1):
+        desk.world.gas[desk.world.hold_for_wallet(1, number)] = BURNT
+        for digest in await desk.sent():
+            sent.append(digest)
+            done = replace(succeeded(desk.jobs.jobs[-1]), state=JobState.final, created_at=desk.clock.ms)
+            desk.jobs.jobs[-1] = done
+            del desk.world.amounts[digest]
+        desk.clock.ms += 1_000
+    return sent
+
+
+async def test_a_wallet_that_burns_gas_waits_and_nobody_else_does(desk: Desk) -> None:
+    began, fit = desk.clock.ms, GasLimits().wallet // (BURNT + BURNT // 4)
+    with capture_logs() as logs:
+        sent = await burn(desk, fit + 2)
+    assert len(sent) == fit == 6
+    assert [line["log_level"] for line in logs if line["event"] == "withdrawal_over_gas_budget"] == ["warning"] * 2
+    until = began + DAY_MS
+    assert set(desk.world.rests.values()) == {Rest("gas_budget", until)}
+    assert figures(desk) == (0, 2)
+    other, by_key = desk.world.hold_for_wallet(2, 1), desk.world.hold(3, USDC, 5)
+    assert await desk.sent() == [other, by_key]
+    desk.clock.ms = until - 1
+    assert await desk.sent() == []
+    desk.clock.ms = until
+    (again,) = await desk.sent()
+    assert again not in sent
+    assert figures(desk) == (0, 0)
+
+
+async def test_another_keeper_knows_what_was_spent(desk: Desk) -> None:
+    await burn(desk, 6)
+    waiting = desk.world.hold_for_wallet(1, 7)
+    desk.world.gas[waiting] = BURNT
+    policy = WithdrawPolicy()
+    next_one = Withdraw(
+        KEEPER, desk.world, TOKENS, desk.world, cast(CoSigner, desk.world), desk.jobs, desk.clock, policy
+    )
+    assert await next_one.step() == []
+    assert desk.world.rests[waiting].because == "gas_budget"
+    desk.clock.ms += DAY_MS
+    next_one = Withdraw(
+        KEEPER, desk.world, TOKENS, desk.world, cast(CoSigner, desk.world), desk.jobs, desk.clock, policy
+    )
+    assert len(await next_one.step()) == 1
+
+
+async def test_an_account_with_a_key_waits_as_well_when_it_withdraws_without_end(desk: Desk) -> None:
+    fit = GasLimits().account // 125_000
+    for number in range(fit + 1):
+        digest = b"\x03" * 20 + number.to_bytes(12)
+        desk.world.amounts[digest] = (USDC, 1)
+    assert len(await desk.sent()) == fit
+    assert [rest.because for rest in desk.world.rests.values()] == ["gas_budget"]
