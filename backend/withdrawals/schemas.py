@@ -72,8 +72,8 @@ class WithdrawalView(BaseModel):
     message: dict[str, Any]
     status: Literal["held", "consumed", "released"]
     waits_because: WaitReason | None = Field(
-        description="why a held withdrawal is not sent: it `needs_approvals`; its account used up the `gas_budget` of a "
-        "day; it was `given_up` after transactions without effect; another one of its contract wallet failed, so "
+        description="why a held withdrawal is not sent: it `needs_approvals`; its account used up the `gas_budget` of "
+        "a day; it was `given_up` after transactions without effect; another one of its contract wallet failed, so "
         "that it rests (`wallet_rests`); its contract wallet does not stand by its signature (`unsigned`). The money "
         "can be requested on chain at any time. Null while it is on its way"
     )
