@@ -1,7 +1,7 @@
 """A failure counts when it has lasted since a block that is final."""
 
 from keeper.custody import Block
-from keeper.suspects import Suspects
+from keeper.suspects import LONGEST_GAP_SECONDS, Suspects
 
 
 def block(number: int, fork: int = 0) -> Block:
@@ -63,3 +63,22 @@ async def test_trades_before_all_that_are_looked_at_are_forgotten() -> None:
     suspects.note(block(10), {7: "too little"}, [7])
     suspects.note(block(11), {8: "too little"}, [8, 9])
     assert set(await suspects.convicted(block(14), 3, canonical)) == {8}
+
+
+async def test_time_in_which_nobody_looked_does_not_count() -> None:
+    suspects = Suspects()
+    gap = LONGEST_GAP_SECONDS
+    suspects.note(block(10), {7: "too little", 9: "expired"}, [7, 9])
+    suspects.note(block(10 + gap), {7: "too little"}, [7])
+    assert set(await suspects.convicted(block(10 + gap), 3, canonical)) == {7, 9}
+    suspects.note(block(11 + gap), {7: "too little", 9: "expired"}, [7, 9])
+    assert set(await suspects.convicted(block(11 + gap), 3, canonical)) == {7}
+    assert set(await suspects.convicted(block(14 + gap), 3, canonical)) == {7, 9}
+
+
+async def test_a_suspect_that_was_reorganised_away_is_still_watched() -> None:
+    suspects = Suspects()
+    suspects.note(block(10), {7: "too little"}, [7])
+    assert await suspects.convicted(block(13), 3, reorganised) == {}
+    suspects.note(block(14), {7: "too little"}, [7])
+    assert set(await suspects.convicted(block(16), 3, canonical)) == {7}
