@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from exchange.database import engine_inbox, fees, markets
+from exchange.database import chain_events, engine_inbox, fees, markets
 from exchange.database.engine import create_engine
 from exchange.database.markets import Known
 from exchange.domain.deployment import DeploymentError, address_bytes, checksum
@@ -25,6 +25,11 @@ T = TypeVar("T")
 MakeValues = Callable[[Known], Mapping[str, object]]
 """The values of a command about a market, which may need to know it."""
 _POLL_SECONDS = 0.05
+_HALTED_BY = {
+    "frozen": "the contract is frozen for ever",
+    "market_status_changed": "its owner halted the market",
+    "token_status_changed": "one of its tokens takes no deposits",
+}
 
 
 class OperatorError(Exception):
@@ -51,6 +56,24 @@ def change_market(
         return name, {"market": there[name].market_id, **extra}
 
     return _run(database_url, kind, make, wait_seconds)
+
+
+def open_market(database_url: str, chain_id: int, symbol: str, wait_seconds: float = WAIT_SECONDS) -> tuple[str, int]:
+    """Open a market again, unless the contract itself halts it; as `change_market` otherwise. Raises OperatorError."""
+
+    async def make(conn: AsyncConnection) -> tuple[str, Mapping[str, object]]:
+        there = await markets.known(conn)
+        name = _find(there, symbol)
+        market_id = there[name].market_id
+        halting = await chain_events.halting(conn, chain_id, market_id)
+        if halting is not None:
+            raise OperatorError(
+                f"{name} is halted on chain: {_HALTED_BY[halting.kind]} (block {halting.block_number}), so its trades "
+                "could not settle; it opens by itself when nothing halts it there any more"
+            )
+        return name, {"market": market_id, "status": "open"}
+
+    return _run(database_url, "set_market_status", make, wait_seconds)
 
 
 def change_account(

@@ -24,8 +24,15 @@ def halt(symbol: Symbol) -> None:
 
 @commands.command(name="open")
 def open_again(symbol: Symbol) -> None:
-    """Take orders again."""
-    _set_status(symbol, "open")
+    """Take orders again, unless the contract halts the market."""
+    from bizzan.operator import OperatorError, open_market
+
+    settings = load_settings()
+    try:
+        name, seq = open_market(settings.database_url(), settings.chain.chain_id, symbol)
+    except OperatorError as error:
+        raise SupervisorError(str(error)) from None
+    _tell(name, "open", seq)
 
 
 @commands.command()
@@ -38,6 +45,10 @@ def delist(symbol: Symbol, yes: Annotated[bool, typer.Option("--yes", "-y", help
 
 def _set_status(symbol: str, status: str) -> None:
     name, seq = _change(symbol, "set_market_status", {"status": status})
+    _tell(name, status, seq)
+
+
+def _tell(name: str, status: str, seq: int) -> None:
     console.print(f"{name} is {status} from journal sequence {seq}")
 
 

@@ -98,13 +98,14 @@ where l.chain_id = :chain_id
 order by market_id
 """
 _LAST_MARKET_STATUS = """
-select block_hash, log_index, kind = 'frozen' or (params ->> 'halted')::bool as halted from chain_status
+select block_hash, log_index, block_number, kind, kind = 'frozen' or (params ->> 'halted')::bool as halted
+from chain_status
 where chain_id = :chain_id
   and (kind = 'frozen' or kind = 'market_status_changed' and params ->> 'market_id' = :market_id)
 order by kind = 'frozen' desc, block_number desc, log_index desc limit 1
 """
 _CLOSED_TOKEN = """
-select block_hash, log_index from (
+select block_hash, log_index, block_number, 'token_status_changed' as kind from (
     select distinct on (s.params ->> 'token_id') s.block_hash, s.log_index, s.block_number,
            (s.params ->> 'deposits_open')::bool as deposits_open
     from market_listed l join chain_status s on s.chain_id = l.chain_id
@@ -212,7 +213,7 @@ async def touched_markets(conn: AsyncConnection, blocks: Blocks) -> Sequence[Row
 
 
 async def halting(conn: AsyncConnection, chain_id: int, market_id: int) -> Row | None:
-    """The log because of which a market takes no orders, None if it takes them.
+    """The log because of which a market takes no orders, with its `block_number` and `kind`; None if it takes them.
 
     That is its own halt, the freeze of the contract, which is for ever, or the closing of one of its tokens.
     """

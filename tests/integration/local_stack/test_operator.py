@@ -144,6 +144,30 @@ def test_halted_market_refuses_orders_until_it_is_opened(world: World) -> None:
     assert sell(world) == ""
 
 
+@pytest.mark.parametrize(
+    ("kind", "params", "why"),
+    [
+        ("market_status_changed", {"market_id": "1", "halted": True}, "its owner halted the market"),
+        ("token_status_changed", {"token_id": "0", "deposits_open": False}, "one of its tokens takes no deposits"),
+        ("frozen", {}, "the contract is frozen for ever"),
+    ],
+)
+def test_a_market_that_the_contract_halts_is_not_opened(
+    world: World, kind: str, params: dict[str, object], why: str
+) -> None:
+    """The chain's word is written into its mirror as if it were old, so that the indexer says nothing about it."""
+    chain_id, empty = world.sources.deployment.chain_id, "'\\x00'"
+    columns = "chain_id, block_hash, log_index, block_number, tx_hash, kind, params"
+    values = f"{chain_id}, {empty}, 0, 1, {empty}, '{kind}', '{json.dumps(params)}'"
+    asyncio.run(world.execute(f"insert into chain_status ({columns}) values ({values})"))
+    try:
+        told = world.program.refusal("market", "open", "BTC/USDC")
+    finally:
+        asyncio.run(world.execute(f"delete from chain_status where block_hash = {empty}"))
+    assert f"BTC/USDC is halted on chain: {why} (block 1)" in " ".join(told.split())
+    assert "BTC/USDC is open" in world.program.succeed("market", "open", "1")
+
+
 def test_fees_are_those_of_the_orders_to_come(world: World) -> None:
     spoken = world.program.succeed("fees", "announce", "BTC/USDC", "--tier", "1:4.5", "--tier", "0.25:3")
     assert "BTC/USDC: 1:4.5 0.25:3 bps, floor 0, at once" in spoken
