@@ -1,14 +1,15 @@
 """Vyper functions run on symbols: what the sources of the contracts compute, as formulas for the solver z3.
 
 It reads the sources as they are and knows the part of the language in which words are packed: 256-bit arithmetic,
-comparisons, local variables, `if`, `assert`, storage maps of words, calls within a module and of other modules. What it
+comparisons, local variables, `if`, `assert`, storage maps of words, several values returned together, calls within a
+module and of other modules. What it
 does not know it refuses, so that nothing is skipped unseen. Checked arithmetic adds the condition that it did not
 revert; every unchecked operation is kept in `Path.unchecked`, so that a proof can demand that it did not wrap.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
@@ -86,21 +87,35 @@ def _fold(file: str, node: Any) -> int:
 
 
 def run(
-    file: str, name: str, arguments: list[Term], path: Path | None = None, skip: frozenset[str] = frozenset()
+    file: str, name: str, arguments: list[Term], path: Path | None = None, skip: Mapping[str, Term] | None = None
 ) -> list[Path]:
-    """All ways through a function that do not revert. `skip` names functions that are taken to pass."""
-    return Machine(file, skip).call(file, name, arguments, path or Path())
+    """All ways through a function that do not revert. `skip` names functions that are taken to pass with a value."""
+    return Machine(file, skip or {}).call(file, name, arguments, path or Path())
 
 
-def ways(file: str, name: str, arguments: list[Term], path: Path | None = None, skip: str = "") -> list[Path]:
+def ways(
+    file: str, name: str, arguments: list[Term], path: Path | None = None, skip: str | Mapping[str, Term] = ""
+) -> list[Path]:
     """The ways through a function that some values take; at least one, or the test fails."""
-    found = [one for one in run(file, name, arguments, path, frozenset({skip})) if reachable(one.holds)]
+    passed = {skip: word(0)} if isinstance(skip, str) else skip
+    found = [one for one in run(file, name, arguments, path, passed) if reachable(one.holds)]
     assert found, f"nothing passes {file}.{name}"
     return found
 
 
 def _possible(path: Path) -> bool:
     return not any(z3.is_false(z3.simplify(condition)) for condition in path.conditions)
+
+
+def written(file: str, name: str, kind: type, target: str, variables: Mapping[str, Term]) -> Term:
+    """What a function writes in its only statement of a kind that says `target`: a field of a log, or a variable."""
+    (node,) = [
+        keyword.value if kind is vyper_ast.Log else statement.value
+        for statement in function(file, name).get_descendants(kind)
+        for keyword in (statement.value.keywords if kind is vyper_ast.Log else [statement])
+        if (keyword.arg if kind is vyper_ast.Log else statement.target.id) == target
+    ]
+    return Machine(file).expression(node, Path(variables=dict(variables)))[1]
 
 
 def prove(claim: Term, given: Term = True, seconds: int = 60) -> None:
@@ -124,9 +139,9 @@ def reachable(given: Term) -> bool:
 class Machine:
     """Runs the functions of one module and those that it calls."""
 
-    def __init__(self, file: str, skip: frozenset[str] = frozenset()) -> None:
+    def __init__(self, file: str, skip: Mapping[str, Term] | None = None) -> None:
         self.file = file
-        self.skip = skip
+        self.skip = skip or {}
 
     # statements
 
@@ -238,7 +253,16 @@ class Machine:
             return [(path, COMPARE[type(node.op).__name__](left, right))]
         if isinstance(node, vyper_ast.Subscript | vyper_ast.Attribute):
             return [self._read(node, path)]
+        if isinstance(node, vyper_ast.Tuple):
+            return [self._together(node, path)]
         raise NotImplementedError(f"{self.file}: {type(node).__name__} {node.node_source_code}")
+
+    def _together(self, node: Any, path: Path) -> tuple[Path, tuple[Term, ...]]:
+        terms = []
+        for element in node.elements:
+            path, value = self.expression(element, path)
+            terms.append(value)
+        return path, tuple(terms)
 
     def _membership(self, node: Any, left: Term, path: Path) -> tuple[Path, Term]:
         terms = []
@@ -291,7 +315,7 @@ class Machine:
             yield self._struct(node, path)
             return
         if name in self.skip:
-            yield path, word(0)
+            yield path, self.skip[name]
             return
         terms = []
         for argument in node.args:
@@ -322,6 +346,8 @@ class Machine:
         return path, f"{owner}.{node.attr}", z3.Concat(*keys) if len(keys) > 1 else keys[0] if keys else None
 
     def _read(self, node: Any, path: Path) -> tuple[Path, Term]:
+        if isinstance(node, vyper_ast.Attribute) and node.value.get("id") in path.variables:
+            return path, path.variables[node.value.id][node.attr]
         if isinstance(node, vyper_ast.Attribute) and node.value.id != "self":
             value = constant(node.value.id, node.attr) if node.value.id not in ("block", "msg", "chain") else None
             if value is not None:

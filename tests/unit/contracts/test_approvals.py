@@ -229,6 +229,39 @@ def test_fifteen_approvers_are_the_most(world: World) -> None:
     world.withdraw(arguments)
 
 
+def test_whoever_is_dismissed_goes_alone_at_every_place_of_every_list() -> None:
+    """All 120 of them: lists of one to fifteen, each without each of its members."""
+    world, there = World(launch=False), list[str]()
+    for number in range(15):
+        there.append(Signer(f"approver_{number}").address)
+        world.custody.set_approver(there[-1], True, sender=world.owner.address)
+        for gone in there:
+            with boa.env.anchor():
+                world.custody.set_approver(gone, False, sender=world.owner.address)
+                assert sorted(world.custody.approvers()) == sorted(set(there) - {gone})
+
+
+def test_every_place_of_the_list_counts_once(world: World) -> None:
+    """Of fifteen who may approve, every fourteen of them reach fourteen and not fifteen."""
+    many = [Signer(f"approver_{i}") for i in range(15)]
+    for approver in many:
+        world.scheduled("set_approver", approver.address, True)
+    world.scheduled("set_approval_threshold", 15)
+    world.scheduled("set_outflow_limit", USDC, 1)
+    trader = Signer("trader")
+    world.deposit(trader, USDC, 10)
+    arguments = world.withdrawal(trader, USDC, 10, deadline=world.now + 10 * world.windows.timelock)
+    for missing in many:
+        with boa.env.anchor():
+            given = [approver for approver in many if approver is not missing]
+            approve(world, arguments, *given)
+            assert world.custody.withdrawal_approvals(digest(world, arguments)) == [a.address for a in given]
+            with reverts("withdraw: needs approvals"):
+                world.withdraw(arguments)
+            world.scheduled("set_approval_threshold", 14)
+            world.withdraw(arguments)
+
+
 @pytest.mark.parametrize("function", [("set_approver", Signer("x").address, True), ("set_approval_threshold", 1)])
 def test_only_the_owner_governs_after_the_timelock(world: World, trader: Signer, function: tuple[Any, ...]) -> None:
     name, *arguments = function

@@ -8,10 +8,26 @@ from typing import Any
 
 import pytest
 import z3
+from vyper import ast as vyper_ast
 
+from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order
+from exchange.domain.settlement import Execution
 from tests.utils.contracts import World
-from tests.utils.symbolic import TIME_BITS, Path, constant, prove, read, run, symbol, ways, word
+from tests.utils.symbolic import (
+    CHECKED,
+    TIME_BITS,
+    Path,
+    constant,
+    prove,
+    reachable,
+    read,
+    run,
+    symbol,
+    ways,
+    word,
+    written,
+)
 
 ACCOUNT = symbol("account", 160)
 KEY = ACCOUNT << 96
@@ -263,6 +279,157 @@ def test_the_sums_of_a_section_meet_exactly_when_its_word_says_so() -> None:
     given = z3.And(*bounds, z3.ULE(fees, most))
     prove(z3.ULE(total, limit) == z3.And(lots == 0, quote == 0), given)
     prove(z3.Implies(z3.ULE(total, limit), total == fees), given)
+
+
+LOTS, QUOTE, FEE = symbol("lots", 64), symbol("quote", 64), symbol("fee", 64)
+
+
+def test_what_an_execution_adds_to_its_section_keeps_lots_and_quote_apart() -> None:
+    """The word whose sums the proof above is about."""
+    packed = written("settlement", "_execute", vyper_ast.AnnAssign, "sums", {"lots": LOTS, "quote": QUOTE})
+    prove(packed == (LOTS << 160) + (QUOTE << 80))
+
+
+def test_an_executions_log_keeps_its_amounts_apart() -> None:
+    side, market_id = symbol("side", 8), symbol("market_id", 32)
+    fill = symbol("fill")
+    variables = {"side": side, "market_id": market_id, "fee": FEE, "execution": {"fill": fill}}
+    amounts = written("settlement", "_execute", vyper_ast.Log, "amounts", variables)
+    fields = ((224, 32, side), (192, 32, market_id), (128, 64, z3.LShR(fill, 64)), (64, 64, fill), (0, 64, FEE))
+    for shift, width, value in fields:
+        ones = word((1 << width) - 1)
+        prove(z3.LShR(amounts, shift) & ones == value & ones)
+
+
+# orders in bulk
+
+
+def test_a_place_in_a_tree_is_read_from_bits_of_its_own() -> None:
+    tail, length = symbol("tail"), symbol("proof_length")
+    (end,) = ways("bulk", "_place", [tail, length])
+    index, height, start = end.returned
+    fields = ((index, 64, 16), (height, 80, 8), (start, 88, 16))
+    for value, shift, width in fields:
+        prove(value == z3.LShR(tail, shift) & word((1 << width) - 1), end.holds)
+    scheme, fee = z3.LShR(tail, 248), tail & word(2**64 - 1)
+    whole = (scheme << 248) | (start << 88) | (height << 80) | (index << 64) | fee
+    prove(tail == whole, end.holds)
+    prove(z3.And(z3.UGE(height, 1), z3.ULE(height, 10), z3.ULT(index, word(1) << height)), end.holds)
+    prove(z3.And(z3.UGE(start + height, start), z3.ULE(start + height, length)), end.holds)
+
+
+ORDER = Order(bytes(20), 1, 0, 1, 1, 1, 1, 0, 0, 0)
+
+
+def test_a_place_is_packed_as_it_is_read() -> None:
+    """At the ends of every field: what the exchange packs is what the contract reads."""
+    for height in (1, 2, 9, 10):
+        for index in {0, 1, (1 << height) - 1}:
+            for start in (0, 1, 511, 2**16 - 1):
+                signature = bytes(64) + b"\x1b" + index.to_bytes(2) + bytes(32 * height)
+                execution = Execution(ORDER, Scheme.bulk, signature, 1, 1, 2**64 - 1)
+                tail = execution.words(start)[3]
+                (end,) = run("bulk", "_place", [word(tail), word(2**17)])
+                assert [z3.simplify(value).as_long() for value in end.returned] == [index, height, start]
+                assert reachable(end.holds)
+
+
+# outflow
+
+LIMIT, LEVEL = symbol("limit", 63), symbol("level", 80)
+TOKEN = symbol("token_id", 32)
+MOST = (2**63 - 1) * 86_400
+"""The highest level there can be: the highest limit over a whole window."""
+
+
+def outflow(path: Path, token_id: Any) -> tuple[Any, Any, Any]:
+    """The fields of a token's word: limit, time and level."""
+    packed = z3.Select(read(path, "outflow._words"), token_id)
+    return packed & word(2**64 - 1), z3.LShR(packed, 64) & word(2**40 - 1), z3.LShR(packed, 104)
+
+
+def test_an_outflows_word_keeps_its_fields() -> None:
+    other = symbol("other", 32)
+    (end,) = ways("outflow", "_set", [TOKEN, LIMIT, LEVEL])
+    limit, at, level = outflow(end, TOKEN)
+    prove(z3.And(limit == LIMIT, at == NOW, level == LEVEL), end.holds)
+    before = z3.Select(read(Path(), "outflow._words"), other)
+    prove(z3.Implies(other != TOKEN, z3.Select(read(end, "outflow._words"), other) == before), end.holds)
+
+
+def test_a_level_only_falls_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So what drains never makes a level that a word could not hold; the product of limit and time may be anything."""
+    monkeypatch.setitem(CHECKED, "Mult", lambda left, right: (symbol("product"), ()))
+    packed = symbol("packed")
+    (end,) = run("outflow", "_level", [packed])
+    prove(z3.ULE(end.returned, z3.LShR(packed, 104)))
+
+
+@pytest.mark.parametrize("function", ["_leave", "_enter"])
+def test_what_leaves_and_enters_changes_a_level_within_its_bounds_and_no_limit(function: str) -> None:
+    """From any level that there can be to another such; `_level` is anything that the proof above allows."""
+    start, digest = Path(), [symbol("digest")] if function == "_leave" else []
+    limit, _, level = outflow(start, TOKEN)
+    drained = symbol("drained")
+    given = z3.And(z3.ULE(limit, 2**63 - 1), z3.ULE(level, MOST), z3.ULE(drained, level))
+    arguments = [TOKEN, symbol("amount", 63), *digest]
+    ends = ways("outflow", function, arguments, start.given(given), {"_level": drained, "_check_approved": word(0)})
+    assert len(ends) >= 2
+    for end in ends:
+        limit_then, at, level_then = outflow(end, TOKEN)
+        prove(limit_then == limit, end.holds)
+        prove(z3.ULE(level_then, MOST), end.holds)
+        prove(z3.Or(at == NOW, level_then == level), end.holds)
+
+
+def test_a_new_limit_keeps_the_level() -> None:
+    limit, _, level = outflow(Path(), TOKEN)
+    drained = symbol("drained")
+    given = z3.And(z3.ULE(limit, 2**63 - 1), z3.ULE(level, MOST), z3.ULE(drained, level))
+    skip = {"_check_operation": word(0), "_level": drained}
+    for end in ways("outflow", "set_outflow_limit", [TOKEN, symbol("limit")], Path().given(given), skip):
+        prove(outflow(end, TOKEN)[0] == symbol("limit"), end.holds)
+        prove(outflow(end, TOKEN)[2] == drained, end.holds)
+
+
+# guards
+
+SENDER = symbol("msg.sender")
+GUARDS: dict[str, tuple[list[Any], Any, set[str]]] = {
+    "_freeze": ([ACCOUNT], ACCOUNT, {"frozen_at", "frozen_until", "freeze_nonce"}),
+    "unfreeze_account": ([], SENDER, {"frozen_until"}),
+    "set_allow_list": ([z3.Bool("enabled")], SENDER, {"allow_list_until"}),
+}
+
+
+def guards(path: Path, account: Any) -> dict[str, Any]:
+    """An account's protection, as the view of the contract reads it."""
+    (view,) = run("guards", "account_guards", [account], Path(storage=path.storage))
+    fields: dict[str, Any] = view.returned
+    return fields
+
+
+@pytest.mark.parametrize("function", GUARDS)
+def test_a_guard_changes_its_own_fields_only(function: str) -> None:
+    arguments, account, changed = GUARDS[function]
+    before = guards(Path(), account)
+    # nobody freezes 2**40 times: each takes a delay, or a block
+    start = Path().given(z3.ULT(before["freeze_nonce"], 2**40 - 1))
+    for end in ways("guards", function, arguments, start, "_flag_freezes"):
+        after = guards(end, account)
+        for name in before.keys() - changed:
+            prove(after[name] == before[name], end.holds)
+        if "freeze_nonce" in changed:
+            prove(after["freeze_nonce"] == before["freeze_nonce"] + 1, end.holds)
+        for name in changed - {"freeze_nonce"}:
+            meant = z3.Or(after[name] == before[name], after[name] == 2**40 - 1, after[name] == NOW + DELAY)
+            prove(meant, end.holds)
+        prove(z3.LShR(z3.Select(read(end, "guards._words"), account), 160) == 0, z3.And(end.holds, clean(account)))
+
+
+def clean(account: Any) -> Any:
+    """Nothing stands above the word's fields."""
+    return z3.LShR(z3.Select(read(Path(), "guards._words"), account), 160) == 0
 
 
 # orders
