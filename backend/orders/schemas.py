@@ -229,6 +229,12 @@ class OrderView(msgspec.Struct, kw_only=True):
     """What happens when it comes in and meets an order of its own account."""
     displayed_quantity: str
     """Lots that the book shows of it at a time; 0: all."""
+    trigger_type: str
+    """What it waits for: `none`, `stop_loss`, `take_profit` or `trailing`."""
+    trail_bps: int
+    """How far a trailing trigger stays behind the best last price, basis points."""
+    triggered_at: int | None
+    """When the price for which it waited had come."""
     scheme: str
     signer: str
     maker_fee_ppm: int

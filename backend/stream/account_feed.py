@@ -168,6 +168,18 @@ def _accepted(event: events.OrderAccepted) -> Iterator[tuple[int, Row]]:
     )
 
 
+def _triggered(event: events.OrderTriggered) -> Iterator[tuple[int, Row]]:
+    yield (
+        event.account,
+        {
+            "event": "order_triggered",
+            "order_id": event.order_id,
+            "market": event.market,
+            "price": str(event.price),
+        },
+    )
+
+
 def _reduced(event: events.OrderReduced) -> Iterator[tuple[int, Row]]:
     yield (
         event.account,
@@ -284,6 +296,7 @@ def _held(event: events.WithdrawalHeld) -> Iterator[tuple[int, Row]]:
 
 _DESCRIBE: dict[type, Callable[[Any], Iterator[tuple[int, Row]]]] = {
     events.OrderAccepted: _accepted,
+    events.OrderTriggered: _triggered,
     events.OrderReduced: _reduced,
     events.OrderClosed: _closed,
     events.TradeMatched: _fills,

@@ -54,4 +54,6 @@ def _order(view: OpenOrderView) -> dict[str, Any]:
         "remaining": str(view.remaining),
         "nonce": str(order.nonce),
         "expiry": order.expiry,
+        "trigger_price": str(order.trigger_price),
+        "waiting": view.waiting,
     }

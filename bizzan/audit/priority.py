@@ -7,6 +7,7 @@ PRI-1  taken     every order in the journal is accepted as it was signed, at its
 PRI-2  met       a trade is with the best price's first order, at that price, within both limits, as large as both allow
 PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
+PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any other
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from bizzan.audit.comparing import Problem
+from bizzan.audit.waiting import WaitingRoom
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.events import CloseReason
@@ -55,6 +57,7 @@ class Standing:
     nonce: int
     expiry: int
     terms: int
+    trigger_price: int
     hidden: int = 0
     """Of what remains, the lots that are not shown yet."""
 
@@ -90,33 +93,45 @@ class PriorityLedger:
     books: dict[tuple[int, int], dict[int, Queue]] = field(default_factory=dict)
     countdowns: dict[bytes, int] = field(default_factory=dict)
     """When an account's orders end unless it says otherwise before, in milliseconds."""
+    waiting: WaitingRoom = field(default_factory=WaitingRoom)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
+    _working: int = 0
+    """The order that works in the record that is judged, 0 if none does."""
 
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
         ended: CloseReason | None = None
-        accepted = False
         ended_countdowns: set[bytes] = set()
+        self._working = record.seq if isinstance(record.command, c.PlaceOrder) else 0
+        if self._working and self.waiting.due(self.orders):
+            self._problem(record, f"the order comes before order {self.waiting.due(self.orders)}, whose turn it was")
         for event in events:
-            if isinstance(event, e.OrderAccepted):
-                accepted = True
+            if isinstance(event, e.MarketListed):
+                self.waiting.last[event.market.market_id] = event.market.reference_price
+            elif isinstance(event, e.MarketChanged):
+                self.waiting.changed(event.market, event.status)
+            elif isinstance(event, e.OrderAccepted):
                 self._accepted(record, event)
+            elif isinstance(event, e.OrderTriggered):
+                self._triggered(record, event)
             elif isinstance(event, e.TradeMatched):
                 self._trade(record, event)
             elif isinstance(event, e.OrderReduced):
                 self._reduced(record, event)
             elif isinstance(event, e.OrderClosed):
-                if event.order_id == record.seq:
+                if event.order_id == self._working:
                     ended = event.reason
                 elif event.reason == CloseReason.countdown and event.order_id in self.orders:
                     ended_countdowns.add(self.orders[event.order_id].account)
                 self._closed(record, event)
         for account in ended_countdowns:
             self.countdowns.pop(account, None)
-        if isinstance(record.command, c.PlaceOrder):
-            self._after(record, accepted, ended)
-        elif isinstance(record.command, c.SetCountdown):
+        if self._working:
+            self._after(record, ended)
+        elif isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
+            self._problem(record, f"order {self.waiting.due(self.orders)} was to work, and did not")
+        if isinstance(record.command, c.SetCountdown):
             ends = 1_000 * (-(-record.at_ms // 1_000) + record.command.seconds)
             self.countdowns.pop(record.command.account, None)
             if record.command.seconds:
@@ -144,15 +159,19 @@ class PriorityLedger:
             order.nonce,
             order.expiry,
             order.terms,
+            order.trigger_price,
         )
 
-    def _after(self, record: Record, accepted: bool, ended: CloseReason | None) -> None:
+    def _after(self, record: Record, ended: CloseReason | None) -> None:
         """Once the command is done: it was not skipped, and what is left of it could meet nobody (PRI-4)."""
-        if not accepted:
+        order = self.orders.get(self._working)
+        if order is None:
             self._problem(record, "the order is in the journal and was skipped")
             return
-        order = self.orders.get(record.seq)
-        if order is None:
+        if self.waiting.must_wait(order):
+            if ended is not None:
+                self._problem(record, f"the order ends as {ended.value}, and was to wait for its price")
+            self.waiting.add(order)
             return
         best = self._best(order.market, SELL if order.book_side == BUY else BUY)
         crossing = best is not None and order.crosses(best.price)
@@ -166,7 +185,7 @@ class PriorityLedger:
             queue[order.order_id] = order
             order.hidden = max(0, order.remaining - order.displayed) if order.displayed else 0
             return
-        del self.orders[record.seq]
+        del self.orders[order.order_id]
         if ended == CloseReason.unfilled and crossing and best is not None:
             self._problem(
                 record, f"the order ends unfilled, and order {best.order_id} at {best.price} stood against it"
@@ -176,13 +195,28 @@ class PriorityLedger:
         elif ended == CloseReason.filled and order.side != BUY_QUOTE and order.remaining:
             self._problem(record, f"the order ends as filled with {order.remaining} lots unfilled")
 
+    # PRI-5
+
+    def _triggered(self, record: Record, event: e.OrderTriggered) -> None:
+        """It is the turn of this order: its price has come, now that it is placed or before."""
+        order = self.orders.get(event.order_id)
+        if isinstance(record.command, c.PlaceOrder):
+            if order is None or event.order_id != record.seq or not self.waiting.starts_at_once(order):
+                self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
+            return
+        turn = self.waiting.due(self.orders)
+        if order is None or event.order_id != turn or not isinstance(record.command, c.Tick):
+            self._problem(record, f"order {event.order_id} is triggered, and the turn was {turn or 'nobody'}'s")
+        self.waiting.leave(event.order_id)
+        self._working = event.order_id if order is not None else 0
+
     # PRI-2
 
     def _trade(self, record: Record, match: e.TradeMatched) -> None:
         self.trades += 1
         maker, taker = self.orders.get(match.maker_order), self.orders.get(match.taker_order)
         what = f"trade {match.trade_id}"
-        if maker is None or taker is None or match.taker_order != record.seq:
+        if maker is None or taker is None or match.taker_order != self._working:
             self._problem(
                 record,
                 f"{what} is between orders {match.maker_order} and {match.taker_order}, of which one "
@@ -191,6 +225,8 @@ class PriorityLedger:
             return
         for text in self._wrong(record, match, maker, taker):
             self._problem(record, f"{what}: {text}")
+        if self.waiting.must_wait(taker):
+            self._problem(record, f"{what}: order {taker.order_id} trades, and its price has not come")
         taken = match.quote if taker.side == BUY_QUOTE else match.quantity
         maker.remaining -= match.quantity
         taker.remaining -= taken
@@ -200,6 +236,7 @@ class PriorityLedger:
                 f"{what} leaves {match.maker_remaining} and {match.taker_remaining}, what was signed "
                 f"leaves {maker.remaining} and {taker.remaining}",
             )
+        self.waiting.traded(match.market, match.price)
         if maker.remaining <= 0:
             self._leave(maker)
         else:
@@ -237,7 +274,7 @@ class PriorityLedger:
 
     def _closed(self, record: Record, event: e.OrderClosed) -> None:
         order = self.orders.get(event.order_id)
-        if event.order_id == record.seq:
+        if event.order_id == self._working:
             return  # judged once the command is done
         if order is None:
             if event.reason != CloseReason.filled:
@@ -273,11 +310,11 @@ class PriorityLedger:
         return True
 
     def _reduced(self, record: Record, event: e.OrderReduced) -> None:
-        order = self.orders.get(event.order_id)
-        if order is None or not isinstance(record.command, c.PlaceOrder):
+        order, working = self.orders.get(event.order_id), self.orders.get(self._working)
+        if order is None or working is None:
             self._problem(record, f"order {event.order_id} is decremented, and does not stand here")
             return
-        if order.account != record.command.order.account:
+        if order.account != working.account:
             self._problem(record, f"order {event.order_id} is decremented by an order of another account")
         order.remaining = event.remaining
         self._show(order)
@@ -292,6 +329,7 @@ class PriorityLedger:
 
     def _leave(self, order: Standing) -> None:
         self.orders.pop(order.order_id, None)
+        self.waiting.leave(order.order_id)
         half = self.books.get((order.market, order.book_side), {})
         queue = half.get(order.price, {})
         queue.pop(order.order_id, None)
@@ -312,6 +350,6 @@ class PriorityLedger:
 _CAUSES: dict[CloseReason, tuple[type, ...]] = {
     CloseReason.debited: (c.Uncredit, c.Debit, c.ReserveForced),
     CloseReason.trade_reversed: (c.ReverseTrades,),
-    CloseReason.self_trade: (c.PlaceOrder,),
-    CloseReason.unsettled_limit: (c.PlaceOrder,),
+    CloseReason.self_trade: (c.PlaceOrder, c.Tick),
+    CloseReason.unsettled_limit: (c.PlaceOrder, c.Tick),
 }

@@ -12,18 +12,26 @@ from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule, cap_for, cap_for_floor
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 
 DEFAULT_ORDER_SECONDS = 3_600
 
 
-class Choices(TypedDict, total=False):
+class TermChoices(TypedDict, total=False):
     """What the terms of an order say; what is left out is as in `Terms`."""
 
     time_in_force: TimeInForce
     post_only: bool
     self_trade: SelfTrade
     displayed_quantity: int
+    trigger_type: TriggerType
+    trail_bps: int
+
+
+class Choices(TermChoices, total=False):
+    """What an order can say besides: the price for which it waits, in quote units per lot (`OrderBuilder.price`)."""
+
+    trigger_price: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +130,13 @@ class OrderBuilder:
         *,
         expiry: int,
         max_fee_bps: int | None = None,
-        **choices: Unpack[Choices],
+        trigger_price: int = 0,
+        **choices: Unpack[TermChoices],
     ) -> Order:
         """An order ready to be signed; prices and quantities in the market's units, `expiry` in unix seconds.
 
-        `max_fee_bps` defaults to `fee_cap`.
+        `max_fee_bps` defaults to `fee_cap`. With a `trigger_type` the order waits for `trigger_price`
+        (`docs/orders.md`).
         """
         terms = Terms(**choices)
         worth = 1 if side is Side.buy_quote else price
@@ -139,7 +149,7 @@ class OrderBuilder:
             quantity=quantity,
             nonce=nonce,
             expiry=expiry,
-            trigger_price=0,
+            trigger_price=trigger_price,
             max_fee_bps=cap,
             terms=terms.pack(),
         )

@@ -214,6 +214,9 @@ class Order(msgspec.Struct, frozen=True):
     close_reason: str | None
     created_at: int
     closed_at: int | None
+    trigger_type: str = "none"
+    trigger_price: int = 0
+    triggered_at: int | None = None
 
 
 class OrderPage(msgspec.Struct, frozen=True):

@@ -94,10 +94,15 @@ async def put_balances(conn: AsyncConnection, rows: Iterable[Row]) -> None:
 
 
 async def put_orders(
-    conn: AsyncConnection, accepted: Iterable[Row], filled: Iterable[Row], closed: Iterable[Row]
+    conn: AsyncConnection,
+    accepted: Iterable[Row],
+    triggered: Iterable[Row],
+    filled: Iterable[Row],
+    closed: Iterable[Row],
 ) -> None:
-    """New orders as they are after the run; fills and closes of older ones."""
+    """New orders as they are after the run; triggers, fills and closes of older ones."""
     await insert(conn, orders, list(accepted))
+    await update(conn, orders, list(triggered))
     await update(conn, orders, list(filled), added="filled")
     await update(conn, orders, list(closed))
 

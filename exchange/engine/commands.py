@@ -108,7 +108,7 @@ class HoldWithdrawal:
 
 @dataclass(frozen=True, slots=True)
 class Tick:
-    """Time passes: expired orders leave the book."""
+    """Time passes: expired orders leave the book, and the triggered order whose turn it is works."""
 
 
 @dataclass(frozen=True, slots=True)

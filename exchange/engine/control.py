@@ -144,8 +144,12 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
         raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
     book.change(replace(book.market, status=status))
     _tell_market(state, book)
+    if status is MarketStatus.open:
+        watch = state.watches.get(command.market)
+        state.due.extend(watch.passed(book.last_price) if watch is not None and book.last_price else ())
     if status is MarketStatus.delisted:
-        for order in [order for half in (book.bids, book.asks) for level in half for order in level]:
+        waiting = [order for order in state.orders.values() if order.level is None and order.book is book]
+        for order in [order for half in (book.bids, book.asks) for level in half for order in level] + waiting:
             state.close(order, CloseReason.market_delisted)
 
 

@@ -21,7 +21,7 @@ from exchange.engine.accounts import Account
 from exchange.engine.book import Half
 from exchange.engine.events import Event
 from exchange.engine.invariants import violations
-from exchange.engine.matcher import place
+from exchange.engine.matcher import place, tick
 from exchange.engine.orders import OpenOrder
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
@@ -37,7 +37,7 @@ HANDLERS: dict[type, Handler] = {
     c.SetCountdown: lambda state, seq, at_ms, command: brakes.set_countdown(state, at_ms, command),
     c.StopTrading: lambda state, seq, at_ms, command: brakes.stop_trading(state, at_ms, command),
     c.HoldWithdrawal: lambda state, seq, at_ms, command: custody.hold_withdrawal(state, at_ms, command),
-    c.Tick: lambda state, seq, at_ms, command: state.expire(at_ms),
+    c.Tick: lambda state, seq, at_ms, command: tick(state, seq, at_ms),
     c.ListAsset: lambda state, seq, at_ms, command: control.list_asset(state, command),
     c.ListMarket: lambda state, seq, at_ms, command: control.list_market(state, at_ms, command),
     c.SetFeeRules: lambda state, seq, at_ms, command: fees.set_fee_rules(state, command),
@@ -154,6 +154,16 @@ class Engine:
     def next_expiry(self) -> int | None:
         """When the next open order expires or countdown ends, in unix seconds: then a `Tick` does something."""
         return self.state.next_expiry()
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a triggered order waits for its turn: then a `Tick` comes before any order."""
+        return self.state.has_due
+
+    @property
+    def waiting(self) -> int:
+        """How many orders wait for a price, or for their turn after it has come."""
+        return sum(len(watch.triggers) for watch in self.state.watches.values()) + len(self.state.due)
 
     @property
     def oldest_unsettled_at(self) -> int | None:

@@ -156,6 +156,16 @@ class OrderAccepted:
 
 
 @_event
+class OrderTriggered:
+    """The order has waited for the last price, which was `price` when its turn came, and works from now on."""
+
+    order_id: int
+    account: int
+    market: int
+    price: int
+
+
+@_event
 class TradeMatched:
     """One fill: maker and taker, at the maker's price. Fees are in quote ledger units.
 
@@ -326,6 +336,7 @@ Event = (
     | CountdownSet
     | TradingStopChanged
     | OrderAccepted
+    | OrderTriggered
     | TradeMatched
     | OrderReduced
     | OrderClosed

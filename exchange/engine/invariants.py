@@ -8,6 +8,7 @@ ENG-5  unsettled         unsettled = the proceeds of all trades that are not fin
 ENG-6  books             sorted, linked, summed, in order of arrival and never crossed
 ENG-7  stopped_accounts  who is blocked, leaving or stopped has no open order; nobody has one below the minimum nonce
 ENG-8  schedules         fee schedules are in order of time, within the cap, and no rate rises with the tier
+ENG-9  triggers          who waits is open, in no book, and its price has not come; who is due is open and in no book
 """
 
 from collections import Counter
@@ -17,9 +18,10 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
-from exchange.engine.orders import displayed_of, hold_for
+from exchange.engine.orders import displayed_of, hold_for, waiting_hold
 from exchange.engine.settling import proceeds
 from exchange.engine.state import State
+from exchange.engine.triggers import FALLING, RISING
 
 
 def violations(state: State) -> list[str]:
@@ -57,6 +59,8 @@ def backed_orders(state: State) -> Iterator[str]:
     for order in state.orders.values():
         held[order.pays] += order.held
         needed = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
+        if order.level is None:
+            needed = waiting_hold(order)
         if order.held != needed:
             yield f"order {order.order_id} holds {order.held} and needs {needed}"
     for balance in _balances(state):
@@ -105,8 +109,9 @@ def books(state: State) -> Iterator[str]:
         for half in (book.bids, book.asks):
             yield from _half(state, half)
             resting += sum(1 for level in half.levels.values() for _ in level)
-    if resting != len(state.orders):
-        yield f"{resting} orders rest, {len(state.orders)} are open"
+    waiting = sum(order.level is None for order in state.orders.values())
+    if resting + waiting != len(state.orders):
+        yield f"{resting} orders rest and {waiting} wait, {len(state.orders)} are open"
 
 
 def stopped_accounts(state: State) -> Iterator[str]:
@@ -138,6 +143,23 @@ def schedules(state: State) -> Iterator[str]:
                 yield f"market {book.market.market_id}: {flaw}"
 
 
+def triggers(state: State) -> Iterator[str]:
+    """ENG-9."""
+    watched = {key: trigger for watch in state.watches.values() for key, trigger in watch.triggers.items()}
+    due = [order_id for order_id in state.due if order_id in state.orders]
+    outside = {order.order_id for order in state.orders.values() if order.level is None}
+    if outside != watched.keys() | set(due) or len(set(due)) != len(due) or watched.keys() & set(due):
+        yield f"orders {sorted(outside)} are in no book, {sorted(watched)} wait and {due} are due"
+    for market, watch in state.watches.items():
+        keys = sorted((t.direction, t.direction * t.price, -order_id) for order_id, t in watch.triggers.items())
+        if keys != [(sign, *key) for sign in (RISING, FALLING) for key in watch.keys[sign]] or not watch.triggers:
+            yield f"market {market} does not list its triggers in order"
+    for order_id, trigger in watched.items():
+        order = state.orders.get(order_id)
+        if order is None or (order.book.is_open and trigger.reached(order.book.last_price)):
+            yield f"order {order_id} waits for {trigger}"
+
+
 CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     conservation,
     no_negative,
@@ -147,6 +169,7 @@ CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     books,
     stopped_accounts,
     schedules,
+    triggers,
 )
 
 

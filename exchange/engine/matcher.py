@@ -5,6 +5,7 @@ go to the market's fee account. What comes in can be traded at once and counts a
 """
 
 from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import PPM, TakerFees
 from exchange.domain.order import SINGLE_FILL, SelfTrade
 from exchange.domain.settlement import MAX_PROOFS
@@ -12,9 +13,10 @@ from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
-from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of
-from exchange.engine.risk import Candidate, check
+from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of, trigger_bits
+from exchange.engine.risk import Candidate, check, kind_of
 from exchange.engine.state import State, Trade
+from exchange.engine.triggers import next_due, notice, wait
 
 # looking a member up in its enumeration costs more than a fill's arithmetic
 FILLED = CloseReason.filled
@@ -35,20 +37,48 @@ QUOTE_BOUND = 2
 
 def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     """Accept and match an order, whose id is `seq`; Refusal if a rule is against it."""
+    if state.due and state.has_due:
+        raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
     candidate = check(state, at_ms, placed)
     if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
         state.expire(at_ms)
     taker = _accept(state, seq, candidate)
-    reason = _work(state, seq, at_ms, taker, candidate.kind)
+    if candidate.waits_for is not None:
+        return wait(state, taker, candidate.waits_for)
+    if trigger_bits(placed.order.terms):
+        _tell_triggered(state, taker)
+    return _finish(state, seq, at_ms, taker, candidate.kind)
+
+
+def tick(state: State, seq: int, at_ms: int) -> None:
+    """What has expired ends, and the triggered order whose turn it is works, backed by its hold."""
+    state.expire(at_ms)
+    order = next_due(state)
+    if order is not None:
+        _tell_triggered(state, order)
+        _finish(state, seq, at_ms, order, kind_of(order.placed.order.terms))
+
+
+def _tell_triggered(state: State, order: OpenOrder) -> None:
+    account, market = order.account.account_id, order.book.market.market_id
+    state.events.append(e.OrderTriggered(order.order_id, account, market, order.book.last_price))
+
+
+def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> None:
+    """Match the order, and rest or close what remains; then see what its trades trigger."""
+    reason = _work(state, seq, at_ms, taker, kind)
     if reason is None:
-        displayed = displayed_of(placed.order.terms)
+        displayed = displayed_of(taker.placed.order.terms)
         if displayed:
             taker.hidden = max(taker.remaining - displayed, 0)
         state.rest(taker)
     else:
-        state.events.append(
-            e.OrderClosed(seq, taker.account.account_id, taker.book.market.market_id, reason, taker.remaining)
-        )
+        account, market = taker.account.account_id, taker.book.market.market_id
+        state.events.append(e.OrderClosed(taker.order_id, account, market, reason, taker.remaining))
+        if taker.held:
+            state.release(taker, 0)
+    if state.watches:
+        notice(state, taker.book)
 
 
 def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
@@ -276,13 +306,17 @@ def _pay(
     """Move the money of one trade; the sums of base and of quote stay what they were."""
     base = lots * book.lot_size
     pays = maker.pays
+    spent = quote + taker_fee if taker.side == BUY else base
+    if taker.held:  # it has waited, and its hold backs it
+        taker.held -= spent
+        taker.pays.held -= spent
+    else:
+        taker.pays.available -= spent
     if taker.side == BUY:
-        taker.pays.available -= quote + taker_fee
         taker_gets, maker_gets = base, quote - maker_fee
         maker.held -= base
         pays.held -= base
     else:
-        taker.pays.available -= base
         taker_gets, maker_gets = quote - taker_fee, base
         notional = maker.price * maker.remaining
         held = notional + notional * maker.hold_ppm // PPM

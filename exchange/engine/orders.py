@@ -36,7 +36,7 @@ KINDS = {
     if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
     if not (self_trade == SelfTrade.decrement and tif == TimeInForce.fok)
 }
-"""The terms that this engine supports, packed, but for the displayed quantity."""
+"""The terms that this engine supports, packed, but for the displayed quantity and the trigger."""
 
 MAX_PARTS = 100
 """In how many parts an order may be shown: so many steps it can cost whoever meets it, or its own account."""
@@ -50,9 +50,18 @@ def displayed_of(word: int) -> int:
     return word >> _DISPLAYED_SHIFT & _DISPLAYED
 
 
-def without_displayed(word: int) -> int:
-    """Packed terms without their displayed quantity."""
-    return word & ~(_DISPLAYED << _DISPLAYED_SHIFT)
+_TRIGGER = 0x1F << 5 | 0xFFFF << 80
+"""Type and source of the trigger, and the trail."""
+
+
+def trigger_bits(word: int) -> int:
+    """What packed terms say of a trigger, 0 if nothing."""
+    return word & _TRIGGER
+
+
+def plain_terms(word: int) -> int:
+    """Packed terms without their displayed quantity and their trigger."""
+    return word & ~(_DISPLAYED << _DISPLAYED_SHIFT | _TRIGGER)
 
 
 OrderRates = tuple[int, int, int, int]
@@ -138,3 +147,9 @@ def hold_for(side: int, price: int, lots: int, lot_size: int, fee_ppm: int) -> i
         return lots * lot_size
     notional = price * lots
     return notional + notional * fee_ppm // PPM
+
+
+def waiting_hold(order: OpenOrder) -> int:
+    """What backs an order that waits for a price: all that it can need when it takes, and then rests."""
+    lots, lot_size = order.remaining, order.book.lot_size
+    return hold_for(order.side, order.price, lots, lot_size, order.hold_ppm) + (order.floor if order.side == BUY else 0)

@@ -13,6 +13,7 @@ from exchange.engine.book import Book
 from exchange.engine.orders import BUY, BUY_QUOTE, SELL, Kind, hold_for, notional_of
 from exchange.engine.risk import SIDES, check_floor, kind_of
 from exchange.engine.state import State
+from exchange.engine.triggers import check_terms, trigger_of
 
 _GOES_ON = (SelfTrade.cancel_maker, SelfTrade.decrement)
 """Modes in which an order that met its own account may fill further."""
@@ -24,8 +25,8 @@ class Preview:
 
     `needed_fee_bps` is the lowest cap under which the order is taken. `maker_fee`, `taker_fee` and `worst_fee` are
     for the whole order at its own price; more fills never pay more, and a sale at a better price pays on more quote.
-    `fills` lots for `quote` would be taken at once, at `fee` exactly. `needs` is what must be available, in the quote
-    asset (buy) or the base asset.
+    `fills` lots for `quote` would be taken at once, at `fee` exactly: nothing by an order that waits. `needs` is
+    what must be available, in the quote asset (buy) or the base asset.
     """
 
     tier: int
@@ -51,6 +52,7 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
         raise Refusal(ErrorCode.unsupported_terms, "side must be buy, sell or buy_quote", "side")
     if order.price <= 0 or order.quantity <= 0:
         raise Refusal(ErrorCode.quantity_off_lot, "price and quantity must be positive", "quantity")
+    check_terms(order, book.tick_size)
     account = state.by_address.get(order.account)
     tier = account.tier(at_ms) if account is not None else 0
     maker_ppm, taker_ppm, hold_ppm, floor = book.rates_at(at_ms, tier, kind)
@@ -64,7 +66,11 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
     check_floor(notional, floor, highest)
     needed = max(cap_for(hold_ppm), cap_for_floor(floor, notional))
     cap = min(max(order.max_fee_bps, needed), highest)
-    lots, quote, fee = _walk(state, book, kind, order, TakerFees(taker_ppm, floor, cap))
+    trigger = trigger_of(order, book.last_price)
+    if trigger is not None and not trigger.reached(book.last_price):
+        lots = quote = fee = 0
+    else:
+        lots, quote, fee = _walk(state, book, kind, order, TakerFees(taker_ppm, floor, cap))
     return Preview(
         tier=tier,
         maker_fee_ppm=maker_ppm,

@@ -34,9 +34,11 @@ from exchange.engine.orders import (
     Kind,
     displayed_of,
     notional_of,
-    without_displayed,
+    plain_terms,
+    trigger_bits,
 )
 from exchange.engine.state import State
+from exchange.engine.triggers import Trigger, check_terms, trigger_of
 
 DELEGATE = int(Scheme.delegate)
 BULK = int(Scheme.bulk)
@@ -50,7 +52,19 @@ CLOCK_MARGIN_SECONDS = 120
 class Candidate:
     """An order on its way in, with what the rules look at."""
 
-    __slots__ = ("account", "at_ms", "book", "cap_bps", "kind", "notional", "order", "placed", "rates", "state")
+    __slots__ = (
+        "account",
+        "at_ms",
+        "book",
+        "cap_bps",
+        "kind",
+        "notional",
+        "order",
+        "placed",
+        "rates",
+        "state",
+        "waits_for",
+    )
 
     def __init__(self, state: State, at_ms: int, placed: PlaceOrder) -> None:
         order = placed.order
@@ -65,6 +79,8 @@ class Candidate:
         self.rates = self.book.rates_at(at_ms, self.account.tier(at_ms), kind)
         self.cap_bps = min(order.max_fee_bps, state.fee_rules.fee_cap_bps)
         self.notional = notional_of(order.side, order.price, order.quantity)
+        trigger = trigger_of(order, self.book.last_price)
+        self.waits_for: Trigger | None = None if trigger and trigger.reached(self.book.last_price) else trigger
 
 
 def needed_for(c: Candidate, side: int) -> int:
@@ -75,10 +91,12 @@ def needed_for(c: Candidate, side: int) -> int:
 
 
 def kind_of(word: int) -> Kind:
-    """What packed terms say, apart from the displayed quantity; Refusal for terms that are not supported."""
-    kind = KINDS.get(without_displayed(word))
+    """What packed terms say, apart from displayed quantity and trigger; Refusal for terms that are not supported."""
+    kind = KINDS.get(plain_terms(word))
     if kind is None:
-        refuse_terms(without_displayed(word))
+        refuse_terms(plain_terms(word))
+    if trigger_bits(word):
+        check_trigger(word)
     if displayed_of(word) and not kind.rests:
         raise Refusal(ErrorCode.terms_conflict, "displayed_quantity goes with gtc and gtd only", "displayed_quantity")
     return kind
@@ -96,13 +114,27 @@ def refuse_terms(word: int) -> NoReturn:
         raise Refusal(
             ErrorCode.terms_conflict, "self-trade mode decrement does not go with fok: choose another", "self_trade"
         )
-    if terms.trigger_type != TriggerType.none:
-        raise Refusal(ErrorCode.unsupported_terms, "triggers are not supported: use trigger type none", "trigger_type")
-    raise Refusal(
-        ErrorCode.unsupported_terms,
-        "trigger_source, trail_bps and group are not supported: leave them 0",
-        "terms",
-    )
+    raise Refusal(ErrorCode.unsupported_terms, "group is not supported: leave it 0", "group")
+
+
+def check_trigger(word: int) -> None:
+    """Refuse a trigger that this engine cannot watch for."""
+    try:
+        terms = Terms.unpack(word)
+    except ValueError as error:
+        raise Refusal(ErrorCode.unsupported_terms, str(error), "trigger_type") from None
+    if terms.trigger_type == TriggerType.none:
+        raise Refusal(
+            ErrorCode.terms_conflict, "trigger_source and trail_bps go with a trigger: leave them 0", "trigger_type"
+        )
+    if terms.trigger_source:
+        raise Refusal(
+            ErrorCode.unsupported_terms, "trigger_source must be 0, the price of the last trade", "trigger_source"
+        )
+    if (terms.trigger_type == TriggerType.trailing) != bool(terms.trail_bps):
+        raise Refusal(ErrorCode.terms_conflict, "trail_bps goes with trailing, and trailing with it", "trail_bps")
+    if terms.trail_bps >= BPS:
+        raise Refusal(ErrorCode.unsupported_terms, f"trail_bps must be below {BPS}", "trail_bps")
 
 
 def check_market(c: Candidate) -> None:
@@ -116,8 +148,8 @@ def check_market(c: Candidate) -> None:
         raise Refusal(ErrorCode.unknown_scheme, "scheme must be account or delegate (1), plus 2 in bulk", "scheme")
     if c.placed.scheme & BULK:
         check_path(c.placed.signature)
-    if c.order.trigger_price:
-        raise Refusal(ErrorCode.terms_conflict, "an order without a trigger has trigger_price 0", "trigger_price")
+    if c.order.trigger_price or trigger_bits(c.order.terms):
+        check_terms(c.order, c.book.tick_size)
 
 
 def check_path(signature: bytes) -> None:
@@ -143,7 +175,7 @@ def check_account(c: Candidate) -> None:
         )
     if account.revoked and c.placed.signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
-    if c.kind.rests and len(account.orders) >= c.state.limits.max_open_orders:
+    if (c.kind.rests or c.waits_for is not None) and len(account.orders) >= c.state.limits.max_open_orders:
         limit = c.state.limits.max_open_orders
         raise Refusal(
             ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
@@ -243,8 +275,10 @@ def check_displayed(c: Candidate) -> None:
 
 
 def check_band(c: Candidate) -> None:
-    """A buy is not far above the reference price, a sell not far below."""
+    """A buy is not far above the reference price, a sell not far below: the last price, or that of its trigger."""
     band, reference, price = c.book.band_bps, c.book.last_price, c.order.price
+    if c.waits_for is not None and reference:
+        reference = c.waits_for.price
     if not band or not reference:
         return
     if c.order.side != SELL:
@@ -256,7 +290,7 @@ def check_band(c: Candidate) -> None:
     if beyond:
         raise Refusal(
             ErrorCode.price_out_of_band,
-            f"price must not be beyond {limit}, {band} bps from the last price",
+            f"price must not be beyond {limit}, {band} bps from {'its trigger' if c.waits_for else 'the last price'}",
             "price",
             {"limit": str(limit), "reference": str(reference)},
         )

@@ -5,6 +5,7 @@ Integers fit 64 bits, so that msgpack carries everything.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import astuple
 from typing import Any
 
@@ -20,6 +21,7 @@ from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import OpenOrder
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
+from exchange.engine.triggers import Trigger, wait
 
 VERSION = 7
 
@@ -58,6 +60,8 @@ def dump(state: State) -> bytes:
             [[batch.batch, batch.from_seq, batch.to_seq, batch.last_trade] for batch in state.batches],
             [_dump_withdrawal(key, state.withdrawals[key]) for key in state.withdrawals],
             [_dump_forced(forced) for forced in state.forced.values()],
+            [[order_id, *trigger] for order_id, trigger in _triggers(state)],
+            [order_id for order_id in state.due if order_id in state.orders],
         ]
     )
 
@@ -78,7 +82,8 @@ def load(data: bytes) -> State:
 def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
-    _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, withdrawals, forced = parts
+    _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
+    withdrawals, forced, triggers, due = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
@@ -97,8 +102,10 @@ def _load(parts: list[Any]) -> State:
     for values in books:
         book = _load_book(state, values)
         state.books[book.market.market_id] = book
+    waiting = {order_id: Trigger(*values) for order_id, *values in triggers}
+    state.due.extend(due)
     for values in orders:
-        _load_order(state, values)
+        _load_order(state, values, waiting)
     for account in state.accounts:
         state.watch_countdown(account)
     for seq, at_ms, *fields in trades:
@@ -205,7 +212,14 @@ def _dump_order(order: OpenOrder) -> list[Any]:
     ]
 
 
-def _load_order(state: State, values: list[Any]) -> None:
+def _triggers(state: State) -> list[tuple[int, tuple[int, ...]]]:
+    """What the waiting orders wait for, by id."""
+    return sorted(
+        (key, astuple(trigger)) for watch in state.watches.values() for key, trigger in watch.triggers.items()
+    )
+
+
+def _load_order(state: State, values: list[Any], waiting: Mapping[int, Trigger]) -> None:
     order_id, packed, order_hash, scheme, signature, signer, client_order_id, *amounts, rates = values
     signed = Order.unpack(packed)
     placed = PlaceOrder(signed, order_hash, scheme, signature, signer, client_order_id)
@@ -216,7 +230,10 @@ def _load_order(state: State, values: list[Any]) -> None:
     # the hold is in the balances already: give it back for a moment, then rest as any order does
     order.pays.available += held
     order.pays.held -= held
-    state.rest(order)
+    if order_id in waiting or order_id in state.due:
+        wait(state, order, waiting.get(order_id))
+    else:
+        state.rest(order)
 
 
 def _dump_withdrawal(withdrawal_hash: bytes, withdrawal: Withdrawal) -> list[Any]:

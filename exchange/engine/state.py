@@ -15,6 +15,7 @@ from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.orders import OpenOrder, displayed_of, hold_for
+from exchange.engine.triggers import Watch
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
 DEFAULT_FEE_RULES = FeeRules(fee_cap_bps=BPS, notice_ms=0)
@@ -92,6 +93,9 @@ class State:
         self.cut_trade = 0
         self.withdrawals: dict[bytes, Withdrawal] = {}
         self.forced: dict[str, ForcedRequest] = {}
+        self.watches: dict[int, Watch] = {}
+        self.due: deque[int] = deque()
+        """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""
 
         self.events: list[e.Event] = []
         self.touched_balances: dict[Balance, None] = {}
@@ -196,9 +200,12 @@ class State:
         """Put what remains of an accepted order into its book, backed by its hold."""
         book = order.book
         held = hold_for(order.side, order.price, order.remaining, book.lot_size, order.hold_ppm)
-        order.held = held
-        order.pays.available -= held
-        order.pays.held += held
+        if order.held:
+            self.release(order, held)
+        else:
+            order.held = held
+            order.pays.available -= held
+            order.pays.held += held
         self.touched_balances[order.pays] = None
         self.touched_levels[book.half(order.side).append(order)] = None
         self.orders[order.order_id] = order
@@ -214,10 +221,13 @@ class State:
             level.quantity -= lots
             self.touched_levels[level] = None
         order.remaining -= lots
-        held = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
+        self.tell_reduced(order, lots)
+        self.release(order, hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm))
+
+    def release(self, order: OpenOrder, held: int) -> None:
+        """Lower an order's hold to `held`."""
         released, order.held = order.held - held, held
         order.pays.held -= released
-        self.tell_reduced(order, lots)
         self.give(order.pays, released)
 
     def show_more(self, order: OpenOrder) -> None:
@@ -245,6 +255,8 @@ class State:
         if level is not None:
             self.touched_levels[level] = None
             level.half.remove(order, level)
+        else:
+            self.forget_trigger(order)
         del self.orders[order.order_id]
         del order.account.orders[order.placed.order.nonce]
         self.events.append(
@@ -252,9 +264,22 @@ class State:
                 order.order_id, order.account.account_id, order.book.market.market_id, reason, order.remaining
             )
         )
-        order.pays.held -= order.held
-        held, order.held = order.held, 0
-        self.give(order.pays, held)
+        self.release(order, 0)
+
+    def forget_trigger(self, order: OpenOrder) -> None:
+        """Watch no more for an order that waited."""
+        watch = self.watches.get(order.book.market.market_id)
+        if watch is not None:
+            watch.remove(order.order_id)
+            if not watch.triggers:
+                del self.watches[order.book.market.market_id]
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a triggered order waits for its turn: then a `Tick` is the next that can trade."""
+        while self.due and self.due[0] not in self.orders:
+            self.due.popleft()
+        return bool(self.due)
 
     def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:
         """Close an account's open orders; with `asset`, only those that hold it."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.engine.commands import Command, ListAsset, ListMarket, PlaceOrder, SetFeeRules, SetLimits, Tick
 from exchange.engine.engine import Engine
+from exchange.engine.orders import trigger_bits
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
@@ -26,6 +27,9 @@ _FULL_RETRY_MS = 5_000
 
 Item = tuple[bytes, Command] | Refused
 """A command with its bytes, or why the bytes were none."""
+
+_TICK = (encode_command(Tick()), Tick())
+"""In each, one triggered order works: after what triggered it and before any other command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,9 @@ class Committer:
         return max(self._clock(), self.engine.at_ms)
 
     def tick_due_in_ms(self) -> int | None:
-        """Milliseconds until a Tick would expire an order: 0 or less when it is due, None when nothing expires."""
+        """Milliseconds until a Tick does something: 0 or less when it is due, None when nothing waits for time."""
+        if self.engine.has_due:
+            return 0
         next_expiry = self.engine.next_expiry
         if next_expiry is None:
             return None
@@ -89,7 +95,7 @@ class Committer:
     async def tick(self) -> GroupResult:
         """Let time pass in the journal."""
         self._last_tick_ms = self._clock()
-        return await self.commit([(encode_command(Tick()), Tick())])
+        return await self.commit([_TICK])
 
     async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
         at_ms = self.now_ms()
@@ -101,13 +107,9 @@ class Committer:
             if isinstance(item, Refused):
                 outcomes.append(item)
                 continue
-            payload, command = item
-            outcome, done = self._apply(self.journal.seq + len(group) + 1, at_ms, command)
-            outcomes.append(outcome)
-            if done is not None:
-                group.append((at_ms, payload))
-                subjects.append(subject_of(command))
-                committed.append(done)
+            outcomes.append(self._take(item, at_ms, group, subjects, committed))
+            while self.engine.has_due:
+                self._take(_TICK, at_ms, group, subjects, committed)
         if not group:
             return GroupResult(outcomes, [])
         placed = self.journal.append_payloads(group)
@@ -120,9 +122,28 @@ class Committer:
         committed = [done._replace(head=head) for done, head in zip(committed, heads, strict=True)]
         return GroupResult(outcomes, committed)
 
+    def _take(
+        self,
+        item: tuple[bytes, Command],
+        at_ms: int,
+        group: list[tuple[int, bytes]],
+        subjects: list[bytes],
+        committed: list[Committed],
+    ) -> Ack | Refused:
+        """Apply one command after the group's others; what it did joins them."""
+        payload, command = item
+        outcome, done = self._apply(self.journal.seq + len(group) + 1, at_ms, command)
+        if done is not None:
+            group.append((at_ms, payload))
+            subjects.append(subject_of(command))
+            committed.append(done)
+        return outcome
+
     def _reserve(self, items: Sequence[Item]) -> None:
+        """Room for the commands, and for the ticks of all orders that wait, those that come included."""
         sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
-        self.journal.reserve(sum(sizes), len(sizes))
+        ticks = self.engine.waiting + sum(_may_wait(item) for item in items)
+        self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
 
     def _apply(self, seq: int, at_ms: int, command: Command) -> tuple[Ack | Refused, Committed | None]:
         """Apply one command as record `seq`; nothing is committed when it is refused or was placed before."""
@@ -137,6 +158,10 @@ class Committer:
         except Refusal as refusal:
             return Refused.of(refusal), None
         return Ack(seq, at_ms, order_id), Committed(seq, at_ms, b"", events)
+
+
+def _may_wait(item: Item) -> bool:
+    return not isinstance(item, Refused) and isinstance(item[1], PlaceOrder) and bool(trigger_bits(item[1].order.terms))
 
 
 def parse_item(payload: bytes) -> Item:

@@ -41,6 +41,7 @@ class Rows:
     orders: dict[int, Row] = field(default_factory=dict)
     order_fills: dict[int, Row] = field(default_factory=dict)
     order_closes: dict[int, Row] = field(default_factory=dict)
+    order_triggers: dict[int, Row] = field(default_factory=dict)
     trades: list[Row] = field(default_factory=list)
     reversals: list[Row] = field(default_factory=list)
     batches: list[Row] = field(default_factory=list)
@@ -70,6 +71,7 @@ class Fold:
             e.AccountOpened: self._account_opened,
             e.AccountChanged: self._account_changed,
             e.OrderAccepted: self._order_accepted,
+            e.OrderTriggered: self._order_triggered,
             e.TradeMatched: self._trade_matched,
             e.OrderReduced: self._order_reduced,
             e.OrderClosed: self._order_closed,
@@ -219,6 +221,7 @@ class Fold:
             "close_reason": None,
             "filled": 0,
             "remaining": event.quantity,
+            "triggered_at": None,
             "created_at": self._record.at_ms,
             "closed_at": None,
         }
@@ -248,6 +251,14 @@ class Fold:
         taker = self.rows.orders.get(event.taker_order)  # one for an amount of quote never rests, so it is here
         by_quote = taker is not None and taker["side"] == Side.buy_quote
         self._order_changed(event.taker_order, event.taker_remaining, event.quote if by_quote else event.quantity)
+
+    def _order_triggered(self, event: e.OrderTriggered) -> None:
+        change = {"order_id": event.order_id, "triggered_at": self._record.at_ms}
+        row = self.rows.orders.get(event.order_id)
+        if row is None:
+            self.rows.order_triggers[event.order_id] = change
+        else:
+            row.update(change)
 
     def _order_reduced(self, event: e.OrderReduced) -> None:
         self._order_changed(event.order_id, event.remaining, 0)

@@ -210,13 +210,14 @@ class AccountView(msgspec.Struct, array_like=True, frozen=True):
 
 
 class OpenOrderView(msgspec.Struct, array_like=True, frozen=True):
-    """An order that works. `packed` is the signed order (`Order.unpack`)."""
+    """An open order, one that waits for a price included. `packed` is the signed order (`Order.unpack`)."""
 
     order_id: int
     packed: bytes
     order_hash: bytes
     client_order_id: str
     remaining: int
+    waiting: bool = False
 
 
 EVENTS: TableCodec[e.Event] = TableCodec(
@@ -247,6 +248,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         24: e.OrderReduced,
         25: e.CountdownSet,
         26: e.TradingStopChanged,
+        27: e.OrderTriggered,
     }
 )
 

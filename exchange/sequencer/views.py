@@ -66,6 +66,7 @@ def account(engine: Engine, address: bytes) -> AccountView:
 
 def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:
     """An account's open orders, oldest first."""
+    waiting = {order_id for watch in engine.state.watches.values() for order_id in watch.triggers}
     return [
         OpenOrderView(
             order.order_id,
@@ -73,6 +74,7 @@ def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:
             order.placed.order_hash,
             order.placed.client_order_id,
             order.remaining,
+            order.order_id in waiting,
         )
         for order in engine.open_orders(address)
     ]

@@ -146,6 +146,13 @@ class EngineHarness:
         )
         return c.PlaceOrder(order, keccak(repr(order).encode()), scheme, signature, signer or account, client_order_id)
 
+    def turns(self) -> list[e.Event]:
+        """Let the triggered orders work, each in its tick; what they did."""
+        events: list[e.Event] = []
+        while self.engine.has_due:
+            events += self.apply(c.Tick())
+        return events
+
     def buy(self, account: bytes, price: int, quantity: int, **options: object) -> list[e.Event]:
         """Place a buy order."""
         return self.apply(self.order(account, Side.buy, price, quantity, **options))  # type: ignore[arg-type]

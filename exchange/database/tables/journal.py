@@ -117,6 +117,7 @@ orders = Table(
     string("close_reason", "why it left the book, null while open", nullable=True),
     integer("filled", "lots filled", kind=u64()),
     integer("remaining", "lots not filled", kind=u64()),
+    integer("triggered_at", "when the price for which it waited had come, null before and for others", nullable=True),
     integer("created_at", "when it was accepted, in milliseconds since 1970"),
     integer("closed_at", "when it was closed, null while open", nullable=True),
     Index(None, "account_id", "order_id"),

@@ -303,6 +303,8 @@ def _adopt_order(state: ArrayState, order: OpenOrder) -> None:
 def _adopt_trades(state: ArrayState, reference: State) -> None:
     for trade_id, trade in reference.trades.items():
         match = trade.match
+        if trade.seq != match.taker_order:
+            raise ValueError(f"trade {trade_id} was matched later than its taker came, as the core knows none")
         state.core.adopt_trade(
             trade_id,
             trade.at_ms,

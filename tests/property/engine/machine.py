@@ -1,4 +1,4 @@
-"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-7 after every step."""
+"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-9 after every step."""
 
 from typing import Any
 
@@ -7,11 +7,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
-from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
+from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
-from tests.property.engine.naive import NaiveBook, Resting
+from tests.property.engine.naive import NaiveBook, NaiveWaiting, Resting
 from tests.utils.engine import BTC, FEES, USDC, EngineHarness, only, reasons
 
 TRADERS = (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20, FEES)
@@ -42,13 +42,20 @@ class EngineMachine(RuleBasedStateMachine):
         super().__init__()
         self.x = EngineHarness(MARKETS)
         self.books = {market.market_id: NaiveBook(MAX_FILLS) for market in MARKETS}
+        self.waiting_room = NaiveWaiting()
         self.x.apply(c.SetLimits(0, 10, MAX_FILLS))
         self.expected_issued = dict.fromkeys(self.x.engine.state.issued, 0)
         self.withdrawals: list[bytes] = []
         self.requests: list[str] = []
 
     def step(self, command: c.Command) -> list[e.Event] | None:
-        """Apply a command; None when it is refused, which must change nothing."""
+        """Apply a command, and the turns of those that it triggers; None when it is refused, which changes nothing."""
+        events = self.apply(command)
+        self.take_turns()
+        return events
+
+    def apply(self, command: c.Command) -> list[e.Event] | None:
+        """Apply one command."""
         before = self.x.engine.state_hash()
         try:
             events = self.x.apply(command)
@@ -67,6 +74,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def follow(self, events: list[e.Event] | None) -> None:
         """Tell the naive books which orders ended."""
+        self.waiting_room.drop(set(self.x.engine.state.orders))
         closed = {order_id for order_id, _ in reasons(events or [])}
         for book in self.books.values():
             book.drop(closed)
@@ -123,16 +131,83 @@ class EngineMachine(RuleBasedStateMachine):
         terms = Terms(tif, post_only, self_trade, displayed_quantity=shown).pack()
         options: dict[str, Any] = {"market": market, "terms": terms, "nonce": nonce}
         command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
-        events = self.step(command)
+        events = self.apply(command)
         if events is not None:
-            self.compare(events, command, Terms.unpack(command.order.terms))
+            self.compare(events, command.order, self.x.engine.seq)
+            self.take_turns()
 
-    def compare(self, events: list[e.Event], command: c.PlaceOrder, terms: Terms) -> None:
-        """The trades and the end of the order are those of the naive book."""
+    @rule(
+        account=traders,
+        market=markets,
+        side=st.sampled_from((Side.buy, Side.sell)),
+        kind=st.sampled_from((TriggerType.stop_loss, TriggerType.take_profit, TriggerType.trailing)),
+        price=prices,
+        trigger=prices,
+        quantity=quantities,
+        tif=st.sampled_from(TimeInForce),
+        self_trade=self_trades,
+        lifetime=st.integers(1, 40),
+    )
+    def wait(
+        self,
+        account: bytes,
+        market: int,
+        side: int,
+        kind: TriggerType,
+        price: int,
+        trigger: int,
+        quantity: int,
+        tif: TimeInForce,
+        self_trade: SelfTrade,
+        lifetime: int,
+    ) -> None:
+        """An order that waits, or starts at once because its price has come."""
+        trails = kind == TriggerType.trailing
+        terms = Terms(tif, False, self_trade, kind, trail_bps=100 * (trigger - 96) if trails else 0).pack()
+        options: dict[str, Any] = {"market": market, "terms": terms, "trigger_price": 0 if trails else trigger}
+        order = self.x.order(account, side, price, quantity, expiry=self.x.now + lifetime, max_fee_bps=100, **options)
+        last = self.x.engine.state.books[market].last_price
+        events = self.apply(order)
+        if events is None:
+            return
+        order_id = self.x.engine.seq
+        if self.waiting_room.comes(order_id, order.order, last):
+            self.expire(events)
+            assert not only(events, e.TradeMatched)
+        else:
+            assert [event.order_id for event in only(events, e.OrderTriggered)] == [order_id]
+            self.compare(events, order.order, order_id)
+        self.take_turns()
+
+    def take_turns(self) -> None:
+        """Let those work whose price has come."""
+        while self.x.engine.has_due:
+            self.turn(self.waiting_room.turn())
+
+    def turn(self, order_id: int) -> None:
+        """The order whose turn it is works, in a tick."""
+        order = self.x.engine.state.orders[order_id].placed.order
+        events = self.apply(c.Tick())
+        assert events is not None
+        if (order_id, "expired") in reasons(events):
+            self.expire(events)
+            assert not only(events, e.OrderTriggered)
+            return
+        assert [event.order_id for event in only(events, e.OrderTriggered)] == [order_id]
+        self.compare(events, order, order_id)
+
+    def expire(self, events: list[e.Event]) -> None:
+        """Tell the naive books whom a command ended before it did anything else."""
         expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown")}
         for book in self.books.values():
             book.drop(expired)
-        order, order_id = command.order, self.x.engine.seq
+
+    def compare(self, events: list[e.Event], order: Order, order_id: int) -> None:
+        """The trades and the end of the order are those of the naive book."""
+        terms = Terms.unpack(order.terms)
+        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown")}
+        for book in self.books.values():
+            book.drop(expired)
         by_quote = order.side == Side.buy_quote
         side, slice_ = 0 if by_quote else order.side, terms.displayed_quantity
         new = Resting(order_id, order.account, side, order.price, order.quantity, slice_)
@@ -145,6 +220,10 @@ class EngineMachine(RuleBasedStateMachine):
             assert sum(t.quote for t in matched) <= order.quantity
         assert dict(reasons(events)).get(order_id) == reason
         assert all(t.quote == t.price * t.quantity and t.taker_order == order_id for t in matched)
+        self.waiting_room.drop(set(self.x.engine.state.orders))
+        for trade in matched:
+            self.waiting_room.trades(order.market, trade.price)
+        self.waiting_room.drop(set(self.x.engine.state.orders))
 
     @rule(account=traders, data=st.data())
     def cancel(self, account: bytes, data: st.DataObject) -> None:

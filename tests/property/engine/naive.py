@@ -2,7 +2,9 @@
 
 import copy
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from exchange.domain.order import Order, Side, Terms, TriggerType
 
 
 @dataclass
@@ -90,3 +92,64 @@ class NaiveBook:
     def drop(self, order_ids: set[int]) -> None:
         """Orders that ended for a reason of their own."""
         self.resting = [o for o in self.resting if o.order_id not in order_ids]
+
+
+@dataclass
+class Waiting:
+    """An order that waits; `history` are the last prices since it came, the first that of its coming."""
+
+    order_id: int
+    order: Order
+    history: list[int]
+
+    def place(self) -> tuple[bool, int]:
+        """Whether it waits for a rise, and until where, by what is signed and what happened since."""
+        order, terms = self.order, Terms.unpack(self.order.terms)
+        sells = order.side == Side.sell
+        rises = sells if terms.trigger_type == TriggerType.take_profit else not sells
+        if terms.trigger_type != TriggerType.trailing:
+            return rises, order.trigger_price
+        seen = [price for price in self.history if price]
+        if not seen:
+            return rises, 1 << 63 if rises else 0
+        best, trail = (min(seen) if rises else max(seen)), terms.trail_bps
+        return rises, -(-best * (10_000 + trail) // 10_000) if rises else best * (10_000 - trail) // 10_000
+
+    def reached(self, last: int) -> bool:
+        rises, price = self.place()
+        return bool(last) and (last >= price if rises else last <= price)
+
+
+@dataclass
+class NaiveWaiting:
+    """Who waits, and the ids of those whose turn comes, in order."""
+
+    waits: list[Waiting] = field(default_factory=list)
+    turns: list[int] = field(default_factory=list)
+
+    def comes(self, order_id: int, order: Order, last: int) -> bool:
+        """An order comes; whether it waits."""
+        new = Waiting(order_id, order, [last])
+        if new.reached(last):
+            return False
+        self.waits.append(new)
+        return True
+
+    def trades(self, market: int, price: int) -> None:
+        """A trade, by which the price comes for some."""
+        here = [w for w in self.waits if w.order.market == market]
+        came = [w for w in here if w.reached(price)]
+        came.sort(key=lambda w: (not w.place()[0], w.place()[1] if w.place()[0] else -w.place()[1], w.order_id))
+        self.turns += [w.order_id for w in came]
+        self.waits = [w for w in self.waits if w not in came]
+        for waiting in here:
+            waiting.history.append(price)
+
+    def turn(self) -> int:
+        """The next whose turn it is."""
+        return self.turns.pop(0)
+
+    def drop(self, still_open: set[int]) -> None:
+        """Orders that ended."""
+        self.waits = [w for w in self.waits if w.order_id in still_open]
+        self.turns = [order_id for order_id in self.turns if order_id in still_open]

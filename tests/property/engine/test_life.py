@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from exchange.domain.order import SelfTrade, Side, TimeInForce
+from exchange.domain.order import SelfTrade, Side, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.property.engine.machine import TRADERS, EngineMachine
@@ -16,7 +16,8 @@ from tests.utils.engine import only
 
 KINDS = [(TimeInForce.gtc, False)] * 5 + [(TimeInForce.ioc, False), (TimeInForce.fok, False), (TimeInForce.gtd, True)]
 WEIGHTS = {
-    "place": 120,
+    "place": 110,
+    "wait": 12,
     "cancel": 25,
     "pass_time": 2,
     "credit": 4,
@@ -41,8 +42,8 @@ class CountingMachine(EngineMachine):
         self.seen: Counter[str] = Counter()
         super().__init__()
 
-    def step(self, command: c.Command) -> list[e.Event] | None:
-        events = super().step(command)
+    def apply(self, command: c.Command) -> list[e.Event] | None:
+        events = super().apply(command)
         self.seen.update(type(event).__name__ for event in events or [])
         self.seen["cascaded"] += sum(event.because_of > 0 for event in only(events or [], e.TradeReversed))
         self.seen["short"] += sum(event.short > 0 for event in only(events or [], e.Debited))
@@ -89,6 +90,15 @@ class Life:
         mode = self.rng.choice(list(SelfTrade))
         shown = self.rng.choice((0, 0, 3, 7))
         self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime, displayed=shown)
+
+    def wait(self) -> None:
+        kind = self.rng.choice((TriggerType.stop_loss, TriggerType.take_profit, TriggerType.trailing))
+        tif, mode, side = self.rng.choice(list(TimeInForce)), SelfTrade.cancel_maker, self.rng.choice((0, 1))
+        if tif == TimeInForce.fok:
+            mode = SelfTrade.cancel_taker
+        price, trigger = self.rng.randrange(97, 104), self.rng.randrange(97, 104)
+        lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
+        self.machine.wait(self.who(), self.rng.choice((1, 2)), side, kind, price, trigger, lots, tif, mode, lifetime)
 
     def cancel(self) -> None:
         account = self.who()
@@ -169,6 +179,7 @@ def test_long_lives_meet_everything() -> None:
     seen = sum((check(seed, 1_000) for seed in range(6)), Counter[str]())
     wanted = {
         "OrderReduced": 100,
+        "OrderTriggered": 60,
         "TradeMatched": 600,
         "TradeReversed": 50,
         "cascaded": 5,

@@ -9,7 +9,7 @@ from bizzan.audit.priority import PriorityLedger
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.reader import Record
-from tests.property.engine.machine import EngineMachine
+from tests.property.engine.machine import MARKETS, EngineMachine
 from tests.property.engine.test_machine import COMMON
 
 
@@ -19,6 +19,7 @@ class JudgedMachine(EngineMachine):
     def __init__(self) -> None:
         super().__init__()
         self.ledger = PriorityLedger()
+        self.ledger.waiting.last = {market.market_id: market.reference_price for market in MARKETS}
         harness: Any = self.x
         apply = harness.apply
 

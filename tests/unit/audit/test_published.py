@@ -11,11 +11,13 @@ import boa
 import pytest
 from typer.testing import CliRunner
 
+from bizzan.audit.priority import PriorityLedger
 from bizzan.audit.published import JournalAudit, audit_journal, report_calldata
 from bizzan.cli.app import app
 from exchange.chain.signing import Key
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Domain, keccak
+from exchange.domain.order import Terms, TimeInForce, TriggerType
 from exchange.domain.receipt import Receipt, ReceiptError, RecordTree, commit_digest
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -239,6 +241,76 @@ def test_every_other_hand_in_the_book_is_found(
     day: EngineHarness, tmp_path: Path, edit: Callable[[EngineHarness], Edit], text: str
 ) -> None:
     assert text in texts(audit(write(day, tmp_path / "journal"), engine=Hostile(edit(day))))
+
+
+@pytest.fixture
+def stops() -> EngineHarness:
+    """Two stops below the price, the nearer one the later, and a trade that reaches both; then their turns."""
+    x = EngineHarness()
+    for number, account in enumerate((MAKER, OTHER, TAKER)):
+        for asset in (USDC, BTC):
+            cause = LOG.format(10 * number + asset)
+            x.apply(c.Credit(next(x.inbox_ids), account, asset, 10**12, cause))
+    for account, trigger in ((TAKER, PRICE - 200), (OTHER, PRICE - 100)):
+        terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+        x.sell(account, PRICE - 900, 5, terms=terms, trigger_price=trigger)
+    for price in (PRICE - 200, PRICE - 300, PRICE - 400):
+        x.buy(MAKER, price, 5)
+    x.sell(OTHER, PRICE - 200, 5)
+    return x
+
+
+def test_an_honest_cascade_passes(stops: EngineHarness, tmp_path: Path) -> None:
+    assert len([event for event in stops.turns() if isinstance(event, e.OrderTriggered)]) == 2
+    assert texts(audit(write(stops, tmp_path / "journal"))) == ""
+
+
+def test_a_trigger_out_of_turn_is_found(stops: EngineHarness, tmp_path: Path) -> None:
+    stops.turns()
+    first, second = _sells(stops)[:2]
+
+    def swap(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [
+            replace(event, order_id=first)
+            if isinstance(event, e.OrderTriggered) and event.order_id == second
+            else event
+            for event in events
+        ]
+
+    found = texts(audit(write(stops, tmp_path / "journal"), engine=Hostile(swap)))
+    assert f"order {first} is triggered, and the turn was {second}'s" in found
+
+
+def test_a_trigger_that_is_passed_over_is_found(stops: EngineHarness, tmp_path: Path) -> None:
+    def forget(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [] if isinstance(command, c.Tick) else events
+
+    stops.turns()
+    found = texts(audit(write(stops, tmp_path / "journal"), engine=Hostile(forget)))
+    assert "was to work, and did not" in found
+
+
+def test_a_trigger_before_its_price_is_found(stops: EngineHarness, tmp_path: Path) -> None:
+    stops.turns()
+
+    def higher(command: c.Command) -> c.Command:
+        if isinstance(command, c.PlaceOrder) and command.order.trigger_price == PRICE - 200:
+            return replace(command, order=replace(command.order, trigger_price=PRICE - 450))
+        return command
+
+    journal = write(stops, tmp_path / "journal")
+    honest = audit(journal).replay
+    ledger = PriorityLedger()
+    engine = Engine()
+    for record in Reader(journal).read():
+        ledger.happened(record._replace(command=higher(record.command)), engine.apply(*record[:3]))
+    assert any("is triggered, and the turn was" in text for _, text in ledger.problems)
+    assert honest.priority.problems == []
+
+
+def test_an_order_that_comes_before_a_trigger_cannot_be_replayed(stops: EngineHarness, tmp_path: Path) -> None:
+    found = texts(audit(write(stops, tmp_path / "journal", stops.order(MAKER, 0, PRICE, 5))))
+    assert "a triggered order works first" in found
 
 
 def test_what_is_published_otherwise_takes_the_bond(day: EngineHarness, tmp_path: Path) -> None:

@@ -39,6 +39,7 @@ def _every_event() -> list[e.Event]:
         e.FeesAnnounced(1, 2**40, ((200, 500), (0, 25)), 7),
         e.AccountTierSet(1, 2, 2**40),
         e.OrderReduced(1, 1, 1, 3, 4),
+        e.OrderTriggered(1, 1, 1, 3),
         e.CountdownSet(1, 2**40),
         e.TradingStopChanged(1, True, False),
         e.LimitsChanged(1, 2, 3),

@@ -1,0 +1,190 @@
+"""Orders that wait for a price: which a trade triggers, and which of them works first.
+
+Every trade is looked at by itself, in order. Those that it reaches are due in the order in which the price reached
+them, the nearest first, then in order of acceptance; each works in a record of its own, and no order comes before it.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from dataclasses import dataclass
+from heapq import heappush
+from typing import TYPE_CHECKING
+
+from exchange.domain.amount import BPS, MAX_AMOUNT
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.order import Order, Side, Terms, TriggerType
+from exchange.engine import events as e
+from exchange.engine.book import Book
+from exchange.engine.orders import OpenOrder, trigger_bits, waiting_hold
+
+if TYPE_CHECKING:
+    from exchange.engine.state import State
+
+RISING, FALLING = -1, 1
+"""What a trigger waits for. Its key is its price by this sign, so the largest key is always the nearest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """What an order waits for: the last price at `price` or beyond, in one direction.
+
+    A trailing one (`trail_bps`) follows `best`, the best last price since it was placed; `price` is then of that best.
+    """
+
+    direction: int
+    price: int
+    trail_bps: int = 0
+    best: int = 0
+
+    def reached(self, last_price: int) -> bool:
+        """Whether a last price triggers; there is none before the first trade of a market without a reference."""
+        return bool(last_price) and self.direction * self.price >= self.direction * last_price
+
+    def follow(self, last_price: int) -> Trigger:
+        """The trigger after a trade at a price."""
+        if self.trail_bps and self.direction * last_price > self.direction * self.best:
+            return trailing(self.direction, self.trail_bps, last_price)
+        return self
+
+
+def trailing(direction: int, trail_bps: int, best: int) -> Trigger:
+    """A trigger that is so far behind the best price: rounded down below it, up above it."""
+    price = best * (BPS - direction * trail_bps)
+    price = price // BPS if direction == FALLING else -(-price // BPS)
+    return Trigger(direction, min(max(price, 1), MAX_AMOUNT), trail_bps, best)
+
+
+def trigger_of(order: Order, last_price: int) -> Trigger | None:
+    """What a signed order waits for when it comes at a last price; None if it waits for nothing."""
+    if not trigger_bits(order.terms):
+        return None
+    terms = Terms.unpack(order.terms)
+    sells = order.side == Side.sell
+    if terms.trigger_type == TriggerType.take_profit:
+        return Trigger(RISING if sells else FALLING, order.trigger_price)
+    direction = FALLING if sells else RISING
+    if terms.trigger_type == TriggerType.trailing:
+        worst = 0 if direction == FALLING else MAX_AMOUNT
+        return trailing(direction, terms.trail_bps, last_price or worst)
+    return Trigger(direction, order.trigger_price)
+
+
+def check_terms(order: Order, tick_size: int) -> None:
+    """Refuse an order whose trigger says nothing, or too much."""
+    if not trigger_bits(order.terms):
+        if order.trigger_price:
+            raise Refusal(ErrorCode.terms_conflict, "an order without a trigger has trigger_price 0", "trigger_price")
+        return
+    terms = Terms.unpack(order.terms)
+    if order.side == Side.buy_quote:
+        raise Refusal(ErrorCode.terms_conflict, "a buy_quote order has no trigger: buy a quantity", "trigger_type")
+    if terms.trigger_type == TriggerType.trailing:
+        if order.trigger_price:
+            raise Refusal(
+                ErrorCode.terms_conflict, "a trailing order follows the price: trigger_price must be 0", "trigger_price"
+            )
+        return
+    if order.trigger_price <= 0 or order.trigger_price % tick_size:
+        raise Refusal(
+            ErrorCode.price_off_tick,
+            f"trigger_price must be a positive multiple of {tick_size}",
+            "trigger_price",
+            {"tick_size": str(tick_size)},
+        )
+
+
+class Watch:
+    """The waiting orders of one market, by id and by nearness. The nearest of a direction stands last."""
+
+    __slots__ = ("keys", "least", "triggers")
+
+    def __init__(self) -> None:
+        self.triggers: dict[int, Trigger] = {}
+        self.keys: dict[int, list[tuple[int, int]]] = {RISING: [], FALLING: []}
+        self.least: dict[int, int] = {}
+        """Of each direction, the worst best price that a trailing order has, by the sign; a bound from below."""
+
+    def add(self, order_id: int, trigger: Trigger) -> None:
+        """Watch for an order."""
+        self.triggers[order_id] = trigger
+        sign = trigger.direction
+        insort(self.keys[sign], (sign * trigger.price, -order_id))
+        if trigger.trail_bps:
+            best = sign * trigger.best
+            self.least[sign] = min(self.least.get(sign, best), best)
+
+    def remove(self, order_id: int) -> Trigger | None:
+        """Watch no more; the trigger if the order was watched for."""
+        trigger = self.triggers.pop(order_id, None)
+        if trigger is not None:
+            keys = self.keys[trigger.direction]
+            del keys[bisect_left(keys, (trigger.direction * trigger.price, -order_id))]
+        return trigger
+
+    def passed(self, price: int) -> list[int]:
+        """The orders that a trade at a price triggers, first come first; trailing triggers follow it."""
+        due: list[int] = []
+        for sign, keys in self.keys.items():
+            while keys and keys[-1][0] >= sign * price:
+                order_id = -keys.pop()[1]
+                del self.triggers[order_id]
+                due.append(order_id)
+            if sign in self.least and sign * price > self.least[sign]:
+                self._follow(sign, price)
+        return due
+
+    def _follow(self, sign: int, price: int) -> None:
+        del self.least[sign]
+        for order_id, trigger in list(self.triggers.items()):
+            if trigger.direction == sign and trigger.trail_bps:
+                self.remove(order_id)
+                self.add(order_id, trigger.follow(price))
+
+
+def wait(state: State, order: OpenOrder, trigger: Trigger | None) -> None:
+    """Let an accepted order wait, backed by its hold; without a trigger, for its turn."""
+    order.held = waiting_hold(order)
+    order.pays.available -= order.held
+    order.pays.held += order.held
+    state.touched_balances[order.pays] = None
+    state.orders[order.order_id] = order
+    order.account.orders[order.placed.order.nonce] = order
+    heappush(state.expiries, (order.placed.order.expiry, order.order_id))
+    if trigger is not None:
+        _watch(state, order, trigger)
+
+
+def _watch(state: State, order: OpenOrder, trigger: Trigger) -> None:
+    market = order.book.market.market_id
+    state.watches.setdefault(market, Watch()).add(order.order_id, trigger)
+
+
+def notice(state: State, book: Book) -> None:
+    """Find what this command's trades trigger."""
+    market = book.market.market_id
+    watch = state.watches.get(market)
+    if watch is None:
+        return
+    for event in state.events:
+        if event.__class__ is e.TradeMatched and event.market == market:
+            state.due.extend(watch.passed(event.price))
+    if not watch.triggers:
+        del state.watches[market]
+
+
+def next_due(state: State) -> OpenOrder | None:
+    """The triggered order whose turn it is, taken out of those that are open; None if none is due."""
+    while state.due:
+        order = state.orders.get(state.due.popleft())
+        if order is None:
+            continue
+        if not order.book.is_open:
+            trigger = trigger_of(order.placed.order, order.book.last_price)
+            if trigger is not None:
+                _watch(state, order, trigger)  # the next trade decides again
+            continue
+        del state.orders[order.order_id]
+        del order.account.orders[order.placed.order.nonce]
+        return order
+    return None
