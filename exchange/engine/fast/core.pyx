@@ -586,3 +586,6 @@ cdef object accepted(i64 *w, placed):
         w[1], w[2], order.market, order.side, order.price, order.quantity, order.nonce, order.expiry,
         order.max_fee_bps, order.terms, placed.order_hash, placed.client_order_id, placed.scheme, placed.signature,
         placed.signer, w[3], w[4], w[5])
+
+
+include "alone.pxi"
