@@ -14,7 +14,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-MIDDLE, TICK = 50_000, 1
+MIDDLE, TICK = 5_000_000, 10
 
 CANCEL = 2
 

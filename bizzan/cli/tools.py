@@ -114,10 +114,15 @@ def bench(
     """Measure one part of the exchange on this machine."""
     if running and name != "intake":
         raise SupervisorError("--running is for 'bizzan bench intake' only: the others bring what they measure")
-    known = sorted(path.stem for path in _BENCHMARKS.glob("[a-z]*.py"))
+    known = sorted({path.stem for path in (*_BENCHMARKS.glob("[a-z]*.py"), *_packages())})
     if name not in ("all", *known):
         raise SupervisorError(f"unknown benchmark {name!r}: choose all or one of {', '.join(known) or '(none)'}")
     for chosen in known if name == "all" else [name]:
         choices = {"running": True} if running else {}
         figures = importlib.import_module(f"benchmarks.{chosen}").run(as_json, **choices)
         print(json.dumps(figures) if as_json else f"{chosen}: {json.dumps(figures)}")  # noqa: T201 - for programs
+
+
+def _packages() -> list[Path]:
+    """The benchmarks that are folders."""
+    return [path.parent for path in _BENCHMARKS.glob("[a-z]*/__init__.py")]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks.engine import books, fast, peers, reference, steps, streams
+from benchmarks.engine import books, fast, peers, reference, steps, streams, suite
 
 
 def test_reference_applies_its_stream() -> None:
@@ -42,3 +42,19 @@ def test_peers_make_the_same_trades_as_the_reference_s_book() -> None:
 def test_peers_are_those_of_the_lock() -> None:
     locked = peers.LOCK.read_text()
     assert all(f"{peer.package}=={peer.version} " in locked for peer in peers.PEERS)
+
+
+def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = suite.measure(quiet=False, steps=300, runs=1)
+    assert list(figures) == ["reference", "reference_with_risk", "fast", "fast_with_risk", "peers", "equal"]
+    assert figures["equal"] is True
+    assert figures["peers"].keys() == {peer.name for peer in peers.PEERS}
+    assert min(figures[name] for name in suite.CONTESTANTS) > 0
+    told = capsys.readouterr().out
+    assert all(name in told for name in (*suite.CONTESTANTS, *steps.STREAMS, *figures["peers"]))
+
+
+def test_suite_notices_other_trades(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(suite.peers, "PEERS", ())
+    monkeypatch.setitem(suite.CONTESTANTS, "fast", lambda stream: (1.0, books.play_reference(stream)[1][1:]))
+    assert suite.measure(quiet=True, steps=300, runs=1)["equal"] is False

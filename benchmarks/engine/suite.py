@@ -1,0 +1,165 @@
+"""What `bizzan bench engine` does: every stream of steps.py through every contestant, in turns.
+
+A stream becomes commands of accounts that only buy and accounts that only sell, so that nobody meets an own order; an
+order's id in the engines is the record that placed it. Whatever is made of the stream is made before the clock starts,
+and the trades are compared after it stops. Each figure is all steps of all streams by the sum of the best CPU times.
+"""
+
+from __future__ import annotations
+
+import gc
+import struct
+import time
+from collections.abc import Callable
+from typing import Any, cast
+
+from benchmarks.engine import peers
+from benchmarks.engine.books import Trade, play_reference, without_idle
+from benchmarks.engine.steps import CANCEL, STREAMS, Step
+from benchmarks.engine.streams import EXPIRY, START_MS, address, seed
+from benchmarks.engine.tapes import CANCEL as CANCEL_MESSAGE
+from benchmarks.engine.tapes import NEW, TRADED, packed
+from exchange.domain.order import Order, Terms
+from exchange.engine import commands as c
+from exchange.engine.engine import Engine
+from exchange.engine.events import TradeMatched
+from exchange.engine.fast.core import BookAlone
+from exchange.engine.fast.engine import FastEngine
+from exchange.engine.fast.packing import COMMAND_SIZE, EVENT_SIZE, pack_all
+
+STEPS = 100_000
+RUNS = 3
+BATCH = 4_096
+ACCOUNTS = 50
+GTC = Terms().pack()
+
+MATCHED = 2
+EVENT = struct.Struct(f"={EVENT_SIZE // 8}q")
+REPORT = struct.Struct("=6q")
+
+Played = tuple[float, list[Trade]]
+
+
+def commands_of(steps: list[Step]) -> list[c.Command]:
+    """The stream for an engine: order n is of one of the accounts of its side, with nonce n + 1."""
+    commands: list[c.Command] = []
+    owners: list[bytes] = []
+    for side, price, lots in steps:
+        if side == CANCEL:
+            commands.append(c.CancelOrder(owners[price], price + 1, b"", owners[price]))
+            continue
+        number = len(owners)
+        account = address(2 * (number % (ACCOUNTS // 2)) + side + 1)
+        owners.append(account)
+        order = Order(account, 1, side, price, lots, number + 1, EXPIRY, 0, 10, GTC)
+        commands.append(c.PlaceOrder(order, (number + 1).to_bytes(32), 0, b"\x07" * 65, account))
+    return commands
+
+
+def numbers_of(steps: list[Step], first_seq: int) -> dict[int, int]:
+    """The orders' numbers by the records that place them; every record of the stream is accepted."""
+    records = [seq for seq, (side, _, _) in enumerate(steps, first_seq) if side != CANCEL]
+    return {seq: number for number, seq in enumerate(records)}
+
+
+def with_risk(steps: list[Step]) -> Played:
+    """The reference as it is."""
+    engine = seed(Engine(), ACCOUNTS)
+    first, apply = engine.seq + 1, engine.apply
+    commands = commands_of(steps)
+    started = time.process_time()
+    told = [apply(seq, START_MS, command) for seq, command in enumerate(commands, first)]
+    seconds = time.process_time() - started
+    numbers = numbers_of(steps, first)
+    return seconds, [
+        (event.price, event.quantity, numbers[event.maker_order], numbers[event.taker_order])
+        for events in told
+        for event in events
+        if isinstance(event, TradeMatched)
+    ]
+
+
+def fast(steps: list[Step]) -> Played:
+    """The fast engine's book alone."""
+    messages, placed = [], 0
+    for sequence, (side, price, lots) in enumerate(steps):
+        if side == CANCEL:
+            messages.append((CANCEL_MESSAGE, 0, 0, 1, sequence, price, 1, 0))
+        else:
+            messages.append((NEW, side, 0, lots, sequence, placed, price, 0))
+            placed += 1
+    data, book = packed(messages), BookAlone()
+    started = time.process_time()
+    told = book.play(data)
+    seconds = time.process_time() - started
+    return seconds, [
+        (price, lots, maker, taker)
+        for word, _, maker, price, lots, taker in REPORT.iter_unpack(told)
+        if word & 255 == TRADED
+    ]
+
+
+def fast_with_risk(steps: list[Step]) -> Played:
+    """The fast engine as it is: packed commands in batches, and packed events."""
+    engine = FastEngine()
+    seed(engine, ACCOUNTS)
+    first, play = engine.seq + 1, engine.run_packed
+    data = memoryview(pack_all(commands_of(steps))[0])
+    numbers = numbers_of(steps, first)
+    seconds, trades = 0.0, cast("list[Trade]", [])
+    for at in range(0, len(steps), BATCH):
+        batch = data[at * COMMAND_SIZE : (at + BATCH) * COMMAND_SIZE]
+        started = time.process_time()
+        told = play(START_MS, batch)
+        seconds += time.process_time() - started
+        for words in EVENT.iter_unpack(told):
+            if words[0] & 255 == MATCHED:
+                trades.append((words[3], words[4], numbers[words[5]], numbers[first + at + (words[0] >> 8)]))
+    return seconds, trades
+
+
+CONTESTANTS: dict[str, Callable[[list[Step]], Played]] = {
+    "reference": play_reference,
+    "reference_with_risk": with_risk,
+    "fast": fast,
+    "fast_with_risk": fast_with_risk,
+}
+
+
+def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]:
+    """Everybody's messages a second over all streams, and whether the trades were equal."""
+    streams = {name: without_idle(write(steps)) for name, write in STREAMS.items()}
+    trades = {name: play_reference(stream)[1] for name, stream in streams.items()}
+    best: dict[str, dict[str, float]] = {}
+    equal = True
+    for _ in range(runs):
+        for contestant, played in one_round(streams).items():
+            for name, (seconds, made) in played.items():
+                equal = equal and made == trades[name]
+                figures = best.setdefault(contestant, {})
+                figures[name] = min(figures.get(name, seconds), seconds)
+    counts = {name: len(stream) for name, stream in streams.items()}
+    if not quiet:
+        tell(counts, best)
+    rates = {contestant: round(sum(counts.values()) / sum(spent.values())) for contestant, spent in best.items()}
+    own = {contestant: rates[contestant] for contestant in CONTESTANTS}
+    return {**own, "peers": {peer.name: rates[peer.name] for peer in peers.PEERS}, "equal": equal}
+
+
+def one_round(streams: dict[str, list[Step]]) -> dict[str, dict[str, Played]]:
+    """Every stream once through everybody."""
+    played: dict[str, dict[str, Played]] = {}
+    for contestant, play in CONTESTANTS.items():
+        for name, stream in streams.items():
+            gc.collect()
+            gc.disable()
+            played.setdefault(contestant, {})[name] = play(stream)
+            gc.enable()
+    return played | {peer.name: peers.play(peer, streams) for peer in peers.PEERS}
+
+
+def tell(counts: dict[str, int], best: dict[str, dict[str, float]]) -> None:
+    """Each stream's rates, for people."""
+    for contestant, spent in best.items():
+        rates = "  ".join(f"{name} {counts[name] / seconds:>12,.0f}" for name, seconds in spent.items())
+        print(f"{contestant:<30}{rates}")
