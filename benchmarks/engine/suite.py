@@ -148,13 +148,12 @@ def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]
 
 def one_round(streams: dict[str, list[Step]]) -> dict[str, dict[str, Played]]:
     """Every stream once through everybody."""
-    played: dict[str, dict[str, Played]] = {}
-    for contestant, play in CONTESTANTS.items():
-        for name, stream in streams.items():
-            gc.collect()
-            gc.disable()
-            played.setdefault(contestant, {})[name] = play(stream)
-            gc.enable()
+    gc.collect()
+    gc.disable()
+    played = {
+        contestant: {name: play(stream) for name, stream in streams.items()} for contestant, play in CONTESTANTS.items()
+    }
+    gc.enable()
     return played | {peer.name: peers.play(peer, streams) for peer in peers.PEERS}
 
 

@@ -55,6 +55,6 @@ def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureF
 
 
 def test_suite_notices_other_trades(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite.peers, "PEERS", ())
+    monkeypatch.setattr(peers, "PEERS", ())
     monkeypatch.setitem(suite.CONTESTANTS, "fast", lambda stream: (1.0, books.play_reference(stream)[1][1:]))
     assert suite.measure(quiet=True, steps=300, runs=1)["equal"] is False
