@@ -213,7 +213,7 @@ class KeeperSettings(Section):
     heartbeat_seconds: Count = 3_600
     balance_floor: Count = 10**16
     gas_per_day: Count = 100 * 10**18
-    account_gas_per_day: Count = 20_000_000
+    account_gas_per_day: Count = 100_000_000
     wallet_gas_per_day: Count = 5_000_000
     wallets_gas_per_day: Count = 100_000_000
     revert_streak: Count = 5

@@ -20,7 +20,7 @@ _WALLETS = b""
 class GasLimits:
     """Gas of 24 hours: of an account that signs by its key, of a contract wallet, of all contract wallets."""
 
-    account: int = 20_000_000
+    account: int = 100_000_000
     wallet: int = 5_000_000
     wallets: int = 100_000_000
 

@@ -22,6 +22,8 @@ LARGE = 600_000_000_000
 """Ledger units; the local chain's limit is 500,000 USDC a day."""
 SMALL = 10_000_000
 EVERY_SECONDS = 180
+WALLET_EVERY_SECONDS = 3_600
+"""So that a day of them is within the gas that the keeper pays for a contract wallet."""
 
 log = structlog.get_logger()
 
@@ -44,9 +46,9 @@ def next_move(on_chain: int, withdrawable: int, last: Withdrawal | None, now_ms:
     return Move.withdraw if withdrawable >= LARGE and rested(last, now_ms) else Move.wait
 
 
-def rested(last: Withdrawal | None, now_ms: int) -> bool:
+def rested(last: Withdrawal | None, now_ms: int, seconds: int = EVERY_SECONDS) -> bool:
     """Whether the latest withdrawal was long enough ago."""
-    return last is None or now_ms - last.created_at >= EVERY_SECONDS * 1_000
+    return last is None or now_ms - last.created_at >= seconds * 1_000
 
 
 class Withdrawer:
@@ -84,7 +86,7 @@ class SmallWithdrawer:
         """Do what is next, and say what it was. Raises ClientError."""
         last = next(iter(await self._client.withdrawals()), None)
         balance = (await self._client.balances()).balance(SYMBOL)
-        if balance is None or balance.withdrawable < SMALL or not rested(last, now_ms):
+        if balance is None or balance.withdrawable < SMALL or not rested(last, now_ms, WALLET_EVERY_SECONDS):
             return Move.wait
         ack = await self._client.withdraw(SYMBOL, SMALL, recipient=self._recipient)
         log.info("wallet_withdrawal", account=self._client.text_account, withdrawal_hash=ack.withdrawal_hash)

@@ -5,10 +5,22 @@ from __future__ import annotations
 import pytest
 
 from bizzan.client.schemas import Account, Balance, Withdrawal, WithdrawalAck
-from bizzan.demo.withdrawer import EVERY_SECONDS, LARGE, PURSE, SMALL, Move, SmallWithdrawer, next_move
+from bizzan.demo.withdrawer import (
+    EVERY_SECONDS,
+    LARGE,
+    PURSE,
+    SMALL,
+    WALLET_EVERY_SECONDS,
+    Move,
+    SmallWithdrawer,
+    next_move,
+)
+from exchange.settings import KeeperSettings
 
 NOW = 1_800_000_000_000
 RESTED = NOW - EVERY_SECONDS * 1_000
+WALLET_RESTED = NOW - WALLET_EVERY_SECONDS * 1_000
+DAY_SECONDS, CALL_GAS = 86_400, 170_000
 
 
 def withdrawal(status: str, created_at: int = RESTED, tx_hash: str | None = None) -> Withdrawal:
@@ -60,8 +72,8 @@ class Client:
     [
         (SMALL, None, Move.withdraw),
         (SMALL - 1, None, Move.wait),
-        (SMALL, withdrawal("held", RESTED + 1), Move.wait),
-        (SMALL, withdrawal("held"), Move.withdraw),
+        (SMALL, withdrawal("held", WALLET_RESTED + 1), Move.wait),
+        (SMALL, withdrawal("held", WALLET_RESTED), Move.withdraw),
     ],
 )
 async def test_the_contract_wallet_pays_its_owner_now_and_then(
@@ -70,3 +82,9 @@ async def test_the_contract_wallet_pays_its_owner_now_and_then(
     client = Client(withdrawable, last)
     assert await SmallWithdrawer(client, "0x34").step(NOW) is move  # type: ignore[arg-type]
     assert client.sent == ([("USDC", SMALL, "0x34")] if move is Move.withdraw else [])
+
+
+def test_a_day_of_them_is_within_the_gas_that_the_keeper_pays() -> None:
+    keeper = KeeperSettings()
+    assert keeper.account_gas_per_day > DAY_SECONDS // EVERY_SECONDS * CALL_GAS
+    assert keeper.wallet_gas_per_day > DAY_SECONDS // WALLET_EVERY_SECONDS * CALL_GAS
