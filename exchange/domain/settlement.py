@@ -26,6 +26,8 @@ from exchange.domain.bulk import SIGNATURE_SIZE, BulkSignature
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order
 
+_BULK = int(Scheme.bulk)  # a plain number, because each order asks for it
+
 MAX_EXECUTIONS = 448
 """Executions the contract takes in one batch."""
 
@@ -97,7 +99,7 @@ def pack(executions: Sequence[Execution]) -> tuple[list[Words], list[bytes]]:
 
 def path_length(scheme: int, signature: bytes) -> int:
     """How many hashes an order brings into a batch."""
-    return (len(signature) - SIGNATURE_SIZE) // 32 if scheme & Scheme.bulk else 0
+    return (len(signature) - SIGNATURE_SIZE) // 32 if scheme & _BULK else 0
 
 
 def compact_signature(signature: bytes) -> tuple[bytes, bytes]:

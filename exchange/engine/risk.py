@@ -50,18 +50,23 @@ CLOCK_MARGIN_SECONDS = 120
 
 
 class Candidate:
-    """An order on its way in, with what the rules look at."""
+    """An order on its way in, with what the rules look at.
+
+    A seller needs the base of the whole order; a buyer its notional, the highest fee on it and the floor of its takes.
+    """
 
     __slots__ = (
         "account",
         "at_ms",
         "book",
+        "buyer_needs",
         "cap_bps",
         "kind",
         "notional",
         "order",
         "placed",
         "rates",
+        "seller_needs",
         "state",
         "waits_for",
     )
@@ -74,20 +79,22 @@ class Candidate:
         self.order = order
         self.book: Book = state.book(order.market)
         self.account: Account = state.account(order.account)
-        kind = KINDS.get(order.terms) or kind_of(order.terms)
+        self.waits_for: Trigger | None = None
+        kind = KINDS.get(order.terms)
+        if kind is None:
+            kind = kind_of(order.terms)
+            self._await_trigger()
         self.kind: Kind = kind
         self.rates = self.book.rates_at(at_ms, self.account.tier(at_ms), kind)
         self.cap_bps = min(order.max_fee_bps, state.fee_rules.fee_cap_bps)
-        self.notional = notional_of(order.side, order.price, order.quantity)
-        trigger = trigger_of(order, self.book.last_price)
-        self.waits_for: Trigger | None = None if trigger and trigger.reached(self.book.last_price) else trigger
+        self.notional = notional = notional_of(order.side, order.price, order.quantity)
+        self.buyer_needs = notional + notional * self.rates[2] // PPM + self.rates[3]
+        self.seller_needs = order.quantity * self.book.lot_size
 
-
-def needed_for(c: Candidate, side: int) -> int:
-    """What an order like this one needs on `side`: its hold, and a buyer the floor of what it may take."""
-    if side == SELL:
-        return c.order.quantity * c.book.lot_size
-    return c.notional + c.notional * c.rates[2] // PPM + c.rates[3]
+    def _await_trigger(self) -> None:
+        trigger = trigger_of(self.order, self.book.last_price)
+        if trigger is not None and not trigger.reached(self.book.last_price):
+            self.waits_for = trigger
 
 
 def kind_of(word: int) -> Kind:
@@ -245,7 +252,7 @@ def check_size(c: Candidate) -> None:
         )
     if order.terms >> 16:
         check_displayed(c)
-    if needed_for(c, BUY) > MAX_AMOUNT or (not by_quote and needed_for(c, SELL) > MAX_AMOUNT):
+    if c.buyer_needs > MAX_AMOUNT or (not by_quote and c.seller_needs > MAX_AMOUNT):
         raise Refusal(ErrorCode.amount_out_of_range, "price x quantity exceeds what the ledger counts", "quantity")
 
 
@@ -314,8 +321,10 @@ def check_fee_cap(c: Candidate) -> None:
     cap, floor, notional = c.order.max_fee_bps, c.rates[3], c.notional
     if cap > BPS:
         raise Refusal(ErrorCode.fee_cap_out_of_range, "max_fee_bps must be at most 10000", "max_fee_bps")
-    check_floor(notional, floor, c.state.fee_rules.fee_cap_bps)
-    needed = max(cap_for(c.rates[2]), cap_for_floor(floor, notional))
+    needed = cap_for(c.rates[2])
+    if floor:
+        check_floor(notional, floor, c.state.fee_rules.fee_cap_bps)
+        needed = max(needed, cap_for_floor(floor, notional))
     if needed > cap:
         raise Refusal(
             ErrorCode.fee_cap_too_low, f"max_fee_bps must be at least {needed}", "max_fee_bps", {"max_fee_bps": needed}
@@ -337,7 +346,7 @@ def check_backlog(c: Candidate) -> None:
 def check_funds(c: Candidate) -> None:
     """What backs the whole order, fee included, is available."""
     order, book = c.order, c.book
-    needed = needed_for(c, order.side)
+    needed = c.seller_needs if order.side == SELL else c.buyer_needs
     asset = book.base_asset if order.side == SELL else book.quote_asset
     balance = c.account.balances.get(asset)
     available = balance.available if balance is not None else 0

@@ -332,18 +332,20 @@ class State:
 
     def flush(self) -> list[e.Event]:
         """The events of the command that ends, closing with what it changed."""
-        events = self.events
-        for level in self.touched_levels:
-            half: Half = level.half
-            events.append(e.LevelChanged(half.market_id, half.side, level.price, level.quantity))
-        for b in self.touched_balances:
-            events.append(
-                e.BalanceChanged(b.account_id, b.asset, b.available, b.held, b.reserved, b.unsettled, b.deficit)
-            )
-        for account in self.touched_accounts:
-            events.append(e.AccountChanged(account.account_id, account.status, account.min_nonce))
-        self.events = []
-        self.touched_levels.clear()
-        self.touched_balances.clear()
-        self.touched_accounts.clear()
+        events, self.events = self.events, []
+        if self.touched_levels:
+            for level in self.touched_levels:
+                half: Half = level.half
+                events.append(e.LevelChanged(half.market_id, half.side, level.price, level.quantity))
+            self.touched_levels = {}
+        if self.touched_balances:
+            for b in self.touched_balances:
+                events.append(
+                    e.BalanceChanged(b.account_id, b.asset, b.available, b.held, b.reserved, b.unsettled, b.deficit)
+                )
+            self.touched_balances = {}
+        if self.touched_accounts:
+            for account in self.touched_accounts:
+                events.append(e.AccountChanged(account.account_id, account.status, account.min_nonce))
+            self.touched_accounts = {}
         return events
