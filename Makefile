@@ -20,7 +20,7 @@ BIN := .venv/bin
 TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
-ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px?)
+ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px? exchange/domain/*.pyx)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken \
   test_wallets/TestWallet

@@ -1,8 +1,9 @@
-"""Builds the fast matching engine's core: Cython to C, C to an extension module beside its source.
+"""Builds what is compiled: Cython to C, C to an extension module beside its source.
 
-    python hatch_build.py     builds it where it stands, unless it is newer than its sources
+    python hatch_build.py     builds both modules where they stand, unless they are newer than their sources
 
-Without a compiler, or without Python's headers, nothing is built and the package runs on the reference engine.
+Without a compiler, or without Python's headers, nothing is built: the package runs on the reference engine, and hashes
+orders in Python.
 """
 
 from __future__ import annotations
@@ -17,58 +18,61 @@ from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
-FOLDER = Path("exchange/engine/fast")
-SOURCE = "core.pyx"
+ENGINE = "exchange/engine/fast/core"
+HASHING = "exchange/domain/hashing"
+MODULES = (ENGINE, HASHING)
 FLAGS = ("-O3", "-fno-strict-aliasing", "-w")
 
 
-def target(root: Path) -> Path:
-    """Where the extension module stands."""
-    return root / FOLDER / f"core{sysconfig.get_config_var('EXT_SUFFIX')}"
+def target(root: Path, module: str = ENGINE) -> Path:
+    """Where an extension module stands."""
+    return root / f"{module}{sysconfig.get_config_var('EXT_SUFFIX')}"
 
 
-def is_current(root: Path) -> bool:
-    """Whether the extension module is there and newer than its sources."""
-    built = target(root)
-    sources = [Path(__file__), *(root / FOLDER).glob("*.px[di]"), root / FOLDER / SOURCE]
+def is_current(root: Path, module: str = ENGINE) -> bool:
+    """Whether an extension module is there and newer than its sources."""
+    built, source = target(root, module), root / f"{module}.pyx"
+    sources = [Path(__file__), *source.parent.glob("*.px[di]"), source]
     return built.exists() and all(path.stat().st_mtime <= built.stat().st_mtime for path in sources)
 
 
 def build(root: Path) -> str:
-    """Build the core where it stands; what went wrong, in words, or nothing."""
-    if is_current(root):
-        return ""
+    """Build the modules where they stand; what went wrong, in words, or nothing."""
     try:
-        with tempfile.TemporaryDirectory() as work:
-            _compile(root, Path(work))
+        for module in MODULES:
+            if is_current(root, module):
+                continue
+            with tempfile.TemporaryDirectory() as work:
+                _compile(root, module, Path(work))
     except (OSError, subprocess.CalledProcessError, ImportError) as error:
         detail = getattr(error, "stderr", "") or str(error)
-        return f"the fast matching engine was not built, the reference engine does its work: {detail.strip()}"
+        return f"not compiled, so the reference engine works, and orders are hashed in Python: {detail.strip()}"
     return ""
 
 
-def _compile(root: Path, work: Path) -> None:
-    source = work / "core.c"
+def _compile(root: Path, module: str, work: Path) -> None:
+    source = work / "module.c"
     run = {"check": True, "capture_output": True, "text": True}
-    cython = [sys.executable, "-m", "cython", "-3", str(FOLDER / SOURCE), "--module-name", "exchange.engine.fast.core"]
+    name = module.replace("/", ".")
+    cython = [sys.executable, "-m", "cython", "-3", f"{module}.pyx", "--module-name", name]
     subprocess.run([*cython, "-o", str(source)], cwd=root, **run)  # type: ignore[call-overload]
-    built, compiler = work / "core.so", sysconfig.get_config_var("CC")
+    built, compiler = work / "module.so", sysconfig.get_config_var("CC")
     link = shlex.split(sysconfig.get_config_var("LDSHARED"))
     include = f"-I{sysconfig.get_path('include')}"
-    objects = str(work / "core.o")
+    objects = str(work / "module.o")
     subprocess.run([*shlex.split(compiler), *FLAGS, "-fPIC", include, "-c", str(source), "-o", objects], **run)  # type: ignore[call-overload]
     subprocess.run([*link, objects, "-o", str(built)], **run)  # type: ignore[call-overload]
-    temporary = target(root).with_suffix(".new")
+    temporary = target(root, module).with_suffix(".new")
     temporary.write_bytes(built.read_bytes())
     temporary.chmod(0o755)
-    temporary.replace(target(root))
+    temporary.replace(target(root, module))
 
 
 class CustomBuildHook(BuildHookInterface[Any]):
-    """Builds the core before a wheel, editable or not, is made."""
+    """Builds the modules before a wheel, editable or not, is made."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Put the extension module into the wheel, and the interpreter and machine it is for into its name."""
+        """Put the extension modules into the wheel, and the interpreter and machine it is for into its name."""
         if self.target_name != "wheel":
             return
         problem = build(Path(self.root))
@@ -78,8 +82,9 @@ class CustomBuildHook(BuildHookInterface[Any]):
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
         if version != "editable":
-            built = target(Path(self.root))
-            build_data["force_include"][str(built)] = str(built.relative_to(self.root))
+            for module in MODULES:
+                built = target(Path(self.root), module)
+                build_data["force_include"][str(built)] = str(built.relative_to(self.root))
 
 
 if __name__ == "__main__":

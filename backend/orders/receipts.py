@@ -5,6 +5,7 @@ from backend.orders import schemas, views
 from backend.wire import hexed
 from exchange.domain.deployment import Deployment
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.order_id import seq_of
 from exchange.sequencer.protocol import Ack
 
 
@@ -32,7 +33,7 @@ def receipt_of(deployment: Deployment, ack: Ack) -> schemas.Receipt | None:
 async def receipt_again(api: Api, address: bytes, name: str) -> schemas.ReceiptAnswer:
     """The receipt of an order, for its owner; it may be over another range than that in the ack."""
     found = await views.one_order(api, address, name)
-    ack = await api.engine.receipt(found.order.order_id)
+    ack = await api.engine.receipt(seq_of(found.order.order_id))
     receipt = receipt_of(api.deployment, ack)
     if receipt is None:
         raise Refusal(ErrorCode.not_found, "this exchange gives no receipts")

@@ -15,6 +15,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bizzan.audit.comparing import Problem
+from bizzan.audit.placed import placed_in
+from exchange.domain.order import Order
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.reader import Record
@@ -169,8 +171,11 @@ class FeeLedger:
 
     # FEE-2
 
-    def _placed(self, record: Record, command: c.PlaceOrder) -> None:
-        order = command.order
+    def _placed(self, record: Record, command: c.PlaceOrder | c.PlaceFrame) -> None:
+        for number, placed in placed_in(record).items():
+            self._expect(record, number, placed.order)
+
+    def _expect(self, record: Record, number: int, order: Order) -> None:
         told = self.schedules.get(order.market)
         if not told:
             return
@@ -178,9 +183,7 @@ class FeeLedger:
         maker, taker, floor = _holds(told, record.at_ms).pays(tier)
         if order.terms & POST_ONLY:
             floor = 0
-        self.orders[record.seq] = OrderFees(
-            maker, taker, floor, order.max_fee_bps, min(order.max_fee_bps, self.cap_bps)
-        )
+        self.orders[number] = OrderFees(maker, taker, floor, order.max_fee_bps, min(order.max_fee_bps, self.cap_bps))
 
     def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
         due = self.orders[event.order_id]
@@ -225,4 +228,5 @@ _COMMANDS: dict[type, Callable[[FeeLedger, Record, Any], None]] = {
     c.AnnounceFees: FeeLedger._announced,
     c.SetAccountTier: FeeLedger._tier_set,
     c.PlaceOrder: FeeLedger._placed,
+    c.PlaceFrame: FeeLedger._placed,
 }

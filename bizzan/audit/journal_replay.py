@@ -6,12 +6,13 @@ What the engine then says (orders, trades, batches, balances) is kept to be comp
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bizzan.audit.fee_ledger import FeeLedger
+from bizzan.audit.placed import placed_in
 from bizzan.audit.priority import PriorityLedger
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
@@ -106,6 +107,8 @@ class Replay:
     priority: PriorityLedger = field(default_factory=PriorityLedger)
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
+    _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
+    _placed_seq: int = 0
 
     def account_id(self, address: bytes) -> int | None:
         """The engine's id of an address."""
@@ -142,8 +145,9 @@ class Replay:
         self.accounts[event.account] = event.address
 
     def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
-        assert isinstance(record.command, c.PlaceOrder)
-        self.orders[event.order_id] = ReplayedOrder(record.command, event, event.quantity)
+        if record.seq != self._placed_seq:
+            self._placed_seq, self._placed = record.seq, placed_in(record)
+        self.orders[event.order_id] = ReplayedOrder(self._placed[event.order_id], event, event.quantity)
 
     def _closed(self, record: Record, event: e.OrderClosed) -> None:
         order = self.orders[event.order_id]

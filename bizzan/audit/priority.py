@@ -3,7 +3,8 @@
 Written from `docs/orders.md` and sharing no code with the engine's book, so that a mistake, or a hand, in one is seen
 by the other. It is told each command and what an engine says that happened, and finds what does not follow.
 
-PRI-1  taken     every order in the journal is accepted as it was signed, at its own place
+PRI-1  taken     every order in the journal is accepted as it was signed, at its own place; of a frame, those that are
+                 accepted are so in its order
 PRI-2  met       a trade is with the best price's first order, at that price, within both limits, as large as both allow
 PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
@@ -12,10 +13,11 @@ PRI-5  turns     an order that waits for a price works as soon as that has come:
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bizzan.audit.comparing import Problem
+from bizzan.audit.placed import placed_in
 from bizzan.audit.waiting import WaitingRoom
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -96,22 +98,23 @@ class PriorityLedger:
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
+    _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
+    """The orders of the record that is judged."""
     _working: int = 0
-    """The order that works in the record that is judged, 0 if none does."""
+    """The order that works in it, 0 if none does, and why that ended, if it did."""
+    _ended: CloseReason | None = None
 
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
-        ended: CloseReason | None = None
+        self._placed, self._working, self._ended = placed_in(record), 0, None
         ended_countdowns: set[bytes] = set()
-        self._working = record.seq if isinstance(record.command, c.PlaceOrder) else 0
-        if self._working and self.waiting.due(self.orders):
-            self._problem(record, f"the order comes before order {self.waiting.due(self.orders)}, whose turn it was")
         for event in events:
             if isinstance(event, e.MarketListed):
                 self.waiting.last[event.market.market_id] = event.market.reference_price
             elif isinstance(event, e.MarketChanged):
                 self.waiting.changed(event.market, event.status)
             elif isinstance(event, e.OrderAccepted):
+                self._after(record)
                 self._accepted(record, event)
             elif isinstance(event, e.OrderTriggered):
                 self._triggered(record, event)
@@ -121,15 +124,16 @@ class PriorityLedger:
                 self._reduced(record, event)
             elif isinstance(event, e.OrderClosed):
                 if event.order_id == self._working:
-                    ended = event.reason
+                    self._ended = event.reason
                 elif event.reason == CloseReason.countdown and event.order_id in self.orders:
                     ended_countdowns.add(self.orders[event.order_id].account)
                 self._closed(record, event)
         for account in ended_countdowns:
             self.countdowns.pop(account, None)
-        if self._working:
-            self._after(record, ended)
-        elif isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
+        self._after(record)
+        if isinstance(record.command, c.PlaceOrder) and not self._working:
+            self._problem(record, "the order is in the journal and was skipped")
+        elif not self._working and isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
             self._problem(record, f"order {self.waiting.due(self.orders)} was to work, and did not")
         if isinstance(record.command, c.SetCountdown):
             ends = 1_000 * (-(-record.at_ms // 1_000) + record.command.seconds)
@@ -140,16 +144,19 @@ class PriorityLedger:
     # PRI-1
 
     def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
-        command = record.command
-        if not isinstance(command, c.PlaceOrder) or event.order_id != record.seq:
-            self._problem(record, f"order {event.order_id} is accepted, and was not placed here")
+        command, turn = self._placed.get(event.order_id), self.waiting.due(self.orders)
+        if command is None or event.order_id <= self._working:
+            self._problem(record, f"order {event.order_id} is accepted, and was not placed here, or not in this order")
             return
+        if turn:
+            self._problem(record, f"the order comes before order {turn}, whose turn it was")
+        self._working, self._ended = event.order_id, None
         order = command.order
         differs = [name for name in _SIGNED if getattr(event, name) != getattr(order, name)]
         if differs or event.order_hash != command.order_hash:
             self._problem(record, f"the order is accepted otherwise than it was signed: {', '.join(differs) or 'hash'}")
-        self.orders[record.seq] = Standing(
-            record.seq,
+        self.orders[event.order_id] = Standing(
+            event.order_id,
             order.account,
             event.account,
             order.market,
@@ -162,11 +169,10 @@ class PriorityLedger:
             order.trigger_price,
         )
 
-    def _after(self, record: Record, ended: CloseReason | None) -> None:
-        """Once the command is done: it was not skipped, and what is left of it could meet nobody (PRI-4)."""
-        order = self.orders.get(self._working)
+    def _after(self, record: Record) -> None:
+        """Once the order at work is done: what is left of it could meet nobody (PRI-4)."""
+        order, ended = self.orders.get(self._working), self._ended
         if order is None:
-            self._problem(record, "the order is in the journal and was skipped")
             return
         if self.waiting.must_wait(order):
             if ended is not None:
@@ -201,7 +207,7 @@ class PriorityLedger:
         """It is the turn of this order: its price has come, now that it is placed or before."""
         order = self.orders.get(event.order_id)
         if isinstance(record.command, c.PlaceOrder):
-            if order is None or event.order_id != record.seq or not self.waiting.starts_at_once(order):
+            if order is None or event.order_id != self._working or not self.waiting.starts_at_once(order):
                 self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
             return
         turn = self.waiting.due(self.orders)
@@ -350,6 +356,6 @@ class PriorityLedger:
 _CAUSES: dict[CloseReason, tuple[type, ...]] = {
     CloseReason.debited: (c.Uncredit, c.Debit, c.ReserveForced),
     CloseReason.trade_reversed: (c.ReverseTrades,),
-    CloseReason.self_trade: (c.PlaceOrder, c.Tick),
-    CloseReason.unsettled_limit: (c.PlaceOrder, c.Tick),
+    CloseReason.self_trade: (c.PlaceOrder, c.PlaceFrame, c.Tick),
+    CloseReason.unsettled_limit: (c.PlaceOrder, c.PlaceFrame, c.Tick),
 }

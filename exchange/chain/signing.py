@@ -9,12 +9,22 @@ Sources: https://eips.ethereum.org/EIPS/eip-1559 and https://eips.ethereum.org/E
 
 from dataclasses import dataclass
 
-from coincurve import PrivateKey, PublicKey
+from coincurve import PrivateKey
 
 from exchange.domain.eip712 import keccak
+from exchange.domain.recovery import CURVE_ORDER, SIGNATURE_SIZE, address_of, recover
 
-CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
-SIGNATURE_SIZE = 65
+__all__ = [
+    "CURVE_ORDER",
+    "SIGNATURE_SIZE",
+    "Key",
+    "SignedTransaction",
+    "Transaction",
+    "address_of",
+    "recover",
+    "rlp_encode",
+]
+
 _TRANSACTION_TYPE = b"\x02"
 
 Item = bytes | list["Item"]
@@ -41,25 +51,6 @@ class Key:
 
     def __repr__(self) -> str:
         return f"Key(0x{self.address.hex()})"
-
-
-def address_of(public_key: PublicKey) -> bytes:
-    """The 20-byte address of a public key."""
-    return keccak(public_key.format(compressed=False)[1:])[12:]
-
-
-def recover(digest: bytes, signature: bytes) -> bytes | None:
-    """The 20-byte address that signed `digest`, or None if the signature is not canonical or is nobody's."""
-    if len(signature) != SIGNATURE_SIZE or signature[64] not in (27, 28):
-        return None
-    if int.from_bytes(signature[32:64]) > CURVE_ORDER // 2:
-        return None
-    recoverable = signature[:64] + bytes((signature[64] - 27,))
-    try:
-        public = PublicKey.from_signature_and_message(recoverable, digest, hasher=None)
-    except Exception:  # coincurve raises a bare Exception where r belongs to no point of the curve
-        return None
-    return address_of(public)
 
 
 def rlp_encode(item: Item) -> bytes:

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, literal, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database.tables import account, orders
+from exchange.domain.order_id import SEQ_LIMIT, seq_of
 
 
 async def account_id(conn: AsyncConnection, address: bytes) -> int | None:
@@ -24,14 +25,15 @@ async def of_account(
     limit: int = 100,
 ) -> Sequence[Row[Any]]:
     """Orders of account `owner`, latest first; `before` is an order id to page on from."""
-    query = select(orders).where(orders.c.account_id == owner).order_by(orders.c.order_id.desc()).limit(limit)
+    age = orders.c.order_id.bitwise_and(literal_column(str(SEQ_LIMIT - 1)))
+    query = select(orders).where(orders.c.account_id == owner).order_by(age.desc(), orders.c.order_id.desc())
     if market_id is not None:
         query = query.where(orders.c.market_id == market_id)
     if status is not None:
         query = query.where(orders.c.status == status)
     if before is not None:
-        query = query.where(orders.c.order_id < before)
-    return (await conn.execute(query)).all()
+        query = query.where(tuple_(age, orders.c.order_id) < tuple_(literal(seq_of(before)), literal(before)))
+    return (await conn.execute(query.limit(limit))).all()
 
 
 async def by_id(conn: AsyncConnection, owner: int, order_id: int) -> Row[Any] | None:

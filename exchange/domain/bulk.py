@@ -138,7 +138,12 @@ def bulk_type(height: int) -> str:
 
 def tree_digest(domain: Domain, root: bytes, height: int) -> bytes:
     """What is signed for a tree with that root."""
-    return domain.digest(keccak(_TYPE_HASHES[height] + root))
+    return bulk_digest(domain.separator, root, height)
+
+
+def bulk_digest(separator: bytes, root: bytes, height: int) -> bytes:
+    """The same, under the separator of a domain."""
+    return keccak(b"\x19\x01" + separator + keccak(_TYPE_HASHES[height] + root))
 
 
 def _array(height: int) -> str:

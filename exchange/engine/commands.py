@@ -10,8 +10,9 @@ append-only inbox, in order, each once: an engine refuses an inbox id that is no
 
 from dataclasses import dataclass
 
+from exchange.domain.frame import Verdict, frame_digest, judge
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import Order
+from exchange.domain.order import PACKED_SIZE, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +25,42 @@ class PlaceOrder:
     signature: bytes
     signer: bytes
     client_order_id: str = ""
+
+
+@dataclass(frozen=True)
+class PlaceFrame:
+    """Many packed orders of one account under one signature; see `exchange.domain.frame`.
+
+    Journaled as it came, and possibly before its signature was checked: so whether it stands is judged from its own
+    bytes whenever it is applied. One that does not stand takes its place in the journal and does nothing. An order of
+    one that stands is accepted or refused as if it came alone; none of them has a client's id. `separator` is the
+    domain's.
+    """
+
+    signer: bytes
+    scheme: int
+    separator: bytes
+    root: bytes
+    signature: bytes
+    orders: bytes
+
+    @property
+    def count(self) -> int:
+        """How many orders it holds."""
+        return len(self.orders) // PACKED_SIZE
+
+    @property
+    def digest(self) -> bytes:
+        """What was signed, as the frame says it: by this its receipt names it."""
+        return frame_digest(self.separator, self.root, self.count)
+
+    def judged(self) -> Verdict:
+        """Whether it stands. Found once, in whatever thread asks first."""
+        found: Verdict | None = self.__dict__.get("_verdict")
+        if found is None:
+            found = judge(self.separator, self.scheme, self.signer, self.root, self.signature, self.orders)
+            object.__setattr__(self, "_verdict", found)
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +382,7 @@ class ReverseTrades:
 
 Command = (
     PlaceOrder
+    | PlaceFrame
     | CancelOrder
     | CancelAll
     | MassCancel

@@ -20,6 +20,7 @@ from exchange.engine import commands as c
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
 from exchange.engine.events import Event
+from exchange.engine.frames import FrameOutcome, place_frame
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import place, tick
 from exchange.engine.orders import OpenOrder
@@ -90,6 +91,8 @@ class Engine:
         Refusal if it is refused: then nothing has changed, and `seq` is free for another command.
         ValueError if `seq` or `at_ms` go back, TypeError for what is no command.
         """
+        if isinstance(command, c.PlaceFrame):
+            return self.apply_frame(seq, at_ms, command).events
         state = self.state
         if seq <= state.seq or at_ms < state.at_ms:
             raise ValueError(f"record {seq} at {at_ms} comes after {state.seq} at {state.at_ms}")
@@ -101,6 +104,21 @@ class Engine:
         state.seq = seq
         state.at_ms = at_ms
         return state.flush()
+
+    def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
+        """What a frame does, as journal record `seq`; never a Refusal, because it is journaled before it is judged.
+
+        Without `tell` the events may be left out, where nobody wants them.
+        """
+        state = self.state
+        if seq <= state.seq or at_ms < state.at_ms:
+            raise ValueError(f"record {seq} at {at_ms} comes after {state.seq} at {state.at_ms}")
+        verdict, codes = command.judged(), b""
+        if verdict.unfolded is not None:
+            codes = place_frame(state, seq, at_ms, command, verdict.unfolded)
+        state.seq = seq
+        state.at_ms = at_ms
+        return FrameOutcome(verdict.flaw, codes, state.flush())
 
     def apply_batch(self, at_ms: int, commands: Sequence[c.Command]) -> list[list[Event] | Refusal]:
         """Apply commands one after another at a time; what is accepted takes the next record each."""

@@ -8,6 +8,7 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import PPM, TakerFees
 from exchange.domain.order import SINGLE_FILL, SelfTrade
+from exchange.domain.order_id import seq_of
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
@@ -35,19 +36,19 @@ QUOTE_BOUND = 2
 """What one trade brings one balance in quote is at most this many times its quote: proceeds and both fees."""
 
 
-def place(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
-    """Accept and match an order, whose id is `seq`; Refusal if a rule is against it."""
+def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
+    """Accept and match an order, whose id is `number`; Refusal if a rule is against it."""
     if state.due and state.has_due:
         raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
     candidate = check(state, at_ms, placed)
     if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
         state.expire(at_ms)
-    taker = _accept(state, seq, candidate)
+    taker = _accept(state, number, candidate)
     if candidate.waits_for is not None:
         return wait(state, taker, candidate.waits_for)
     if trigger_bits(placed.order.terms):
         _tell_triggered(state, taker)
-    return _finish(state, seq, at_ms, taker, candidate.kind)
+    return _finish(state, seq_of(number), at_ms, taker, candidate.kind)
 
 
 def tick(state: State, seq: int, at_ms: int) -> None:
@@ -81,19 +82,19 @@ def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) ->
         notice(state, taker.book)
 
 
-def _accept(state: State, seq: int, candidate: Candidate) -> OpenOrder:
+def _accept(state: State, number: int, candidate: Candidate) -> OpenOrder:
     """Record the order as taken: its nonce, its hash and its client's id are used from now on."""
     placed, order, account, book = candidate.placed, candidate.order, candidate.account, candidate.book
-    taker = OpenOrder(seq, placed, account, book, candidate.rates, candidate.cap_bps)
+    taker = OpenOrder(number, placed, account, book, candidate.rates, candidate.cap_bps)
     account.used_nonces.add(order.nonce)
     if placed.signer == order.account:
         account.top_nonce = max(account.top_nonce, order.nonce & ~SINGLE_FILL)
-    account.order_hashes.put(placed.order_hash, seq)
+    account.order_hashes.put(placed.order_hash, number)
     if placed.client_order_id:
         account.client_order_ids.put(placed.client_order_id, placed.order_hash)
     state.events.append(
         e.OrderAccepted(
-            seq,
+            number,
             account.account_id,
             order.market,
             order.side,
@@ -123,7 +124,7 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> C
         if kind.post_only:
             return POST_ONLY_WOULD_TAKE
         if kind.all_or_none:
-            obstacle = _obstacle(half, taker, kind, state.limits.max_fills)
+            obstacle = _obstacle(state, half, taker, kind)
             if obstacle is not None:
                 return obstacle
         reason = _match(state, seq, at_ms, taker, kind, half)
@@ -134,11 +135,11 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> C
     return FOK_UNFILLED if kind.all_or_none else UNFILLED
 
 
-def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> CloseReason | None:
+def _obstacle(state: State, half: Half, taker: OpenOrder, kind: Kind) -> CloseReason | None:
     """What keeps an all-or-none order from being filled at once; None if nothing does."""
     by_quote = taker.placed.order.side == BUY_QUOTE
-    missing, fills, taken, quote, unit = taker.remaining, 0, 0, 0, 1
-    hashes_left = MAX_PROOFS - taker.hashes
+    missing, taken, quote, unit = taker.remaining, 0, 0, 1
+    fills_left, hashes_left = _room(state, taker)
     limit = half.sign * taker.price
     for level in half:
         if level.key < limit:
@@ -151,9 +152,9 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
                 if kind.self_trade == CANCEL_MAKER:
                     continue
                 return SELF_TRADE
-            fills += 1
+            fills_left -= 1
             hashes_left -= maker.hashes
-            if fills > max_fills or hashes_left < 0:
+            if fills_left < 0 or hashes_left < 0:
                 return TOO_MANY_FILLS
             lots = min(missing // unit, shown)
             taken += lots
@@ -166,6 +167,21 @@ def _obstacle(half: Half, taker: OpenOrder, kind: Kind, max_fills: int) -> Close
     return FOK_UNFILLED
 
 
+def _room(state: State, taker: OpenOrder) -> tuple[int, int]:
+    """How many orders, and hashes of their paths, an order may still meet: its record settles in one batch."""
+    return max(state.limits.max_fills - state.record_fills, 0), MAX_PROOFS - state.record_hashes - taker.hashes
+
+
+def _count(state: State, taker: OpenOrder, maker: OpenOrder) -> None:
+    """Note that they meet, for the orders that come later in the same record."""
+    if not taker.met:
+        taker.met = True
+        state.record_fills += 1
+        state.record_hashes += taker.hashes
+    state.record_fills += 1
+    state.record_hashes += maker.hashes
+
+
 def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, half: Half) -> CloseReason | None:
     """Fill `taker` from the best levels on; None when it remains open and meets nobody any more.
 
@@ -175,7 +191,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
     """
     limit = half.sign * taker.price
     keys, levels, account = half.keys, half.levels, taker.account
-    fills_left, hashes_left = state.limits.max_fills, MAX_PROOFS - taker.hashes
+    fills_left, hashes_left = _room(state, taker)
     fees = TakerFees(taker.taker_ppm, taker.floor, taker.cap_bps)
     by_quote, unit = taker.placed.order.side == BUY_QUOTE, 1
     while keys and keys[-1] >= limit:
@@ -195,6 +211,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
                 return TOO_MANY_FILLS
             fills_left -= 1
             hashes_left -= maker.hashes
+            _count(state, taker, maker)
             lots = min(taker.remaining // unit if by_quote else taker.remaining, maker.remaining - maker.hidden)
             beyond = _beyond(taker, maker, lots, lots * maker.price)
             if beyond is taker:

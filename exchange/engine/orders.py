@@ -74,7 +74,8 @@ class OpenOrder:
     `hidden` of the `remaining` lots are not shown yet. `side` is the side of its trades. What remains of a
     `buy_quote` order, which never rests, counts quote units.
     `hold_ppm` is the highest fee rate the order can meet; with the other two rates, the floor of what it takes and its
-    `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk.
+    `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk. `met`: on its way in it has
+    met another order.
     """
 
     __slots__ = (
@@ -89,6 +90,7 @@ class OpenOrder:
         "hold_ppm",
         "level",
         "maker_ppm",
+        "met",
         "next",
         "order_id",
         "pays",
@@ -122,6 +124,7 @@ class OpenOrder:
         self.hashes = path_length(placed.scheme, placed.signature)
         self.held = 0
         self.hidden = 0
+        self.met = False
         self.level: Level | None = None
         self.prev: OpenOrder | None = None
         self.next: OpenOrder | None = None

@@ -97,6 +97,10 @@ class State:
         self.due: deque[int] = deque()
         """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""
 
+        # what the record's earlier orders have used of what a batch takes: see `exchange.engine.frames`
+        self.record_fills = 0
+        self.record_hashes = 0
+
         self.events: list[e.Event] = []
         self.touched_balances: dict[Balance, None] = {}
         self.touched_levels: dict[Level, None] = {}
@@ -348,4 +352,5 @@ class State:
             for account in self.touched_accounts:
                 events.append(e.AccountChanged(account.account_id, account.status, account.min_nonce))
             self.touched_accounts = {}
+        self.record_fills = self.record_hashes = 0
         return events

@@ -3,7 +3,7 @@
 A kind is a number that is never reused. A class whose fields change gets the next version, and the decoder of the old
 one stays (`exchange.journal.older`), so that every journal ever written can be read. Decoding is strict: types, the
 lengths of addresses and hashes, and the range of integers are those of the class, or `CodecError` says what is wrong.
-An order is carried in its packed form of 80 bytes.
+An order is carried in its packed form of 80 bytes; a frame of orders as it came, all of them packed one after another.
 """
 
 import struct
@@ -31,6 +31,8 @@ _LENGTHS = {
     "address": 20,
     "order_hash": 32,
     "withdrawal_hash": 32,
+    "separator": 32,
+    "root": 32,
 }
 _UNBOUNDED = frozenset({"nonce", "min_nonce"})  # by msgpack alone: 64 bits; every other integer has 63
 
@@ -191,6 +193,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     30: c.SetCountdown,
     31: c.StopTrading,
     32: c.SetTradingStop,
+    33: c.PlaceFrame,
 }
 
 _VERSIONS = {7: 2}

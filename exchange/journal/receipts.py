@@ -19,6 +19,7 @@ from exchange.engine.commands import (
     Command,
     HoldWithdrawal,
     MassCancel,
+    PlaceFrame,
     PlaceOrder,
     SetCountdown,
     StopTrading,
@@ -43,6 +44,8 @@ def subject_of(command: Command) -> bytes:
     match command:
         case PlaceOrder():
             return command.order_hash
+        case PlaceFrame():
+            return command.digest
         case CancelOrder():
             return cancel_subject(command.account, command.nonce)
         case CancelAll():

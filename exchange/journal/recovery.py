@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from exchange.domain.errors import Refusal
+from exchange.engine.commands import PlaceFrame
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.snapshot import SnapshotError
@@ -37,10 +38,16 @@ class Recovered:
         """Records that had to be replayed."""
         return self.seq - self.snapshot_seq
 
-    def advance(self, record: Record) -> list[Event]:
-        """Apply the next record; what it did. ReplayError when the engine cannot have accepted it."""
+    def advance(self, record: Record, tell: bool = True) -> list[Event]:
+        """Apply the next record; what it did. ReplayError when the engine cannot have accepted it.
+
+        Without `tell` the events of frames may be left out.
+        """
         try:
-            events = self.engine.apply(record.seq, record.at_ms, record.command)
+            if isinstance(record.command, PlaceFrame):
+                events = self.engine.apply_frame(record.seq, record.at_ms, record.command, tell).events
+            else:
+                events = self.engine.apply(record.seq, record.at_ms, record.command)
         except (Refusal, ValueError) as error:
             raise ReplayError(f"this engine does not accept the journal's record {record.seq}: {error}") from error
         self.seq, self.head, self.at_ms = record.seq, record.head, record.at_ms
@@ -58,7 +65,7 @@ def recover(folder: Path, to_seq: int | None = None, engine: type[Engine] = Engi
     for record in reader.read(recovered.seq + 1):
         if record.seq > end:
             break
-        recovered.advance(record)
+        recovered.advance(record, tell=False)
     if recovered.seq != end:
         raise CorruptJournal(folder, 0, end, f"the journal ends at sequence {recovered.seq}, before {end}")
     return recovered
@@ -80,7 +87,7 @@ def verify(folder: Path, visit: Callable[[Record], None] | None = None) -> Recov
     snapshots = {snapshot_seq(path): path for path in list_snapshots(folder)}
     recovered = Recovered(Engine(), 0, GENESIS_HEAD, 0)
     for record in Reader(folder).read():
-        recovered.advance(record)
+        recovered.advance(record, tell=False)
         if record.seq in snapshots:
             path = snapshots[record.seq]
             with contextlib.suppress(FileNotFoundError):  # dropped meanwhile for a newer one

@@ -18,13 +18,13 @@ import contextlib
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Any, Self, TypeVar
 
 import msgspec
 
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Order
-from exchange.engine.commands import Command
+from exchange.engine.commands import Command, PlaceFrame
 from exchange.engine.preview import Preview
 from exchange.journal.codec import encode_command
 from exchange.sequencer.protocol import (
@@ -37,6 +37,9 @@ from exchange.sequencer.protocol import (
     Books,
     Committed,
     EngineStatus,
+    FrameAck,
+    FrameOutcomes,
+    Frames,
     FromClient,
     FromEngine,
     Group,
@@ -63,7 +66,7 @@ _FIRST_BACKOFF = 0.02
 _MAX_BACKOFF = 1.0
 
 T = TypeVar("T")
-Waiting = list[asyncio.Future[Ack]] | asyncio.Future[msgspec.Raw]
+Waiting = list[asyncio.Future[Ack]] | asyncio.Future[Any]
 
 
 class FeedLost(Exception):
@@ -131,6 +134,16 @@ class EngineClient:
                 raise result
             outcomes.append(result)
         return outcomes
+
+    async def submit_frame(self, frame: PlaceFrame) -> FrameAck:
+        """Submit a frame and wait until it is durable and applied. Raises the engine's Refusal."""
+        if self._writer is None:
+            raise self._not_running()
+        self._last_id += 1
+        future: asyncio.Future[FrameAck] = asyncio.get_running_loop().create_future()
+        self._waiting[self._last_id] = future
+        self._writer.write(encode_frame(Frames(self._last_id, False, [encode_command(frame)])))
+        return await future
 
     async def books(self) -> Books:
         """All order books."""
@@ -243,7 +256,7 @@ class EngineClient:
             self._dispatch(decode_from_engine(await read_frame(reader, MAX_ANSWER)))
 
     def _dispatch(self, message: FromEngine) -> None:
-        waiting = self._waiting.pop(message.id, None) if not isinstance(message, Group) else None
+        waiting = None if isinstance(message, Group) else self._waiting.pop(message.id, None)
         if isinstance(message, Outcomes) and isinstance(waiting, list):
             self._in_flight -= len(waiting)
             for future, outcome in zip(waiting, message.outcomes, strict=True):
@@ -255,6 +268,8 @@ class EngineClient:
                     future.set_exception(outcome.refusal())
         elif isinstance(message, Answer) and isinstance(waiting, asyncio.Future):
             _resolve(waiting, message)
+        elif isinstance(message, FrameOutcomes) and isinstance(waiting, asyncio.Future):
+            _resolve_frame(waiting, message.outcomes[0])
         else:
             raise ProtocolError(f"an answer that nobody asked for: {type(message).__name__}")
 
@@ -341,3 +356,12 @@ def _resolve(future: asyncio.Future[msgspec.Raw], answer: Answer) -> None:
         future.set_result(answer.body)
     else:
         future.set_exception(refused.refusal())
+
+
+def _resolve_frame(future: asyncio.Future[FrameAck], outcome: FrameAck | Refused) -> None:
+    if future.done():
+        return
+    if isinstance(outcome, FrameAck):
+        future.set_result(outcome)
+    else:
+        future.set_exception(outcome.refusal())

@@ -8,9 +8,20 @@ import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TypeVar
 
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.engine.commands import Command, ListAsset, ListMarket, PlaceOrder, SetFeeRules, SetLimits, Tick
+from exchange.domain.frame import flaw_of_shape
+from exchange.engine.commands import (
+    Command,
+    ListAsset,
+    ListMarket,
+    PlaceFrame,
+    PlaceOrder,
+    SetFeeRules,
+    SetLimits,
+    Tick,
+)
 from exchange.engine.engine import Engine
 from exchange.engine.orders import trigger_bits
 from exchange.journal.codec import CodecError, decode_command, encode_command
@@ -19,7 +30,9 @@ from exchange.journal.journal import Journal
 from exchange.journal.receipts import subject_of
 from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.notary import Notary, Witnessed
-from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
+from exchange.sequencer.protocol import Ack, Committed, FrameAck, Refused, unavailable
+
+A = TypeVar("A")
 
 TICK_SPACING_MS = 1_000
 INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
@@ -30,6 +43,18 @@ Item = tuple[bytes, Command] | Refused
 
 _TICK = (encode_command(Tick()), Tick())
 """In each, one triggered order works: after what triggered it and before any other command."""
+
+
+FrameItem = tuple[bytes, PlaceFrame] | Refused
+"""A frame with its bytes, or why the bytes were none."""
+
+
+@dataclass(frozen=True, slots=True)
+class FramesResult:
+    """What became of each frame of a group, and what was committed; without events where nobody listens."""
+
+    outcomes: list[FrameAck | Refused]
+    committed: list[Committed]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +68,8 @@ class GroupResult:
 class Committer:
     """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync.
 
-    With a `notary` each group is signed once it is durable, and acks carry receipts.
+    With a `notary` each group is signed once it is durable, and acks carry receipts. `judges` check the signatures of
+    frames in `judge_count` threads, while the disk works.
     """
 
     def __init__(
@@ -53,6 +79,8 @@ class Committer:
         clock: Callable[[], int],
         executor: Executor,
         notary: Notary | None = None,
+        judges: Executor | None = None,
+        judge_count: int = 1,
     ) -> None:
         self.engine = engine
         self.journal = journal
@@ -61,6 +89,8 @@ class Committer:
         self.notary = notary
         self._clock = clock
         self._executor = executor
+        self._judges = judges
+        self._judge_count = judge_count
         self._last_tick_ms = 0
 
     async def commit(self, items: Sequence[Item]) -> GroupResult:
@@ -78,6 +108,81 @@ class Committer:
             return GroupResult([item if isinstance(item, Refused) else refused for item in items], [])
         self.journal_full = False
         return await self._commit_reserved(items)
+
+    async def commit_frames(
+        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
+    ) -> FramesResult:
+        """Make frames durable, then judge and apply them in order. An OSError is fatal: the process must stop.
+
+        `durable` is told of the acks as soon as they are true, before the orders are matched. Nothing else may be
+        committed meanwhile. Frames are judged while the disk works; what is found is a matter of their bytes. While
+        orders wait for a price, frames are taken one by one: what one of them triggers works before the next.
+        """
+        if not self.engine.waiting or len(items) < 2:
+            return await self._commit_group(items, durable, tell)
+        acks: list[Ack | Refused] = []
+        outcomes: list[FrameAck | Refused] = []
+        committed: list[Committed] = []
+        for item in items:
+            result = await self._commit_group([item], acks.extend, tell)
+            outcomes += result.outcomes
+            committed += result.committed
+            while self.engine.has_due:
+                committed += (await self.tick()).committed
+        durable(acks)
+        return FramesResult(outcomes, committed)
+
+    async def _commit_group(
+        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
+    ) -> FramesResult:
+        frames = [item for item in items if not isinstance(item, Refused)]
+        try:
+            self.journal.reserve(sum(len(payload) for payload, _ in frames), len(frames))
+        except JournalFull as full:
+            self.journal_full = True
+            refused = Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
+            durable([refused] * len(items))
+            return FramesResult([refused] * len(items), [])
+        self.journal_full = False
+        at_ms = self.now_ms()
+        commands = [command for _, command in frames]
+        placed = self.journal.append_payloads([(at_ms, payload) for payload, _ in frames])
+        signed = await self._sync_and_judge(at_ms, placed, commands, items, durable)
+        outcomes: list[FrameAck] = []
+        committed: list[Committed] = []
+        for (seq, head), command, ack in zip(placed, commands, signed, strict=True):
+            flaw, codes, events = self.engine.apply_frame(seq, at_ms, command, tell)
+            outcomes.append(FrameAck(seq, at_ms, flaw, codes, ack.receipt))
+            committed.append(Committed(seq, at_ms, head, events))
+        return FramesResult(_merge(items, outcomes), committed)
+
+    async def _sync_and_judge(
+        self,
+        at_ms: int,
+        placed: list[tuple[int, bytes]],
+        commands: list[PlaceFrame],
+        items: Sequence[FrameItem],
+        durable: Callable[[list[Ack | Refused]], None],
+    ) -> list[Ack]:
+        """The acks of frames that are durable and judged."""
+        loop = asyncio.get_running_loop()
+        syncing = loop.run_in_executor(self._executor, self.journal.sync)
+        judging = [
+            loop.run_in_executor(self._judges, _judge, commands[first :: self._judge_count])
+            for first in range(min(self._judge_count, len(commands)))
+        ]
+        acks: list[Ack | Refused] = [Ack(seq, at_ms) for seq, _ in placed]
+        witnessed = None
+        if self.notary and placed:
+            subjects = [subject_of(command) for command in commands]
+            witnessed = Witnessed(placed[0][0], at_ms, subjects, [head for _, head in placed])
+        await syncing
+        if self.notary and witnessed:
+            acks = witnessed.sign(self.notary.domain, self.notary.key, acks)
+        durable(_merge(items, acks))
+        for judged in judging:
+            await judged
+        return [ack for ack in acks if isinstance(ack, Ack)]
 
     def now_ms(self) -> int:
         """The time at which a command would be accepted now."""
@@ -164,8 +269,42 @@ def _may_wait(item: Item) -> bool:
     return not isinstance(item, Refused) and isinstance(item[1], PlaceOrder) and bool(trigger_bits(item[1].order.terms))
 
 
+def _judge(commands: Sequence[PlaceFrame]) -> None:
+    """Find whether frames stand; each remembers it."""
+    for command in commands:
+        command.judged()
+
+
+def _merge(items: Sequence[FrameItem], outcomes: Sequence[A | Refused]) -> list[A | Refused]:
+    """The outcomes of what was committed, and the refusals of the rest, in the order in which they came."""
+    following = iter(outcomes)
+    return [item if isinstance(item, Refused) else next(following) for item in items]
+
+
+def parse_frame(payload: bytes, separator: bytes) -> FrameItem:
+    """A frame from a client. One whose bytes cannot stand here is refused, so that the journal keeps none."""
+    item = _parse(payload)
+    if isinstance(item, Refused):
+        return item
+    _, command = item
+    if not isinstance(command, PlaceFrame):
+        return Refused.of(Refusal(ErrorCode.malformed, f"{type(command).__name__} is no frame"))
+    if command.separator != separator:
+        return Refused.of(Refusal(ErrorCode.wrong_contract, "the frame was signed for another exchange", "separator"))
+    if flaw := flaw_of_shape(command.orders):
+        return Refused.of(Refusal(ErrorCode.malformed, flaw, "orders"))
+    return payload, command
+
+
 def parse_item(payload: bytes) -> Item:
-    """A command from a client. Commands that only the engine gives itself are refused."""
+    """A command from a client. Commands that only the engine gives itself are refused, and frames, which come apart."""
+    item = _parse(payload)
+    if isinstance(item, tuple) and isinstance(item[1], PlaceFrame):
+        return Refused.of(Refusal(ErrorCode.malformed, "a frame comes in a message of its own kind"))
+    return item
+
+
+def _parse(payload: bytes) -> Item:
     if len(payload) > MAX_PAYLOAD:
         return Refused.of(Refusal(ErrorCode.body_too_large, f"a command has at most {MAX_PAYLOAD} bytes"))
     try:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from exchange.domain.order import Side
+from exchange.domain.order import PACKED_SIZE, Side
+from exchange.domain.order_id import index_of
 from exchange.engine import events as e
-from exchange.engine.commands import PlaceOrder
+from exchange.engine.commands import PlaceFrame, PlaceOrder
 from exchange.journal.reader import Record
 from exchange.sequencer.candles import Candle, Candles
 from exchange.sequencer.inbox import INBOX_COMMANDS, dedup_key, kind_of, to_payload
@@ -194,9 +195,7 @@ class Fold:
         }
 
     def _order_accepted(self, event: e.OrderAccepted) -> None:
-        command = self._record.command
-        if not isinstance(command, PlaceOrder):
-            raise TypeError(f"an order was accepted by {type(command).__name__}, sequence {self._record.seq}")
+        packed = self._packed(event.order_id)
         self.rows.orders[event.order_id] = {
             "order_id": event.order_id,
             "account_id": event.account,
@@ -208,7 +207,7 @@ class Fold:
             "expiry": event.expiry,
             "max_fee_bps": event.max_fee_bps,
             "terms": event.terms,
-            "packed": command.order.pack(),
+            "packed": packed,
             "order_hash": event.order_hash,
             "scheme": event.scheme,
             "signature": event.signature,
@@ -225,6 +224,16 @@ class Fold:
             "created_at": self._record.at_ms,
             "closed_at": None,
         }
+
+    def _packed(self, number: int) -> bytes:
+        """An order as it was signed."""
+        command = self._record.command
+        if isinstance(command, PlaceFrame):
+            at = PACKED_SIZE * index_of(number)
+            return command.orders[at : at + PACKED_SIZE]
+        if isinstance(command, PlaceOrder):
+            return command.order.pack()
+        raise TypeError(f"an order was accepted by {type(command).__name__}, sequence {self._record.seq}")
 
     def _trade_matched(self, event: e.TradeMatched) -> None:
         at_ms = self._record.at_ms

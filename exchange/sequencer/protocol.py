@@ -6,7 +6,10 @@ engine, `MAX_ANSWER` from it.
     client → engine   Submit     commands, answered by one Outcomes in the same order
                       Ask        a question about the present, answered by one Answer
                       Subscribe  from now on this connection receives every committed command
+                      Frames     frames of orders, answered by one FrameOutcomes, and if asked by one Journaled before
     engine → client   Outcomes   an Ack or a Refused for each command
+                      Journaled  the frames are durable and not judged yet: an Ack or a Refused for each
+                      FrameOutcomes   what became of each order of each frame
                       Answer     the answer; its type follows from the question
                       Group      the commands of one group commit, durable, with their events
 
@@ -67,6 +70,14 @@ class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):
     id: int
 
 
+class Frames(msgspec.Struct, tag=4, array_like=True, frozen=True):
+    """Frames as `exchange.journal.codec` writes them. With `early` each is acknowledged once it is durable."""
+
+    id: int
+    early: bool
+    frames: list[bytes]
+
+
 class WireReceipt(msgspec.Struct, array_like=True, frozen=True):
     """What a receipt adds to its ack; see `exchange.domain.receipt`."""
 
@@ -112,6 +123,30 @@ class Outcomes(msgspec.Struct, tag=1, array_like=True, frozen=True):
 
     id: int
     outcomes: list[Ack | Refused]
+
+
+class Journaled(msgspec.Struct, tag=4, array_like=True, frozen=True):
+    """The frames of a Frames that asked for it are durable, in its order."""
+
+    id: int
+    acks: list[Ack | Refused]
+
+
+class FrameAck(msgspec.Struct, tag=1, array_like=True, frozen=True):
+    """A durable frame that is applied: why it is void, or a byte for each order (`exchange.domain.frame_codes`)."""
+
+    seq: int
+    at_ms: int
+    flaw: str
+    codes: bytes
+    receipt: WireReceipt | None = None
+
+
+class FrameOutcomes(msgspec.Struct, tag=5, array_like=True, frozen=True):
+    """What became of the frames of a Frames, in its order."""
+
+    id: int
+    outcomes: list[FrameAck | Refused]
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True, frozen=True):
@@ -252,8 +287,8 @@ EVENTS: TableCodec[e.Event] = TableCodec(
     }
 )
 
-FromClient = Submit | Ask | Subscribe
-FromEngine = Outcomes | Answer | Group
+FromClient = Submit | Ask | Subscribe | Frames
+FromEngine = Outcomes | Answer | Group | Journaled | FrameOutcomes
 
 _ENCODER = msgspec.msgpack.Encoder()
 _FROM_CLIENT: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)

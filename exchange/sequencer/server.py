@@ -19,7 +19,7 @@ import structlog
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.journal.errors import JournalError
 from exchange.sequencer import views
-from exchange.sequencer.committer import Committer, GroupResult, Item, parse_item
+from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
 from exchange.sequencer.metrics import EngineMetrics
 from exchange.sequencer.protocol import (
     EVENTS,
@@ -28,7 +28,11 @@ from exchange.sequencer.protocol import (
     Answer,
     Ask,
     Committed,
+    FrameAck,
+    FrameOutcomes,
+    Frames,
     Group,
+    Journaled,
     Outcomes,
     ProtocolError,
     Question,
@@ -46,6 +50,9 @@ from exchange.sequencer.protocol import (
 MAX_PENDING = 50_000
 MAX_GROUP = 1_024
 MAX_FRAME_COMMANDS = 4_096
+MAX_FRAMES = 64
+MAX_FRAME_ORDERS = 8_192
+"""Orders of frames in one group, at most."""
 MAX_UNREAD = 16 << 20
 _EVENT_FRAME_ROOM = MAX_FRAME // 2
 _RETRY_MS = 100
@@ -73,18 +80,29 @@ class Connection:
 
 
 class Work(NamedTuple):
-    """What a client asked for, in the queue."""
+    """What a client asked for, in the queue. `frames` are None for all but frames; `size` counts commands or orders."""
 
     connection: Connection
     id: int
     items: list[Item]
     question: Ask | Subscribe | None = None
+    frames: list[FrameItem] | None = None
+    early: bool = False
+    size: int = 0
 
 
 class Server:
     """Serves one committer to any number of clients on a Unix socket."""
 
-    def __init__(self, committer: Committer, metrics: EngineMetrics, max_pending: int = MAX_PENDING) -> None:
+    def __init__(
+        self,
+        committer: Committer,
+        metrics: EngineMetrics,
+        max_pending: int = MAX_PENDING,
+        separator: bytes = b"",
+    ) -> None:
+        """`separator` is that of the domain under which frames are signed."""
+        self._separator = separator
         self._committer = committer
         self._metrics = metrics
         self._max_pending = max_pending
@@ -130,6 +148,9 @@ class Server:
 
     def _receive(self, connection: Connection, body: bytes) -> None:
         message = decode_from_client(body)
+        if isinstance(message, Frames):
+            self._receive_frames(connection, message)
+            return
         if not isinstance(message, Submit):
             self._enqueue(Work(connection, message.id, [], message))
             return
@@ -141,11 +162,29 @@ class Server:
             self._metrics.commands.labels("queue_full").inc(count)
             connection.send(encode_frame(Outcomes(message.id, [refused] * count)))
             return
-        self._enqueue(Work(connection, message.id, [parse_item(payload) for payload in message.commands]))
+        items = [parse_item(payload) for payload in message.commands]
+        self._enqueue(Work(connection, message.id, items, size=count))
+
+    def _receive_frames(self, connection: Connection, message: Frames) -> None:
+        if len(message.frames) > MAX_FRAMES:
+            raise ProtocolError(f"a message of {len(message.frames)} frames; at most {MAX_FRAMES} are allowed")
+        frames = [parse_frame(payload, self._separator) for payload in message.frames]
+        size = sum(1 if isinstance(frame, Refused) else frame[1].count for frame in frames)
+        if self._pending + size > self._max_pending:
+            refused = Refused.of(unavailable("the engine's queue is full; try again shortly", _RETRY_MS))
+            self._metrics.commands.labels("queue_full").inc(size)
+            self._answer_frames(connection, message.id, message.early, [refused] * len(frames))
+            return
+        self._enqueue(Work(connection, message.id, [], None, frames, message.early, size))
+
+    def _answer_frames(self, connection: Connection, number: int, early: bool, refused: list[Refused]) -> None:
+        if early:
+            connection.send(encode_frame(Journaled(number, list(refused))))
+        connection.send(encode_frame(FrameOutcomes(number, list(refused))))
 
     def _enqueue(self, work: Work) -> None:
         self._queue.append(work)
-        self._pending += len(work.items)
+        self._pending += work.size
         self._wake.set()
 
     async def _commit_forever(self) -> None:
@@ -158,6 +197,10 @@ class Server:
                 continue
             works = self._take()
             started = time.perf_counter()
+            if works[0].frames is not None:
+                await self._commit_frames(works)
+                self._metrics.commit_seconds.observe(time.perf_counter() - started)
+                continue
             result = await self._committer.commit([item for work in works for item in work.items])
             self._finish(works, result)
             self._observe(result, time.perf_counter() - started)
@@ -171,15 +214,52 @@ class Server:
             await asyncio.wait_for(self._wake.wait(), seconds)
 
     def _take(self) -> list[Work]:
-        """Whole frames from the queue's front, up to a group's size; always at least one."""
+        """Whole messages of one kind from the queue's front, up to a group's size; always at least one."""
         works: list[Work] = []
         size = 0
-        while self._queue and (not works or size + len(self._queue[0].items) <= MAX_GROUP):
+        of_frames = self._queue[0].frames is not None
+        limit = MAX_FRAME_ORDERS if of_frames else MAX_GROUP
+        while self._queue and (not works or size + self._queue[0].size <= limit):
+            if (self._queue[0].frames is not None) is not of_frames:
+                break
             work = self._queue.popleft()
             works.append(work)
-            size += len(work.items)
+            size += work.size
         self._pending -= size
         return works
+
+    async def _commit_frames(self, works: list[Work]) -> None:
+        """Commit a group of frames: answer who asked for it when they are durable, and all when they are applied."""
+        tell = any(connection.subscribed for connection in self._connections)
+
+        def durable(acks: list[Ack | Refused]) -> None:
+            position = 0
+            for work in works:
+                count = len(work.frames or ())
+                if work.early:
+                    work.connection.send(encode_frame(Journaled(work.id, acks[position : position + count])))
+                position += count
+
+        items = [frame for work in works for frame in work.frames or ()]
+        result = await self._committer.commit_frames(items, durable, tell)
+        if tell and result.committed:
+            self._publish(result.committed)
+        position = 0
+        for work in works:
+            count = len(work.frames or ())
+            work.connection.send(encode_frame(FrameOutcomes(work.id, result.outcomes[position : position + count])))
+            position += count
+        self._observe_frames(works, result)
+
+    def _observe_frames(self, works: list[Work], result: FramesResult) -> None:
+        metrics = self._metrics
+        accepted = sum(outcome.codes.count(0) for outcome in result.outcomes if isinstance(outcome, FrameAck))
+        metrics.group_size.observe(sum(work.size for work in works))
+        metrics.commands.labels("acked").inc(accepted)
+        metrics.commands.labels("refused").inc(sum(work.size for work in works) - accepted)
+        metrics.sequence.set(self._committer.journal.seq)
+        metrics.pending.set(self._pending)
+        metrics.journal_full.set(self._committer.journal_full)
 
     def _finish(self, works: list[Work], result: GroupResult) -> None:
         """Publish what was committed and answer every frame and question of the group."""

@@ -1,9 +1,10 @@
 """The mirror of the journal: what the projector folds from the engine's events."""
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table
+from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, Table, text
 from sqlalchemy.dialects.postgresql import JSONB
 
 from exchange.database.tables.columns import Amount, Uint, blob, integer, metadata, string, token_amount, u64
+from exchange.domain.order_id import SEQ_LIMIT
 
 projection = Table(
     "projection",
@@ -94,7 +95,9 @@ balance = Table(
 orders = Table(
     "orders",
     metadata,
-    integer("order_id", "journal sequence of the order", primary_key=True, autoincrement=False),
+    integer(
+        "order_id", "journal sequence of the order + its place in a frame << 40", primary_key=True, autoincrement=False
+    ),
     integer("account_id", "whose order"),
     integer("market_id", "in which market", kind=Integer),
     integer("side", "0 buy, 1 sell, 2 buy for an amount of quote", kind=Integer),
@@ -120,7 +123,7 @@ orders = Table(
     integer("triggered_at", "when the price for which it waited had come, null before and for others", nullable=True),
     integer("created_at", "when it was accepted, in milliseconds since 1970"),
     integer("closed_at", "when it was closed, null while open", nullable=True),
-    Index(None, "account_id", "order_id"),
+    Index("ix_orders_age", "account_id", text(f"(order_id & {SEQ_LIMIT - 1})"), "order_id"),
     Index("ix_orders_open", "account_id", "market_id", postgresql_where="status = 'open'"),
     Index(None, "order_hash"),
     Index("ix_orders_client_order_id", "account_id", "client_order_id", postgresql_where="client_order_id <> ''"),

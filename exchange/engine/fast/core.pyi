@@ -39,6 +39,17 @@ class Core:
     def run(
         self, commands: bytes | memoryview, blob: bytes | memoryview, first: int, count: int, at_ms: int, stop: bool
     ) -> int: ...
+    def run_frame(
+        self,
+        seq: int,
+        at_ms: int,
+        orders: bytes,
+        digests: bytes,
+        nodes: bytes,
+        signature: bytes,
+        signer: bytes,
+        scheme: int,
+    ) -> bytes: ...
     def events(self) -> memoryview: ...
     def decoded(self, commands: Sequence[Command], told: Sequence[Event]) -> dict[int, list[Event] | None]: ...
     def forget_changes(self) -> None: ...

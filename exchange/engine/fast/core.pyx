@@ -15,6 +15,7 @@ include "money.pxi"
 include "books.pxi"
 include "risk.pxi"
 include "matching.pxi"
+include "frames.pxi"
 
 REASONS = (
     e.CloseReason.filled,
@@ -47,6 +48,7 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
     """One command and its events; returns the refusal's number, 0 when it was accepted."""
     cdef i32 refusal = 0
     if command[0] == PLACE:
+        m.record_fills = m.record_hashes = 0
         refusal = place(m, seq, at_ms, command, blob)
     elif command[0] == CANCEL:
         refusal = cancel(m, command)
@@ -157,6 +159,37 @@ cdef class Core:
         if seq > m.seq:
             m.seq, m.at_ms = seq, at_ms
         return count
+
+    def run_frame(self, i64 seq, i64 at_ms, const u8[::1] orders, const u8[::1] digests, const u8[::1] nodes,
+                  bytes signature, bytes signer, u8 scheme):
+        """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number."""
+        cdef Memory *m = &self.m
+        cdef i64 count = orders.shape[0] // 80, height = 1, at, done
+        cdef u8 command[256]
+        cdef u8 blob[65 + 2 + 32 * 10]
+        while (<i64>1 << height) < count:
+            height += 1
+        if height > 10 or digests.shape[0] != 32 * count or nodes.shape[0] != 32 * ((<i64>2 << height) - 1):
+            raise ValueError("the hashes are not those of a frame")
+        if len(signature) != 65 or len(signer) != 20:
+            raise ValueError("a frame has a signature of 65 bytes, and a signer of 20")
+        memset(command, 0, 256)
+        command[0], command[2] = PLACE, scheme
+        (<uint16_t *>command)[26] = <uint16_t>(67 + 32 * height)
+        memcpy(command + SIGNER, <const u8 *>signer, 20)
+        memcpy(blob, <const u8 *>signature, 65)
+        m.events_used = 0
+        with nogil:
+            done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, command, blob)
+        if m.failed:
+            raise self.owner.failure
+        m.changes += 1
+        m.seq, m.at_ms = seq, at_ms
+        codes = bytearray(count)
+        for at in range(0, m.events_used, EVENT_WORDS):
+            if m.events[at] & 255 == REFUSED:
+                codes[m.events[at] >> 8] = <u8>m.events[at + 1]
+        return bytes(codes)
 
     def events(self):
         """The packed events of the last run, EVENT_WORDS words each: a view that holds until the next run."""
@@ -409,7 +442,7 @@ cdef class Core:
     def open_orders(self):
         """The ids of all open orders and their records, in order of acceptance."""
         cdef i64 i
-        return sorted([(self.m.orders[i].id, i) for i in range(1, self.m.orders_used) if self.m.orders[i].id])
+        return by_age([(self.m.orders[i].id, i) for i in range(1, self.m.orders_used) if self.m.orders[i].id])
 
     def orders_of(self, i32 account):
         """The open orders of an account, likewise."""
@@ -422,8 +455,7 @@ cdef class Core:
                 if order:
                     found.append((self.m.orders[order].id, order))
             block = self.m.blocks[block].next
-        found.sort()
-        return found
+        return by_age(found)
 
     def order_on(self, i32 account, u64 nonce):
         return order_on(&self.m, account, nonce)
@@ -524,6 +556,12 @@ cdef class Core:
         while m.trades_used < end:
             m.trades[m.trades_used].gone = 1
             m.trades_used += 1
+
+
+cdef list by_age(list orders):
+    """Ids and records in order of acceptance: by sequence, then by place in a frame."""
+    orders.sort(key=lambda found: (found[0] & 0xFFFFFFFFFF, found[0]))
+    return orders
 
 
 cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noexcept nogil:

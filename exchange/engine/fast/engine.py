@@ -13,13 +13,16 @@ from typing import Any, Self
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import Refusal
+from exchange.domain.order_id import SEQ_LIMIT
 from exchange.engine import commands as c
 from exchange.engine import snapshot
 from exchange.engine.control import cancel_order
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.fast.packing import COMMAND_SIZE, pack
+from exchange.engine.fast.refusals import FRAME_CODES
 from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt
+from exchange.engine.frames import FrameOutcome, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.risk import check
 from exchange.engine.state import State
@@ -46,7 +49,7 @@ class FastEngine(Engine):
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
         """As `Engine.apply`."""
         state = self.state
-        if not isinstance(state, ArrayState):
+        if not isinstance(state, ArrayState) or isinstance(command, c.PlaceFrame):
             return super().apply(seq, at_ms, command)
         if seq <= state.seq or at_ms < state.at_ms:
             raise ValueError(f"record {seq} at {at_ms} comes after {state.seq} at {state.at_ms}")
@@ -56,6 +59,25 @@ class FastEngine(Engine):
             return self._run_one(state, seq, at_ms, command, packed, bytes(blob))
         reason = _beyond_the_core(state, seq, at_ms, command)
         return self._hand_over(reason, seq, at_ms, command) if reason else super().apply(seq, at_ms, command)
+
+    def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
+        """As `Engine.apply_frame`, the whole frame in one call."""
+        state, verdict = self.state, command.judged()
+        if isinstance(state, ArrayState) and not (at_ms < LATEST_MS and seq < SEQ_LIMIT):
+            self._become_reference(f"record {seq} at {at_ms}")
+            state = self.state
+        unfolded = verdict.unfolded
+        if not isinstance(state, ArrayState) or unfolded is None or not state.seq < seq or at_ms < state.at_ms:
+            return super().apply_frame(seq, at_ms, command, tell)
+        state.refresh(at_ms)
+        state.told = []
+        signed = (command.signature, command.signer, command.scheme)
+        codes = state.core.run_frame(seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed)
+        events: list[Event] = []
+        if tell:
+            told = state.core.decoded(orders_of(command, unfolded), state.told)
+            events = [event for index in sorted(told) for event in told[index] or ()]
+        return FrameOutcome("", codes.translate(FRAME_CODES), events)
 
     def apply_batch(self, at_ms: int, commands: Sequence[c.Command]) -> list[list[Event] | Refusal]:
         """As `Engine.apply_batch`, each run of orders and cancels in one call."""
@@ -155,6 +177,12 @@ class FastEngine(Engine):
         if self.on_handover is not None:
             self.on_handover(reason)
         return events
+
+    def _become_reference(self, reason: str) -> None:
+        """Become the reference with nothing done."""
+        self.state = snapshot.load(self.dump())
+        if self.on_handover is not None:
+            self.on_handover(reason)
 
 
 def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:

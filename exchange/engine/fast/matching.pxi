@@ -49,11 +49,11 @@ cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
                 end_countdown(m, -due.id)
 
 
-cdef inline i32 place(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:
+cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:
     """Accept and match an order; returns the refusal's number, 0 when it was accepted."""
     cdef Incoming it
     it.command, it.blob = command, blob
-    it.order.id = seq
+    it.order.id = number
     cdef i32 refusal = check(m, at_ms, &it)
     if refusal:
         return refusal
@@ -114,11 +114,17 @@ cdef inline i64 work(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     return FOK_UNFILLED if (o.terms & TIME_IN_FORCE) == FOK else UNFILLED
 
 
+cdef inline i64 room_for_fills(Memory *m) noexcept nogil:
+    """How many orders an order may still meet: its record settles in one batch."""
+    return m.max_fills - m.record_fills if m.max_fills > m.record_fills else 0
+
+
 cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     """What keeps an all-or-none order from being filled at once; OPEN if nothing does."""
     cdef Order *o = &it.order
     cdef Order *maker
-    cdef i64 missing = o.remaining, fills = 0, quote = 0, hashes_left = MAX_PROOFS - o.hashes, lots, taken = 0, unit = 1
+    cdef i64 missing = o.remaining, fills = 0, quote = 0, lots, taken = 0, unit = 1
+    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - o.hashes
     cdef i32 at = half.count - 1, number
     while at >= 0 and half.keys[at] >= half.sign * o.price:
         number = m.levels[half.levels[at]].head
@@ -135,7 +141,7 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
                 continue
             fills += 1
             hashes_left -= maker.hashes
-            if fills > m.max_fills or hashes_left < 0:
+            if fills > fills_left or hashes_left < 0:
                 return TOO_MANY_FILLS
             lots = most_lots(o, missing, unit, maker)
             taken += lots
@@ -162,8 +168,9 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     """Fill the order from the best levels on; OPEN when it remains open and meets nobody any more."""
     cdef Order *o = &it.order
     cdef Order *maker
-    cdef i64 limit = half.sign * o.price, fills_left = m.max_fills, hashes_left = MAX_PROOFS - o.hashes, lots, blocked
-    cdef i64 unit = 1
+    cdef i64 limit = half.sign * o.price, unit = 1, lots, blocked
+    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - o.hashes
+    cdef bint met = False
     cdef i32 number
     while half.count and half.keys[half.count - 1] >= limit:
         number = m.levels[half.levels[half.count - 1]].head
@@ -180,6 +187,9 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
             return TOO_MANY_FILLS
         fills_left -= 1
         hashes_left -= maker.hashes
+        m.record_fills += 1 if met else 2
+        m.record_hashes += maker.hashes if met else maker.hashes + o.hashes
+        met = True
         lots = most_lots(o, o.remaining, unit, maker)
         blocked = beyond(m, it, maker, lots, lots * maker.price)
         if unlikely(blocked):

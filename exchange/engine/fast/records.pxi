@@ -242,6 +242,8 @@ cdef struct Memory:
     i64 max_unsettled_ms
     i64 max_open_orders
     i64 max_fills
+    i64 record_fills    # what the record's earlier orders have used of what a batch takes
+    i64 record_hashes
     i64 fee_cap_bps
     u64 seed
     i64 message

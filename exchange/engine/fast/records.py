@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, cast
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
+from exchange.domain.order_id import seq_of
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance, NonceSet, Recent
 from exchange.engine.book import Book, Half, Level
@@ -418,7 +419,7 @@ class Trades(Mapping[int, Trade]):
             raise KeyError(trade_id)
         fields, at_ms = self.state.core.trade(trade_id)
         match = e.TradeMatched(trade_id, *fields)
-        return Trade(match.taker_order, at_ms, match)
+        return Trade(seq_of(match.taker_order), at_ms, match)
 
     def __contains__(self, trade_id: object) -> bool:
         return isinstance(trade_id, int) and 0 < trade_id < _U64 >> 1 and self.state.core.has_trade(trade_id)

@@ -1,6 +1,7 @@
 """What a refused packed command says: the core's numbers as codes and fields. The sentence is the reference's."""
 
 from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import number_of
 
 REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     1: (ErrorCode.unknown_market, "market"),
@@ -37,4 +38,15 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     35: (ErrorCode.trading_stopped, None),
     33: (ErrorCode.account_frozen, None),
 }
-"""By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them."""
+"""By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them;
+in frames by the core."""
+
+FRAME_CODES = bytes(
+    number_of(ErrorCode.unsupported_terms)
+    if number == 3
+    else number_of(REFUSALS[number][0])
+    if number in REFUSALS
+    else 0
+    for number in range(256)
+)
+"""For each of the core's numbers, the byte that stands for it in the outcome of a frame; 0 stays 0."""

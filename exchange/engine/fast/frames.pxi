@@ -1,0 +1,72 @@
+# A frame's orders, one after another: exchange.engine.frames in the same order.
+
+cdef inline i64 number_at(const u8 *bytes, i32 size) noexcept nogil:
+    """A big-endian number, as packed orders carry them."""
+    cdef u64 number = 0
+    cdef i32 i
+    for i in range(size):
+        number = number << 8 | bytes[i]
+    return <i64>number
+
+
+cdef inline i32 check_plain(const u8 *order) noexcept nogil:
+    """Only plain terms, and numbers that the ledger counts, come in frames."""
+    if number_at(order + 64, 8) or number_at(order + 72, 8) & ~TERMS or not is_known(number_at(order + 72, 8)):
+        return UNSUPPORTED_TERMS
+    if number_at(order + 32, 8) < 0 or number_at(order + 40, 8) < 0 or number_at(order + 56, 8) < 0:
+        return AMOUNT_OUT_OF_RANGE
+    return 0
+
+
+cdef inline void write_command(const u8 *order, u8 *command) noexcept nogil:
+    """A packed order as the core reads it (packing.py); what is the frame's stands there already."""
+    cdef i64 *words = <i64 *>command
+    command[1] = order[31]
+    (<uint32_t *>command)[1] = <uint32_t>number_at(order + 20, 4)
+    words[1], words[2], words[3] = number_at(order + 32, 8), number_at(order + 40, 8), number_at(order + 48, 8)
+    words[4], words[5] = number_at(order + 24, 5), number_at(order + 56, 8)
+    (<i32 *>command)[12] = <i32>number_at(order + 29, 2)
+    words[7] = number_at(order + 72, 8)
+    memcpy(command + ACCOUNT_AT, order, 20)
+
+
+cdef inline void write_path(const u8 *nodes, i64 index, i64 height, u8 *blob) noexcept nogil:
+    """The order's place, and the hashes beside its way up, behind the frame's signature."""
+    cdef const u8 *level = nodes
+    cdef i64 width = <i64>1 << height, i
+    blob[65], blob[66] = <u8>(index >> 8), <u8>(index & 255)
+    for i in range(height):
+        memcpy(blob + 67 + 32 * i, level + 32 * (index ^ 1), 32)
+        level += 32 * width
+        width >>= 1
+        index >>= 1
+
+
+cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, const u8 *digests, const u8 *nodes,
+                   i64 height, u8 *command, u8 *blob) noexcept nogil:
+    """Place them; returns how many were placed before something failed."""
+    cdef i64 index
+    cdef i32 refusal
+    cdef i64 *event
+    m.stamp += 1
+    m.record_fills = m.record_hashes = 0
+    for index in range(count):
+        m.message = index
+        refusal = check_plain(orders + 80 * index)
+        if refusal == 0:
+            write_command(orders + 80 * index, command)
+            memcpy(command + ORDER_HASH, digests + 32 * index, 32)
+            write_path(nodes, index, height, blob)
+            if signature_size(command) <= INLINE:
+                memcpy(command + INSIDE, blob, signature_size(command))
+            refusal = place(m, seq | index << 40, at_ms, command, blob)
+        if m.failed:
+            return index
+        if refusal:
+            event = emit(m, REFUSED)
+            event[1] = refusal
+    m.record_fills = m.record_hashes = 0
+    m.message = count
+    tell_changes(m)
+    free_dropped_levels(m)
+    return count

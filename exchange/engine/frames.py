@@ -1,0 +1,72 @@
+"""A frame's orders, one after another: each is accepted or refused as if it came alone.
+
+Two things are the frame's own. Only orders with plain terms, and numbers that the ledger counts, come in frames. And
+what all its orders fill settles in one batch, as what one order fills does, so they share the bound of one order: what
+remains of an order that would exceed it ends as `too_many_fills`.
+"""
+
+from typing import NamedTuple
+
+from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.frame import Unfolded, unpack_orders
+from exchange.domain.frame_codes import ACCEPTED, number_of
+from exchange.domain.order import Order
+from exchange.domain.order_id import order_id
+from exchange.engine.commands import PlaceFrame, PlaceOrder
+from exchange.engine.events import Event
+from exchange.engine.matcher import place
+from exchange.engine.orders import KINDS
+from exchange.engine.state import State
+
+
+class FrameOutcome(NamedTuple):
+    """What became of a frame: why it is void, or a byte for each order (`exchange.domain.frame_codes`), and events."""
+
+    flaw: str
+    codes: bytes
+    events: list[Event]
+
+
+def place_frame(state: State, seq: int, at_ms: int, command: PlaceFrame, unfolded: Unfolded) -> bytes:
+    """Place the orders of a frame that stands; one byte for each."""
+    placed = enumerate(orders_of(command, unfolded))
+    return bytes(_place(state, order_id(seq, index), at_ms, order) for index, order in placed)
+
+
+def orders_of(command: PlaceFrame, unfolded: Unfolded) -> list[PlaceOrder]:
+    """The orders of a frame that stands, each with a signature of its own. Made once, and kept with the frame."""
+    known: list[PlaceOrder] | None = command.__dict__.get("_placed")
+    if known is None:
+        known = _orders_of(command, unfolded)
+        object.__setattr__(command, "_placed", known)
+    return known
+
+
+def _orders_of(command: PlaceFrame, unfolded: Unfolded) -> list[PlaceOrder]:
+    return [
+        PlaceOrder(
+            order,
+            unfolded.digest(index),
+            command.scheme,
+            unfolded.signature(index, command.signature),
+            command.signer,
+        )
+        for index, order in enumerate(unpack_orders(command.orders))
+    ]
+
+
+def _place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> int:
+    try:
+        _check_plain(placed.order)
+        place(state, number, at_ms, placed)
+    except Refusal as refusal:
+        return number_of(refusal.code)
+    return ACCEPTED
+
+
+def _check_plain(order: Order) -> None:
+    if order.terms not in KINDS:
+        raise Refusal(ErrorCode.unsupported_terms, "orders with such terms come by themselves, not in frames", "terms")
+    if max(order.price, order.quantity, order.trigger_price) > MAX_AMOUNT:
+        raise Refusal(ErrorCode.amount_out_of_range, "price or quantity exceeds what the ledger counts", "quantity")

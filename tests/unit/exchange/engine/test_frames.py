@@ -1,0 +1,185 @@
+"""Frames in the engine, the reference and the fast one: each order as if it came alone, one bound for all."""
+
+import random
+from collections.abc import Iterator
+
+import pytest
+
+from exchange.domain.eip712 import Scheme
+from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import ACCEPTED, code_of
+from exchange.domain.order import Order, Side, Terms, TimeInForce
+from exchange.domain.order_id import order_id, seq_of
+from exchange.domain.settlement import MAX_PROOFS
+from exchange.engine import commands as c
+from exchange.engine import events as e
+from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
+from exchange.journal.codec import decode_command, encode_command
+from tests.utils.engine import BTC, BTC_USDC, USDC, EngineHarness, only, reasons
+from tests.utils.frames import frame_of
+from tests.utils.signing import Signer
+from tests.utils.twins import TwinEngine
+
+QUOTER = Signer("quoter")
+TAKER = Signer("taker")
+PRICE = 5_000_000
+
+
+@pytest.fixture
+def x() -> Iterator[EngineHarness]:
+    harness = EngineHarness()
+    for signer in (QUOTER, TAKER):
+        harness.credit(signer.raw, USDC, 10**14)
+        harness.credit(signer.raw, BTC, 10**14)
+    yield harness
+    harness.validate_and_drain()
+
+
+def order(x: EngineHarness, signer: Signer, side: int, price: int, lots: int, **options: object) -> Order:
+    return x.order(signer.raw, side, price, lots, **options).order  # type: ignore[arg-type]
+
+
+def codes_of(x: EngineHarness, frame: c.PlaceFrame) -> list[ErrorCode | None]:
+    """Place a frame in both engines; what became of each order."""
+    assert isinstance(x.engine, TwinEngine)
+    seq = x.engine.seq + 1
+    outcome = Engine.apply_frame(x.engine, seq, x.at_ms, frame)
+    fast = x.engine.fast.apply_frame(seq, x.at_ms, decode_command(encode_command(frame)))  # type: ignore[arg-type]
+    assert outcome == fast
+    x.kept.append((seq, x.at_ms, frame))
+    return [code_of(code) for code in outcome.codes]
+
+
+def test_orders_of_a_frame_rest_and_match_in_their_order(x: EngineHarness) -> None:
+    x.apply(frame_of(QUOTER, [order(x, QUOTER, Side.sell, PRICE + 10 * i, 100) for i in range(4)]))
+    quotes = x.engine.seq
+    events = x.apply(frame_of(TAKER, [order(x, TAKER, Side.buy, PRICE, 60), order(x, TAKER, Side.buy, PRICE + 10, 90)]))
+    seq = x.engine.seq
+    trades = [(t.taker_order, t.maker_order, t.quantity) for t in only(events, e.TradeMatched)]
+    assert trades == [
+        (seq, quotes, 60),
+        (order_id(seq, 1), quotes, 40),
+        (order_id(seq, 1), order_id(quotes, 1), 50),
+    ]
+    assert all(trade.seq == seq for trade in x.engine.state.trades.values())
+    assert [seq_of(o.order_id) for o in x.engine.open_orders(QUOTER.raw)] == [quotes] * 3
+
+
+def test_refused_orders_leave_no_trace_and_the_rest_stands(x: EngineHarness) -> None:
+    nonce = next(x.nonces)
+    frame = frame_of(
+        QUOTER,
+        [
+            order(x, QUOTER, Side.buy, PRICE, 100, nonce=nonce),
+            order(x, QUOTER, Side.buy, PRICE, 100, nonce=nonce),
+            order(x, QUOTER, Side.buy, PRICE + 1, 100),
+            order(x, QUOTER, Side.buy, PRICE, 1 << 63),
+            order(x, QUOTER, Side.buy, PRICE, 100, terms=Terms(displayed_quantity=10).pack()),
+            order(x, QUOTER, Side.buy, PRICE, 100, terms=1 << 127),
+            order(x, QUOTER, Side.buy, PRICE, 100, market=77),
+            order(x, QUOTER, Side.buy, PRICE, 100, expiry=1),
+            order(x, QUOTER, Side.sell, PRICE + 10, 10),
+        ],
+    )
+    assert codes_of(x, frame) == [
+        None,
+        ErrorCode.nonce_used,
+        ErrorCode.price_off_tick,
+        ErrorCode.amount_out_of_range,
+        ErrorCode.unsupported_terms,
+        ErrorCode.unsupported_terms,
+        ErrorCode.unknown_market,
+        ErrorCode.expired,
+        None,
+    ]
+    assert x.book() == ([(PRICE, 100)], [(PRICE + 10, 10)])
+
+
+def test_frame_sent_again_places_nothing(x: EngineHarness) -> None:
+    frame = frame_of(QUOTER, [order(x, QUOTER, Side.buy, PRICE, 100) for _ in range(3)])
+    assert codes_of(x, frame) == [None] * 3
+    assert codes_of(x, frame) == [ErrorCode.nonce_used] * 3
+
+
+def test_void_frame_takes_its_place_and_does_nothing(x: EngineHarness) -> None:
+    good = frame_of(QUOTER, [order(x, QUOTER, Side.buy, PRICE, 100) for _ in range(2)])
+    forged = c.PlaceFrame(good.signer, good.scheme, good.separator, good.root, bytes(64) + b"\x1b", good.orders)
+    before = x.engine.seq
+    assert x.apply(forged) == []
+    assert x.engine.seq == before + 1
+    assert x.book() == ([], [])
+    assert codes_of(x, forged) == []
+
+
+def test_delegates_of_a_frame_are_judged_by_the_engine_as_those_of_an_order(x: EngineHarness) -> None:
+    delegate = Signer("delegate")
+    x.apply(c.ObeyRevocation(next(x.inbox_ids), QUOTER.raw, delegate.raw))
+    frame = frame_of(delegate, [order(x, QUOTER, Side.buy, PRICE, 100) for _ in range(2)], account=QUOTER.raw)
+    assert frame.scheme == Scheme.bulk | Scheme.delegate
+    assert codes_of(x, frame) == [ErrorCode.unknown_delegate] * 2
+
+
+def test_two_orders_are_the_smallest_frame_and_keep_their_paths(x: EngineHarness) -> None:
+    x.apply(frame_of(QUOTER, [order(x, QUOTER, Side.buy, PRICE, 100) for _ in range(2)]))
+    kept = [o.placed.signature for o in x.engine.open_orders(QUOTER.raw)]
+    fast = [o.placed.signature for o in x.engine.fast.open_orders(QUOTER.raw)]  # type: ignore[attr-defined]
+    assert kept == fast
+    assert {len(signature) for signature in kept} == {65 + 2 + 32}
+
+
+def test_all_that_a_frame_fills_fits_one_batch(x: EngineHarness) -> None:
+    """Both sides in frames of 64: each trade brings two paths of six hashes, or one where its taker goes on."""
+    for _ in range(2):
+        x.apply(frame_of(QUOTER, [order(x, QUOTER, Side.sell, PRICE, 10) for _ in range(64)]))
+    takers = [order(x, TAKER, Side.buy, PRICE, 10) for _ in range(64)]
+    events = x.apply(frame_of(TAKER, takers))
+    trades = only(events, e.TradeMatched)
+    assert len(trades) == MAX_PROOFS // 12
+    assert [reason for _, reason in reasons(events) if reason == "too_many_fills"] == ["too_many_fills"] * (64 - 42)
+    again = x.apply(x.order(TAKER.raw, Side.buy, PRICE, 200))
+    assert len(only(again, e.TradeMatched)) == 20, "the next record has room of its own"
+
+
+def test_fill_or_kill_in_a_frame_asks_for_the_room_that_is_left(x: EngineHarness) -> None:
+    for _ in range(2):
+        x.apply(frame_of(QUOTER, [order(x, QUOTER, Side.sell, PRICE, 10) for _ in range(64)]))
+    sweep = order(x, TAKER, Side.buy, PRICE, 800)
+    fok = order(x, TAKER, Side.buy, PRICE, 100, tif=TimeInForce.fok)
+    events = x.apply(frame_of(TAKER, [sweep, fok]))
+    assert (order_id(x.engine.seq, 1), "too_many_fills") in reasons(events)
+
+
+def test_random_frames_are_the_same_in_both_engines(x: EngineHarness) -> None:
+    chance = random.Random(7)
+    for _ in range(40):
+        signer = chance.choice((QUOTER, TAKER))
+        orders = [
+            order(
+                x,
+                signer,
+                chance.choice((Side.buy, Side.sell)),
+                PRICE + 10 * chance.randint(-8, 8),
+                chance.randint(1, 50),
+                tif=chance.choice(list(TimeInForce)),
+                market=BTC_USDC,
+            )
+            for _ in range(chance.randint(2, 40))
+        ]
+        codes = codes_of(x, frame_of(signer, orders))
+        assert codes.count(None) > len(codes) // 2
+        x.at_ms += 100
+    assert isinstance(x.engine, TwinEngine)
+    assert x.engine.fast.is_fast
+
+
+def test_fast_engine_tells_nothing_where_nobody_listens() -> None:
+    x = EngineHarness()
+    x.credit(QUOTER.raw, USDC, 10**12)
+    frame = frame_of(QUOTER, [order(x, QUOTER, Side.buy, PRICE, 10) for _ in range(5)])
+    engine = FastEngine.load(x.engine.dump())
+    outcome = engine.apply_frame(x.engine.seq + 1, x.at_ms, frame, tell=False)
+    assert outcome.codes == bytes([ACCEPTED] * 5)
+    assert outcome.events == []
+    x.apply(frame)
+    assert engine.dump() == x.engine.dump()
