@@ -22,6 +22,8 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.codec import COMMAND_KINDS
 from tests.utils.engine import BTC, DELEGATE, ETH, FEES, USDC, EngineHarness, only
+from tests.utils.frames import frame_of
+from tests.utils.signing import Signer
 
 MARKETS = (
     Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 3_000, 7_000, 100),
@@ -154,6 +156,14 @@ def place_order(x: Exchange) -> c.Command:
         options: dict[str, Any] = {"nonce": nonce, "self_trade": self_trade, "max_fee_bps": 100}
         return x.x.order(x.newcomer(), side, price, amount, tif=tif, **options)
     return x.order(x.newcomer(), side, price, tif=tif, self_trade=self_trade)
+
+
+def place_frame(x: Exchange) -> c.Command:
+    signer = Signer(f"framer {next(x.numbers)}")
+    for asset in (USDC, ETH, BTC):
+        x.must(c.Credit(x.inbox(), signer.raw, asset, MONEY, "deposit"))
+    sides = x.draw(st.lists(st.sampled_from([Side.buy, Side.sell]), min_size=2, max_size=4))
+    return frame_of(signer, [x.order(signer.raw, side, x.draw(st.integers(97, 103))).order for side in sides])
 
 
 def cancel_order(x: Exchange) -> c.Command:
@@ -304,6 +314,7 @@ def reverse_trades(x: Exchange) -> c.Command:
 
 MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.PlaceOrder: place_order,
+    c.PlaceFrame: place_frame,
     c.CancelOrder: cancel_order,
     c.CancelAll: cancel_all,
     c.MassCancel: mass_cancel,
