@@ -381,5 +381,7 @@ def test_command_moves_only_what_came_in_or_went_out(kind: type, data: st.DataOb
     for before in data.draw(st.lists(st.sampled_from(CLASSES), max_size=12)):
         x.must(MAKERS[before](x))
     x.must(MAKERS[kind](x))
+    # an amount near the end of 64 bits is beyond what the fast engine counts by itself
+    x.x.engine.may_hand_over = True  # type: ignore[attr-defined]
     x.apply(bent(x, MAKERS[kind](x)))
     x.x.validate()
