@@ -10,9 +10,10 @@ from exchange.domain.instrument import Market
 from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine.brakes import MAX_SKEW_MS
 from exchange.engine.engine import Engine
 from tests.property.engine.naive import NaiveBook, NaiveWaiting, Resting
-from tests.utils.engine import BTC, FEES, USDC, EngineHarness, only, reasons
+from tests.utils.engine import BTC, DELEGATE, FEES, USDC, EngineHarness, only, reasons
 
 TRADERS = (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20, FEES)
 MAX_FILLS = 3
@@ -252,12 +253,24 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(account=traders, seconds=st.sampled_from([0, 1, 10]))
     def count_down(self, account: bytes, seconds: int) -> None:
         self.x.at_ms += 1
-        self.follow(self.step(c.SetCountdown(account, seconds, self.x.at_ms, b"", account)))
+        events = self.step(c.SetCountdown(account, seconds, self.x.at_ms, b"", account))
+        assert events is not None
+        self.follow(events)
+
+    @rule(account=traders)
+    def use_up_nonces(self, account: bytes) -> None:
+        """A delegated key brakes with the highest nonce that it may: the account's own brakes go on all the same."""
+        self.x.at_ms += 1
+        events = self.step(c.SetCountdown(account, 0, self.x.at_ms + MAX_SKEW_MS, b"", DELEGATE))
+        assert events is not None
+        self.follow(events)
 
     @rule(account=st.sampled_from(TRADERS[:3]), stopped=st.sampled_from([True, False, False]))
     def stop(self, account: bytes, stopped: bool) -> None:
         self.x.at_ms += 1
-        self.follow(self.step(c.StopTrading(account, stopped, self.x.at_ms, b"")))
+        events = self.step(c.StopTrading(account, stopped, self.x.at_ms, b""))
+        assert events is not None
+        self.follow(events)
 
     @rule(market=markets, maker=st.integers(0, 5_000), taker=st.integers(0, 9_000), floor=st.integers(0, 4))
     def announce(self, market: int, maker: int, taker: int, floor: int) -> None:
