@@ -3,13 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-
 revision = "0012"
 down_revision = "0011"
-========
-revision = "0012"
-down_revision = "0011"
->>>>>>>> 9dc488e (Judge frames in audit, receipts and projection; sort orders by age):exchange/database/migrations/versions/0011_sort_orders_by_age.py
 branch_labels = None
 depends_on = None
 
