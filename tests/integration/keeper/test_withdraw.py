@@ -4,15 +4,17 @@ import asyncio
 import time
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from bizzan.approvals import Refused, Waiting, find_waiting
 from bizzan.client.wallet import Wallet
 from exchange.chain.rpc import Rpc
 from exchange.chain.signing import Key, recover
-from exchange.database import approvals
+from exchange.chain.wallets import WALLET_GAS
+from exchange.database import approvals, payouts
 from exchange.database.engine import create_engine
-from exchange.database.tables import account
+from exchange.database.jobs import WALLET_KEYS
+from exchange.database.tables import account, job
 from exchange.domain.deployment import address_bytes, checksum
 from keeper.co_signer import CoSigner, Declined, Unsigned
 from keeper.custody import Custody
@@ -92,6 +94,16 @@ async def test_several_withdrawals_of_an_account_are_all_paid(world: World) -> N
         await until(paid, "the payments")
 
 
+# waits until it has burnt nearly all the gas that it was given, and says yes, whatever it is asked
+BURNING_CODE = bytes.fromhex("5b5a614e2010600057" + "7f1626ba7e" + "00" * 28 + "5f5260205ff3")
+
+
+def give_wallets_gas(world: World, gas: int) -> None:
+    """Another budget for each contract wallet."""
+    keeper = world.settings.keeper.model_copy(update={"wallet_gas_per_day": gas})
+    world.settings = world.settings.model_copy(update={"keeper": keeper})
+
+
 class OwnedWallet(Key):
     """The key of a contract wallet's owner; the address is the wallet's."""
 
@@ -127,6 +139,30 @@ async def test_a_contract_wallets_withdrawal_is_paid(world: World) -> None:
     async with running_keeper(world):
         await until(paid, "the payment")
     assert await world.balance(wallet, USDC) == DEPOSITED - 250_000
+
+
+async def test_a_wallet_that_burns_gas_uses_up_its_own_budget_and_nobody_elses(world: World) -> None:
+    wallet, other = await add_wallet(world), await world.add_trader()
+    await world.rpc.call("anvil_setCode", checksum(wallet.address), "0x" + BURNING_CODE.hex())
+    first, second = [await world.hold(wallet, USDC, amount, RECIPIENT, in_an_hour()) for amount in (1_000, 20_000)]
+
+    async def rests() -> bool:
+        async with world.engine.connect() as conn:
+            noted = await payouts.rests(conn, [first, second])
+        return {digest: rest.because for digest, rest in noted.items()} == {second: "gas_budget"}
+
+    async def paid() -> bool:
+        return await world.token_balance(RECIPIENT, USDC) == 1_000 + 300_000
+
+    give_wallets_gas(world, 1_000_000)
+    async with running_keeper(world):
+        await until(rests, "the end of the wallet's gas")
+        await world.hold(other, USDC, 300_000, RECIPIENT, in_an_hour())
+        await until(paid, "the payments of the first and of somebody else's")
+    async with world.engine.connect() as conn:
+        spent = await conn.scalar(select(job.c.payload["gas"].as_integer()).where(job.c.key.startswith(WALLET_KEYS)))
+    assert spent is not None
+    assert WALLET_GAS < spent < 1_000_000
 
 
 async def test_co_signer_declines_what_a_contract_wallet_has_taken_back(world: World) -> None:
