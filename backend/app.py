@@ -18,6 +18,7 @@ from backend.deps import check_query
 from backend.fees import endpoints as fees
 from backend.guards import endpoints as guards
 from backend.guards.levels import Levels
+from backend.journal import endpoints as journal
 from backend.markets import endpoints as markets
 from backend.markets import service as market_service
 from backend.metrics import Metrics
@@ -37,7 +38,7 @@ from backend.wallets import Wallets
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
-from exchange.database import delegates, payouts, positions, sessions, trades
+from exchange.database import delegates, payouts, positions, publication, sessions, trades
 from exchange.database import fees as fee_rows
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
@@ -70,7 +71,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, guards, withdrawals, auth, status):
+    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, auth, status):
         app.include_router(module.router, dependencies=[Depends(check_query)])
     for page in (site, stream):
         app.include_router(page.router)
@@ -115,6 +116,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
         wallets=Wallets(rpc),
         levels=Levels(rpc, address_bytes(deployment.custody)),
+        published_dir=settings.published_dir,
     )
     runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):
@@ -172,6 +174,7 @@ async def _totals(api: Api) -> Counts:
             given_up=len(await payouts.given_up(connection)),
             fees=await fee_rows.totals(connection, chain_id),
             diverted=await fee_rows.diverted(connection, chain_id),
+            published=await publication.published(connection),
         )
 
 

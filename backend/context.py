@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic, time
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
@@ -19,7 +20,7 @@ from backend.stream.feed import Feed
 from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
 from backend.wallets import Wallets
-from exchange.domain.deployment import Deployment
+from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market
@@ -78,11 +79,17 @@ class Api:
     summaries: Summaries
     wallets: Wallets
     levels: Levels
+    published_dir: Path
+    started_at: int = field(default_factory=now_ms)
     domain: Domain = field(init=False)
+    operators: frozenset[bytes] = field(init=False)
+    auditors: frozenset[bytes] = field(init=False)
     symbols: Mapping[str, Market] = field(init=False)
 
     def __post_init__(self) -> None:
         self.domain = self.deployment.domain
+        self.operators = frozenset(map(address_bytes, (self.deployment.operator, *self.settings.operators)))
+        self.auditors = self.operators | frozenset(map(address_bytes, self.settings.auditors))
         self.symbols = {str(m.market_id): m for m in self.deployment.markets} | {
             symbol_of(m): m for m in self.deployment.markets
         }

@@ -76,6 +76,24 @@ async def get_address(api: ApiDep, bearer: Bearer) -> bytes:
 
 
 AddressDep = Annotated[bytes, Depends(get_address)]
+
+
+def get_operator(api: ApiDep, address: AddressDep) -> bytes:
+    """The address that is signed in, if it operates the exchange."""
+    if address not in api.operators:
+        raise Refusal(ErrorCode.forbidden, "only an operator of the exchange may read this", None)
+    return address
+
+
+def get_auditor(api: ApiDep, address: AddressDep) -> bytes:
+    """The address that is signed in, if it may read the journal as it is."""
+    if address not in api.auditors:
+        raise Refusal(ErrorCode.forbidden, "only auditors may read this: ask the operator", None)
+    return address
+
+
+OperatorDep = Annotated[bytes, Depends(get_operator)]
+AuditorDep = Annotated[bytes, Depends(get_auditor)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many rows")]
 Before = Annotated[
     int | None, Query(ge=0, le=(1 << 63) - 1, description="page on: `next_before` of the page before this one")

@@ -81,6 +81,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
+Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
 class SettingsError(Exception):
@@ -172,6 +173,8 @@ class ApiSettings(Section):
 
     `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
+    Who signs in as one of `auditors` reads the journal as it is; one of `operators` (the contract's operator always is
+    one) what surveillance finds as well.
     """
 
     host: str = "127.0.0.1"
@@ -181,6 +184,8 @@ class ApiSettings(Section):
     session_seconds: Count = 86_400
     lag_blocks: Count = 20
     min_withdrawals: Mapping[str, Count] = {"USDC": 1_000_000, "ETH": 50_000, "BTC": 2_000}
+    auditors: tuple[Address, ...] = ()
+    operators: tuple[Address, ...] = ()
     limits: ApiLimits = ApiLimits()
 
 
@@ -192,6 +197,13 @@ class MetricsSettings(Section):
     projector: Port = 9_102
     indexer: Port = 9_103
     keeper: Port = 9_104
+    publisher: Port = 9_105
+
+
+class PublicationSettings(Section):
+    """The published journal: a new piece at most every `every_seconds`; ten minutes are promised."""
+
+    every_seconds: Annotated[int, Field(ge=1, le=300)] = 60
 
 
 class KeeperSettings(Section):
@@ -303,6 +315,7 @@ class Settings(BaseSettings):
     engine: EngineSettings = EngineSettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
+    publication: PublicationSettings = PublicationSettings()
     keeper: KeeperSettings = KeeperSettings()
     sweep: SweepSettings = SweepSettings()
     co_signer: CoSignerSettings = CoSignerSettings()

@@ -128,6 +128,10 @@ class StatusView(Mirrored):
     withdrawals_given_up: int = Field(
         description="held withdrawals that the keeper sends no more, after transactions without effect; 0 is healthy"
     )
+    published_seq: int = Field(description="journal sequence up to which the journal is published")
+    publication_lag_seconds: int = Field(
+        description="since all that was durable was published; 0 when nothing waits, ten minutes are promised"
+    )
     connections: int
     server_time: int
 

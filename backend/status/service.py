@@ -9,8 +9,10 @@ from backend.markets.service import market_view
 from backend.status import schemas
 from exchange.database import positions
 from exchange.database.fees import FeeTotals
+from exchange.database.publication import Published
 from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import TYPES, VERSION
+from exchange.journal.publication import PROMISE_SECONDS
 
 
 async def exchange_view(api: Api) -> schemas.ExchangeView:
@@ -76,6 +78,13 @@ def collected(api: Api, fees: FeeTotals) -> dict[str, int]:
     return {api.deployment.asset(asset).symbol: amount for asset, amount in sorted(fees.collected.items())}
 
 
+def publication_lag(api: Api, published: Published) -> int:
+    """Seconds since all that was durable was published; 0 when nothing waits, or nothing is to be published."""
+    if not api.deployment.gives_receipts or api.feed.seq <= published.seq:
+        return 0
+    return max(0, now_ms() - (published.current_at or api.started_at)) // 1_000
+
+
 async def status_view(api: Api) -> schemas.StatusView:
     """How far everything is."""
     sample = await api.watch.latest()
@@ -86,6 +95,9 @@ async def status_view(api: Api) -> schemas.StatusView:
     if counts.diverted:
         markets = ", ".join(counts.diverted)
         problems["fee_account"] = f"the contract collects the fees of {markets} for another account than the engine"
+    lag = publication_lag(api, counts.published)
+    if lag > PROMISE_SECONDS:
+        problems["publisher"] = f"the journal was not published for {lag} s, {PROMISE_SECONDS} are promised"
     return schemas.StatusView(
         status="degraded" if problems or counts.mismatches else "ok",
         problems=problems,
@@ -96,6 +108,8 @@ async def status_view(api: Api) -> schemas.StatusView:
         withdrawals_given_up=counts.given_up,
         fees_collected={symbol: str(amount) for symbol, amount in collected(api, counts.fees).items()},
         settlement_gas_wei=str(counts.fees.gas_wei),
+        published_seq=counts.published.seq,
+        publication_lag_seconds=lag,
         connections=api.limits.connections.total,
         server_time=now_ms(),
         indexed_block=position.indexed_block,

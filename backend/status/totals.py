@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from exchange.database.fees import FeeTotals
+from exchange.database.publication import Published
 
 PERIOD_SECONDS = 2.0
 LONGEST_PERIOD_SECONDS = 10.0
@@ -18,13 +19,17 @@ COUNTING_SHARE = 20
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What `exchange.database` counts: trades, mismatches, withdrawals given up, fees, and markets that divert them."""
+    """What `exchange.database` counts.
+
+    Trades, mismatches, withdrawals given up, fees, the markets that divert them, and how far the journal is published.
+    """
 
     trades: Row[Any]
     mismatches: int
     given_up: int
     fees: FeeTotals
     diverted: Sequence[str]
+    published: Published
 
 
 class Totals:

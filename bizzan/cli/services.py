@@ -18,6 +18,7 @@ SERVICES = {
     "projector": ("exchange.sequencer.projector_main", "Run the projector: the journal folded into PostgreSQL."),
     "api": ("backend.main", "Run the HTTP and WebSocket API."),
     "indexer": ("indexer.main", "Run the indexer: the chain mirrored in PostgreSQL."),
+    "publisher": ("exchange.sequencer.publisher", "Run the publisher: the journal in signed pieces, for everybody."),
     "keeper": ("keeper.main", "Run the keeper: settlement and its follow-up on chain."),
     "demo": ("bizzan.demo.main", "Run the demo traffic: wallets that trade around a real price series."),
 }

@@ -80,10 +80,8 @@ def features(as_json: AsJson = False) -> None:
         console.print(f"{number:>10}  {name.replace('_', ' ')}")
 
 
-def publish(
-    every: Annotated[int | None, typer.Option(min=1, help="Go on, and publish again after so many seconds.")] = None,
-) -> None:
-    """Publish what the journal gained: signed pieces, raw for auditors, as hashes for everybody."""
+def publish() -> None:
+    """Publish once what the journal gained, as the publisher does: signed pieces, raw and as hashes."""
     from exchange.journal.errors import JournalError
     from exchange.journal.publication import publish as publish_journal
     from exchange.sequencer.notary import notary_of
@@ -94,14 +92,9 @@ def publish(
         notary = notary_of(settings, load_deployment(settings.deployment_file))
         if notary is None:
             raise SupervisorError("nothing is published: this deployment has no bond, and so no receipt key")
-        while True:
-            now_ms, sign = time.time_ns() // 1_000_000, notary.key.sign
-            where = settings.journal_dir, settings.published_dir
-            for piece in publish_journal(*where, notary.domain, sign, now_ms):
-                console.print(f"published {piece.first_seq} to {piece.last_seq}, head {piece.head}", soft_wrap=True)
-            if every is None:
-                return
-            time.sleep(every)
+        now_ms, where = time.time_ns() // 1_000_000, (settings.journal_dir, settings.published_dir)
+        for piece in publish_journal(*where, notary.domain, notary.key.sign, now_ms):
+            console.print(f"published {piece.first_seq} to {piece.last_seq}, head {piece.head}", soft_wrap=True)
     except (JournalError, SeedError) as error:
         raise SupervisorError(str(error)) from None
 

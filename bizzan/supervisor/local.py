@@ -1,6 +1,6 @@
 """What the local stack consists of, in the order in which it starts.
 
-    chain node, database  ->  migrate  ->  deploy  ->  engine, projector, indexer, api, keeper  ->  demo
+    chain node, database  ->  migrate  ->  deploy  ->  engine, projector, indexer, api, keeper, publisher  ->  demo
 
 The chain node and the database are left out when the settings name others.
 """
@@ -24,7 +24,7 @@ from exchange.settings import Settings, SettingsError, runtime_dir, setting_name
 
 # Nobody waits for these by the millisecond, as everybody does for the engine and the API: they go after them when the
 # processors are busy, and catch up when not.
-_NICENESS = {"projector": 5, "indexer": 5, "keeper": 5, "demo": 5}
+_NICENESS = {"projector": 5, "indexer": 5, "keeper": 5, "publisher": 5, "demo": 5}
 
 
 def build_stages(settings: Settings, demo: bool) -> list[Stage]:
@@ -56,6 +56,7 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
             _service(settings, "indexer", metrics=settings.metrics.indexer),
             _api(settings),
             _service(settings, "keeper", metrics=settings.metrics.keeper),
+            _service(settings, "publisher", metrics=settings.metrics.publisher),
         ],
     ]
     if demo:

@@ -9,9 +9,11 @@ hold receipts for can be held against it, and a record that is published otherwi
 bond. Ranges follow one another without a gap; they need not be those of the journal's own segments or groups.
 """
 
+import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -28,7 +30,10 @@ from exchange.journal.record import HEADER, RawRecord, encode_segment_header, se
 INDEX_NAME = "index.jsonl"
 RAW_NAME = "raw"
 PUBLIC_NAME = "public"
+LOCK_NAME = "lock"
 MAX_RECORDS = 20_000
+PROMISE_SECONDS = 600
+"""Within which everything that is durable is published."""
 
 
 class PublicationError(JournalError):
@@ -95,20 +100,32 @@ def publish(
 ) -> Iterator[Piece]:
     """Publish what became durable since the last time, in pieces of at most `MAX_RECORDS`; yields each.
 
-    Publishing again after a crash goes on where the index ends.
+    Publishing again after a crash goes on where the index ends. PublicationError while another process publishes.
     """
-    check_continues(folder, journal)
-    pieces = read_index(folder)
     for name in (RAW_NAME, PUBLIC_NAME):
         (folder / name).mkdir(parents=True, exist_ok=True)
-    _drop_torn_line(folder / INDEX_NAME)
-    first = pieces[-1].last_seq + 1 if pieces else 1
-    head = bytes.fromhex(pieces[-1].head) if pieces else bytes(32)
-    follower = Reader(journal).follow(first)
-    while records := follower.poll_raw(MAX_RECORDS):
-        piece = _publish_piece(folder, domain, sign, now_ms, head, records)
-        head = bytes.fromhex(piece.head)
-        yield piece
+    with _only_writer(folder):
+        check_continues(folder, journal)
+        pieces = read_index(folder)
+        _drop_torn_line(folder / INDEX_NAME)
+        first = pieces[-1].last_seq + 1 if pieces else 1
+        head = bytes.fromhex(pieces[-1].head) if pieces else bytes(32)
+        follower = Reader(journal).follow(first)
+        while records := follower.poll_raw(MAX_RECORDS):
+            piece = _publish_piece(folder, domain, sign, now_ms, head, records)
+            head = bytes.fromhex(piece.head)
+            yield piece
+
+
+@contextmanager
+def _only_writer(folder: Path) -> Iterator[None]:
+    """Keep every other process from publishing; the operating system ends it with this one, however it ends."""
+    with (folder / LOCK_NAME).open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise PublicationError(f"another process publishes to {folder}") from None
+        yield
 
 
 def _publish_piece(

@@ -33,6 +33,8 @@ USDC, ETH, BTC = 0, 1, 2
 BTC_USDC, ETH_USDC, ETH_BTC = 1, 2, 3
 PRICE = 600_000
 FUNDS = 10**15
+AUDITOR, WATCHER = Wallet.from_seed("auditor", 1), Wallet.from_seed("operator", 1)
+"""Wallets that the API's settings name: one that may read the journal, one that operates the exchange."""
 OPERATOR_KEY = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d"
 
 DEPLOYMENT = Deployment(
@@ -83,6 +85,10 @@ class ApiStack:
             "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(deployment),
             "BIZZAN_METRICS__ENGINE": str(free_port()),
             "BIZZAN_METRICS__PROJECTOR": str(free_port()),
+            "BIZZAN_METRICS__PUBLISHER": str(free_port()),
+            "BIZZAN_PUBLICATION__EVERY_SECONDS": "1",
+            "BIZZAN_API__AUDITORS": json.dumps([AUDITOR.text_address]),
+            "BIZZAN_API__OPERATORS": json.dumps([WATCHER.text_address]),
             "DATABASE_URL": database_url,
             "RPC_URL": rpc_url,
         }
@@ -94,6 +100,7 @@ class ApiStack:
         """Start everything and wait until the API is ready to take orders."""
         self.spawn("engine", "exchange.sequencer.main")
         self.spawn("projector", "exchange.sequencer.projector_main")
+        self.spawn("publisher", "exchange.sequencer.publisher")
         self.base_url = self.start_api("api", UNLIMITED)
 
     def start_api(self, name: str, settings: Mapping[str, str]) -> str:

@@ -50,6 +50,7 @@ from exchange.database.tables.services import (
     leader,
     payout_rest,
     payout_wait,
+    published_piece,
     session,
     siwe_nonce,
 )
@@ -94,6 +95,7 @@ __all__ = [
     "payout_wait",
     "posted_cancel",
     "projection",
+    "published_piece",
     "reversal",
     "session",
     "siwe_nonce",

@@ -106,6 +106,21 @@ deposit_address = Table(
     comment="Accounts whose deposit addresses the keeper looks at.",
 )
 
+published_piece = Table(
+    "published_piece",
+    metadata,
+    integer("first_seq", "journal sequence of its first record", primary_key=True, autoincrement=False),
+    integer("last_seq", "journal sequence of its last record"),
+    blob("head", "the journal's head after its last record"),
+    blob("root", "Merkle root of its records"),
+    blob("signature", "the receipt key's, over range, head and root"),
+    blob("raw_sha256", "SHA-256 of the file for auditors"),
+    blob("public_sha256", "SHA-256 of the file for everybody"),
+    integer("published_at", "when, in milliseconds since 1970"),
+    integer("current_at", "when it last was all that was durable, in milliseconds since 1970"),
+    comment="Published pieces of the journal; the files and their index are the truth.",
+)
+
 session = Table(
     "session",
     metadata,

@@ -22,6 +22,7 @@ from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
 from exchange.sequencer.client import EngineClient
 from tests.integration.backend.test_withdrawals import withdrawal_body
 from tests.utils.api_stack import (
+    AUDITOR,
     DOMAIN,
     FUNDS,
     ApiStack,
@@ -147,6 +148,13 @@ async def login(trader: Trader) -> Calls:
     return Calls([post | {"json": mine}], [post | {"json": stolen}, post | {"json": {}}])
 
 
+async def raw_piece(trader: Trader) -> Calls:
+    """Read a piece of the journal as an auditor, and as a trader."""
+    get = {"method": "GET", "url": "/v1/journal/1/raw"}
+    good = get | {"headers": await sign_in(trader.api, AUDITOR)}
+    return Calls([good], [get, get | {"headers": trader.headers}, good | {"url": "/v1/journal/0/raw"}])
+
+
 async def logout(trader: Trader) -> Calls:
     """End a session of one's own, and one that there is not."""
     post = {"method": "POST", "url": "/v1/auth/logout"}
@@ -175,6 +183,9 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "POST /v1/account/deposit-address": deposit_address,
     "GET /v1/account/guards": read("/v1/account/guards", {"after": "0x1"}),
     "GET /v1/outflow": read("/v1/outflow", {}, "/v1/outflow/x"),
+    "GET /v1/journal": read("/v1/journal", {"before": "-1"}),
+    "GET /v1/journal/{first_seq}/hashes": read("/v1/journal/1/hashes", {}, "/v1/journal/2/hashes"),
+    "GET /v1/journal/{first_seq}/raw": raw_piece,
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),
     "GET /v1/deposits": read("/v1/deposits", {"before": "x"}),
     "GET /v1/withdrawals": read("/v1/withdrawals", {"limit": "x"}),

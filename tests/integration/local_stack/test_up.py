@@ -16,7 +16,7 @@ from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-SERVICES = ("anvil", "postgres", "engine", "projector", "indexer", "api", "keeper")
+SERVICES = ("anvil", "postgres", "engine", "projector", "indexer", "api", "keeper", "publisher")
 START_SECONDS = 300
 
 

@@ -1,0 +1,1 @@
+"""The published journal: its signed pieces, as hashes for everybody, raw for auditors."""
