@@ -1,0 +1,1 @@
+"""Market surveillance: patterns of abuse in what was placed, traded and ended, found by pure functions."""
