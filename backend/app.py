@@ -34,6 +34,7 @@ from backend.stream.feed import Feed
 from backend.stream.history import keep_history
 from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
+from backend.surveillance import endpoints as surveillance
 from backend.wallets import Wallets
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
@@ -71,7 +72,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, auth, status):
+    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, surveillance, auth, status):
         app.include_router(module.router, dependencies=[Depends(check_query)])
     for page in (site, stream):
         app.include_router(page.router)

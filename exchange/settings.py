@@ -81,6 +81,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
+Percent = Annotated[int, Field(ge=0, le=100)]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
@@ -198,12 +199,38 @@ class MetricsSettings(Section):
     indexer: Port = 9_103
     keeper: Port = 9_104
     publisher: Port = 9_105
+    surveillance: Port = 9_106
 
 
 class PublicationSettings(Section):
     """The published journal: a new piece at most every `every_seconds`; ten minutes are promised."""
 
     every_seconds: Annotated[int, Field(ge=1, le=300)] = 60
+
+
+class SurveillanceSettings(Section):
+    """Market surveillance: every `every_seconds` the last `window_seconds` are looked at.
+
+    What the thresholds mean, and why they are so, stands in docs/surveillance.md.
+    """
+
+    every_seconds: Count = 30
+    window_seconds: Count = 600
+    wash_trades: Count = 2
+    round_trip_trades: Count = 4
+    round_trip_net_percent: Percent = 10
+    round_trip_share_percent: Percent = 50
+    layering_episodes: Count = 3
+    layering_ratio: Count = 5
+    layering_before_ms: Count = 60_000
+    layering_after_ms: Count = 5_000
+    ignition_trades: Count = 5
+    ignition_burst_ms: Count = 5_000
+    ignition_move_bps: Count = 50
+    ignition_share_percent: Percent = 60
+    ignition_reversal_ms: Count = 60_000
+    ignition_reversal_percent: Percent = 50
+    self_trades: Count = 10
 
 
 class KeeperSettings(Section):
@@ -316,6 +343,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     publication: PublicationSettings = PublicationSettings()
+    surveillance: SurveillanceSettings = SurveillanceSettings()
     keeper: KeeperSettings = KeeperSettings()
     sweep: SweepSettings = SweepSettings()
     co_signer: CoSignerSettings = CoSignerSettings()

@@ -19,6 +19,7 @@ SERVICES = {
     "api": ("backend.main", "Run the HTTP and WebSocket API."),
     "indexer": ("indexer.main", "Run the indexer: the chain mirrored in PostgreSQL."),
     "publisher": ("exchange.sequencer.publisher", "Run the publisher: the journal in signed pieces, for everybody."),
+    "surveillance": ("exchange.sequencer.watchman", "Run market surveillance: patterns of abuse, kept as cases."),
     "keeper": ("keeper.main", "Run the keeper: settlement and its follow-up on chain."),
     "demo": ("bizzan.demo.main", "Run the demo traffic: wallets that trade around a real price series."),
 }

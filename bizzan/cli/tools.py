@@ -1,4 +1,4 @@
-"""Commands that do one thing and end: deploy, verify, faucet, features, publish, bench."""
+"""Commands that do one thing and end: deploy, verify, faucet, features, publish, cases, bench."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from bizzan.cli.cases import cases
 from bizzan.cli.console import console
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import load_settings
@@ -22,7 +23,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (deploy, verify, faucet, features, publish, bench):
+    for command in (deploy, verify, faucet, features, publish, cases, bench):
         app.command()(command)
 
 

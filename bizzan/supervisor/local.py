@@ -1,6 +1,7 @@
 """What the local stack consists of, in the order in which it starts.
 
-    chain node, database  ->  migrate  ->  deploy  ->  engine, projector, indexer, api, keeper, publisher  ->  demo
+    chain node, database  ->  migrate  ->  deploy
+      ->  engine, projector, indexer, api, keeper, publisher, surveillance  ->  demo
 
 The chain node and the database are left out when the settings name others.
 """
@@ -24,7 +25,7 @@ from exchange.settings import Settings, SettingsError, runtime_dir, setting_name
 
 # Nobody waits for these by the millisecond, as everybody does for the engine and the API: they go after them when the
 # processors are busy, and catch up when not.
-_NICENESS = {"projector": 5, "indexer": 5, "keeper": 5, "publisher": 5, "demo": 5}
+_NICENESS = {"projector": 5, "indexer": 5, "keeper": 5, "publisher": 5, "surveillance": 10, "demo": 5}
 
 
 def build_stages(settings: Settings, demo: bool) -> list[Stage]:
@@ -57,6 +58,7 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
             _api(settings),
             _service(settings, "keeper", metrics=settings.metrics.keeper),
             _service(settings, "publisher", metrics=settings.metrics.publisher),
+            _service(settings, "surveillance", metrics=settings.metrics.surveillance),
         ],
     ]
     if demo:

@@ -18,7 +18,7 @@ from tests.utils.placer import Placer
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-SERVICES = ("engine", "api", "indexer", "keeper", "postgres", "anvil", "projector", "publisher")
+SERVICES = ("engine", "api", "indexer", "keeper", "postgres", "anvil", "projector", "publisher", "surveillance")
 RECOVERY_SECONDS = 180
 DEEP_KILLS = 63
 SEED = 20_261_120

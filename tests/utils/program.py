@@ -23,7 +23,7 @@ class Program:
         """`settings` are named as in the environment, without the prefix."""
         self.folder = folder
         names = ["LOCAL__CHAIN_PORT", "LOCAL__DATABASE_PORT", "API__PORT", "METRICS__ENGINE", "METRICS__PROJECTOR"]
-        names += ["METRICS__INDEXER", "METRICS__KEEPER", "METRICS__PUBLISHER"]
+        names += ["METRICS__INDEXER", "METRICS__KEEPER", "METRICS__PUBLISHER", "METRICS__SURVEILLANCE"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("BIZZAN_")}
         self._environment = kept | {f"BIZZAN_{name}": str(free_port()) for name in names} | {"COLUMNS": "400"}
         self._environment |= {f"BIZZAN_{name}": value for name, value in settings.items()}

@@ -53,6 +53,8 @@ from exchange.database.tables.services import (
     published_piece,
     session,
     siwe_nonce,
+    surveillance_case,
+    surveillance_position,
 )
 
 __all__ = [
@@ -99,6 +101,8 @@ __all__ = [
     "reversal",
     "session",
     "siwe_nonce",
+    "surveillance_case",
+    "surveillance_position",
     "token_listed",
     "trade",
     "withdrawal",

@@ -1,6 +1,6 @@
 """What the services keep for themselves: the engine's inbox, the keepers' jobs, sign-ins."""
 
-from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Table
+from sqlalchemy import Boolean, Column, ForeignKeyConstraint, Index, Table, UniqueConstraint
 from sqlalchemy.dialects.postgresql import JSONB
 
 from exchange.database.tables.columns import NOW_MS, blob, chain_id, integer, metadata, string, token_amount
@@ -119,6 +119,36 @@ published_piece = Table(
     integer("published_at", "when, in milliseconds since 1970"),
     integer("current_at", "when it last was all that was durable, in milliseconds since 1970"),
     comment="Published pieces of the journal; the files and their index are the truth.",
+)
+
+surveillance_case = Table(
+    "surveillance_case",
+    metadata,
+    integer("case_id", "id of the case, in the order in which they were found", primary_key=True, autoincrement=True),
+    string("pattern", "what it is about"),
+    string("subject", "pattern, market and accounts: the same conduct"),
+    integer("market", "id of the market"),
+    Column("accounts", JSONB, nullable=False, comment="addresses as 0x hex"),
+    integer("first_seq", "journal sequence of the first record that belongs to it"),
+    integer("last_seq", "journal sequence of the last record that belongs to it"),
+    integer("began_at", "time of the first record, in milliseconds since 1970"),
+    integer("ended_at", "time of the last record, in milliseconds since 1970"),
+    Column("figures", JSONB, nullable=False, comment="the figures that crossed thresholds"),
+    Column("evidence", JSONB, nullable=False, comment="ids of orders or trades, the first twenty"),
+    string("text", "the case in a sentence"),
+    integer("found_at", "when it was found, in milliseconds since 1970", server_default=NOW_MS),
+    UniqueConstraint("subject", "first_seq"),
+    Index(None, "pattern", "case_id"),
+    comment="Cases of market surveillance, append-only.",
+)
+
+surveillance_position = Table(
+    "surveillance_position",
+    metadata,
+    integer("id", "always 1", primary_key=True, autoincrement=False),
+    integer("from_seq", "first journal sequence of the window that was looked at last"),
+    integer("until_ms", "time up to which it was looked at, in milliseconds since 1970"),
+    comment="How far market surveillance is.",
 )
 
 session = Table(

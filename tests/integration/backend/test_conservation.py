@@ -25,6 +25,7 @@ from tests.utils.api_stack import (
     AUDITOR,
     DOMAIN,
     FUNDS,
+    WATCHER,
     ApiStack,
     cancel_all_body,
     cancel_body,
@@ -155,6 +156,13 @@ async def raw_piece(trader: Trader) -> Calls:
     return Calls([good], [get, get | {"headers": trader.headers}, good | {"url": "/v1/journal/0/raw"}])
 
 
+async def cases(trader: Trader) -> Calls:
+    """Read cases as an operator, and as a trader."""
+    get = {"method": "GET", "url": "/v1/surveillance/cases"}
+    good = get | {"headers": await sign_in(trader.api, WATCHER)}
+    return Calls([good], [get, get | {"headers": trader.headers}, good | {"params": {"limit": "0"}}])
+
+
 async def logout(trader: Trader) -> Calls:
     """End a session of one's own, and one that there is not."""
     post = {"method": "POST", "url": "/v1/auth/logout"}
@@ -186,6 +194,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/journal": read("/v1/journal", {"before": "-1"}),
     "GET /v1/journal/{first_seq}/hashes": read("/v1/journal/1/hashes", {}, "/v1/journal/2/hashes"),
     "GET /v1/journal/{first_seq}/raw": raw_piece,
+    "GET /v1/surveillance/cases": cases,
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),
     "GET /v1/deposits": read("/v1/deposits", {"before": "x"}),
     "GET /v1/withdrawals": read("/v1/withdrawals", {"limit": "x"}),

@@ -22,7 +22,19 @@ def test_help_names_every_command(program: Program) -> None:
     result = program.run("--help")
 
     assert result.returncode == 0
-    for command in ("up", "down", "status", "reset", "engine", "projector", "api", "indexer", "keeper", "publisher"):
+    for command in (
+        "up",
+        "down",
+        "status",
+        "reset",
+        "engine",
+        "projector",
+        "api",
+        "indexer",
+        "keeper",
+        "publisher",
+        "surveillance",
+    ):
         assert f" {command} " in result.stdout
     for command in ("deploy", "audit", "bench", "faucet", "demo", "market", "rebuild"):
         assert f" {command} " in result.stdout
@@ -126,7 +138,7 @@ def test_wrong_arguments_are_named_in_one_line(program: Program, arguments: list
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("service", ["engine", "projector", "api", "indexer", "keeper", "publisher"])
+@pytest.mark.parametrize("service", ["engine", "projector", "api", "indexer", "keeper", "publisher", "surveillance"])
 def test_service_without_a_stack_says_what_is_missing(program: Program, service: str) -> None:
     refusal = program.refusal(service)
 

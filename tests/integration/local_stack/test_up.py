@@ -16,7 +16,7 @@ from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-SERVICES = ("anvil", "postgres", "engine", "projector", "indexer", "api", "keeper", "publisher")
+SERVICES = ("anvil", "postgres", "engine", "projector", "indexer", "api", "keeper", "publisher", "surveillance")
 START_SECONDS = 300
 
 
@@ -36,7 +36,8 @@ def custody(program: Program) -> str:
 
 
 def test_every_service_runs_and_the_mirror_follows(running: Program) -> None:
-    assert all(running.pid(service) for service in SERVICES)
+    missing = {s: (running.state_dir / "logs" / f"{s}.log").read_text() for s in SERVICES if not running.pid(s)}
+    assert not missing
     wait_for(lambda: running.status()["indexed_block"], "an indexed block", START_SECONDS)
 
     assert running.status()["mismatches"] == 0

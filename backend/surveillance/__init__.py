@@ -1,0 +1,1 @@
+"""Cases of market surveillance, for operators."""

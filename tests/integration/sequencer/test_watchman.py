@@ -1,0 +1,131 @@
+"""The surveillance process: cases are kept once, from whatever moment it is killed and starts again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from exchange.database import surveillance as rows
+from exchange.database.engine import create_engine
+from exchange.database.tables import deposit, surveillance_case
+from exchange.engine import commands as c
+from exchange.journal.journal import Journal
+from exchange.journal.reader import Reader
+from exchange.sequencer.watchman import Watchman, thresholds_of
+from exchange.settings import SurveillanceSettings
+from exchange.surveillance.thresholds import Thresholds
+from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
+
+CHAIN_ID = 31_337
+STEP_MS = 30_000
+PRICE = 5_000_000
+
+
+@pytest.fixture
+async def database(database_url: str) -> AsyncIterator[AsyncEngine]:
+    """A fresh database with all tables."""
+    engine = create_engine(database_url, pool_size=1)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Path:
+    """A day on which two accounts trade with one another three times, an hour apart, and a third does too."""
+    x = EngineHarness()
+    for account in (MAKER, OTHER, TAKER):
+        for asset in (USDC, BTC):
+            x.apply(c.Credit(next(x.inbox_ids), account, asset, 10**12, "log"))
+    for _ in range(3):
+        for _ in range(2):
+            x.sell(MAKER, PRICE, 100)
+            x.buy(TAKER, PRICE, 100)
+            x.sell(MAKER, PRICE, 10)
+            x.buy(OTHER, PRICE, 10)
+            x.at_ms += 1_000
+        x.at_ms += 3_600_000
+    x.buy(OTHER, PRICE - 10, 1)
+    with Journal.open(tmp_path) as journal:
+        for _, at_ms, command in x.kept:
+            journal.append([(at_ms, command)])
+    return tmp_path
+
+
+async def link(database: AsyncEngine, account: bytes, payer: bytes) -> None:
+    """The chain says that one paid for the other."""
+    row: dict[str, Any] = {
+        "chain_id": CHAIN_ID,
+        "block_number": 1,
+        "block_hash": b"\x01" * 32,
+        "log_index": 0,
+        "tx_hash": b"\x02" * 32,
+        "kind": "deposit",
+        "account": account,
+        "token_id": 1,
+        "sender": payer,
+        "amount": 5,
+        "to_funding": False,
+    }
+    async with database.begin() as connection:
+        await connection.execute(deposit.insert(), row)
+
+
+async def watch(folder: Path, database: AsyncEngine, until: int | None = None) -> Watchman:
+    """Read the journal as the process does, up to a sequence, and let a step pass in which nothing happens."""
+    watchman = Watchman(folder, database, CHAIN_ID, Thresholds(), STEP_MS)
+    replica = await watchman.start()
+    at_ms = 0
+    for record in Reader(folder).read(replica.seq + 1):
+        if until is not None and record.seq > until:
+            return watchman
+        await watchman.read(replica, record)
+        at_ms = record.at_ms
+    await watchman.look_before(at_ms + 2 * STEP_MS)
+    return watchman
+
+
+async def kept(database: AsyncEngine) -> list[tuple[Any, ...]]:
+    """All cases, without when they were found."""
+    columns = [column for column in surveillance_case.c if column.name not in ("case_id", "found_at")]
+    async with database.connect() as connection:
+        found = await connection.execute(select(*columns).order_by(surveillance_case.c.case_id))
+        return [tuple(row) for row in found]
+
+
+async def test_wash_trades_are_kept_once_for_each_time(journal: Path, database: AsyncEngine) -> None:
+    await link(database, TAKER, MAKER)
+    await watch(journal, database)
+    cases = await kept(database)
+    assert [case[0] for case in cases] == ["wash_trades"] * 3
+    assert {tuple(case[3]) for case in cases} == {tuple(sorted("0x" + each.hex() for each in (MAKER, TAKER)))}
+    assert [case[8]["trades"] for case in cases] == [2, 2, 2]
+    assert cases[0][5] < cases[1][4]
+
+
+async def test_without_the_link_they_are_no_case(journal: Path, database: AsyncEngine) -> None:
+    await watch(journal, database)
+    assert await kept(database) == []
+
+
+async def test_a_kill_at_any_record_changes_nothing(journal: Path, database: AsyncEngine, database_url: str) -> None:
+    await link(database, TAKER, MAKER)
+    last = Reader(journal).durable().seq
+    for until in range(1, last, 3):
+        await watch(journal, database, until)
+    await watch(journal, database)
+    assert [case[0] for case in await kept(database)] == ["wash_trades"] * 3
+    async with database.connect() as connection:
+        position = await rows.position(connection)
+    assert position.from_seq > 1
+
+
+def test_the_settings_are_the_thresholds() -> None:
+    assert thresholds_of(SurveillanceSettings()) == Thresholds()
+    assert thresholds_of(SurveillanceSettings(self_trades=3, window_seconds=60)) == Thresholds(
+        self_trades=3, window_ms=60_000
+    )
