@@ -25,6 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database import surveillance as rows
 from exchange.database.engine import create_engine
+from exchange.domain.order import Terms
 from exchange.engine import events as e
 from exchange.journal.errors import JournalError
 from exchange.journal.marker import MARKER_NAME
@@ -167,10 +168,9 @@ def facts_of(replica: Recovered, record: Record, events: list[e.Event]) -> Itera
     for event in events:
         match event:
             case e.OrderAccepted():
-                side = SELL if event.side == SELL else BUY
-                lots = event.quantity // max(event.price, 1) if event.side == _BUY_QUOTE else event.quantity
-                account = address(event.account)
-                yield Placed(seq, at_ms, event.order_id, account, event.signer, event.market, side, event.price, lots)
+                placed = _placed(record, event, address(event.account))
+                if placed is not None:
+                    yield placed
             case e.TradeMatched():
                 yield Traded(
                     seq,
@@ -194,6 +194,18 @@ def facts_of(replica: Recovered, record: Record, events: list[e.Event]) -> Itera
                 yield Stopped(seq, at_ms, event.order_id, address(event.account), event.market, event.quantity)
             case _:
                 pass
+
+
+def _placed(record: Record, event: e.OrderAccepted, account: bytes) -> Placed | None:
+    """An order as the book shows it; None for one that waits for a price, and that nobody sees."""
+    terms = Terms.unpack(event.terms)
+    if terms.trigger_type:
+        return None
+    side = SELL if event.side == SELL else BUY
+    lots = event.quantity // max(event.price, 1) if event.side == _BUY_QUOTE else event.quantity
+    shown = min(lots, terms.displayed_quantity) if terms.displayed_quantity else lots
+    order_id, market = event.order_id, event.market
+    return Placed(record.seq, record.at_ms, order_id, account, event.signer, market, side, event.price, shown)
 
 
 def _row(case: Case) -> dict[str, Any]:
