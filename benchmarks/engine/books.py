@@ -18,26 +18,25 @@ Trade = tuple[int, int, int, int]
 class Resting:
     """What the book needs to know of an order."""
 
-    __slots__ = ("hidden", "level", "next", "prev", "price", "remaining", "side")
+    __slots__ = ("hidden", "level", "next", "prev", "price", "remaining")
 
-    def __init__(self, side: int, price: int, lots: int) -> None:
-        self.side = side
+    def __init__(self, price: int, lots: int) -> None:
         self.price = price
         self.remaining = lots
         self.hidden = 0
         self.level = self.prev = self.next = None
 
 
-def take(half: Half, limit: int, missing: int, taker: int, trades: list[tuple[int, int, Any, int]]) -> int:
+def take(half: Any, limit: int, missing: int, taker: int, trades: list[tuple[int, int, Any, int]]) -> int:
     """Fill an order from the other half, best price first, and there whoever came first; what is missing then."""
     keys, levels = half.keys, half.levels
     while keys and keys[-1] >= limit:
         level = levels[keys[-1]]
-        price, maker = level.price, cast("Any", level.head)
+        price, maker = level.price, level.head
         while maker is not None:
             lots = maker.remaining
             if lots > missing:
-                maker.remaining -= missing
+                maker.remaining = lots - missing
                 level.quantity -= missing
                 trades.append((price, missing, maker, taker))
                 return 0
@@ -53,7 +52,8 @@ def take(half: Half, limit: int, missing: int, taker: int, trades: list[tuple[in
 
 def play_reference(steps: list[Step]) -> tuple[float, list[Trade]]:
     """The reference's book: CPU seconds, and the trades."""
-    halves = Half(1, 0), Half(1, 1)
+    bids, asks = Half(1, 0), Half(1, 1)
+    own, others = (bids, asks), (asks, bids)
     order: Any
     orders: list[Any] = []
     trades: list[tuple[int, int, Any, int]] = []
@@ -61,18 +61,19 @@ def play_reference(steps: list[Step]) -> tuple[float, list[Trade]]:
     for side, price, lots in steps:
         if side == CANCEL:
             order = orders[price]
-            if order.level is not None:
-                halves[order.side].remove(order, order.level)
+            level = order.level
+            if level is not None:
+                level.half.remove(order, level)
             continue
-        opposite = halves[1 - side]
-        keys, limit = opposite.keys, opposite.sign * price
-        missing = lots
+        other = others[side]
+        keys, limit = other.keys, other.sign * price
         if keys and keys[-1] >= limit:
-            missing = take(opposite, limit, lots, len(orders), trades)
-        order = None
-        if missing:
-            order = Resting(side, price, missing)
-            halves[side].append(order)
+            lots = take(other, limit, lots, len(orders), trades)
+            if not lots:
+                orders.append(None)
+                continue
+        order = Resting(price, lots)
+        own[side].append(order)
         orders.append(order)
     seconds = time.process_time() - started
     numbers = {order: number for number, order in enumerate(orders) if order is not None}
@@ -90,11 +91,11 @@ def without_idle(steps: list[Step]) -> list[Step]:
             order = orders[price]
             if order is None or order.level is None:
                 continue
-            halves[order.side].remove(order, order.level)
+            order.level.half.remove(order, order.level)
         else:
             opposite = halves[1 - side]
             missing = take(opposite, opposite.sign * price, lots, 0, [])
-            order = cast("Any", Resting(side, price, missing)) if missing else None
+            order = cast("Any", Resting(price, missing)) if missing else None
             if order is not None:
                 halves[side].append(order)
             orders.append(order)

@@ -1,7 +1,7 @@
 """Seeded streams of limit orders and cancels that every order book understands, one step each.
 
-A step (side, price, lots) places an order: side 0 buys, 1 sells. A step (2, number, 0) cancels an earlier one; orders
-count from 0 in the order in which they are placed.
+A step (side, price, lots) places an order: side 0 buys, 1 sells. A step (2, number, 0) cancels an earlier one, if it is
+open; orders count from 0 in the order in which they are placed.
 
 mixed    quotes around a price that stands still: of 10 steps about 5 rest, 3 cancel and 2 cross
 static   a deep book, thousands of orders on some dozen levels, which hardly ever trades: orders come and go inside it
@@ -49,12 +49,12 @@ class Writer:
 
 
 def mixed(count: int) -> list[Step]:
-    """See above."""
+    """See above; its cancels name one of the last 100 orders, open or not."""
     w = Writer(7)
     for _ in range(count):
         draw = w.rng.random()
-        if draw < 0.3 and w.open:
-            w.cancel(100)
+        if draw < 0.3 and w.placed > 100:
+            w.steps.append((CANCEL, w.placed - 1 - w.rng.randrange(100), 0))
         else:
             w.quote(MIDDLE, 200, crosses=draw > 0.8)
     return w.steps

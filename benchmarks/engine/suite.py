@@ -27,7 +27,7 @@ from exchange.engine.fast.core import BookAlone
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import COMMAND_SIZE, EVENT_SIZE, pack_all
 
-STEPS = 100_000
+STEPS = 60_000
 RUNS = 3
 BATCH = 4_096
 ACCOUNTS = 50

@@ -84,9 +84,10 @@ class ReferenceBook:
             if order is None or order.level is None:
                 reports.append((NOT_CANCELLED if kind == CANCEL else NOT_MODIFIED, sequence, number))
                 continue
+            resting = order.level.half.side
             order.level.half.remove(order, order.level)
             if kind == CANCEL:
-                reports.append((CANCELLED, sequence, order.side, number, order.price))
+                reports.append((CANCELLED, sequence, resting, number, order.price))
             else:
                 self._place(reports, sequence, side, number, price, lots, False)
                 reports.append((MODIFIED, sequence, side, number, price, lots))
@@ -101,7 +102,7 @@ class ReferenceBook:
         for paid, filled, maker, taker in trades:
             reports.append((TRADED, sequence, paid, filled, self.numbers[maker], taker))
         if missing and not ioc:
-            order: Any = Resting(side, price, missing)
+            order: Any = Resting(price, missing)
             self.orders[number] = order
             self.numbers[order] = number
             self.halves[side].append(order)
