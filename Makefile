@@ -81,16 +81,22 @@ build/venvs/%/.stamp: tests/%/requirements.lock .tools/.checked | $(UV)
 	@$(UV) pip sync --quiet --python build/venvs/$*/bin/python --require-hashes tests/$*/requirements.lock
 	@touch $@
 
+# The order books that the engine's is compared with.
+build/venvs/peers/.stamp: benchmarks/engine/peers.lock .venv/.stamp
+	@echo "setup: peers of the matching engine"
+	@$(BIN)/python -c 'from benchmarks.engine.peers import install; install()'
+	@touch $@
+
 run: setup
 	@exec $(BIN)/bizzan up
 
-test: setup lint
+test: setup build/venvs/peers/.stamp lint
 	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-deep: setup brownie ape
 	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-bench: setup
+bench: setup build/venvs/peers/.stamp
 	@$(BIN)/bizzan bench all
 
 lint: setup
