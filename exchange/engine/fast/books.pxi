@@ -141,7 +141,7 @@ cdef inline void drop_order(Memory *m, i32 order) noexcept nogil:
     take_off_nonce(m, o.block, o.nonce)
     m.accounts[o.account].open_orders -= 1
     if unlikely(m.papers[order].extra != NULL):
-        free(m.papers[order].extra)
+        release(m.papers[order].extra)
         m.papers[order].extra = NULL
     o.id = 0
     o.next = m.free_order

@@ -10,6 +10,7 @@ from exchange.engine import events as e
 from cpython.memoryview cimport PyMemoryView_FromMemory
 
 include "records.pxi"
+include "memory.pxi"
 include "tables.pxi"
 include "money.pxi"
 include "books.pxi"
@@ -107,7 +108,7 @@ cdef class Core:
         cdef Memory *m = &self.m
         cdef i64 i
         for i in range(m.orders_used):
-            free(m.papers[i].extra)
+            release(m.papers[i].extra)
         for i in range(m.accounts_used):
             free_generation(&m.accounts[i].young)
             free_generation(&m.accounts[i].old)
@@ -120,7 +121,7 @@ cdef class Core:
             <size_t>m.blocks, <size_t>m.slots, <size_t>m.expiries, <size_t>m.trades, <size_t>m.events,
             <size_t>m.touched_balances, <size_t>m.touched_levels,
         ):
-            free(<void *><size_t>array)
+            release(<void *><size_t>array)
 
     # commands
 
@@ -580,14 +581,14 @@ cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noex
 
 
 cdef void free_generation(Generation *g) noexcept nogil:
-    free(g.hashes)
-    free(g.ids)
-    free(g.index)
+    release(g.hashes)
+    release(g.ids)
+    release(g.index)
 
 
 cdef void free_half(Half *half) noexcept nogil:
-    free(half.keys)
-    free(half.levels)
+    release(half.keys)
+    release(half.levels)
 
 
 cdef object decoded_event(Memory *m, i64 *w, commands, told):

@@ -4,7 +4,6 @@
 # line of the cache, the rest the next.
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
-from libc.stdlib cimport free, qsort, realloc
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef extern from *:
@@ -315,22 +314,3 @@ cdef struct Memory:
 
     void *owner
     i32 failed
-
-cdef void *grown(void *array, i64 *room, i64 needed, i64 size) noexcept nogil:
-    """`array` with room for `needed` records; what is new is zero. Without memory the process ends."""
-    cdef i64 before = room[0], after = before
-    if needed <= before:
-        return array
-    if after < 16:
-        after = 16
-    while after < needed:
-        after *= 2
-    cdef u8 *larger = <u8 *>realloc(array, after * size)
-    if larger == NULL:
-        fatal(b"the matching engine has no memory left")
-    memset(larger + before * size, 0, (after - before) * size)
-    room[0] = after
-    return larger
-
-cdef extern from "Python.h":
-    void fatal "Py_FatalError"(const char *message) noexcept nogil

@@ -36,7 +36,7 @@ cdef i32 new_account(Memory *m, const u8 *address) noexcept nogil:
     if m.by_address_room >= 2 * m.accounts_used:
         enter_account(m, <i32>account)
         return <i32>account
-    free(m.by_address)
+    release(m.by_address)
     m.by_address = <i32 *>grown(NULL, &room, 4 * m.accounts_used, sizeof(i32))
     m.by_address_room = room
     for i in range(1, m.accounts_used):
@@ -129,7 +129,7 @@ cdef void spread_pages(Memory *m, i64 least) noexcept nogil:
         if before[i].account:
             page = find_page(m, <i32>before[i].account, before[i].number)
             page[0] = before[i]
-    free(before)
+    release(before)
 
 
 cdef inline Page *open_page(Memory *m, i32 account, u64 number) noexcept nogil:
@@ -239,7 +239,7 @@ cdef void widen_generation(Generation *g) noexcept nogil:
     cdef i32 i
     g.ids = <i64 *>grown(g.ids, &room, g.count + 1, sizeof(i64))
     g.hashes = <u8 *>grown(g.hashes, &bytes_room, 32 * room, 1)
-    free(g.index)
+    release(g.index)
     g.index = <int16_t *>grown(NULL, &index_room, 2 * room, sizeof(int16_t))
     g.room = <i32>room
     for i in range(g.count):
