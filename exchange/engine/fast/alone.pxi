@@ -58,10 +58,11 @@ cdef inline void leave_alone(Alone *a, i32 number) noexcept nogil:
 
 cdef inline void rest_alone(Alone *a, Message *it, i64 missing) noexcept nogil:
     cdef Memory *m = a.m
-    cdef i32 number = new_order(m)
+    cdef i32 number = new_order(m), level
     cdef Order *o = &m.orders[number]
-    o.id, o.remaining, o.price, o.side, o.book = it.id, missing, it.price, it.side, 1
-    queue_order(m, number)
+    o.id, o.remaining, o.side = it.id, missing, it.side
+    level = level_from(m, level_hash(m, 1, it.side, it.price), 1, it.side, it.price)
+    queue_order(m, number, level or new_level(m, 1, it.side, it.price))
     a.numbers[it.id] = number
 
 
@@ -99,7 +100,7 @@ cdef inline void play_alone(Alone *a, Message *it) noexcept nogil:
     elif number == 0:
         report(a, NOT_DROPPED if it.kind == CANCEL_ALONE else NOT_MODIFIED, it.sequence, 0, it.id, 0, 0, 0)
     elif it.kind == CANCEL_ALONE:
-        report(a, DROPPED, it.sequence, a.m.orders[number].side, it.id, a.m.orders[number].price, 0, 0)
+        report(a, DROPPED, it.sequence, a.m.orders[number].side, it.id, a.m.levels[a.m.orders[number].level].price, 0, 0)
         leave_alone(a, number)
     else:
         leave_alone(a, number)
@@ -121,8 +122,8 @@ cdef class BookAlone:
             raise RuntimeError("a core begins with its first book")
 
     def __dealloc__(self):
-        free(self.alone.numbers)
-        free(self.alone.reports)
+        release(self.alone.numbers)
+        release(self.alone.reports)
 
     def play(self, const u8[::1] messages):
         cdef Alone *a = &self.alone

@@ -19,10 +19,89 @@ cdef inline i32 seek(Half *half, i64 key) noexcept nogil:
     return low
 
 
-cdef i32 new_level(Memory *m, i32 book, i32 side, i64 price, i32 at) noexcept nogil:
-    """An empty level at place `at` of its side."""
+cdef inline i32 best_order(Memory *m, i32 book, i32 side, i32 place) noexcept nogil:
+    """The first order of the side's best level, its second best and so on, 0 when it has none."""
     cdef Half *half = &m.books[book].halves[side]
-    cdef i32 level = m.free_level
+    return m.levels[half.levels[half.count - place]].head if half.count >= place else 0
+
+
+# levels by price: open addressing with linear probes, in which nothing that is gone leaves a trace
+
+
+cdef inline u64 level_hash(Memory *m, i32 book, i32 side, i64 price) noexcept nogil:
+    return mixed(<u64>price ^ m.seed, <u64>(2 * book + side))
+
+
+cdef inline i32 level_from(Memory *m, u64 hash, i32 book, i32 side, i64 price) noexcept nogil:
+    """The level's number, 0 when nobody has an order there."""
+    cdef u64 mask = <u64>m.level_places_room - 1, at = hash & mask
+    while m.level_places[at].level:
+        if m.level_places[at].print == <uint32_t>hash and is_level(m, m.level_places[at].level, book, side, price):
+            return m.level_places[at].level
+        at = (at + 1) & mask
+    return 0
+
+
+cdef inline bint is_level(Memory *m, i32 number, i32 book, i32 side, i64 price) noexcept nogil:
+    """Whether a level with orders is what is sought."""
+    cdef Level *level = &m.levels[number]
+    return level.price == price and level.book == book and level.side == side and level.tail
+
+
+cdef inline i32 level_for(Memory *m, Incoming *it) noexcept nogil:
+    """The level where an order will rest, made now if it is new."""
+    cdef i32 level = <i32>it.guess.spot
+    if likely(is_level(m, level, it.book_number, it.side, it.price)):
+        return level
+    level = level_from(m, level_hash(m, it.book_number, it.side, it.price), it.book_number, it.side, it.price)
+    return level or new_level(m, it.book_number, it.side, it.price)
+
+
+cdef inline void put_level_place(Memory *m, LevelPlace place) noexcept nogil:
+    cdef u64 mask = <u64>m.level_places_room - 1, at = place.print & mask
+    while m.level_places[at].level:
+        at = (at + 1) & mask
+    m.level_places[at] = place
+
+
+cdef void enter_level(Memory *m, i32 level) noexcept nogil:
+    cdef Level *l = &m.levels[level]
+    cdef LevelPlace place
+    cdef LevelPlace *before = m.level_places
+    cdef i64 room = 0, i, count = m.level_places_room
+    m.level_places_used += 1
+    if 2 * m.level_places_used > m.level_places_room:
+        m.level_places = <LevelPlace *>grown(NULL, &room, 2 * m.level_places_room, sizeof(LevelPlace))
+        m.level_places_room = room
+        for i in range(count):
+            if before[i].level:
+                put_level_place(m, before[i])
+        release(before)
+    place.print, place.level = <uint32_t>level_hash(m, l.book, l.side, l.price), level
+    put_level_place(m, place)
+
+
+cdef void leave_level(Memory *m, i32 level) noexcept nogil:
+    """Take the level out of the table, and move those up that were put behind it."""
+    cdef Level *l = &m.levels[level]
+    cdef u64 mask = <u64>m.level_places_room - 1, at = level_hash(m, l.book, l.side, l.price) & mask, behind, home
+    while m.level_places[at].level != level:
+        at = (at + 1) & mask
+    behind = (at + 1) & mask
+    while m.level_places[behind].level:
+        home = m.level_places[behind].print & mask
+        if ((behind - home) & mask) >= ((behind - at) & mask):
+            m.level_places[at] = m.level_places[behind]
+            at = behind
+        behind = (behind + 1) & mask
+    m.level_places[at].level = 0
+    m.level_places_used -= 1
+
+
+cdef i32 new_level(Memory *m, i32 book, i32 side, i64 price) noexcept nogil:
+    """An empty level in its side."""
+    cdef Half *half = &m.books[book].halves[side]
+    cdef i32 level = m.free_level, at = seek(half, half.sign * price)
     cdef i64 room = half.room, keys_room = half.room
     if level:
         m.free_level = m.levels[level].head
@@ -42,6 +121,7 @@ cdef i32 new_level(Memory *m, i32 book, i32 side, i64 price, i32 at) noexcept no
     m.levels[level].price = price
     m.levels[level].book = book
     m.levels[level].side = side
+    enter_level(m, level)
     return level
 
 
@@ -51,6 +131,7 @@ cdef inline void drop_level(Memory *m, i32 level) noexcept nogil:
     cdef Half *half = &m.books[gone.book].halves[gone.side]
     cdef i64 key = half.sign * gone.price
     cdef i32 at
+    leave_level(m, level)
     gone.head = m.dropped_level
     m.dropped_level = level
     half.count -= 1
@@ -77,16 +158,9 @@ cdef inline void free_dropped_levels(Memory *m) noexcept nogil:
         m.free_level = level
 
 
-cdef inline void queue_order(Memory *m, i32 order) noexcept nogil:
-    """Put the order at the end of its level."""
+cdef inline void queue_order(Memory *m, i32 order, i32 number) noexcept nogil:
+    """Put the order at the end of a level."""
     cdef Order *o = &m.orders[order]
-    cdef Half *half = &m.books[o.book].halves[o.side]
-    cdef i64 key = half.sign * o.price
-    cdef i32 at = seek(half, key), number
-    if at < half.count and half.keys[at] == key:
-        number = half.levels[at]
-    else:
-        number = new_level(m, o.book, o.side, o.price, at)
     cdef Level *level = &m.levels[number]
     o.prev = level.tail
     o.next = 0
@@ -138,11 +212,10 @@ cdef inline void drop_order(Memory *m, i32 order) noexcept nogil:
     """Forget an order: out of its level, off its nonce, its record free."""
     cdef Order *o = &m.orders[order]
     unqueue_order(m, order)
-    take_off_nonce(m, o.block, o.nonce)
+    take_off_nonce(m, o.slot)
     m.accounts[o.account].open_orders -= 1
-    if unlikely(m.papers[order].extra != NULL):
-        release(m.papers[order].extra)
-        m.papers[order].extra = NULL
+    if unlikely(o.has_extra):
+        release(extra_of(&m.papers[order])[0])
     o.id = 0
     o.next = m.free_order
     m.free_order = order
@@ -176,87 +249,207 @@ cdef inline const u8 *signature_in(const u8 *command, const u8 *blob) noexcept n
     return command + INSIDE if size <= INLINE else blob + (<const i64 *>(command + INSIDE))[0]
 
 
-cdef inline void keep_paper(Memory *m, i32 order, const u8 *command, const u8 *blob) noexcept nogil:
-    cdef Paper *paper = &m.papers[order]
-    cdef i64 size = signature_size(command) + client_id_size(command), room = 0
-    memcpy(paper.signer, command + SIGNER, 20)
-    memcpy(paper.order_hash, command + ORDER_HASH, 32)
-    paper.signature_size = <uint16_t>signature_size(command)
-    paper.client_id_size = <uint16_t>client_id_size(command)
-    if likely(size <= INLINE):
-        memcpy(paper.inside, command + INSIDE, INLINE)
+cdef inline u8 **extra_of(Paper *paper) noexcept nogil:
+    """Where the paper says where its signature and client's id are, if they stand apart."""
+    return <u8 **>(paper.inside + 4)
+
+
+cdef inline void keep_paper(Memory *m, i32 order, Incoming *it) noexcept nogil:
+    cdef i64 size = signature_size(it.command) + client_id_size(it.command), room = 0
+    cdef i64 rates = <i64>it.taker_ppm | <i64>it.cap_bps << 32
+    cdef u8 *extra
+    put_paper(&m.papers[order], it.command, it.floor, rates)
+    m.orders[order].has_extra = size > KEPT
+    if unlikely(size > KEPT):
+        extra = <u8 *>grown(NULL, &room, size, 1)
+        memcpy(extra, signature_in(it.command, it.blob), size)
+        extra_of(&m.papers[order])[0] = extra
+
+
+# expiries: by second in no order, the seconds in a heap; what is closed falls out when it comes up, or when it is the
+# majority
+
+
+cdef inline u64 second_hash(i64 at) noexcept nogil:
+    return <u64>at * <u64>0x9E3779B97F4A7C15 >> 20
+
+
+cdef inline i32 find_second(Memory *m, i64 at) noexcept nogil:
+    """The second's number, 0 when nothing expires in it."""
+    cdef u64 mask = <u64>m.second_places_room - 1, place = second_hash(at) & mask
+    while m.second_places[place]:
+        if m.seconds[m.second_places[place]].at == at:
+            return m.second_places[place]
+        place = (place + 1) & mask
+    return 0
+
+
+cdef void put_second_place(Memory *m, i32 second) noexcept nogil:
+    cdef u64 mask = <u64>m.second_places_room - 1, place = second_hash(m.seconds[second].at) & mask
+    while m.second_places[place]:
+        place = (place + 1) & mask
+    m.second_places[place] = second
+
+
+cdef void spread_seconds(Memory *m, i64 least) noexcept nogil:
+    """Make the table of the seconds in the heap anew, with room for `least` entries."""
+    cdef i64 room = 0, i
+    release(m.second_places)
+    m.second_places = <i32 *>grown(NULL, &room, least, sizeof(i32))
+    m.second_places_room = room
+    for i in range(m.second_heap_used):
+        put_second_place(m, m.second_heap[i])
+
+
+cdef i32 new_second(Memory *m, i64 at) noexcept nogil:
+    cdef i32 second = m.free_second
+    cdef i64 place = m.second_heap_used, parent
+    if second:
+        m.free_second = m.seconds[second].next
     else:
-        paper.extra = <u8 *>grown(NULL, &room, size, 1)
-        memcpy(paper.extra, signature_in(command, blob), size)
-
-
-# expiries: a heap by expiry, then by id; what is closed falls out when it comes up, or when it is the majority
-
-
-cdef inline bint sooner(Expiry *a, Expiry *b) noexcept nogil:
-    return a.expiry < b.expiry or (a.expiry == b.expiry and a.id < b.id)
-
-
-cdef inline void push_expiry(Memory *m, i32 order) noexcept nogil:
-    await_expiry(m, m.orders[order].expiry, m.orders[order].id, order)
-
-
-cdef inline void await_expiry(Memory *m, i64 expiry, i64 number, i64 order) noexcept nogil:
-    cdef Expiry new
-    cdef i64 at = m.expiries_used, parent
-    new.expiry, new.id, new.order = expiry, number, order
-    if unlikely(at == m.expiries_room):
-        m.expiries = <Expiry *>grown(m.expiries, &m.expiries_room, at + 1, sizeof(Expiry))
-    m.expiries_used += 1
-    while at:
-        parent = (at - 1) >> 1
-        if not sooner(&new, &m.expiries[parent]):
+        second = <i32>m.seconds_used
+        m.seconds = <Second *>grown(m.seconds, &m.seconds_room, second + 1, sizeof(Second))
+        m.seconds_used += 1
+    m.seconds[second].at = at
+    m.second_heap = <i32 *>grown(m.second_heap, &m.second_heap_room, place + 1, sizeof(i32))
+    m.second_heap_used += 1
+    while place:
+        parent = (place - 1) >> 1
+        if m.seconds[m.second_heap[parent]].at <= at:
             break
-        m.expiries[at] = m.expiries[parent]
-        at = parent
-    m.expiries[at] = new
-    if unlikely(m.expiries_used > 2 * m.open_count + 1_024):
+        m.second_heap[place] = m.second_heap[parent]
+        place = parent
+    m.second_heap[place] = second
+    if 2 * m.second_heap_used > m.second_places_room:
+        spread_seconds(m, 2 * m.second_places_room)
+    else:
+        put_second_place(m, second)
+    m.soonest = m.seconds[m.second_heap[0]].at
+    return second
+
+
+cdef void leave_second_place(Memory *m, i32 second) noexcept nogil:
+    """Take the second out of the table, and move those up that were put behind it."""
+    cdef u64 mask = <u64>m.second_places_room - 1, at = second_hash(m.seconds[second].at) & mask, behind, home
+    while m.second_places[at] != second:
+        at = (at + 1) & mask
+    behind = (at + 1) & mask
+    while m.second_places[behind]:
+        home = second_hash(m.seconds[m.second_places[behind]].at) & mask
+        if ((behind - home) & mask) >= ((behind - at) & mask):
+            m.second_places[at] = m.second_places[behind]
+            at = behind
+        behind = (behind + 1) & mask
+    m.second_places[at] = 0
+
+
+cdef void sink_second(Memory *m, i64 place, i32 second) noexcept nogil:
+    cdef i64 child, count = m.second_heap_used
+    while 2 * place + 1 < count:
+        child = 2 * place + 1
+        if child + 1 < count and m.seconds[m.second_heap[child + 1]].at < m.seconds[m.second_heap[child]].at:
+            child += 1
+        if m.seconds[second].at <= m.seconds[m.second_heap[child]].at:
+            break
+        m.second_heap[place] = m.second_heap[child]
+        place = child
+    m.second_heap[place] = second
+
+
+cdef i32 pop_second(Memory *m) noexcept nogil:
+    """Take the first second out; whoever does frees it."""
+    cdef i32 first = m.second_heap[0]
+    leave_second_place(m, first)
+    m.second_heap_used -= 1
+    if m.second_heap_used:
+        sink_second(m, 0, m.second_heap[m.second_heap_used])
+    m.soonest = m.seconds[m.second_heap[0]].at if m.second_heap_used else NEVER
+    m.expiries_count -= m.seconds[first].used
+    if m.latest_second == first:
+        m.latest_second = 0
+    return first
+
+
+cdef void free_second(Memory *m, i32 second) noexcept nogil:
+    cdef Second *s = &m.seconds[second]
+    release(s.expiries)
+    s.expiries, s.used, s.room = NULL, 0, 0
+    s.next = m.free_second
+    m.free_second = second
+
+
+cdef inline void await_expiry(Memory *m, i64 at, i64 number, i64 order) noexcept nogil:
+    cdef i32 second = m.latest_second
+    cdef Second *s
+    if m.seconds[second].at != at or not second:
+        second = find_second(m, at)
+        if not second:
+            second = new_second(m, at)
+        m.latest_second = second
+    s = &m.seconds[second]
+    s.expiries = <Expiry *>grown(s.expiries, &s.room, s.used + 1, sizeof(Expiry))
+    s.expiries[s.used].id = number
+    s.expiries[s.used].order = order
+    s.used += 1
+    m.expiries_count += 1
+    if unlikely(m.expiries_count > 2 * (m.open_count + m.accounts_used) + 1_024):
         compact_expiries(m)
 
 
-cdef void pop_expiry(Memory *m) noexcept nogil:
-    m.expiries_used -= 1
-    cdef Expiry last = m.expiries[m.expiries_used]
-    sink_expiry(m, 0, last)
-
-
-cdef void sink_expiry(Memory *m, i64 at, Expiry item) noexcept nogil:
-    cdef i64 child, count = m.expiries_used
-    if count == 0:
-        return
-    while 2 * at + 1 < count:
-        child = 2 * at + 1
-        if child + 1 < count and sooner(&m.expiries[child + 1], &m.expiries[child]):
-            child += 1
-        if not sooner(&m.expiries[child], &item):
-            break
-        m.expiries[at] = m.expiries[child]
-        at = child
-    m.expiries[at] = item
-
-
-cdef inline bint is_awaited(Memory *m, Expiry *due) noexcept nogil:
+cdef inline bint is_awaited(Memory *m, i64 at, Expiry *due) noexcept nogil:
     if due.id < 0:
-        return m.accounts[-due.id].countdown == due.expiry
+        return m.accounts[-due.id].countdown == at
     return m.orders[due.order].id == due.id
+
+
+cdef void compact_second(Memory *m, Second *s) noexcept nogil:
+    """Drop what is not awaited any more, and a countdown that is there already."""
+    cdef i64 i, kept = 0
+    cdef Expiry *due
+    for i in range(s.used):
+        due = &s.expiries[i]
+        if i + 8 < s.used and due[8].id > 0:
+            fetch_soon(&m.orders[due[8].order])
+        if not is_awaited(m, s.at, due):
+            continue
+        if due.id < 0:
+            if m.accounts[-due.id].mark == m.marks:
+                continue
+            m.accounts[-due.id].mark = m.marks
+        s.expiries[kept] = due[0]
+        kept += 1
+    m.expiries_count -= s.used - kept
+    s.used = kept
 
 
 cdef void compact_expiries(Memory *m) noexcept nogil:
     cdef i64 i, kept = 0
-    for i in range(m.expiries_used):
-        if is_awaited(m, &m.expiries[i]):
-            m.expiries[kept] = m.expiries[i]
+    cdef i32 second
+    m.marks += 1
+    for i in range(m.second_heap_used):
+        second = m.second_heap[i]
+        compact_second(m, &m.seconds[second])
+        if m.seconds[second].used:
+            m.second_heap[kept] = second
             kept += 1
-    m.expiries_used = kept
+        else:
+            free_second(m, second)
+    m.second_heap_used = kept
+    m.latest_second = 0
     for i in range(kept // 2 - 1, -1, -1):
-        sink_expiry(m, i, m.expiries[i])
+        sink_second(m, i, m.second_heap[i])
+    m.soonest = m.seconds[m.second_heap[0]].at if kept else NEVER
+    spread_seconds(m, 2 * kept + 16)
 
 
 cdef void drop_stale_expiries(Memory *m) noexcept nogil:
-    while m.expiries_used and not is_awaited(m, &m.expiries[0]):
-        pop_expiry(m)
+    """Make the first second one in which something expires."""
+    cdef Second *s
+    while m.second_heap_used:
+        s = &m.seconds[m.second_heap[0]]
+        while s.used:
+            if is_awaited(m, s.at, &s.expiries[s.used - 1]):
+                return
+            s.used -= 1
+            m.expiries_count -= 1
+        free_second(m, pop_second(m))

@@ -110,7 +110,6 @@ class Core:
         self,
         order_id: int,
         remaining: int,
-        held: int,
         maker: int,
         taker: int,
         highest: int,

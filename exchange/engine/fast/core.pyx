@@ -16,6 +16,7 @@ include "money.pxi"
 include "books.pxi"
 include "risk.pxi"
 include "matching.pxi"
+include "ahead.pxi"
 include "frames.pxi"
 
 REASONS = (
@@ -45,14 +46,15 @@ cdef enum:
     TICK = 3
 
 
-cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:
+cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *blob,
+                   Guess *guess) noexcept nogil:
     """One command and its events; returns the refusal's number, 0 when it was accepted."""
     cdef i32 refusal = 0
     if command[0] == PLACE:
         m.record_fills = m.record_hashes = 0
-        refusal = place(m, seq, at_ms, command, blob)
+        refusal = place(m, seq, at_ms, command, blob, guess)
     elif command[0] == CANCEL:
-        refusal = cancel(m, command)
+        refusal = cancel(m, command, guess)
     elif command[0] == TICK:
         expire(m, at_ms)
     else:
@@ -62,12 +64,6 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
         if m.dropped_level:
             free_dropped_levels(m)
     return refusal
-
-
-cdef inline void fetch_command(Memory *m, const u8 *command) noexcept nogil:
-    """Ask for what the command will look for while others are at work."""
-    cdef u64 account = <u64>find_account(m, command + ACCOUNT_AT)
-    fetch_soon(&m.pages[page_hash(m, <i64>account, <u64>word(command, 3) >> 6) & <u64>(m.pages_room - 1)])
 
 
 cdef class Core:
@@ -99,26 +95,35 @@ cdef class Core:
         m.books = <Book *>grown(NULL, &m.books_room, 16, sizeof(Book))
         m.levels = <Level *>grown(NULL, &m.levels_room, 16, sizeof(Level))
         m.blocks = <Block *>grown(NULL, &m.blocks_room, 16, sizeof(Block))
+        m.level_places = <LevelPlace *>grown(NULL, &m.level_places_room, 64, sizeof(LevelPlace))
+        m.seconds = <Second *>grown(NULL, &m.seconds_room, 16, sizeof(Second))
+        m.second_places = <i32 *>grown(NULL, &m.second_places_room, 64, sizeof(i32))
         room = 0
         m.slots = <i32 *>grown(NULL, &room, 64 * 16, sizeof(i32))
         m.orders_used = m.balances_used = m.accounts_used = m.books_used = m.levels_used = m.blocks_used = 1
+        m.seconds_used = 1
+        m.soonest = NEVER
         m.first_trade = 1
 
     def __dealloc__(self):
         cdef Memory *m = &self.m
         cdef i64 i
         for i in range(m.orders_used):
-            release(m.papers[i].extra)
+            if m.orders[i].id and m.orders[i].has_extra:
+                release(extra_of(&m.papers[i])[0])
         for i in range(m.accounts_used):
-            free_generation(&m.accounts[i].young)
-            free_generation(&m.accounts[i].old)
+            release(m.accounts[i].young)
+            release(m.accounts[i].old)
+        for i in range(m.seconds_used):
+            release(m.seconds[i].expiries)
         for i in range(m.books_used):
             free_half(&m.books[i].halves[0])
             free_half(&m.books[i].halves[1])
         for array in (
             <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
-            <size_t>m.blocks, <size_t>m.slots, <size_t>m.expiries, <size_t>m.trades, <size_t>m.events,
+            <size_t>m.blocks, <size_t>m.slots, <size_t>m.seconds, <size_t>m.second_heap,
+            <size_t>m.second_places, <size_t>m.level_places, <size_t>m.trades, <size_t>m.events,
             <size_t>m.touched_balances, <size_t>m.touched_levels,
         ):
             release(<void *><size_t>array)
@@ -129,21 +134,25 @@ cdef class Core:
         cdef Memory *m = &self.m
         cdef const u8 *packed = &commands[0] if commands.shape[0] else NULL
         cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
-        cdef i64 i, seq = m.seq
+        cdef i64 i, seq = m.seq, end = first + count
+        cdef Guess guesses[AHEAD]
         cdef i32 refusal
         cdef i64 *event
         if first < 0 or count < 0 or (first + count) * COMMAND_SIZE > commands.shape[0]:
             raise ValueError("there are not so many commands")
         if not measured(packed, first, count, blob.shape[0]):
             raise ValueError("a command names bytes that are not in the blob")
-        m.events_used = 0
+        m.event = m.events
+        memset(guesses, 0, sizeof(guesses))
         with nogil:
-            for i in range(first, first + count):
-                if i + 4 < first + count:
-                    fetch_command(m, packed + (i + 4) * COMMAND_SIZE)
+            for i in range(first - COMMAND_AHEAD, first + count):
+                look_ahead(m, guesses, packed + first * COMMAND_SIZE, i - first, end - first)
+                if i < first:
+                    continue
                 m.message = i
                 m.stamp += 1
-                refusal = apply_one(m, seq + 1, at_ms, packed + i * COMMAND_SIZE, beside)
+                refusal = apply_one(m, seq + 1, at_ms, packed + i * COMMAND_SIZE, beside,
+                                    &guesses[<u64>(i - first) % AHEAD])
                 if m.failed:
                     break
                 if refusal == 0:
@@ -179,7 +188,7 @@ cdef class Core:
         (<uint16_t *>command)[26] = <uint16_t>(67 + 32 * height)
         memcpy(command + SIGNER, <const u8 *>signer, 20)
         memcpy(blob, <const u8 *>signature, 65)
-        m.events_used = 0
+        m.event = m.events
         with nogil:
             done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, command, blob)
         if m.failed:
@@ -187,18 +196,18 @@ cdef class Core:
         m.changes += 1
         m.seq, m.at_ms = seq, at_ms
         codes = bytearray(count)
-        for at in range(0, m.events_used, EVENT_WORDS):
+        for at in range(0, m.event - m.events, EVENT_WORDS):
             if m.events[at] & 255 == REFUSED:
                 codes[m.events[at] >> 8] = <u8>m.events[at + 1]
         return bytes(codes)
 
     def events(self):
         """The packed events of the last run, EVENT_WORDS words each: a view that holds until the next run."""
-        return PyMemoryView_FromMemory(<char *>self.m.events, self.m.events_used * 8, 0x100)
+        return PyMemoryView_FromMemory(<char *>self.m.events, (<char *>self.m.event - <char *>self.m.events), 0x100)
 
     @property
     def event_count(self):
-        return self.m.events_used // EVENT_WORDS
+        return (self.m.event - self.m.events) // EVENT_WORDS
 
     def decoded(self, commands, told):
         """The events of the last run as objects, one list for each command; None for one that was refused."""
@@ -206,7 +215,7 @@ cdef class Core:
         cdef i64 at = 0, message
         cdef i64 *w
         cdef dict lists = {}
-        while at < m.events_used:
+        while at < m.event - m.events:
             w = m.events + at
             message = w[0] >> 8
             if w[0] & 255 == REFUSED:
@@ -221,8 +230,8 @@ cdef class Core:
     @property
     def refusal(self):
         """The number of the last event's refusal, 0 when it is none."""
-        cdef i64 *w = self.m.events + self.m.events_used - EVENT_WORDS
-        return w[1] if self.m.events_used and w[0] & 255 == REFUSED else 0
+        cdef i64 *w = self.m.event - EVENT_WORDS
+        return w[1] if self.m.event != self.m.events and w[0] & 255 == REFUSED else 0
 
     def forget_changes(self):
         """End a rare command: what it dropped may be used again."""
@@ -316,16 +325,16 @@ cdef class Core:
         open_page(&self.m, account, number).used = word
 
     def order_of_hash(self, i32 account, bytes order_hash):
-        cdef Account *a = &self.m.accounts[account]
-        cdef i64 known = id_of_hash(&a.young, <const u8 *>order_hash) if len(order_hash) == 32 else 0
-        return known or (id_of_hash(&a.old, <const u8 *>order_hash) if len(order_hash) == 32 else 0)
+        return order_of_hash(&self.m.accounts[account], <const u8 *>order_hash) if len(order_hash) == 32 else 0
 
     def hashes(self, i32 account, bint old):
-        cdef Generation *g = &self.m.accounts[account].old if old else &self.m.accounts[account].young
-        return {(<char *>g.hashes)[32 * i:32 * i + 32]: g.ids[i] for i in range(g.count)}
+        cdef Account *a = &self.m.accounts[account]
+        cdef i32 count = old_count(a) if old else a.young_count, i
+        cdef Known *known = knowns(a.old, a.old_room) if old else knowns(a.young, a.young_room)
+        return {(<char *>known[i].order_hash)[:32]: known[i].order_id for i in range(count)}
 
     def remember_hash(self, i32 account, bytes order_hash, i64 order_id):
-        remember(&self.m.accounts[account], <const u8 *>order_hash, order_id)
+        remember(&self.m.accounts[account], <const u8 *>order_hash, order_id, hash_of_hash(<const u8 *>order_hash))
 
     # balances
 
@@ -428,14 +437,16 @@ cdef class Core:
 
     def order(self, i32 order):
         cdef Order *o = &self.m.orders[order]
-        return (o.id, o.account, self.m.books[o.book].market, o.side, o.price, o.quantity, o.remaining, o.held,
-                o.nonce, o.expiry, o.max_fee_bps, o.terms, o.scheme, o.maker_ppm, o.taker_ppm, o.hold_ppm, o.floor,
-                o.cap_bps, o.level, o.pays, o.gets)
+        cdef Paper *p = &self.m.papers[order]
+        cdef Book *book = &self.m.books[self.m.levels[o.level].book]
+        return (o.id, o.account, book.market, o.side, p.price, p.quantity, o.remaining,
+                hold_of(book, o, p.price, o.remaining), p.nonce, p.expiry, p.max_fee_bps, p.terms, p.scheme, o.maker_ppm,
+                p.taker_ppm, o.hold_ppm, p.floor, p.cap_bps, o.level, o.pays, o.gets)
 
     def paper(self, i32 order):
         """Hash, signature, signer and client's id, as bytes."""
         cdef Paper *paper = &self.m.papers[order]
-        cdef char *inside = <char *>(paper.extra if paper.extra != NULL else paper.inside)
+        cdef char *inside = <char *>(extra_of(paper)[0] if self.m.orders[order].has_extra else paper.inside)
         cdef i64 size = paper.signature_size
         return ((<char *>paper.order_hash)[:32], inside[:size], (<char *>paper.signer)[:20],
                 inside[size:size + paper.client_id_size])
@@ -466,31 +477,30 @@ cdef class Core:
         drop_order(&self.m, order)
         self.m.changes += 1
 
-    def adopt_order(self, i64 order_id, i64 remaining, i64 held, i64 maker, i64 taker, i64 highest, i64 floor,
+    def adopt_order(self, i64 order_id, i64 remaining, i64 maker, i64 taker, i64 highest, i64 floor,
                     i64 cap_bps, const u8[::1] command, const u8[::1] blob):
         """Enter an order that is open already; its hold is in the balances."""
         cdef Memory *m = &self.m
         cdef Incoming it
+        cdef Guess guess
         cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
-        it.command, it.blob = &command[0], beside
-        cdef i32 number = new_order(m)
-        cdef Order *o = &it.order
-        o.hashes = 0
+        it.command, it.blob, it.guess = &command[0], beside, &guess
+        it.hashes = 0
+        guess_now(m, &guess, it.command)
         if look_up(m, &it) or (it.command[2] & BULK and not measure_path(&it)):
             raise ValueError(f"order {order_id} is none")
-        o.id, o.remaining, o.held, o.floor = order_id, remaining, held, floor
-        o.maker_ppm, o.taker_ppm, o.hold_ppm, o.cap_bps = <i32>maker, <i32>taker, <i32>highest, <i32>cap_bps
-        buys = o.side == BUY
-        o.pays = open_balance(m, o.account, m.column_assets[it.book.quote if buys else it.book.base])
-        o.gets = open_balance(m, o.account, m.column_assets[it.book.base if buys else it.book.quote])
-        m.orders[number] = o[0]
-        keep_paper(m, number, it.command, it.blob)
-        shelve(m, number)
+        it.id, it.remaining, it.floor = order_id, remaining, floor
+        it.maker_ppm, it.taker_ppm, it.hold_ppm, it.cap_bps = <i32>maker, <i32>taker, <i32>highest, <i32>cap_bps
+        buys = it.side == BUY
+        it.pays = open_balance(m, it.account, m.column_assets[it.book.quote if buys else it.book.base])
+        it.gets = open_balance(m, it.account, m.column_assets[it.book.base if buys else it.book.quote])
+        it.page = open_page(m, it.account, it.nonce >> 6)
+        shelve(m, &it)
 
     def next_expiry(self):
-        """When the next open order expires, -1 when there is none."""
+        """When the next open order expires, or the next countdown ends, -1 when there is none."""
         drop_stale_expiries(&self.m)
-        return self.m.expiries[0].expiry if self.m.expiries_used else -1
+        return self.m.soonest if self.m.second_heap_used else -1
 
     # trades
 
@@ -571,6 +581,7 @@ cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noex
     cdef const u8 *command
     for i in range(first, first + count):
         command = commands + i * COMMAND_SIZE
+        fetch_soon(command + 16 * COMMAND_SIZE)
         size = signature_size(command) + client_id_size(command)
         if command[0] != PLACE or size <= INLINE:
             continue
@@ -578,12 +589,6 @@ cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noex
         if at < 0 or at > blob_size - size:
             return False
     return True
-
-
-cdef void free_generation(Generation *g) noexcept nogil:
-    release(g.hashes)
-    release(g.ids)
-    release(g.index)
 
 
 cdef void free_half(Half *half) noexcept nogil:

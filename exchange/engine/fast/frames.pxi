@@ -48,6 +48,7 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
     cdef i64 index
     cdef i32 refusal
     cdef i64 *event
+    cdef Guess guess
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
     for index in range(count):
@@ -59,7 +60,8 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
             write_path(nodes, index, height, blob)
             if signature_size(command) <= INLINE:
                 memcpy(command + INSIDE, blob, signature_size(command))
-            refusal = place(m, seq | index << 40, at_ms, command, blob)
+            guess_now(m, &guess, command)
+            refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
         if m.failed:
             return index
         if refusal:

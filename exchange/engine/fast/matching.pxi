@@ -13,22 +13,24 @@ cdef enum:              # the places of the reasons in core.pyx
     OPEN = 9            # no reason: the order rests
 
 
-cdef inline void tell_closed(Memory *m, Order *o, i64 reason) noexcept nogil:
+cdef inline void tell_closed(Memory *m, i64 order_id, i32 account, i64 market, i64 reason, i64 remaining) noexcept nogil:
     cdef i64 *event = emit(m, CLOSED)
-    event[1] = o.id
-    event[2] = o.account
-    event[3] = m.books[o.book].market
+    event[1] = order_id
+    event[2] = account
+    event[3] = market
     event[4] = reason
-    event[5] = o.remaining
+    event[5] = remaining
 
 
 cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
     """Take a resting order out of its book and release its hold."""
     cdef Order *o = &m.orders[order]
-    cdef i64 held = o.held
+    cdef Level *level = &m.levels[o.level]
+    cdef Book *book = &m.books[level.book]
+    cdef i64 held = hold_of(book, o, level.price, o.remaining)
     cdef i32 pays = o.pays
     touch_level(m, o.level)
-    tell_closed(m, o, reason)
+    tell_closed(m, o.id, o.account, book.market, reason, o.remaining)
     drop_order(m, order)
     m.balances[pays].held -= held
     give(m, pays, held)
@@ -36,82 +38,93 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
 
 cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
     """Close every order whose expiry has come, in order of expiry, then of acceptance; end countdowns likewise."""
+    cdef i32 second
+    cdef i64 i, at
     cdef Expiry due
-    while m.expiries_used and m.expiries[0].expiry * 1_000 <= at_ms:
-        due = m.expiries[0]
-        pop_expiry(m)
-        if not is_awaited(m, &due):
-            continue
-        if due.id > 0:
-            close_order(m, <i32>due.order, EXPIRED_NOW)
-        else:
-            with gil:
-                end_countdown(m, -due.id)
+    while m.soonest * 1_000 <= at_ms:
+        second = pop_second(m)
+        at = m.seconds[second].at
+        qsort(m.seconds[second].expiries, m.seconds[second].used, sizeof(Expiry), by_id)
+        for i in range(m.seconds[second].used):
+            due = m.seconds[second].expiries[i]
+            if not is_awaited(m, at, &due):
+                continue
+            if due.id > 0:
+                close_order(m, <i32>due.order, EXPIRED_NOW)
+            else:
+                with gil:
+                    end_countdown(m, -due.id)
+        free_second(m, second)
 
 
-cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob) noexcept nogil:
+cdef int by_id(const void *a, const void *b) noexcept nogil:
+    cdef i64 one = (<const Expiry *>a).id, other = (<const Expiry *>b).id
+    return (one > other) - (one < other)
+
+
+cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess) noexcept nogil:
     """Accept and match an order; returns the refusal's number, 0 when it was accepted."""
     cdef Incoming it
-    it.command, it.blob = command, blob
-    it.order.id = number
+    it.command, it.blob, it.guess = command, blob, guess
+    it.id = number
     cdef i32 refusal = check(m, at_ms, &it)
     if refusal:
         return refusal
-    if m.expiries_used and m.expiries[0].expiry * 1_000 <= at_ms:
+    if unlikely(m.soonest * 1_000 <= at_ms):
         expire(m, at_ms)
+        it.page = find_page(m, it.account, it.nonce >> 6)
     accept(m, &it)
     cdef i64 reason = work(m, at_ms, &it)
     if reason == OPEN:
         rest(m, &it)
     else:
-        tell_closed(m, &it.order, reason)
+        tell_closed(m, it.id, it.account, it.book.market, reason, it.remaining)
     return 0
 
 
 cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     """Record the order as taken: its nonce, its hash and its client's id are used from now on."""
-    cdef Order *o = &it.order
-    cdef Account *account = &m.accounts[o.account]
-    cdef u64 sequence = o.nonce & ~SINGLE_FILL
-    o.remaining = o.quantity
-    o.maker_ppm, o.taker_ppm, o.hold_ppm = <i32>it.rates[0], <i32>it.rates[1], <i32>it.rates[2]
-    o.floor = it.rates[3]
-    o.cap_bps = o.max_fee_bps if o.max_fee_bps < m.fee_cap_bps else <i32>m.fee_cap_bps
+    cdef Account *account = &m.accounts[it.account]
+    cdef u64 sequence = it.nonce & ~SINGLE_FILL
+    it.remaining = it.quantity
+    it.maker_ppm, it.taker_ppm, it.hold_ppm = <i32>it.rates[0], <i32>it.rates[1], <i32>it.rates[2]
+    it.floor = it.rates[3]
+    it.cap_bps = <i32>it.max_fee_bps if it.max_fee_bps < m.fee_cap_bps else <i32>m.fee_cap_bps
     it.earned, it.charged = 0, 0
-    if unlikely(o.gets == 0):
-        o.gets = open_balance(m, o.account, m.column_assets[it.book.base if o.side == BUY else it.book.quote])
-    use_nonce(m, o.account, o.nonce)
-    if sequence > account.top_nonce and memcmp(it.command + SIGNER, it.command + ACCOUNT_AT, 20) == 0:
+    if unlikely(it.gets == 0):
+        it.gets = open_balance(m, it.account, m.column_assets[it.book.base if it.side == BUY else it.book.quote])
+    it.page = opened(m, it.page, it.account, it.nonce >> 6)
+    it.page.used |= <u64>1 << (it.nonce & 63)
+    if sequence > account.top_nonce and same_address(it.command + SIGNER, it.command + ACCOUNT_AT):
         account.top_nonce = sequence
-    remember(account, it.command + ORDER_HASH, o.id)
+    remember(account, it.command + ORDER_HASH, it.id, it.guess.hash_hash)
     if unlikely(client_id_size(it.command)):
         note_client_id(m, it)
     cdef i64 *event = emit(m, ACCEPTED)
-    event[1] = o.id
-    event[2] = o.account
-    event[3] = o.maker_ppm
-    event[4] = o.taker_ppm
-    event[5] = o.floor
+    event[1] = it.id
+    event[2] = it.account
+    event[3] = it.maker_ppm
+    event[4] = it.taker_ppm
+    event[5] = it.floor
 
 
 cdef inline i64 work(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """Match the order as its terms say. Returns why it ends now, or OPEN."""
-    cdef Order *o = &it.order
-    cdef Half *half = &it.book.halves[1 - o.side]
+    cdef Half *half = &it.book.halves[1 - it.side]
     cdef i64 reason
-    if half.count and half.keys[half.count - 1] >= half.sign * o.price:
-        if o.terms & POST_ONLY:
+    if half.count and half.keys[half.count - 1] >= half.sign * it.price:
+        if it.terms & POST_ONLY:
             return POST_ONLY_WOULD_TAKE
-        if (o.terms & TIME_IN_FORCE) == FOK:
+        if (it.terms & TIME_IN_FORCE) == FOK:
             reason = obstacle(m, it, half)
             if reason != OPEN:
                 return reason
         reason = meet(m, at_ms, it, half)
         if reason != OPEN:
             return reason
-    if rests(o.terms):
+    if rests(it.terms):
         return OPEN
-    return FOK_UNFILLED if (o.terms & TIME_IN_FORCE) == FOK else UNFILLED
+    return FOK_UNFILLED if (it.terms & TIME_IN_FORCE) == FOK else UNFILLED
 
 
 cdef inline i64 room_for_fills(Memory *m) noexcept nogil:
@@ -121,21 +134,22 @@ cdef inline i64 room_for_fills(Memory *m) noexcept nogil:
 
 cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     """What keeps an all-or-none order from being filled at once; OPEN if nothing does."""
-    cdef Order *o = &it.order
     cdef Order *maker
-    cdef i64 missing = o.remaining, fills = 0, quote = 0, lots, taken = 0, unit = 1
-    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - o.hashes
+    cdef i64 missing = it.remaining, fills = 0, quote = 0, lots, taken = 0, unit = 1
+    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
+    cdef i64 price
     cdef i32 at = half.count - 1, number
-    while at >= 0 and half.keys[at] >= half.sign * o.price:
+    while at >= 0 and half.keys[at] >= half.sign * it.price:
         number = m.levels[half.levels[at]].head
-        if o.by_quote:
-            unit = m.levels[half.levels[at]].price
+        price = half.sign * half.keys[at]
+        if it.by_quote:
+            unit = price
             if missing < unit:
                 return OPEN
         while number:
             maker = &m.orders[number]
-            if maker.account == o.account:
-                if self_trade(o.terms) != CANCEL_MAKER:
+            if maker.account == it.account:
+                if self_trade(it.terms) != CANCEL_MAKER:
                     return SELF_TRADE
                 number = maker.next
                 continue
@@ -143,11 +157,11 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
             hashes_left -= maker.hashes
             if fills > fills_left or hashes_left < 0:
                 return TOO_MANY_FILLS
-            lots = most_lots(o, missing, unit, maker)
+            lots = most_lots(it, missing, unit, maker)
             taken += lots
-            if exceeds(quote, lots * maker.price) or product(taken, it.book.lot_size) < 0:
+            if exceeds(quote, lots * price) or product(taken, it.book.lot_size) < 0:
                 return UNSETTLED_LIMIT
-            quote += lots * maker.price
+            quote += lots * price
             if beyond(m, it, maker, taken, quote):
                 return UNSETTLED_LIMIT
             missing -= lots * unit
@@ -158,28 +172,29 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     return FOK_UNFILLED
 
 
-cdef inline i64 most_lots(Order *o, i64 missing, i64 unit, Order *maker) noexcept nogil:
+cdef inline i64 most_lots(Incoming *it, i64 missing, i64 unit, Order *maker) noexcept nogil:
     """As many lots as both have; one lot takes `unit` off what the taker has: of an amount of quote, its price."""
-    cdef i64 lots = missing // unit if o.by_quote else missing
+    cdef i64 lots = missing // unit if it.by_quote else missing
     return lots if lots < maker.remaining else maker.remaining
 
 
 cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept nogil:
     """Fill the order from the best levels on; OPEN when it remains open and meets nobody any more."""
-    cdef Order *o = &it.order
     cdef Order *maker
-    cdef i64 limit = half.sign * o.price, unit = 1, lots, blocked
-    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - o.hashes
+    cdef i64 limit = half.sign * it.price, unit = 1, price, lots, blocked
+    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
     cdef bint met = False
     cdef i32 number
     while half.count and half.keys[half.count - 1] >= limit:
+        price = half.sign * half.keys[half.count - 1]
         number = m.levels[half.levels[half.count - 1]].head
         maker = &m.orders[number]
-        if o.by_quote:
-            unit = maker.price
-            if o.remaining < unit:
+        fetch_soon(&m.orders[maker.next or best_order(m, it.book_number, 1 - it.side, 2)])
+        if it.by_quote:
+            unit = price
+            if it.remaining < unit:
                 return FILLED
-        if unlikely(maker.account == o.account):
+        if unlikely(maker.account == it.account):
             if meet_own(m, it, number, unit):
                 return SELF_TRADE
             continue
@@ -188,71 +203,71 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
         fills_left -= 1
         hashes_left -= maker.hashes
         m.record_fills += 1 if met else 2
-        m.record_hashes += maker.hashes if met else maker.hashes + o.hashes
+        m.record_hashes += maker.hashes if met else maker.hashes + it.hashes
         met = True
-        lots = most_lots(o, o.remaining, unit, maker)
-        blocked = beyond(m, it, maker, lots, lots * maker.price)
+        lots = most_lots(it, it.remaining, unit, maker)
+        blocked = beyond(m, it, maker, lots, lots * price)
         if unlikely(blocked):
             if blocked == 1:
                 return UNSETTLED_LIMIT
             close_order(m, number, UNSETTLED_LIMIT)
             continue
-        fill(m, at_ms, it, number, lots, unit)
-        if o.remaining < unit:
+        fill(m, at_ms, it, number, price, lots, unit)
+        if it.remaining < unit:
             return FILLED
     return OPEN
 
 
 cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil:
     """Keep an order from trading with its own account, in the way that its terms say; whether it ends."""
-    cdef Order *o = &it.order
     cdef Order *maker = &m.orders[number]
-    cdef i64 mode = self_trade(o.terms), lots
+    cdef i64 mode = self_trade(it.terms), lots
     if mode == DECREMENT:
-        lots = most_lots(o, o.remaining, unit, maker)
+        lots = most_lots(it, it.remaining, unit, maker)
         reduce_order(m, number, lots)
-        o.remaining -= lots * unit
-        tell_reduced(m, o, lots * unit)
+        it.remaining -= lots * unit
+        tell_reduced(m, it.id, it.account, it.book.market, lots * unit, it.remaining)
         if maker.remaining == 0:
             close_order(m, number, SELF_TRADE)
-        return o.remaining < unit
+        return it.remaining < unit
     if mode != CANCEL_TAKER:
         close_order(m, number, SELF_TRADE)
     return mode != CANCEL_MAKER
 
 
-cdef inline i64 hold_of(Book *book, Order *o) noexcept nogil:
-    """What backs all that remains of an order."""
-    return with_fee(o.price * o.remaining, o.hold_ppm) if o.side == BUY else o.remaining * book.lot_size
+cdef inline i64 hold_of(Book *book, Order *o, i64 price, i64 remaining) noexcept nogil:
+    """What backs that much of an order."""
+    return with_fee(price * remaining, o.hold_ppm) if o.side == BUY else remaining * book.lot_size
 
 
 cdef void reduce_order(Memory *m, i32 number, i64 lots) noexcept nogil:
     """Lower what remains of a resting order, and release what backed it. It keeps its place."""
     cdef Order *o = &m.orders[number]
-    cdef i64 held = o.held
-    m.levels[o.level].quantity -= lots
+    cdef Level *level = &m.levels[o.level]
+    cdef Book *book = &m.books[level.book]
+    cdef i64 released = hold_of(book, o, level.price, o.remaining) - hold_of(book, o, level.price, o.remaining - lots)
+    level.quantity -= lots
     touch_level(m, o.level)
     o.remaining -= lots
-    o.held = hold_of(&m.books[o.book], o)
-    m.balances[o.pays].held -= held - o.held
-    tell_reduced(m, o, lots)
-    give(m, o.pays, held - o.held)
+    m.balances[o.pays].held -= released
+    tell_reduced(m, o.id, o.account, book.market, lots, o.remaining)
+    give(m, o.pays, released)
 
 
-cdef void tell_reduced(Memory *m, Order *o, i64 lots) noexcept nogil:
+cdef void tell_reduced(Memory *m, i64 order_id, i32 account, i64 market, i64 lots, i64 remaining) noexcept nogil:
     cdef i64 *event = emit(m, REDUCED)
-    event[1] = o.id
-    event[2] = o.account
-    event[3] = m.books[o.book].market
+    event[1] = order_id
+    event[2] = account
+    event[3] = market
     event[4] = lots
-    event[5] = o.remaining
+    event[5] = remaining
 
 
 cdef inline i64 beyond(Memory *m, Incoming *it, Order *maker, i64 lots, i64 quote) noexcept nogil:
     """Who cannot trade this much, because what is unsettled would exceed what the ledger counts: 1 the taker, 2 the
     maker, 0 nobody. A trade brings one balance at most twice its quote: proceeds and both fees."""
     cdef i64 base = lots * it.book.lot_size
-    cdef bint buys = it.order.side == BUY
+    cdef bint buys = it.side == BUY
     if quote > (MAX_AMOUNT >> 1):
         if not buys:
             return 2 if exceeds(m.balances[maker.gets].unsettled, base) else 1
@@ -260,62 +275,60 @@ cdef inline i64 beyond(Memory *m, Incoming *it, Order *maker, i64 lots, i64 quot
     quote *= 2
     if exceeds(m.balances[maker.gets].unsettled, quote if buys else base):
         return 2
-    if exceeds(m.balances[it.order.gets].unsettled, base if buys else quote):
+    if exceeds(m.balances[it.gets].unsettled, base if buys else quote):
         return 1
     return 1 if exceeds(m.balances[it.book.fees].unsettled, quote) else 0
 
 
 cdef inline i64 charge(Incoming *it, i64 quote) noexcept nogil:
     """The taker's fee of the next fill."""
-    cdef Order *o = &it.order
-    it.earned += part_of(quote, o.taker_ppm, PPM)
-    cdef i64 due = (it.earned if it.earned > o.floor else o.floor) - it.charged
-    cdef i64 most = part_of(quote, o.cap_bps, BPS)
+    it.earned += part_of(quote, it.taker_ppm, PPM)
+    cdef i64 due = (it.earned if it.earned > it.floor else it.floor) - it.charged
+    cdef i64 most = part_of(quote, it.cap_bps, BPS)
     if most < due:
         due = most
     it.charged += due
     return due
 
 
-cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 lots, i64 unit) noexcept nogil:
+cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 price, i64 lots, i64 unit) noexcept nogil:
     """One trade, at the maker's price."""
     cdef Order *maker = &m.orders[number]
-    cdef i64 quote = maker.price * lots
+    cdef i64 quote = price * lots
     cdef i64 maker_fee = part_of(quote, maker.maker_ppm, PPM), taker_fee = charge(it, quote)
-    it.order.remaining -= lots * unit
+    it.remaining -= lots * unit
     maker.remaining -= lots
     m.levels[maker.level].quantity -= lots
     touch_level(m, maker.level)
-    it.book.last_price = maker.price
-    pay(m, it, maker, lots, quote, maker_fee, taker_fee)
-    record(m, at_ms, it, maker, lots, maker_fee, taker_fee)
+    it.book.last_price = price
+    pay(m, it, maker, price, lots, maker_fee, taker_fee)
+    record(m, at_ms, it, maker, price, lots, maker_fee, taker_fee)
     if maker.remaining == 0:
         close_order(m, number, FILLED)
 
 
-cdef inline void pay(Memory *m, Incoming *it, Order *maker, i64 lots, i64 quote, i64 maker_fee, i64 taker_fee) noexcept nogil:
+cdef inline void pay(Memory *m, Incoming *it, Order *maker, i64 price, i64 lots, i64 maker_fee,
+                     i64 taker_fee) noexcept nogil:
     """Move the money of one trade; the sums of base and of quote stay what they were."""
-    cdef i64 base = lots * it.book.lot_size, held, released
-    cdef Balance *pays = &m.balances[it.order.pays]
-    if it.order.side == BUY:
+    cdef i64 base = lots * it.book.lot_size, quote = price * lots, released
+    cdef Balance *pays = &m.balances[it.pays]
+    if it.side == BUY:
         pays.available -= quote + taker_fee
-        maker.held -= base
         m.balances[maker.pays].held -= base
-        touch_balance(m, it.order.pays)
+        touch_balance(m, it.pays)
         touch_balance(m, maker.pays)
-        bring(m, it.order.gets, base)
+        bring(m, it.gets, base)
         bring(m, maker.gets, quote - maker_fee)
     else:
         pays.available -= base
-        held = with_fee(maker.price * maker.remaining, maker.hold_ppm)
-        released = maker.held - held
-        maker.held = held
+        released = with_fee(quote + price * maker.remaining, maker.hold_ppm)
+        released -= with_fee(price * maker.remaining, maker.hold_ppm)
         m.balances[maker.pays].held -= released
         if released != quote + maker_fee:
             give(m, maker.pays, released - quote - maker_fee)
-        touch_balance(m, it.order.pays)
+        touch_balance(m, it.pays)
         touch_balance(m, maker.pays)
-        bring(m, it.order.gets, quote - taker_fee)
+        bring(m, it.gets, quote - taker_fee)
         bring(m, maker.gets, base)
     bring(m, it.book.fees, maker_fee + taker_fee)
 
@@ -325,7 +338,8 @@ cdef inline void bring(Memory *m, i32 balance, i64 amount) noexcept nogil:
     give(m, balance, amount)
 
 
-cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 lots, i64 maker_fee, i64 taker_fee) noexcept nogil:
+cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 price, i64 lots, i64 maker_fee,
+                        i64 taker_fee) noexcept nogil:
     """Keep and tell the trade."""
     cdef i64 at = m.trades_used
     if unlikely(at == m.trades_room):
@@ -334,11 +348,11 @@ cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 lo
     m.trades_used += 1
     m.trades_count += 1
     m.last_trade += 1
-    trade.seq, trade.at_ms, trade.price, trade.lots = it.order.id, at_ms, maker.price, lots
+    trade.seq, trade.at_ms, trade.price, trade.lots = it.id, at_ms, price, lots
     trade.maker_order, trade.maker_fee, trade.taker_fee = maker.id, maker_fee, taker_fee
-    trade.maker_remaining, trade.taker_remaining = maker.remaining, it.order.remaining
-    trade.maker_account, trade.taker_account, trade.book = maker.account, it.order.account, it.order.book
-    trade.side, trade.gone = it.order.side, 0
+    trade.maker_remaining, trade.taker_remaining = maker.remaining, it.remaining
+    trade.maker_account, trade.taker_account, trade.book = maker.account, it.account, it.book_number
+    trade.side, trade.gone = it.side, 0
     if m.oldest < 0:
         m.oldest = at_ms
     tell_trade(m, m.last_trade, trade)
@@ -360,38 +374,41 @@ cdef inline void tell_trade(Memory *m, i64 trade_id, Trade *trade) noexcept nogi
 
 cdef inline void rest(Memory *m, Incoming *it) noexcept nogil:
     """Put what remains of an accepted order into its book, backed by its hold."""
-    cdef Order *o = &it.order
-    cdef i64 held = hold_of(it.book, o)
-    cdef i32 number = new_order(m)
-    o.held = held
+    cdef i32 number = shelve(m, it)
+    cdef Order *o = &m.orders[number]
+    cdef i64 held = hold_of(it.book, o, it.price, o.remaining)
     m.balances[o.pays].available -= held
     m.balances[o.pays].held += held
     touch_balance(m, o.pays)
-    m.orders[number] = o[0]
-    keep_paper(m, number, it.command, it.blob)
-    shelve(m, number)
-    touch_level(m, m.orders[number].level)
+    touch_level(m, o.level)
 
 
-cdef inline void shelve(Memory *m, i32 number) noexcept nogil:
-    """Enter an open order wherever it is looked for."""
+cdef inline i32 shelve(Memory *m, Incoming *it) noexcept nogil:
+    """Enter an open order wherever it is looked for; its record."""
+    cdef i32 number = new_order(m)
     cdef Order *o = &m.orders[number]
-    queue_order(m, number)
-    o.block = put_on_nonce(m, o.account, o.nonce, number)
-    m.accounts[o.account].open_orders += 1
-    push_expiry(m, number)
+    o.id, o.remaining, o.account, o.pays, o.gets = it.id, it.remaining, it.account, it.pays, it.gets
+    o.maker_ppm, o.hold_ppm = it.maker_ppm, it.hold_ppm
+    o.side, o.hashes = it.side, <u8>it.hashes
+    keep_paper(m, number, it)
+    queue_order(m, number, level_for(m, it))
+    o.slot = put_on_nonce(m, it.page, it.nonce, number)
+    m.accounts[it.account].open_orders += 1
+    await_expiry(m, it.expiry, it.id, number)
+    return number
 
 
-cdef inline i32 cancel(Memory *m, const u8 *command) noexcept nogil:
+cdef inline i32 cancel(Memory *m, const u8 *command, Guess *guess) noexcept nogil:
     """Cancel one open order by its nonce; returns the refusal's number, 0 when it was cancelled."""
-    cdef i32 account = find_account(m, command + ACCOUNT_AT), order
     cdef u64 nonce = <u64>word(command, 3)
+    cdef Page *page = guessed_page(m, guess, nonce >> 6)
+    cdef i32 account = guess.account, order
     if account == 0:
         return UNKNOWN_ACCOUNT
     if unlikely(m.accounts[account].revokes) and is_revoked(m, account, command + SIGNER):
         return UNKNOWN_DELEGATE
-    order = order_on(m, account, nonce)
+    order = m.slots[page.block * 64 + <i64>(nonce & 63)]  # block 0 stays empty
     if order:
         close_order(m, order, CANCELLED)
         return 0
-    return ORDER_CLOSED if nonce_used(m, account, nonce) else UNKNOWN_ORDER
+    return ORDER_CLOSED if page.used >> (nonce & 63) & 1 else UNKNOWN_ORDER

@@ -13,12 +13,20 @@ cdef enum:
     TOLD = 8            # an event that Python made, by its place in the owner's list
 
 
+cdef void widen_events(Memory *m) noexcept nogil:
+    cdef i64 used = m.event - m.events
+    m.events = <i64 *>grown(m.events, &m.events_room, used + EVENT_WORDS, sizeof(i64))
+    m.event = m.events + used
+    m.events_end = m.events + m.events_room - EVENT_WORDS + 1
+
+
 cdef inline i64 *emit(Memory *m, i64 kind) noexcept nogil:
     """The words of a new event, all to be written but the first."""
-    if unlikely(m.events_used + EVENT_WORDS > m.events_room):
-        m.events = <i64 *>grown(m.events, &m.events_room, m.events_used + EVENT_WORDS, sizeof(i64))
-    cdef i64 *event = m.events + m.events_used
-    m.events_used += EVENT_WORDS
+    cdef i64 *event
+    if unlikely(m.event >= m.events_end):
+        widen_events(m)
+    event = m.event
+    m.event = event + EVENT_WORDS
     event[0] = kind | m.message << 8
     return event
 

@@ -1,20 +1,25 @@
 # The records that the core keeps, one array of each, and what they need from C.
 #
-# An index into an array stands for a record; index 0 is nobody's. What one step of matching reads of an order fills one
-# line of the cache, the rest the next.
+# An index into an array stands for a record; index 0 is nobody's. What one step reads of a record stands in one line of
+# the cache, 64 bytes from a multiple of 64 on.
 
 from libc.stdint cimport int16_t, int32_t, int64_t, uint8_t, uint16_t, uint32_t, uint64_t
+from libc.stdlib cimport qsort
 from libc.string cimport memcmp, memcpy, memmove, memset
 
 cdef extern from *:
     """
     #include <stdint.h>
+    #ifdef __SSE2__
+    #include <emmintrin.h>
+    #endif
 
     #define MAX_AMOUNT INT64_MAX
 
     /* value * rate / scale, rounded down; the product has 128 bits, the result is known to fit */
     static inline int64_t part_of(int64_t value, int64_t rate, int64_t scale) {
-        if (value < (INT64_C(1) << 40) && rate < (INT64_C(1) << 22)) return value * rate / scale;
+        if (value < (INT64_C(1) << 40) && rate < (INT64_C(1) << 22))
+            return (int64_t)((uint64_t)value * (uint64_t)rate / (uint64_t)scale);
         return (int64_t)((__int128)value * rate / scale);
     }
 
@@ -46,10 +51,49 @@ cdef extern from *:
         return (uint64_t)wide ^ (uint64_t)(wide >> 64);
     }
 
+    /* whether two addresses are equal */
+    static inline int same_address(const uint8_t *a, const uint8_t *b) {
+        uint64_t a0, a1, b0, b1;
+        uint32_t a2, b2;
+        __builtin_memcpy(&a0, a, 8), __builtin_memcpy(&b0, b, 8);
+        __builtin_memcpy(&a1, a + 8, 8), __builtin_memcpy(&b1, b + 8, 8);
+        __builtin_memcpy(&a2, a + 16, 4), __builtin_memcpy(&b2, b + 16, 4);
+        return !((a0 ^ b0) | (a1 ^ b1) | (a2 ^ b2));
+    }
+
+    /* whether a word of a filter had a hash already; from now on it has */
+    static inline int filtered(uint64_t *word, uint64_t hash) {
+        uint64_t bits = UINT64_C(1) << (hash & 63) | UINT64_C(1) << (hash >> 6 & 63) | UINT64_C(1) << (hash >> 12 & 63);
+        uint64_t before = *word;
+        *word = before | bits;
+        return (before & bits) == bits;
+    }
+
     static inline uint64_t word_at(const uint8_t *bytes) {
         uint64_t word;
         __builtin_memcpy(&word, bytes, 8);
         return word;
+    }
+
+    /* write the 192 bytes of a `Paper` from a command to the start of a line that is not read again soon */
+    static inline void put_paper(void *to, const uint8_t *command, int64_t floor, int64_t rates) {
+    #ifdef __SSE2__
+        __m128i *lines = (__m128i *)to;
+        const __m128i *from = (const __m128i *)command, *behind = (const __m128i *)(command + 92);
+        int64_t expiry, signer;
+        __builtin_memcpy(&expiry, command + 32, 8), __builtin_memcpy(&signer, command + 84, 8);
+        _mm_stream_si128(lines, _mm_loadu_si128(from));
+        _mm_stream_si128(lines + 1, _mm_loadu_si128(from + 1));
+        _mm_stream_si128(lines + 2, _mm_set_epi64x(floor, expiry));
+        _mm_stream_si128(lines + 3, _mm_loadu_si128(from + 3));
+        _mm_stream_si128(lines + 4, _mm_set_epi64x(signer, rates));
+        for (int i = 0; i < 7; i++) _mm_stream_si128(lines + 5 + i, _mm_loadu_si128(behind + i));
+    #else
+        __builtin_memcpy(to, command, 64);
+        __builtin_memcpy((char *)to + 40, &floor, 8);
+        __builtin_memcpy((char *)to + 64, &rates, 8);
+        __builtin_memcpy((char *)to + 72, command + 84, 120);
+    #endif
     }
 
     #define fetch_soon(address) __builtin_prefetch(address)
@@ -63,7 +107,10 @@ cdef extern from *:
     int64_t product(int64_t a, int64_t b) noexcept nogil
     bint exceeds(int64_t a, int64_t b) noexcept nogil
     uint64_t mixed(uint64_t a, uint64_t b) noexcept nogil
+    bint same_address(const uint8_t *a, const uint8_t *b) noexcept nogil
+    bint filtered(uint64_t *word, uint64_t hash) noexcept nogil
     uint64_t word_at(const uint8_t *data) noexcept nogil
+    void put_paper(void *to, const uint8_t *command, int64_t floor, int64_t rates) noexcept nogil
     void fetch_soon(const void *address) noexcept nogil
     bint likely(bint condition) noexcept nogil
     bint unlikely(bint condition) noexcept nogil
@@ -86,50 +133,53 @@ cdef enum:
     COMMAND_SIZE = 256
     EVENT_WORDS = 11
     INLINE = 120        # bytes of signature and client's id that stand in a command itself
+    KEPT = 68           # and in a paper
     REMEMBERED = 1_000
+    MOST_BLOCKS = 1 << 25   # a slot's number has 31 bits
     MAX_PROOFS = 512
     MAX_HEIGHT = 10
 
 cdef u64 SINGLE_FILL = <u64>1 << 63
+cdef i64 NEVER = <i64>1 << 53     # a second after every time
 cdef u64 NONCE_LIMIT = <u64>1 << 48
 
-cdef struct Order:
+cdef struct Order:      # what a step of matching reads of an open order: one line
     i64 id              # 0: the record is free
     i64 remaining
-    i64 held
-    i64 price
     i32 account
     i32 next
     i32 prev
+    i32 level
     i32 pays
     i32 gets
+    i32 slot            # on its nonce
     i32 maker_ppm
     i32 hold_ppm
-    i32 hashes
-    # the second line
-    u64 nonce
-    i64 expiry
-    i64 quantity
-    i64 floor
-    i32 block
-    i32 level
-    i32 book
-    i32 taker_ppm
-    i32 max_fee_bps
-    i32 cap_bps
-    i32 terms
+    u8 side
+    u8 hashes
+    u8 has_extra        # its paper's signature and client's id stand apart
+    u8 pad[9]
+
+cdef struct Paper:      # the command that placed it, with what acceptance added where the command needs its room no more
+    u8 kind
     u8 side
     u8 scheme
-    u8 by_quote         # its quantity, and what remains of it, count quote units; such an order never rests
-    u8 pad
-
-cdef struct Paper:      # what an order was signed with; it matters to the settlement only
-    u8 order_hash[32]
-    u8 signer[20]
+    u8 zero
+    uint32_t market
+    i64 price
+    i64 quantity
+    u64 nonce
+    i64 expiry
+    i64 floor
+    i32 max_fee_bps
     uint16_t signature_size
     uint16_t client_id_size
-    u8 *extra           # signature and client's id where they are too long for `inside`
-    u8 inside[128]
+    i64 terms
+    i32 taker_ppm
+    i32 cap_bps
+    u8 signer[20]
+    u8 order_hash[32]
+    u8 inside[68]
 
 cdef struct Balance:
     i64 available
@@ -150,6 +200,11 @@ cdef struct Level:
     i32 tail
     i32 book
     i32 side
+    i64 pad[3]
+
+cdef struct LevelPlace: # an entry of the table of levels
+    uint32_t print      # of its hash
+    i32 level           # 0: the entry is free
 
 cdef struct Half:
     i64 *keys           # sorted, the best at the end; the asks' are negated prices
@@ -172,29 +227,33 @@ cdef struct Book:
     Half halves[2]
     i64 rates[16][8][4]
 
-cdef struct Generation: # of order hashes, in order of arrival
-    i32 count
-    i32 room
-    u8 *hashes
-    i64 *ids
-    int16_t *index      # an open hash table of twice the room: place + 1, 0 for nothing
+cdef struct Known:      # an order hash and its order
+    u8 order_hash[32]
+    i64 order_id
 
 cdef struct Account:
     u8 address[20]
     i32 deficits
-    u64 min_nonce
-    u64 top_nonce
-    i32 tier
     i32 open_orders
-    i32 first_block
-    i32 first_balance
+    u8 tier
     u8 exiting
     u8 frozen
     u8 revokes
     u8 stops
+    u8 pad[3]
+    u64 min_nonce
+    u64 top_nonce
+    u64 *young          # the latest order hashes: a filter of them, behind it `Known`s in order of arrival
+    # the second line
+    i32 young_count
+    i32 young_room
+    u64 *old            # those before them, likewise, or NULL
+    i32 old_room
+    i32 first_block
+    i32 first_balance
+    i32 mark
     i64 countdown       # when its orders end, 0 for never by this
-    Generation young
-    Generation old
+    i64 pad2[3]
 
 cdef struct Page:       # 64 nonces of one account
     u64 number
@@ -210,9 +269,55 @@ cdef struct Block:
     i32 next
 
 cdef struct Expiry:     # of an order, or of an account's countdown under its id made negative
-    i64 expiry
     i64 id
     i64 order
+
+cdef struct Second:     # what expires in one second, in no order
+    i64 at
+    Expiry *expiries
+    i64 used
+    i64 room
+    i32 next            # of the free ones
+
+cdef struct Guess:      # what is known of a command before its turn
+    u64 level_hash
+    u64 hash_hash       # of its order hash
+    i64 page            # of its nonce
+    i64 spot            # of a cancel the slot, of an order the level
+    i32 account
+    i32 book
+
+cdef struct Incoming:   # an order on its way in
+    Guess *guess
+    Page *page          # of its nonce, or the free entry where that would stand
+    const u8 *command
+    const u8 *blob
+    Book *book
+    i64 *rates          # maker's, taker's, the higher that it can meet, the floor
+    i64 notional
+    i64 earned          # of the taker's fees, as TakerFees counts
+    i64 charged
+    i64 id              # which it has once it is accepted
+    i64 price
+    i64 quantity
+    i64 remaining
+    u64 nonce
+    i64 expiry
+    i64 floor
+    i64 terms
+    i64 max_fee_bps
+    i32 book_number
+    i32 account
+    i32 pays
+    i32 gets
+    i32 maker_ppm
+    i32 taker_ppm
+    i32 hold_ppm
+    i32 cap_bps
+    i32 hashes
+    u8 side
+    u8 scheme
+    u8 by_quote         # its quantity, and what remains of it, count quote units; such an order never rests
 
 cdef struct Trade:
     i64 seq
@@ -271,6 +376,7 @@ cdef struct Memory:
 
     Book *books
     i64 books_used
+    i32 by_market[256]  # by the lowest bits of the market's id, the book to try first
     i64 books_room
 
     Level *levels
@@ -278,6 +384,9 @@ cdef struct Memory:
     i64 levels_room
     i32 free_level
     i32 dropped_level
+    LevelPlace *level_places
+    i64 level_places_room
+    i64 level_places_used
 
     Page *pages
     i64 pages_used
@@ -288,9 +397,19 @@ cdef struct Memory:
     i64 blocks_room
     i32 free_block
 
-    Expiry *expiries
-    i64 expiries_used
-    i64 expiries_room
+    Second *seconds
+    i64 seconds_used
+    i64 seconds_room
+    i32 free_second
+    i32 latest_second   # the one that was last put into
+    i64 soonest         # no expiry is before it
+    i32 *second_heap    # the seconds that there are, the first on top
+    i64 second_heap_used
+    i64 second_heap_room
+    i32 *second_places  # an open hash table of them
+    i64 second_places_room
+    i64 expiries_count
+    i32 marks
 
     Trade *trades       # those of the ids from `first_trade` on
     i64 first_trade
@@ -300,7 +419,8 @@ cdef struct Memory:
     i64 trades_count
 
     i64 *events
-    i64 events_used
+    i64 *event          # the next one's place
+    i64 *events_end     # from here on there is none
     i64 events_room
 
     i32 *touched_balances

@@ -53,17 +53,6 @@ cdef enum:
     LONGEST_DELEGATED = 86_400 - 120
 
 
-cdef struct Incoming:   # an order on its way in
-    const u8 *command
-    const u8 *blob
-    Book *book
-    i64 *rates          # maker's, taker's, the higher that it can meet, the floor
-    i64 notional
-    i64 earned          # of the taker's fees, as TakerFees counts
-    i64 charged
-    Order order         # its id is that which it has once it is accepted
-
-
 cdef inline bint rests(i64 terms) noexcept nogil:
     return (terms & TIME_IN_FORCE) < IOC
 
@@ -81,34 +70,36 @@ cdef inline bint is_known(i64 terms) noexcept nogil:
 
 cdef inline i32 find_book(Memory *m, i64 market) noexcept nogil:
     """The book's number, 0 for a market that there is not."""
-    cdef i32 book
+    cdef i32 book = m.by_market[market & 255]
+    if likely(m.books[book].market == market and book):
+        return book
     for book in range(1, <i32>m.books_used):
         if m.books[book].market == market:
+            m.by_market[market & 255] = book
             return book
     return 0
 
 
 cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
     """The order's book, account and rates."""
-    cdef Order *o = &it.order
     cdef i64 terms = word(it.command, 7)
-    o.book = find_book(m, (<const uint32_t *>it.command)[1])
-    if o.book == 0:
+    it.book_number = it.guess.book
+    if it.book_number == 0:
         return UNKNOWN_MARKET
-    o.account = find_account(m, it.command + ACCOUNT_AT)
-    if o.account == 0:
+    it.account = it.guess.account
+    if it.account == 0:
         return UNKNOWN_ACCOUNT
     if not is_known(terms):
         return UNSUPPORTED_TERMS
-    it.book = &m.books[o.book]
-    o.terms = <i32>terms
-    o.side = SELL if it.command[1] == SELL else BUY
-    o.by_quote = it.command[1] == BUY_QUOTE
-    o.scheme = it.command[2]
-    o.price, o.quantity, o.nonce, o.expiry = (
+    it.book = &m.books[it.book_number]
+    it.terms = terms
+    it.side = SELL if it.command[1] == SELL else BUY
+    it.by_quote = it.command[1] == BUY_QUOTE
+    it.scheme = it.command[2]
+    it.price, it.quantity, it.nonce, it.expiry = (
         word(it.command, 1), word(it.command, 2), <u64>word(it.command, 3), word(it.command, 4))
-    o.max_fee_bps = (<const i32 *>it.command)[12]
-    it.rates = it.book.rates[m.accounts[o.account].tier][terms & KIND_BITS]
+    it.max_fee_bps = (<const i32 *>it.command)[12]
+    it.rates = it.book.rates[m.accounts[it.account].tier][terms & KIND_BITS]
     return 0
 
 
@@ -117,10 +108,10 @@ cdef inline i32 check_market(Memory *m, Incoming *it) noexcept nogil:
         return MARKET_HALTED
     if it.command[1] > BUY_QUOTE:
         return UNKNOWN_SIDE
-    if it.order.scheme > (DELEGATE | BULK):
+    if it.scheme > (DELEGATE | BULK):
         return UNKNOWN_SCHEME
-    it.order.hashes = 0
-    if unlikely(it.order.scheme & BULK) and not measure_path(it):
+    it.hashes = 0
+    if unlikely(it.scheme & BULK) and not measure_path(it):
         return BAD_PATH
     return HAS_TRIGGER_PRICE if word(it.command, 5) else 0
 
@@ -131,12 +122,12 @@ cdef bint measure_path(Incoming *it) noexcept nogil:
     cdef const u8 *place = signature_in(it.command, it.blob) + 65
     if size < 0 or size % 32 or not 1 <= height <= MAX_HEIGHT:
         return False
-    it.order.hashes = <i32>height
+    it.hashes = <i32>height
     return (place[0] << 8 | place[1]) < 1 << height
 
 
 cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
-    cdef Account *account = &m.accounts[it.order.account]
+    cdef Account *account = &m.accounts[it.account]
     if account.deficits:
         return ACCOUNT_BLOCKED
     if account.exiting:
@@ -145,24 +136,25 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
         return ACCOUNT_FROZEN
     if account.stops:
         return TRADING_STOPPED
-    if unlikely(account.revokes) and is_revoked(m, it.order.account, it.command + SIGNER):
+    if unlikely(account.revokes) and is_revoked(m, it.account, it.command + SIGNER):
         return UNKNOWN_DELEGATE
-    if rests(it.order.terms) and account.open_orders >= m.max_open_orders:
+    if rests(it.terms) and account.open_orders >= m.max_open_orders:
         return TOO_MANY_OPEN_ORDERS
     return 0
 
 
 cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:
-    cdef u64 nonce = it.order.nonce, sequence = nonce & ~SINGLE_FILL
+    cdef u64 nonce = it.nonce, sequence = nonce & ~SINGLE_FILL
     if sequence >= NONCE_LIMIT:
         return NONCE_OUT_OF_RANGE
-    if sequence < m.accounts[it.order.account].min_nonce:
+    if sequence < m.accounts[it.account].min_nonce:
         return NONCE_TOO_LOW
-    if nonce_used(m, it.order.account, nonce):
+    it.page = guessed_page(m, it.guess, nonce >> 6)
+    if it.page.used >> (nonce & 63) & 1:
         return NONCE_USED
-    if nonce & SINGLE_FILL and rests(it.order.terms):
+    if nonce & SINGLE_FILL and rests(it.terms):
         return SINGLE_FILL_RESTS
-    if it.order.by_quote and not nonce & SINGLE_FILL:
+    if it.by_quote and not nonce & SINGLE_FILL:
         return NEEDS_SINGLE_FILL
     if unlikely(client_id_size(it.command)) and knows_client_id(m, it):
         return DUPLICATE_CLIENT_ID
@@ -170,10 +162,10 @@ cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:
 
 
 cdef inline i32 check_expiry(i64 at_ms, Incoming *it) noexcept nogil:
-    cdef i64 now = at_ms // 1_000, expiry = it.order.expiry
+    cdef i64 now = at_ms // 1_000, expiry = it.expiry
     if expiry <= now:
         return EXPIRED
-    if expiry - now > (LONGEST_DELEGATED if it.order.scheme & DELEGATE else LONGEST):
+    if expiry - now > (LONGEST_DELEGATED if it.scheme & DELEGATE else LONGEST):
         return EXPIRY_TOO_FAR
     return 0
 
@@ -184,13 +176,12 @@ cdef inline i64 with_fee(i64 notional, i64 rate) noexcept nogil:
 
 
 cdef inline i32 check_size(Incoming *it) noexcept nogil:
-    cdef Order *o = &it.order
     cdef i64 fee
-    if o.price <= 0 or o.price % it.book.tick_size:
+    if it.price <= 0 or it.price % it.book.tick_size:
         return PRICE_OFF_TICK
-    if o.quantity < (o.price if o.by_quote else 1):
+    if it.quantity < (it.price if it.by_quote else 1):
         return QUANTITY_OFF_LOT
-    it.notional = o.quantity if o.by_quote else product(o.price, o.quantity)
+    it.notional = it.quantity if it.by_quote else product(it.price, it.quantity)
     if it.notional < 0:
         return AMOUNT_OUT_OF_RANGE
     if it.notional < it.book.min_notional:
@@ -198,22 +189,22 @@ cdef inline i32 check_size(Incoming *it) noexcept nogil:
     fee = part_of(it.notional, it.rates[2], PPM)
     if exceeds(it.notional, fee) or exceeds(it.notional + fee, it.rates[3]):
         return AMOUNT_OUT_OF_RANGE
-    return AMOUNT_OUT_OF_RANGE if not o.by_quote and product(o.quantity, it.book.lot_size) < 0 else 0
+    return AMOUNT_OUT_OF_RANGE if not it.by_quote and product(it.quantity, it.book.lot_size) < 0 else 0
 
 
 cdef inline i32 check_band(Incoming *it) noexcept nogil:
     cdef i64 band = it.book.band_bps, reference = it.book.last_price
     if band == 0 or reference == 0:
         return 0
-    if it.order.side == BUY:
-        return PRICE_OUT_OF_BAND if it.order.price > capped_part_of(reference, BPS + band, BPS) else 0
+    if it.side == BUY:
+        return PRICE_OUT_OF_BAND if it.price > capped_part_of(reference, BPS + band, BPS) else 0
     if band >= BPS:
         return 0
-    return PRICE_OUT_OF_BAND if it.order.price < capped_ceiling(reference, BPS - band, BPS) else 0
+    return PRICE_OUT_OF_BAND if it.price < capped_ceiling(reference, BPS - band, BPS) else 0
 
 
 cdef inline i32 check_fee_cap(Memory *m, Incoming *it) noexcept nogil:
-    cdef i64 cap = it.order.max_fee_bps, floor = it.rates[3]
+    cdef i64 cap = it.max_fee_bps, floor = it.rates[3]
     if cap > BPS:
         return FEE_CAP_OUT_OF_RANGE
     if floor:
@@ -225,18 +216,17 @@ cdef inline i32 check_fee_cap(Memory *m, Incoming *it) noexcept nogil:
 
 
 cdef inline i32 check_backlog(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
-    if m.max_unsettled_ms and m.oldest >= 0 and not it.order.terms & POST_ONLY:
+    if m.max_unsettled_ms and m.oldest >= 0 and not it.terms & POST_ONLY:
         return SETTLEMENT_BACKLOG if at_ms - m.oldest > m.max_unsettled_ms else 0
     return 0
 
 
 cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:
-    cdef Order *o = &it.order
-    cdef bint buys = o.side == BUY
-    o.pays = balance_in(m, o.account, it.book.quote if buys else it.book.base)
-    o.gets = balance_in(m, o.account, it.book.base if buys else it.book.quote)
-    cdef i64 needed = with_fee(it.notional, it.rates[2]) + it.rates[3] if buys else o.quantity * it.book.lot_size
-    return INSUFFICIENT_BALANCE if needed > m.balances[o.pays].available else 0
+    cdef bint buys = it.side == BUY
+    it.pays = balance_in(m, it.account, it.book.quote if buys else it.book.base)
+    it.gets = balance_in(m, it.account, it.book.base if buys else it.book.quote)
+    cdef i64 needed = with_fee(it.notional, it.rates[2]) + it.rates[3] if buys else it.quantity * it.book.lot_size
+    return INSUFFICIENT_BALANCE if needed > m.balances[it.pays].available else 0
 
 
 cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
@@ -266,7 +256,7 @@ cdef bint is_revoked(Memory *m, i32 account, const u8 *signer) noexcept with gil
 cdef bint knows_client_id(Memory *m, Incoming *it) noexcept with gil:
     cdef const u8 *at = signature_in(it.command, it.blob) + signature_size(it.command)
     try:
-        return (<object>m.owner).knows_client_id(it.order.account, at[:client_id_size(it.command)])
+        return (<object>m.owner).knows_client_id(it.account, at[:client_id_size(it.command)])
     except BaseException as error:
         fail(m, error)
         return True
@@ -276,6 +266,6 @@ cdef void note_client_id(Memory *m, Incoming *it) noexcept with gil:
     cdef const u8 *at = signature_in(it.command, it.blob) + signature_size(it.command)
     try:
         (<object>m.owner).note_client_id(
-            it.order.account, at[:client_id_size(it.command)], it.command[ORDER_HASH:ORDER_HASH + 32])
+            it.account, at[:client_id_size(it.command)], it.command[ORDER_HASH:ORDER_HASH + 32])
     except BaseException as error:
         fail(m, error)

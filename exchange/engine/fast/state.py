@@ -297,7 +297,7 @@ def _adopt_order(state: ArrayState, order: OpenOrder) -> None:
     if packed is None:
         raise ValueError(f"order {order.order_id} has terms that the core does not know")
     rates = (order.maker_ppm, order.taker_ppm, order.hold_ppm, order.floor, order.cap_bps)
-    state.core.adopt_order(order.order_id, order.remaining, order.held, *rates, packed, bytes(blob))
+    state.core.adopt_order(order.order_id, order.remaining, *rates, packed, bytes(blob))
 
 
 def _adopt_trades(state: ArrayState, reference: State) -> None:

@@ -13,7 +13,7 @@ cdef inline i32 find_account(Memory *m, const u8 *address) noexcept nogil:
     """The account's id, 0 for an address that has none."""
     cdef u64 mask = <u64>m.by_address_room - 1, at = address_hash(m, address) & mask
     while m.by_address[at]:
-        if memcmp(m.accounts[m.by_address[at]].address, address, 20) == 0:
+        if same_address(m.accounts[m.by_address[at]].address, address):
             return m.by_address[at]
         at = (at + 1) & mask
     return 0
@@ -110,12 +110,25 @@ cdef inline u64 page_hash(Memory *m, i64 account, u64 number) noexcept nogil:
     return mixed(number ^ m.seed, <u64>account)
 
 
-cdef inline Page *find_page(Memory *m, i32 account, u64 number) noexcept nogil:
-    """The page, or the free entry where it would stand."""
-    cdef u64 mask = <u64>m.pages_room - 1, at = page_hash(m, account, number) & mask
+cdef inline Page *page_from(Memory *m, i32 account, u64 number, u64 at) noexcept nogil:
+    """The page, or the free entry where it would stand, sought from an entry on."""
+    cdef u64 mask = <u64>m.pages_room - 1
     while m.pages[at].account and (m.pages[at].number != number or m.pages[at].account != account):
         at = (at + 1) & mask
     return &m.pages[at]
+
+
+cdef inline Page *find_page(Memory *m, i32 account, u64 number) noexcept nogil:
+    """The page, or the free entry where it would stand."""
+    return page_from(m, account, number, page_hash(m, account, number) & <u64>(m.pages_room - 1))
+
+
+cdef inline Page *guessed_page(Memory *m, Guess *guess, u64 number) noexcept nogil:
+    """The same, found quickly where the guess is right."""
+    cdef Page *page = &m.pages[guess.page]
+    if likely(page.number == number and page.account == guess.account):
+        return page
+    return find_page(m, guess.account, number)
 
 
 cdef void spread_pages(Memory *m, i64 least) noexcept nogil:
@@ -132,10 +145,9 @@ cdef void spread_pages(Memory *m, i64 least) noexcept nogil:
     release(before)
 
 
-cdef inline Page *open_page(Memory *m, i32 account, u64 number) noexcept nogil:
-    """The page, made now if it is new."""
-    cdef Page *page = find_page(m, account, number)
-    if page.account:
+cdef inline Page *opened(Memory *m, Page *page, i32 account, u64 number) noexcept nogil:
+    """The page, made now if what was found is a free entry."""
+    if likely(page.account):
         return page
     if 2 * (m.pages_used + 1) > m.pages_room:
         spread_pages(m, 2 * m.pages_room)
@@ -144,6 +156,11 @@ cdef inline Page *open_page(Memory *m, i32 account, u64 number) noexcept nogil:
     page.account = account
     page.number = number
     return page
+
+
+cdef inline Page *open_page(Memory *m, i32 account, u64 number) noexcept nogil:
+    """The page, made now if it is new."""
+    return opened(m, find_page(m, account, number), account, number)
 
 
 cdef inline bint nonce_used(Memory *m, i32 account, u64 nonce) noexcept nogil:
@@ -170,6 +187,8 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
         m.free_block = m.blocks[block].next
     else:
         block = <i32>m.blocks_used
+        if block == MOST_BLOCKS:
+            fatal(b"the matching engine has no places left for open orders")
         m.blocks = <Block *>grown(m.blocks, &m.blocks_room, block + 1, sizeof(Block))
         m.slots = <i32 *>grown(m.slots, &room, 64 * m.blocks_room, sizeof(i32))
         m.blocks_used += 1
@@ -198,72 +217,101 @@ cdef void free_block(Memory *m, i32 block) noexcept nogil:
     m.free_block = block
 
 
-cdef inline i32 put_on_nonce(Memory *m, i32 account, u64 nonce, i32 order) noexcept nogil:
-    """Note the open order on its nonce; returns the block it is in."""
-    cdef Page *page = open_page(m, account, nonce >> 6)
+cdef inline i32 put_on_nonce(Memory *m, Page *page, u64 nonce, i32 order) noexcept nogil:
+    """Note the open order on its nonce; returns its slot."""
     if page.block == 0:
-        page.block = new_block(m, account, nonce >> 6)
-    m.slots[page.block * 64 + <i64>(nonce & 63)] = order
+        page.block = new_block(m, <i32>page.account, nonce >> 6)
+    cdef i64 slot = page.block * 64 + <i64>(nonce & 63)
+    m.slots[slot] = order
     m.blocks[page.block].count += 1
-    return <i32>page.block
+    return <i32>slot
 
 
-cdef inline void take_off_nonce(Memory *m, i32 block, u64 nonce) noexcept nogil:
-    m.slots[<i64>block * 64 + <i64>(nonce & 63)] = 0
-    m.blocks[block].count -= 1
-    if m.blocks[block].count == 0:
-        free_block(m, block)
+cdef inline void take_off_nonce(Memory *m, i32 slot) noexcept nogil:
+    m.slots[slot] = 0
+    m.blocks[slot >> 6].count -= 1
+    if m.blocks[slot >> 6].count == 0:
+        free_block(m, slot >> 6)
 
 
-# order hashes
+# order hashes: per generation all there are in order of arrival, and before them a filter, a word for 2 hashes, that
+# lets nearly all that are new pass without a search
 
 
-cdef inline i32 place_of(Generation *g, const u8 *order_hash) noexcept nogil:
-    """Where in the index the hash stands, or would stand."""
-    cdef i32 mask = 2 * g.room - 1, at = <i32>(mixed(word_at(order_hash), word_at(order_hash + 24)) & <u64>mask)
-    while g.index[at] and memcmp(g.hashes + 32 * (g.index[at] - 1), order_hash, 32) != 0:
-        at = (at + 1) & mask
-    return at
+cdef inline u64 hash_of_hash(const u8 *order_hash) noexcept nogil:
+    return mixed(word_at(order_hash), word_at(order_hash + 24))
 
 
-cdef i64 id_of_hash(Generation *g, const u8 *order_hash) noexcept nogil:
-    """The order's id, 0 for a hash that is not known."""
-    if g.count == 0:
-        return 0
-    cdef i32 place = g.index[place_of(g, order_hash)]
-    return g.ids[place - 1] if place else 0
+cdef inline u64 *filter_word(u64 *generation, i32 room, u64 hash) noexcept nogil:
+    return generation + (hash >> 54 & <u64>((room >> 1) - 1))
 
 
-cdef void widen_generation(Generation *g) noexcept nogil:
-    cdef i64 room = g.room, bytes_room = 32 * g.room, index_room = 0
+cdef inline Known *knowns(u64 *generation, i32 room) noexcept nogil:
+    return <Known *>(generation + (room >> 1))
+
+
+cdef Known *find_known(u64 *generation, i32 room, i32 count, const u8 *order_hash) noexcept nogil:
+    """The order hash with its order, NULL when it is not in the generation."""
     cdef i32 i
-    g.ids = <i64 *>grown(g.ids, &room, g.count + 1, sizeof(i64))
-    g.hashes = <u8 *>grown(g.hashes, &bytes_room, 32 * room, 1)
-    release(g.index)
-    g.index = <int16_t *>grown(NULL, &index_room, 2 * room, sizeof(int16_t))
-    g.room = <i32>room
-    for i in range(g.count):
-        g.index[place_of(g, g.hashes + 32 * i)] = <int16_t>(i + 1)
+    cdef Known *known = knowns(generation, room)
+    cdef u64 first = word_at(order_hash)
+    for i in range(count):
+        if word_at(known[i].order_hash) == first and memcmp(known[i].order_hash, order_hash, 32) == 0:
+            return &known[i]
+    return NULL
 
 
-cdef void remember(Account *account, const u8 *order_hash, i64 order_id) noexcept nogil:
+cdef void widen_young(Account *account) noexcept nogil:
+    cdef u64 *before = account.young
+    cdef i32 room = account.young_room, i
+    cdef i64 words = 0
+    account.young_room = 2 * room if room else 32
+    account.young = <u64 *>grown(NULL, &words, 11 * account.young_room // 2, 8)
+    for i in range(account.young_count):
+        learn(account, i, knowns(before, room)[i].order_hash, knowns(before, room)[i].order_id,
+              hash_of_hash(knowns(before, room)[i].order_hash))
+    release(before)
+
+
+cdef inline bint learn(Account *account, i32 place, const u8 *order_hash, i64 order_id, u64 hash) noexcept nogil:
+    """Note the hash at a place behind the others; whether it may have been there before."""
+    cdef Known *known = &knowns(account.young, account.young_room)[place]
+    memcpy(known.order_hash, order_hash, 32)
+    known.order_id = order_id
+    return filtered(filter_word(account.young, account.young_room, hash), hash)
+
+
+cdef inline void remember(Account *account, const u8 *order_hash, i64 order_id, u64 hash) noexcept nogil:
     """Put the hash into the young generation; a full one becomes the old one."""
-    cdef Generation *g = &account.young
-    cdef Generation full
-    if g.count == g.room:
-        widen_generation(g)
-    cdef i32 at = place_of(g, order_hash)
-    if g.index[at]:
-        g.ids[g.index[at] - 1] = order_id
-        return
-    memcpy(g.hashes + 32 * g.count, order_hash, 32)
-    g.ids[g.count] = order_id
-    g.count += 1
-    g.index[at] = <int16_t>g.count
-    if g.count == REMEMBERED:
-        full = account.young
-        account.young = account.old
-        account.old = full
-        g.count = 0
-        if g.room:
-            memset(g.index, 0, 2 * g.room * sizeof(int16_t))
+    cdef Known *known
+    if unlikely(account.young_count == account.young_room):
+        widen_young(account)
+    if unlikely(learn(account, account.young_count, order_hash, order_id, hash)):
+        known = find_known(account.young, account.young_room, account.young_count, order_hash)
+        if known != NULL:
+            known.order_id = order_id
+            return
+    account.young_count += 1
+    if unlikely(account.young_count == REMEMBERED):
+        turn_generations(account)
+
+
+cdef void turn_generations(Account *account) noexcept nogil:
+    cdef u64 *full = account.young
+    cdef i32 room = account.young_room
+    account.young, account.young_room, account.young_count = account.old, account.old_room, 0
+    account.old, account.old_room = full, room
+    if account.young != NULL:
+        memset(account.young, 0, 4 * account.young_room)
+
+
+cdef i32 old_count(Account *account) noexcept nogil:
+    return 0 if account.old == NULL else REMEMBERED
+
+
+cdef i64 order_of_hash(Account *account, const u8 *order_hash) noexcept nogil:
+    """The order's id, 0 for a hash that is not known."""
+    cdef Known *known = find_known(account.young, account.young_room, account.young_count, order_hash)
+    if known == NULL:
+        known = find_known(account.old, account.old_room, old_count(account), order_hash)
+    return 0 if known == NULL else known.order_id

@@ -61,7 +61,7 @@ class Stream:
         self.reference, self.fast = Engine(), FastEngine()
         self.x = EngineHarness(MARKETS)
         self.at_ms = START_MS
-        self.inbox_id = 0
+        self.inbox_id = self.countdowns = 0
         self.seen: Counter[str] = Counter()
         opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
         opening += [c.ListMarket(market, FEES) for market in MARKETS] + [c.SetLimits(0, 12, 5)]
@@ -223,6 +223,67 @@ def test_packed_commands_do_the_same_as_the_reference() -> None:
     stream = Stream(99)
     stream.packed(80)
     assert len([kind for kind in stream.seen if " " in kind]) > 12
+
+
+def test_what_accounts_remember_is_the_same_after_thousands_of_orders() -> None:
+    """Order hashes come again while they are known, in either generation, and long after."""
+    stream = Stream(5)
+    hashes: list[bytes] = []
+    for number in range(52):
+        batch: list[c.Command] = []
+        for _ in range(100):
+            placed = stream.x.order(TRADERS[0], Side.buy, 100, 10, tif=TimeInForce.ioc, max_fee_bps=100)
+            if hashes and stream.rng.random() < 0.05:
+                placed = replace(placed, order_hash=stream.rng.choice(hashes))
+            hashes.append(placed.order_hash)
+            batch.append(placed)
+        expected = stream.reference.apply_batch(stream.at_ms, batch)
+        assert_same_batch(expected, stream.fast.apply_batch(stream.at_ms, batch), batch)
+        if number % 13 == 12:
+            assert stream.fast.dump() == stream.reference.dump()
+            stream.fast = FastEngine.load(stream.fast.dump())
+    for order_hash in hashes[::7]:
+        again = replace(placed, order_hash=order_hash)
+        assert stream.fast.find_duplicate(again) == stream.reference.find_duplicate(again)
+
+
+def test_thousands_of_levels_and_expiries_come_and_go_the_same() -> None:
+    """Far more orders are closed than are open, so that what waits for their expiries is cleared on the way."""
+    stream = Stream(6)
+    stream.both([c.SetLimits(0, 5_000, 5)])
+    for number in range(30):
+        batch: list[c.Command] = []
+        for at in range(150):
+            price = 50 + (at * 7 + number) % 50
+            expiry = stream.at_ms // 1_000 + 5 + stream.rng.randrange(400)
+            batch.append(stream.x.order(TRADERS[at % 6], Side.buy, price, 4, max_fee_bps=100, expiry=expiry))
+        for account in TRADERS:
+            nonces = [order.placed.order.nonce for order in stream.reference.open_orders(account)]
+            batch += [c.CancelOrder(account, nonce, b"", account) for nonce in nonces if stream.rng.random() < 0.9]
+        stream.both(batch)
+        for seconds in (40, 50, 40, 0) * 10 if number % 10 == 0 else ():
+            stream.countdowns += 1
+            stream.both([c.SetCountdown(TRADERS[1], seconds, stream.at_ms + stream.countdowns, b"", TRADERS[1])])
+        assert stream.fast.next_expiry == stream.reference.next_expiry
+        stream.at_ms += stream.rng.choice((0, 3_000))
+    stream.at_ms += 500_000
+    stream.both([c.Tick()])
+    assert stream.fast.next_expiry is None
+    assert not list(stream.fast.open_orders(TRADERS[0]))
+    assert stream.fast.violations() == []
+
+
+def test_arrays_keep_what_they_hold_when_they_outgrow_their_pages() -> None:
+    stream = Stream(7)
+    stream.both([c.SetLimits(0, 20_000, 5)])
+    orders: list[c.Command] = [
+        stream.x.order(TRADERS[at % 6], Side.buy, 50 + at % 50, 4, max_fee_bps=100) for at in range(9_000)
+    ]
+    stream.fast.run_packed(stream.at_ms, *pack_all(orders))
+    expected = stream.reference.apply_batch(stream.at_ms, orders)
+    assert stream.fast.dump() == stream.reference.dump()
+    assert sum(not isinstance(outcome, Refusal) for outcome in expected) > 1_000
+    assert stream.fast.violations() == []
 
 
 @pytest.mark.deep

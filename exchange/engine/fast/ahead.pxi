@@ -1,0 +1,99 @@
+# Looking ahead: while one command is at work, the records that the next ones will want are asked for, step by step, so
+# that they have come when their turn does. Account and book stay what they are while commands run; whatever else this finds is
+# a guess, which is checked.
+
+cdef enum:
+    COMMAND_AHEAD = 20
+    ACCOUNT_AHEAD = 14
+    RECORDS_AHEAD = 11
+    PLACES_AHEAD = 8
+    ORDERS_AHEAD = 5
+    NEIGHBOURS_AHEAD = 3
+    AHEAD = 16          # guesses that are kept, by the lowest bits of the command's number
+
+
+cdef inline void guess_command(const u8 *command) noexcept nogil:
+    fetch_soon(command)
+    fetch_soon(command + 64)
+    fetch_soon(command + 128)
+    fetch_soon(command + 192)
+
+
+cdef inline void guess_account(Memory *m, const u8 *command) noexcept nogil:
+    fetch_soon(&m.by_address[address_hash(m, command + ACCOUNT_AT) & <u64>(m.by_address_room - 1)])
+
+
+cdef inline void guess_records(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    cdef u64 number = <u64>word(command, 3) >> 6
+    guess.account = find_account(m, command + ACCOUNT_AT)
+    guess.page = <i64>(page_hash(m, guess.account, number) & <u64>(m.pages_room - 1))
+    fetch_soon(&m.pages[guess.page])
+    if command[0] == PLACE:
+        guess.book = find_book(m, (<const uint32_t *>command)[1])
+        guess.level_hash = level_hash(m, guess.book, command[1], word(command, 1))
+        guess.hash_hash = hash_of_hash(command + ORDER_HASH)
+        fetch_soon(&m.level_places[guess.level_hash & <u64>(m.level_places_room - 1)])
+        fetch_soon(&m.columns[guess.account * m.columns_width])
+        fetch_soon(&m.accounts[guess.account].young_count)
+
+
+cdef inline void guess_now(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    """What must be known of a command whose turn has come already."""
+    memset(guess, 0, sizeof(Guess))
+    guess_records(m, guess, command)
+
+
+cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    cdef u64 nonce = <u64>word(command, 3)
+    cdef Account *account = &m.accounts[guess.account]
+    cdef i32 *columns = &m.columns[guess.account * m.columns_width]
+    cdef Page *page = page_from(m, guess.account, nonce >> 6, <u64>guess.page)
+    cdef i64 slot = page.block * 64 + <i64>(nonce & 63)
+    guess.page = page - m.pages
+    fetch_soon(&m.slots[slot])
+    fetch_soon(&m.blocks[page.block])
+    if command[0] == CANCEL:
+        guess.spot = slot
+        return
+    guess.spot = level_from(m, guess.level_hash, guess.book, command[1], word(command, 1))
+    fetch_soon(&m.levels[guess.spot])
+    fetch_soon(&m.balances[columns[m.books[guess.book].base]])
+    fetch_soon(&m.balances[columns[m.books[guess.book].quote]])
+    if account.young_room:
+        fetch_soon(filter_word(account.young, account.young_room, guess.hash_hash))
+        fetch_soon(&knowns(account.young, account.young_room)[account.young_count])
+
+
+cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    if command[0] == CANCEL:
+        fetch_soon(&m.orders[m.slots[guess.spot]])
+        return
+    fetch_soon(&m.orders[m.levels[guess.spot].tail])
+    fetch_soon(&m.orders[best_order(m, guess.book, 1 - (command[1] & 1), 1)])
+    fetch_soon(&m.orders[m.free_order])
+
+
+cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    cdef Order *o
+    if command[0] == CANCEL:
+        o = &m.orders[m.slots[guess.spot]]
+        fetch_soon(&m.orders[o.prev])
+        fetch_soon(&m.orders[o.next])
+        fetch_soon(&m.levels[o.level])
+        fetch_soon(&m.balances[o.pays])
+
+
+cdef inline void look_ahead(Memory *m, Guess *guesses, const u8 *commands, i64 i, i64 count) noexcept nogil:
+    """Look at commands behind the one numbered `i` (below zero before the first of all), each a step further."""
+    if <u64>(i + COMMAND_AHEAD) < <u64>count:
+        guess_command(commands + (i + COMMAND_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + ACCOUNT_AHEAD) < <u64>count:
+        guess_account(m, commands + (i + ACCOUNT_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + RECORDS_AHEAD) < <u64>count:
+        guess_records(m, &guesses[<u64>(i + RECORDS_AHEAD) % AHEAD], commands + (i + RECORDS_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + PLACES_AHEAD) < <u64>count:
+        guess_places(m, &guesses[<u64>(i + PLACES_AHEAD) % AHEAD], commands + (i + PLACES_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + ORDERS_AHEAD) < <u64>count:
+        guess_orders(m, &guesses[<u64>(i + ORDERS_AHEAD) % AHEAD], commands + (i + ORDERS_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + NEIGHBOURS_AHEAD) < <u64>count:
+        guess_neighbours(m, &guesses[<u64>(i + NEIGHBOURS_AHEAD) % AHEAD], commands + (i + NEIGHBOURS_AHEAD) * COMMAND_SIZE)
