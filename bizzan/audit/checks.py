@@ -6,12 +6,11 @@ AUD-3  engine      the engine's balances are the chain's, plus what is not settl
 AUD-4  batches     replaying the journal gives exactly the batches on chain: heads, orders, amounts, none left out
 AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
 AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
-AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal cites its cause
+AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal has its cause on chain
 AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`)
 AUD-9  outflow     limits, levels and approvers are what the logs add up to, and were kept (`outflow_check`)
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ from bizzan.audit.evidence import Evidence
 from bizzan.audit.findings import CheckResult, Finding
 from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
 from bizzan.audit.mirror_check import mirror
+from bizzan.audit.reversals import CAUSE, reversals
 from bizzan.audit.told import ToldLedger, key_of
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.instrument import MarketStatus
@@ -34,8 +34,6 @@ from exchange.engine.invariants import violations
 from exchange.sequencer.inbox import to_command
 
 Check = Callable[[Evidence], Iterator[Problem]]
-
-_REVERSAL_CAUSE = re.compile(r"^block 0x[0-9a-f]{64}: \S")
 
 
 def run_checks(evidence: Evidence) -> tuple[CheckResult, ...]:
@@ -332,12 +330,13 @@ def matching(evidence: Evidence) -> Iterator[Problem]:
         return
     yield from evidence.replay.priority.problems
     yield from uncaused(evidence.replay)
+    yield from reversals(evidence.replay, evidence.chain, evidence.cited)
 
 
 def uncaused(replay: Replay) -> Iterator[Problem]:
     """Reversals that cite no state of the chain."""
     for told in replay.told:
-        if isinstance(told.command, ReverseTrades) and not _REVERSAL_CAUSE.match(told.command.cause):
+        if isinstance(told.command, ReverseTrades) and not CAUSE.match(told.command.cause):
             trades = ", ".join(map(str, told.command.trade_ids))
             yield f"journal sequence {told.seq}", f"reverses trades {trades} and cites no block: {told.command.cause!r}"
 

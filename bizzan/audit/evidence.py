@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from eth_abi.abi import decode
@@ -20,6 +20,7 @@ from bizzan.audit.demands import deadlines
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
 from bizzan.audit.outflow_ledger import needed_times
+from bizzan.audit.reversals import Block, read_cited
 from exchange.chain.rpc import Call, ChainError, InvalidAnswer, Rpc, RpcRefused
 from exchange.chain.types import Header
 from exchange.database.audit import Snapshot, snapshot
@@ -77,6 +78,8 @@ class Evidence:
     replay: Replay | None
     corrupt: CorruptJournal | None
     times: Mapping[int, int]
+    cited: Mapping[str, Block] = field(default_factory=dict)
+    """Blocks on chain that the journal's reversals cite, by hash."""
 
     def asset_of(self, token_id: int) -> int:
         """The asset that a token carries."""
@@ -96,7 +99,16 @@ async def gather(sources: Sources) -> Evidence:
         except (SQLAlchemyError, OSError) as error:
             raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
     corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq)
-    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times)
+    cited = await _cited(sources, replayed) if replayed is not None else {}
+    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times, cited)
+
+
+async def _cited(sources: Sources, replayed: Replay) -> Mapping[str, Block]:
+    async with Rpc(sources.rpc_url) as rpc:
+        try:
+            return await read_cited(rpc, replayed)
+        except ChainError as error:
+            raise AuditUnavailable(f"the chain cannot be read: {error}") from error
 
 
 async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, Views, Mapping[int, int]]:

@@ -7,7 +7,7 @@ and movements on chain. Each finding is a counterexample: it names the place and
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -19,6 +19,7 @@ from bizzan.audit.checks import collected_as_charged, refused, settled_as_matche
 from bizzan.audit.comparing import Problem
 from bizzan.audit.journal_replay import Replay
 from bizzan.audit.receipts import parse_receipts
+from bizzan.audit.reversals import Block, reversals
 from bizzan.audit.told import ToldLedger, key_of
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import checksum
@@ -81,11 +82,13 @@ def audit_journal(
     signer: bytes | None = None,
     receipts: Sequence[Receipt] = (),
     chain: ChainLedger | None = None,
+    read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
     engine: Engine | None = None,
 ) -> JournalAudit:
     """Audit a journal, or a published copy.
 
-    With `domain` and `signer` pieces and receipts must be of that bond and key. `engine` replays; by default the
+    With `domain` and `signer` pieces and receipts must be of that bond and key. With `chain`, `read_cited` gives the
+    blocks of the same chain that reversals cite. `engine` replays; by default the
     reference.
     """
     audit = JournalAudit(folder)
@@ -111,6 +114,7 @@ def audit_journal(
         audit.add("batches", settled_as_matched(audit.replay, _as_far(chain, audit.replay)))
         audit.add("fees", collected_as_charged(audit.replay, _as_far(chain, audit.replay)))
         audit.add("causes", _cited_on_chain(audit.replay, chain))
+        audit.add("causes", reversals(audit.replay, chain, read_cited(audit.replay)))
     return audit
 
 

@@ -18,6 +18,8 @@ from exchange.settings import load_settings
 
 if TYPE_CHECKING:
     from bizzan.audit.chain_ledger import ChainLedger
+    from bizzan.audit.journal_replay import Replay
+    from bizzan.audit.reversals import Block
     from exchange.domain.deployment import Deployment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -95,6 +97,7 @@ def replay(
         signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
         receipts=given,
         chain=_read_chain(rpc, there) if rpc and there else None,
+        read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},
     )
     for finding in found.findings:
         _print(str(finding))
@@ -144,6 +147,21 @@ def _read_chain(rpc_url: str, deployment: Deployment) -> ChainLedger:
     async def read() -> ChainLedger:
         async with Rpc(rpc_url) as node:
             return await read_chain(node, deployment, await node.block_number())
+
+    try:
+        return asyncio.run(read())
+    except ChainError as error:
+        raise SupervisorError(f"the chain cannot be read: {error}") from None
+
+
+def _read_cited(rpc_url: str, replayed: Replay) -> dict[str, Block]:
+    """The blocks that reversals cite."""
+    from bizzan.audit.reversals import read_cited
+    from exchange.chain.rpc import ChainError, Rpc
+
+    async def read() -> dict[str, Block]:
+        async with Rpc(rpc_url) as node:
+            return await read_cited(node, replayed)
 
     try:
         return asyncio.run(read())

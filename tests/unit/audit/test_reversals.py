@@ -1,0 +1,110 @@
+"""A reversal whose cause the chain does not bear out is found, with both cited; an honest one passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from bizzan.audit.chain_ledger import ChainLedger, Kept, Movement, Place, SettledBatch
+from bizzan.audit.reversals import SLACK_SECONDS, Block
+from exchange.engine import commands as c
+from tests.integration.sequencer.engine_process import DEPLOYMENT
+from tests.unit.audit.test_published import audit, day, texts, write
+from tests.utils.engine import BTC, MAKER, TAKER, USDC, EngineHarness
+
+__all__ = ["day"]  # the fixture
+
+CITED = "0x" + "cd" * 32
+HEIGHT = 50
+AFTER = Place(HEIGHT + 1, 0, "0x" + "ee" * 32, "0x" + "01" * 32)
+BEFORE = Place(HEIGHT, 0, CITED, "0x" + "02" * 32)
+RICH, POOR = 10**15, 5
+
+
+def reversal(day: EngineHarness, reason: str) -> c.ReverseTrades:
+    """The first trade is reversed."""
+    return c.ReverseTrades(day.engine.inbox_id + 1, (1,), f"block {CITED}: {reason}")
+
+
+def chain_of(day: EngineHarness, amount: int = RICH, place: Place = BEFORE) -> ChainLedger:
+    """A chain on which both traders own so much of everything."""
+    chain = ChainLedger(DEPLOYMENT)
+    for account in (MAKER, TAKER):
+        for asset in (USDC, BTC):
+            token_id = DEPLOYMENT.token_of_asset(asset).token_id
+            chain.movements.append(Movement(place, "moved_to_trading", account, token_id, amount))
+    return chain
+
+
+def found(day: EngineHarness, folder: Path, reason: str, chain: ChainLedger, timestamp: int | None = None) -> str:
+    """What the audit says of the reversal, apart from credits, which these chains do not have."""
+    blocks: Mapping[str, Block] = {CITED: Block(HEIGHT, day.now if timestamp is None else timestamp)}
+    journal = write(day, folder / "journal", reversal(day, reason))
+    said = audit(journal, chain=chain, read_cited=lambda _: blocks)
+    return "\n".join(line for line in texts(said).splitlines() if "reverses trades" in line)
+
+
+def latest(day: EngineHarness) -> int:
+    """The second up to which both orders of the first trade settle."""
+    orders = [command.order for _, _, command in day.kept if isinstance(command, c.PlaceOrder)]
+    return min(orders[0].expiry, orders[-1].expiry) + DEPLOYMENT.windows.grace
+
+
+def test_a_reversal_that_cites_a_block_which_is_not_on_chain_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    journal = write(day, tmp_path / "journal", reversal(day, "order: expired"))
+    said = texts(audit(journal, chain=chain_of(day), read_cited=lambda _: {}))
+    assert f"reverses trades 1 and cites block {CITED} for 'order: expired': the chain has no such block" in said
+
+
+def test_a_reversal_of_what_was_settled_before_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    seq = day.engine.seq
+    day.apply(c.CutBatch(next(day.inbox_ids), 1, seq))
+    chain = chain_of(day)
+    chain.batches.append(SettledBatch(BEFORE, 1, bytes(32), bytes(32), 0, ()))
+    said = found(day, tmp_path, "settle: another", chain)
+    assert "batch 1, with trade 1, was settled before, in block 50" in said
+
+
+def test_a_reversal_for_an_expiry_that_had_not_come_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    said = found(day, tmp_path, "order: expired", chain_of(day), latest(day) - SLACK_SECONDS)
+    assert f"its orders settle until {latest(day)} s" in said
+    assert f"the block is of {latest(day) - SLACK_SECONDS} s" in said
+
+
+def test_a_reversal_of_what_had_expired_passes(day: EngineHarness, tmp_path: Path) -> None:
+    assert found(day, tmp_path, "order: expired", chain_of(day), latest(day) + 1) == ""
+
+
+def test_a_reversal_for_want_of_money_that_was_there_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    said = found(day, tmp_path, "ledger: too little trading", chain_of(day))
+    assert f"had {RICH} of asset {BTC}, and owed at most" in said
+    assert f"had {RICH} of asset {USDC}, and owed at most" in said
+
+
+@pytest.mark.parametrize("chain", [{"amount": POOR}, {"place": AFTER}])
+def test_a_reversal_for_want_of_money_passes(day: EngineHarness, tmp_path: Path, chain: dict[str, object]) -> None:
+    assert found(day, tmp_path, "ledger: too little trading", chain_of(day, **chain)) == ""  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("reason", "event"),
+    [
+        ("order: account exited", "ExitRequested"),
+        ("order: account frozen", "AccountFrozen"),
+        ("order: cancelled", "NoncesCancelled"),
+        ("delegate: revoked", "DelegateRevoked"),
+    ],
+)
+def test_a_reversal_for_what_no_account_said_is_found(
+    day: EngineHarness, tmp_path: Path, reason: str, event: str
+) -> None:
+    chain = chain_of(day)
+    chain.kept.append(Kept(AFTER, event, {"account": MAKER}))
+    chain.kept.append(Kept(BEFORE, event, {"account": b"\x77" * 20}))
+    assert f"of whom neither has {'NonceCancelled or ' if event == 'NoncesCancelled' else ''}{event}" in found(
+        day, tmp_path / "lie", reason, chain
+    )
+    chain.kept.append(Kept(BEFORE, event, {"account": TAKER}))
+    assert found(day, tmp_path / "truth", reason, chain) == ""
