@@ -1,1 +1,1 @@
-"""Fees: schedules and what is announced, an account's own, what batches collected."""
+"""Guards: freezes and allow-lists of accounts, limits of outflow and who approves."""

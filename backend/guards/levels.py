@@ -1,6 +1,6 @@
 """The levels of outflow, which the mirror cannot know: whether a withdrawal counted or was approved leaves no event.
 
-They are read from the contract once for all who ask, at most every two seconds.
+They are read from the contract once for all who ask, at most every two seconds, also while that fails.
 """
 
 import asyncio
@@ -30,14 +30,28 @@ class Levels:
         self._lock = asyncio.Lock()
         self._kept: Mapping[int, Outflow] = {}
         self._until = 0.0
+        self._refusal: Refusal | None = None
 
     async def read(self, token_ids: Collection[int]) -> Mapping[int, Outflow]:
-        """Limit and level of each of these tokens. Refuses while the chain is away."""
+        """Limit and level of each of these tokens. Refuses while the chain is away, without asking it each time."""
         async with self._lock:
-            if monotonic() >= self._until or not self._kept.keys() >= set(token_ids):
-                self._kept = {token_id: await self._ask(token_id) for token_id in sorted(token_ids)}
-                self._until = monotonic() + PERIOD_SECONDS
+            known = monotonic() < self._until
+            if known and self._refusal is not None:
+                raise self._refusal
+            if not known or not self._kept.keys() >= set(token_ids):
+                await self._renew(token_ids)
             return self._kept
+
+    async def _renew(self, token_ids: Collection[int]) -> None:
+        """Ask for all; what a refusal says stands for as long as an answer would."""
+        self._kept, self._refusal = {}, None
+        try:
+            self._kept = {token_id: await self._ask(token_id) for token_id in sorted(token_ids)}
+        except Refusal as refusal:
+            self._refusal = refusal
+            raise
+        finally:
+            self._until = monotonic() + PERIOD_SECONDS
 
     async def _ask(self, token_id: int) -> Outflow:
         try:

@@ -52,6 +52,7 @@ class Feed:
         self.books = {m: Book(0) for m in markets}
         self.trades: dict[int, deque[dict[str, Any]]] = {m: deque(maxlen=KEPT_TRADES) for m in markets}
         self.last_price: dict[int, int] = {}
+        """Of the trades that this feed has seen, by market."""
         self.starts = 0
         self.start_seq = 0
         self.accounts = AccountFeed(load_account)
@@ -136,7 +137,6 @@ class Feed:
             market_id = there.market
             self.books[market_id] = Book(books.seq, there.bids, there.asks)
             self.trades[market_id].clear()
-            self.last_price[market_id] = there.last_price
             self._set_rules(there)
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
             self._snapshot_all(market_id)

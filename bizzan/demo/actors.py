@@ -1,4 +1,4 @@
-"""Who takes part in the demo: makers, takers, an account with a delegated key, and a contract wallet with one.
+"""Who takes part in the demo: makers, takers, accounts with a delegated key, and one who trades with itself.
 
 Wallet numbers are fixed by kind, so that more makers or takers never change the others' wallets.
 """
@@ -16,7 +16,7 @@ from bizzan.demo import owners, tiers
 from bizzan.demo.funding import Purse, fill_up, provide
 from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Style
-from bizzan.demo.traders import Maker, Taker, Trader
+from bizzan.demo.traders import Careless, Maker, Taker, Trader
 from exchange.settings import Settings
 
 MAKER_PURSE: Purse = {"USDC": Decimal(500_000), "ETH": Decimal(60), "BTC": Decimal(30)}
@@ -25,6 +25,7 @@ STYLES = (Style(), Style(levels=4, spread_bps=12, step_bps=10), Style(levels=2, 
 
 WATCHER, FIRST_MAKER, FIRST_TAKER = 0, 1, 101
 KEY_OWNER, KEY_DELEGATE, WALLET_OWNER, WALLET_DELEGATE, WITHDRAWER = 1_001, 1_002, 1_011, 1_012, 1_021
+CARELESS = 1_031
 
 Clock = Callable[[], float]
 
@@ -71,7 +72,7 @@ class Cast:
         """All of them; the first taker comes by plain transfers."""
         makers = [self._maker(n) for n in range(self._demo.makers)]
         takers = [self._taker(n) for n in range(self._demo.takers)]
-        return [*makers, *takers, self._key_with_delegate(), self._contract_wallet()]
+        return [*makers, *takers, self._key_with_delegate(), self._contract_wallet(), self._careless()]
 
     def wallet(self, number: int) -> Wallet:
         """The wallet with this number."""
@@ -98,6 +99,10 @@ class Cast:
     def _taker(self, n: int) -> Actor:
         client = self.client(FIRST_TAKER + n)
         return Actor(Taker(client, self._pace, self._clock), TAKER_PURSE, client.wallet, plainly=not n)
+
+    def _careless(self) -> Actor:
+        client = self.client(CARELESS)
+        return Actor(Careless(client, self._pace, self._clock), TAKER_PURSE, client.wallet)
 
     def _key_with_delegate(self) -> Actor:
         """An account of an ordinary key, which signs in and deposits; another key trades."""

@@ -24,6 +24,7 @@ REFRESH_SECONDS = 10.0
 QUOTE_SECONDS = 900
 TAKE_SECONDS = 60
 MAX_OPEN = 200
+CARELESS_SECONDS = 20
 REACH_BPS = 40
 """How far past the believed price a taker is ready to go."""
 
@@ -168,6 +169,30 @@ class Taker(Trader):
         signed = self.client.sign(builder, side, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)
         await self.client.place_signed(signed)
         self.placed += 1
+
+
+class Careless(Trader):
+    """Sells to itself, again and again, so that surveillance has something to find; self-trade prevention stops it."""
+
+    def __init__(self, client: BizzanClient, pace: Pace, clock: Callable[[], float]) -> None:
+        super().__init__(client, pace, clock)
+        self._next_at = float("-inf")
+
+    async def act(self, beliefs: Beliefs, chance: random.Random) -> None:
+        """Offer a little at the believed price, inside the makers' spread, and take it."""
+        if not beliefs or self._clock() < self._next_at:
+            return
+        self._next_at = self._clock() + CARELESS_SECONDS
+        symbol = min(beliefs)
+        builder = self.client.market(symbol)
+        price = builder.floor_price(beliefs[symbol])
+        lots = builder.least_quantity(price)
+        resting = self.client.sign(builder, Side.sell, price, lots, time_in_force=TimeInForce.gtd, seconds=TAKE_SECONDS)
+        taking = self.client.sign(builder, Side.buy, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)
+        for signed in (resting, taking):
+            await self._pace.turn()
+            await self.client.place_signed(signed)
+            self.placed += 1
 
 
 def _coins(client: BizzanClient, symbol: str, amount: int) -> Decimal:

@@ -20,7 +20,7 @@ def program() -> Iterator[Program]:
     """A running exchange, stopped and removed after the last test of the package."""
     with open_folder() as folder:
         bring_prices(folder)
-        program = Program(folder)
+        program = Program(folder, SURVEILLANCE__SELF_TRADES="3", SURVEILLANCE__EVERY_SECONDS="5")
         program.succeed("up", "--detach")
         yield program
         program.succeed("down")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from tests.utils.program import Program
@@ -24,6 +25,17 @@ def test_example_runs_to_its_end_and_again(program: Program) -> None:
 
         assert result.returncode == 0, result.stdout + result.stderr
         assert all(step in result.stdout for step in STEPS), result.stdout
+
+
+def test_an_operator_sees_who_trades_with_itself(program: Program) -> None:
+    """One of the demo's traders does, and surveillance finds it."""
+
+    def cases() -> list[dict[str, object]]:
+        found: list[dict[str, object]] = json.loads(program.succeed("cases", "--json").splitlines()[-1])
+        return [case for case in found if case["pattern"] == "self_trades"]
+
+    wait_for(cases, "a case", SETTLED_SECONDS)
+    assert "met its own and were stopped" in program.succeed("cases")
 
 
 def test_audit_is_clean_under_traffic(program: Program) -> None:

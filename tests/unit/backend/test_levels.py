@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import monotonic
 from typing import Any, cast
 
 import pytest
@@ -60,6 +61,21 @@ async def test_a_node_that_does_not_know_refuses(node: Node, answer: Any) -> Non
     with pytest.raises(Refusal) as refused:
         await Levels(cast(Rpc, node), CUSTODY).read([0])
     assert refused.value.code is ErrorCode.unavailable
+
+
+async def test_a_failure_is_told_to_all_who_ask_without_asking_again(
+    node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node.answer = ChainError("away")
+    kept = Levels(cast(Rpc, node), CUSTODY)
+    for _ in range(3):
+        with pytest.raises(Refusal):
+            await kept.read([0, 2])
+    assert node.asked == [0]
+    node.answer = None
+    now = monotonic()
+    monkeypatch.setattr(levels, "monotonic", lambda: now + levels.PERIOD_SECONDS + 1)
+    assert (await kept.read([0]))[0] == (100, 0)
 
 
 def test_the_window_is_the_contract_s() -> None:
