@@ -48,12 +48,11 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
     cdef Account *account = &m.accounts[guess.account]
     cdef i32 *columns = &m.columns[guess.account * m.columns_width]
     cdef Page *page = page_from(m, guess.account, nonce >> 6, <u64>guess.page)
-    cdef i64 slot = page.block * 64 + <i64>(nonce & 63)
+    cdef i32 block = block_of(page, nonce)
     guess.page = page - m.pages
-    fetch_soon(&m.slots[slot])
-    fetch_soon(&m.blocks[page.block])
+    fetch_soon(&m.blocks[block])
     if command[0] == CANCEL:
-        guess.spot = slot
+        guess.spot = block
         return
     guess.spot = level_from(m, guess.level_hash, guess.book, command[1], word(command, 1))
     fetch_soon(&m.levels[guess.spot])
@@ -66,7 +65,7 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
 
 cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     if command[0] == CANCEL:
-        fetch_soon(&m.orders[m.slots[guess.spot]])
+        fetch_soon(&m.orders[m.blocks[guess.spot].slots[word(command, 3) & 7]])
         return
     fetch_soon(&m.orders[m.levels[guess.spot].tail])
     fetch_soon(&m.orders[best_order(m, guess.book, 1 - (command[1] & 1), 1)])
@@ -76,7 +75,7 @@ cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexce
 cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     cdef Order *o
     if command[0] == CANCEL:
-        o = &m.orders[m.slots[guess.spot]]
+        o = &m.orders[m.blocks[guess.spot].slots[word(command, 3) & 7]]
         fetch_soon(&m.orders[o.prev])
         fetch_soon(&m.orders[o.next])
         fetch_soon(&m.levels[o.level])

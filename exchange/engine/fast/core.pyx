@@ -98,8 +98,6 @@ cdef class Core:
         m.level_places = <LevelPlace *>grown(NULL, &m.level_places_room, 64, sizeof(LevelPlace))
         m.seconds = <Second *>grown(NULL, &m.seconds_room, 16, sizeof(Second))
         m.second_places = <i32 *>grown(NULL, &m.second_places_room, 64, sizeof(i32))
-        room = 0
-        m.slots = <i32 *>grown(NULL, &room, 64 * 16, sizeof(i32))
         m.orders_used = m.balances_used = m.accounts_used = m.books_used = m.levels_used = m.blocks_used = 1
         m.seconds_used = 1
         m.soonest = NEVER
@@ -122,7 +120,7 @@ cdef class Core:
         for array in (
             <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
-            <size_t>m.blocks, <size_t>m.slots, <size_t>m.seconds, <size_t>m.second_heap,
+            <size_t>m.blocks, <size_t>m.seconds, <size_t>m.second_heap,
             <size_t>m.second_places, <size_t>m.level_places, <size_t>m.trades, <size_t>m.events,
             <size_t>m.touched_balances, <size_t>m.touched_levels,
         ):
@@ -363,12 +361,22 @@ cdef class Core:
 
     def mass(self):
         """Per asset, the sum of every part of every balance."""
-        cdef dict sums = {}
-        cdef i64 i, part
+        cdef Sum *sums = NULL
+        cdef i64 used = 0, room = 0, i, at = 0, part
         for i in range(1, self.m.balances_used):
-            asset = self.m.balances[i].asset
-            sums[asset] = sums.get(asset, 0) + sum(self.part(i, part) for part in range(PARTS))
-        return sums
+            if at == used or sums[at].asset != self.m.balances[i].asset:
+                at = 0
+                while at < used and sums[at].asset != self.m.balances[i].asset:
+                    at += 1
+                if at == used:
+                    sums = <Sum *>grown(sums, &room, used + 1, sizeof(Sum))
+                    sums[at].asset = self.m.balances[i].asset
+                    used += 1
+            for part in range(PARTS):
+                add_to_sum(&sums[at], (<u64 *>&self.m.balances[i])[part])
+        found = {sums[i].asset: int(sums[i].high) << 64 | sums[i].low for i in range(used)}
+        release(sums)
+        return found
 
     def deficits(self, uint32_t asset):
         """The sum of the asset's deficits."""
@@ -462,8 +470,8 @@ cdef class Core:
         cdef i64 i
         found = []
         while block:
-            for i in range(64):
-                order = self.m.slots[<i64>block * 64 + i]
+            for i in range(8):
+                order = self.m.blocks[block].slots[i]
                 if order:
                     found.append((self.m.orders[order].id, order))
             block = self.m.blocks[block].next
@@ -573,6 +581,17 @@ cdef list by_age(list orders):
     """Ids and records in order of acceptance: by sequence, then by place in a frame."""
     orders.sort(key=lambda found: (found[0] & 0xFFFFFFFFFF, found[0]))
     return orders
+
+
+cdef struct Sum:        # of an asset, in 128 bits
+    u64 low
+    u64 high
+    uint32_t asset
+
+
+cdef inline void add_to_sum(Sum *sum, u64 part) noexcept nogil:
+    sum.low += part
+    sum.high += sum.low < part
 
 
 cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noexcept nogil:

@@ -407,7 +407,7 @@ cdef inline i32 cancel(Memory *m, const u8 *command, Guess *guess) noexcept nogi
         return UNKNOWN_ACCOUNT
     if unlikely(m.accounts[account].revokes) and is_revoked(m, account, command + SIGNER):
         return UNKNOWN_DELEGATE
-    order = m.slots[page.block * 64 + <i64>(nonce & 63)]  # block 0 stays empty
+    order = order_in(m, page, nonce)
     if order:
         close_order(m, order, CANCELLED)
         return 0

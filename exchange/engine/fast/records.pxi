@@ -135,7 +135,7 @@ cdef enum:
     INLINE = 120        # bytes of signature and client's id that stand in a command itself
     KEPT = 68           # and in a paper
     REMEMBERED = 1_000
-    MOST_BLOCKS = 1 << 25   # a slot's number has 31 bits
+    MOST_BLOCKS = 1 << 28   # a slot's number has 31 bits
     MAX_PROOFS = 512
     MAX_HEIGHT = 10
 
@@ -259,14 +259,17 @@ cdef struct Page:       # 64 nonces of one account
     u64 number
     u64 used
     i64 account         # 0: the entry is free
-    i64 block           # of its open orders, 0 for none
+    i32 blocks[8]       # of its open orders, 0 for none
+    i64 pad
 
-cdef struct Block:
+cdef struct Block:      # the open orders on 8 nonces of one account, of which there is one
+    i32 slots[8]
     u64 number
     i32 account
     i32 count
     i32 prev
     i32 next
+    i64 pad
 
 cdef struct Expiry:     # of an order, or of an account's countdown under its id made negative
     i64 id
@@ -283,7 +286,7 @@ cdef struct Guess:      # what is known of a command before its turn
     u64 level_hash
     u64 hash_hash       # of its order hash
     i64 page            # of its nonce
-    i64 spot            # of a cancel the slot, of an order the level
+    i64 spot            # of a cancel the block, of an order the level
     i32 account
     i32 book
 
@@ -392,7 +395,6 @@ cdef struct Memory:
     i64 pages_used
     i64 pages_room
     Block *blocks
-    i32 *slots
     i64 blocks_used
     i64 blocks_room
     i32 free_block

@@ -171,18 +171,25 @@ cdef inline void use_nonce(Memory *m, i32 account, u64 nonce) noexcept nogil:
     open_page(m, account, nonce >> 6).used |= <u64>1 << (nonce & 63)
 
 
-# the open orders on nonces: blocks of 64 places, which exist while one is taken
+# the open orders on nonces: blocks of 8 places, which exist while one is taken
+
+
+cdef inline i32 block_of(Page *page, u64 nonce) noexcept nogil:
+    return page.blocks[nonce >> 3 & 7]
+
+
+cdef inline i32 order_in(Memory *m, Page *page, u64 nonce) noexcept nogil:
+    """The open order on a nonce of the page, 0 for none."""
+    return m.blocks[block_of(page, nonce)].slots[nonce & 7]  # block 0 stays empty
 
 
 cdef inline i32 order_on(Memory *m, i32 account, u64 nonce) noexcept nogil:
     """The open order on a nonce, 0 for none."""
-    cdef i64 block = find_page(m, account, nonce >> 6).block
-    return m.slots[block * 64 + <i64>(nonce & 63)]  # block 0 stays empty
+    return order_in(m, find_page(m, account, nonce >> 6), nonce)
 
 
 cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
     cdef i32 block = m.free_block, first = m.accounts[account].first_block
-    cdef i64 room = 64 * m.blocks_room
     if block:
         m.free_block = m.blocks[block].next
     else:
@@ -190,7 +197,6 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
         if block == MOST_BLOCKS:
             fatal(b"the matching engine has no places left for open orders")
         m.blocks = <Block *>grown(m.blocks, &m.blocks_room, block + 1, sizeof(Block))
-        m.slots = <i32 *>grown(m.slots, &room, 64 * m.blocks_room, sizeof(i32))
         m.blocks_used += 1
     m.blocks[block].number = number
     m.blocks[block].account = account
@@ -205,7 +211,7 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
 
 cdef void free_block(Memory *m, i32 block) noexcept nogil:
     cdef Block *b = &m.blocks[block]
-    find_page(m, b.account, b.number).block = 0
+    find_page(m, b.account, b.number >> 3).blocks[b.number & 7] = 0
     if b.prev:
         m.blocks[b.prev].next = b.next
     else:
@@ -219,19 +225,20 @@ cdef void free_block(Memory *m, i32 block) noexcept nogil:
 
 cdef inline i32 put_on_nonce(Memory *m, Page *page, u64 nonce, i32 order) noexcept nogil:
     """Note the open order on its nonce; returns its slot."""
-    if page.block == 0:
-        page.block = new_block(m, <i32>page.account, nonce >> 6)
-    cdef i64 slot = page.block * 64 + <i64>(nonce & 63)
-    m.slots[slot] = order
-    m.blocks[page.block].count += 1
-    return <i32>slot
+    cdef i32 block = block_of(page, nonce)
+    if block == 0:
+        block = page.blocks[nonce >> 3 & 7] = new_block(m, <i32>page.account, nonce >> 3)
+    m.blocks[block].slots[nonce & 7] = order
+    m.blocks[block].count += 1
+    return block << 3 | <i32>(nonce & 7)
 
 
 cdef inline void take_off_nonce(Memory *m, i32 slot) noexcept nogil:
-    m.slots[slot] = 0
-    m.blocks[slot >> 6].count -= 1
-    if m.blocks[slot >> 6].count == 0:
-        free_block(m, slot >> 6)
+    cdef Block *block = &m.blocks[slot >> 3]
+    block.slots[slot & 7] = 0
+    block.count -= 1
+    if block.count == 0:
+        free_block(m, slot >> 3)
 
 
 # order hashes: per generation all there are in order of arrival, and before them a filter, a word for 2 hashes, that

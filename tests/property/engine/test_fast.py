@@ -23,6 +23,7 @@ from exchange.engine.engine import Engine
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import EVENT_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
+from exchange.engine.fast.state import ArrayState
 from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
 from tests.utils.twins import Outcome, assert_same_batch
 
@@ -315,6 +316,21 @@ def test_a_sum_beyond_what_the_core_counts_makes_it_the_reference() -> None:
     x.apply(c.ReserveForced(next(x.inbox_ids), TRADERS[0], USDC, 2**63 - 1, "again"))
     assert x.engine.dump()
     assert x.engine.reasons == ["a sum of requests"]  # type: ignore[attr-defined]
+
+
+def test_the_mass_of_an_asset_is_the_sum_of_every_part_of_its_balances() -> None:
+    stream = Stream(8)
+    stream.live(10)
+    for account in TRADERS[:3]:
+        stream.both([c.Credit(stream.inbox(), account, ETH, 1 << 60, "much")])
+        stream.both([c.ReserveForced(stream.inbox(), account, ETH, (1 << 62) + (1 << 61), account.hex())])
+    expected: Counter[int] = Counter()
+    for owner in stream.reference.state.accounts:
+        for asset, b in owner.balances.items():
+            expected[asset] += b.available + b.held + b.reserved + b.unsettled + b.deficit + b.owed
+    assert expected[ETH] > 1 << 64
+    assert isinstance(stream.fast.state, ArrayState)
+    assert stream.fast.state.core.mass() == dict(expected)
 
 
 def test_a_command_that_both_refuse_hands_nothing_over() -> None:
