@@ -79,6 +79,25 @@ async def place_order(api: ApiDep, request: Request) -> Response:
 
 
 @router.post(
+    "/amend",
+    responses=answers(schemas.Ack, 400, 404, 409, 413, example=_ACK),
+    openapi_extra=takes(
+        schemas.PlaceOrder,
+        {**_FIELDS, **_DOMAIN, "signature": _SIGNATURE, "scheme": "account", "client_order_id": "grid-18"},
+    ),
+    response_class=Response,
+)
+async def amend_order(api: ApiDep, request: Request) -> Response:
+    """Replace the open order on a nonce by another signed order on it, at once or not at all.
+
+    What was filled on the nonce counts for the new order. It keeps its place in the queue if it asks for no more at the
+    same price. An order that is closed already is not replaced (`order_closed`).
+    """
+    body = decode(_place, await request.body())
+    return json_response(await service.amend(api, body))
+
+
+@router.post(
     "/preview",
     responses=answers(schemas.Preview, 400, 404, 413),
     openapi_extra=takes(schemas.OrderFields, _FIELDS),

@@ -68,6 +68,15 @@ def nonce_of(text: str, field: str) -> int:
 
 async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
     """Check a signed order and hand it to the engine; the answer comes when it is durable."""
+    return await _place(api, "place", commands.PlaceOrder, body)
+
+
+async def amend(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
+    """Check a signed order and have it take the place of the open one on its nonce."""
+    return await _place(api, "amend", commands.AmendOrder, body)
+
+
+async def _place(api: Api, kind: str, command: type[commands.PlaceOrder], body: schemas.PlaceOrder) -> schemas.Ack:
     api.check_domain(body.chain_id, address_of(body.contract))
     order = order_of(body)
     if order.market not in api.feed.books:
@@ -86,8 +95,8 @@ async def place(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
         signer = recover(order_hash, signature)
     scheme = await _check_signer(api, body.scheme, order, signer)
     api.limits.account_writes.take(order.account)
-    command = commands.PlaceOrder(order, order_hash, scheme, signature, signer, body.client_order_id)
-    return await _submit(api, "place", command, order_hash)
+    signed = command(order, order_hash, scheme, signature, signer, body.client_order_id)
+    return await _submit(api, kind, signed, order_hash)
 
 
 def check_heard(watch: Watch, windows: Windows, now: int) -> None:

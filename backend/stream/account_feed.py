@@ -168,6 +168,20 @@ def _accepted(event: events.OrderAccepted) -> Iterator[tuple[int, Row]]:
     )
 
 
+def _amended(event: events.OrderAmended) -> Iterator[tuple[int, Row]]:
+    yield (
+        event.account,
+        {
+            "event": "order_amended",
+            "order_id": event.order_id,
+            "market": event.market,
+            "replaced": event.replaced,
+            "remaining": str(event.remaining),
+            "kept_place": event.kept_place,
+        },
+    )
+
+
 def _triggered(event: events.OrderTriggered) -> Iterator[tuple[int, Row]]:
     yield (
         event.account,
@@ -296,6 +310,7 @@ def _held(event: events.WithdrawalHeld) -> Iterator[tuple[int, Row]]:
 
 _DESCRIBE: dict[type, Callable[[Any], Iterator[tuple[int, Row]]]] = {
     events.OrderAccepted: _accepted,
+    events.OrderAmended: _amended,
     events.OrderTriggered: _triggered,
     events.OrderReduced: _reduced,
     events.OrderClosed: _closed,

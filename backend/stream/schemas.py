@@ -44,6 +44,12 @@ class Place(Operation, tag="place", kw_only=True):
     order: PlaceOrder
 
 
+class Amend(Operation, tag="amend", kw_only=True):
+    """Replace the open order on a nonce."""
+
+    order: PlaceOrder
+
+
 class Cancel(Operation, tag="cancel", kw_only=True):
     """Cancel the order on a nonce."""
 
@@ -74,7 +80,7 @@ class Stop(Operation, tag="trading_stop", kw_only=True):
     trading_stop: TradingStop
 
 
-Command = Place | Cancel | CancelEverything | CancelMany | CancelLater | Stop
+Command = Place | Amend | Cancel | CancelEverything | CancelMany | CancelLater | Stop
 Request = Subscribe | Unsubscribe | Login | Ping | Command
 
 

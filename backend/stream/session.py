@@ -117,6 +117,8 @@ class Session:
         match request:
             case schemas.Place():
                 return orders.place(self._api, request.order)
+            case schemas.Amend():
+                return orders.amend(self._api, request.order)
             case schemas.Cancel():
                 return orders.cancel(self._api, request.cancel)
             case schemas.CancelEverything():

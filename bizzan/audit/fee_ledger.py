@@ -229,4 +229,5 @@ _COMMANDS: dict[type, Callable[[FeeLedger, Record, Any], None]] = {
     c.SetAccountTier: FeeLedger._tier_set,
     c.PlaceOrder: FeeLedger._placed,
     c.PlaceFrame: FeeLedger._placed,
+    c.AmendOrder: FeeLedger._placed,
 }

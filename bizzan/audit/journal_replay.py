@@ -161,6 +161,9 @@ class Replay:
         maker.filled += event.quantity
         taker.filled += event.quote if taker.accepted.side == Side.buy_quote else event.quantity
 
+    def _amended(self, record: Record, event: e.OrderAmended) -> None:
+        self.orders[event.order_id].remaining = event.remaining
+
     def _reduced(self, record: Record, event: e.OrderReduced) -> None:
         self.orders[event.order_id].remaining = event.remaining
 
@@ -196,6 +199,7 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
     e.MarketListed: Replay._market,
     e.AccountOpened: Replay._account,
     e.OrderAccepted: Replay._accepted,
+    e.OrderAmended: Replay._amended,
     e.OrderReduced: Replay._reduced,
     e.OrderClosed: Replay._closed,
     e.TradeMatched: Replay._trade,

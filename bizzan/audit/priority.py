@@ -38,6 +38,7 @@ _ABOUT: dict[CloseReason, tuple[type, ...]] = {
     CloseReason.market_delisted: (c.SetMarketStatus,),
     CloseReason.mass_cancelled: (c.MassCancel,),
     CloseReason.trading_stopped: (c.StopTrading, c.SetTradingStop),
+    CloseReason.amended: (c.AmendOrder,),
 }
 # These follow from what others owe or did: money taken back, an order of one's own met, the limits of settlement.
 _FOLLOWS = frozenset(
@@ -56,6 +57,7 @@ class Standing:
     side: int
     price: int
     remaining: int
+    quantity: int
     nonce: int
     expiry: int
     terms: int
@@ -103,11 +105,14 @@ class PriorityLedger:
     _working: int = 0
     """The order that works in it, 0 if none does, and why that ended, if it did."""
     _ended: CloseReason | None = None
+    _stands_still: bool = False
+    """Whether it only takes over the place of another."""
 
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
         self._placed, self._working, self._ended = placed_in(record), 0, None
         ended_countdowns: set[bytes] = set()
+        self._stands_still = False
         for event in events:
             if isinstance(event, e.MarketListed):
                 self.waiting.last[event.market.market_id] = event.market.reference_price
@@ -116,6 +121,8 @@ class PriorityLedger:
             elif isinstance(event, e.OrderAccepted):
                 self._after(record)
                 self._accepted(record, event)
+            elif isinstance(event, e.OrderAmended):
+                self._amended(record, event)
             elif isinstance(event, e.OrderTriggered):
                 self._triggered(record, event)
             elif isinstance(event, e.TradeMatched):
@@ -163,16 +170,44 @@ class PriorityLedger:
             order.side,
             order.price,
             order.quantity,
+            order.quantity,
             order.nonce,
             order.expiry,
             order.terms,
             order.trigger_price,
         )
 
+    def _amended(self, record: Record, event: e.OrderAmended) -> None:
+        """A new order on an old one's nonce has what that has not used up; it keeps the place if it asks no more."""
+        new, old = self.orders.get(event.order_id), self.orders.get(event.replaced)
+        if not isinstance(record.command, c.AmendOrder) or new is None or old is None or event.order_id != record.seq:
+            self._problem(record, f"order {event.order_id} replaces order {event.replaced}, and does not stand here")
+            return
+        if (old.account, old.nonce, old.market, old.side) != (new.account, new.nonce, new.market, new.side):
+            self._problem(
+                record, f"order {new.order_id} replaces order {old.order_id}, which is another's, or elsewhere"
+            )
+        new.remaining = new.quantity - (old.quantity - old.remaining)
+        if new.remaining != event.remaining or new.remaining <= 0:
+            self._problem(record, f"{event.remaining} remain of order {new.order_id}, it may fill {new.remaining}")
+        queue = self.books.get((old.market, old.book_side), {}).get(old.price, {})
+        still = old.order_id in queue and new.remaining <= old.remaining
+        still = still and (new.price, new.terms) == (old.price, old.terms)
+        if still != event.kept_place:
+            self._problem(record, f"order {new.order_id} {'loses' if still else 'takes'} the place of {old.order_id}")
+        if still:
+            new.hidden = max(0, old.hidden - (old.remaining - new.remaining))
+            for key in list(queue):
+                standing = queue.pop(key)
+                queue[new.order_id if key == old.order_id else key] = new if key == old.order_id else standing
+            self._stands_still = True
+
     def _after(self, record: Record) -> None:
         """Once the order at work is done: what is left of it could meet nobody (PRI-4)."""
         order, ended = self.orders.get(self._working), self._ended
         if order is None:
+            return
+        if self._stands_still and ended is None:
             return
         if self.waiting.must_wait(order):
             if ended is not None:
@@ -305,6 +340,8 @@ class PriorityLedger:
             return False
         if isinstance(command, c.SetMarketStatus):
             return command.market == order.market
+        if isinstance(command, c.AmendOrder):
+            return (command.order.account, command.order.nonce) == (order.account, order.nonce)
         if getattr(command, "account", None) != order.account:
             return False
         if isinstance(command, c.CancelOrder) or (isinstance(command, c.ObeyCancel) and not command.min_nonce):

@@ -221,6 +221,40 @@ class BizzanClient:
         ack = await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
         return self.checked(ack, signed.order_hash)
 
+    async def amend(
+        self,
+        symbol: str,
+        side: Side,
+        price: str | Decimal,
+        quantity: str | Decimal,
+        nonce: int,
+        *,
+        seconds: int = DEFAULT_ORDER_SECONDS,
+        client_order_id: str = "",
+        **choices: Unpack[Choices],
+    ) -> schemas.Ack:
+        """Replace the open order on `nonce`: `quantity` is that of the whole order, what was filled included.
+
+        ApiError `order_closed` when it is too late.
+        """
+        builder = self.market(symbol)
+        order = builder.order(
+            self.account,
+            side,
+            builder.price(price),
+            builder.measure(side, quantity),
+            nonce,
+            expiry=int(time.time()) + seconds,
+            **choices,
+        )
+        return await self.amend_signed(self.wallet.sign_order(self.exchange.domain, order), client_order_id)
+
+    async def amend_signed(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
+        """Have a signed order take the place of the open one on its nonce; doing so again is harmless."""
+        await self.demand_bond()
+        ack = await self.transport.post(schemas.Ack, "/v1/orders/amend", self.order_body(signed, client_order_id))
+        return self.checked(ack, signed.order_hash)
+
     async def demand_bond(self) -> None:
         """Raise NoBond when this client asks for a bond and none can be taken any more."""
         if self.bond is not None:

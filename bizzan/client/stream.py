@@ -122,6 +122,12 @@ class Stream:
         ack = await self._command("place", order=self._client.order_body(signed, client_order_id))
         return self._client.checked(ack, signed.order_hash)
 
+    async def amend(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
+        """Replace the open order on this order's nonce by it."""
+        await self._client.demand_bond()
+        ack = await self._command("amend", order=self._client.order_body(signed, client_order_id))
+        return self._client.checked(ack, signed.order_hash)
+
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
         ack = await self._command("cancel", cancel=self._client.cancel_body(nonce))

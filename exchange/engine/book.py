@@ -51,6 +51,20 @@ class Level:
         tail.next, order.prev, order.next = order, tail, None
         self.tail = order
 
+    def replace(self, old: OpenOrder, new: OpenOrder) -> None:
+        """Put an order into the place of another of this level."""
+        new.prev, new.next, new.level = old.prev, old.next, self
+        if old.prev is None:
+            self.head = new
+        else:
+            old.prev.next = new
+        if old.next is None:
+            self.tail = new
+        else:
+            old.next.prev = new
+        old.prev = old.next = old.level = None
+        self.quantity += (new.remaining - new.hidden) - (old.remaining - old.hidden)
+
     def visits(self, once: Account | None = None) -> Iterator[tuple[OpenOrder, int]]:
         """The orders with the lots that each shows, in the order in which they are met when all is taken.
 

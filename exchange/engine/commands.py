@@ -64,6 +64,14 @@ class PlaceFrame:
 
 
 @dataclass(frozen=True, slots=True)
+class AmendOrder(PlaceOrder):
+    """A signed order that takes the place of the open order on its nonce, in the same market and on the same side.
+
+    What was filled on the nonce counts for it, here as on chain.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Cancel the open order on `nonce`; signed by the account or its delegate (EIP-712 `Cancel`)."""
 
@@ -383,6 +391,7 @@ class ReverseTrades:
 Command = (
     PlaceOrder
     | PlaceFrame
+    | AmendOrder
     | CancelOrder
     | CancelAll
     | MassCancel

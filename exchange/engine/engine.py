@@ -22,7 +22,7 @@ from exchange.engine.book import Half
 from exchange.engine.events import Event
 from exchange.engine.frames import FrameOutcome, place_frame
 from exchange.engine.invariants import violations
-from exchange.engine.matcher import place, tick
+from exchange.engine.matcher import amend, place, tick
 from exchange.engine.orders import OpenOrder
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
@@ -32,6 +32,7 @@ Handler = Callable[[State, int, int, Any], None]
 
 HANDLERS: dict[type, Handler] = {
     c.PlaceOrder: place,
+    c.AmendOrder: amend,
     c.CancelOrder: lambda state, seq, at_ms, command: control.cancel_order(state, command),
     c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, at_ms, command),
     c.MassCancel: lambda state, seq, at_ms, command: brakes.mass_cancel(state, at_ms, command),

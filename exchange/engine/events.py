@@ -43,6 +43,7 @@ class CloseReason(StrEnum):
     mass_cancelled = "mass_cancelled"
     countdown = "countdown"
     trading_stopped = "trading_stopped"
+    amended = "amended"
 
 
 @_event
@@ -154,6 +155,20 @@ class OrderAccepted:
     maker_fee_ppm: int
     taker_fee_ppm: int
     fee_floor: int
+
+
+@_event
+class OrderAmended:
+    """The order, just accepted, takes the place of `replaced` on its nonce, and has only `remaining` left of what it
+    says; with `kept_place` it also stands where that stood.
+    """
+
+    order_id: int
+    account: int
+    market: int
+    replaced: int
+    remaining: int
+    kept_place: bool
 
 
 @_event
@@ -337,6 +352,7 @@ Event = (
     | CountdownSet
     | TradingStopChanged
     | OrderAccepted
+    | OrderAmended
     | OrderTriggered
     | TradeMatched
     | OrderReduced

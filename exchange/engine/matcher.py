@@ -27,6 +27,7 @@ POST_ONLY_WOULD_TAKE = CloseReason.post_only_would_take
 SELF_TRADE = CloseReason.self_trade
 TOO_MANY_FILLS = CloseReason.too_many_fills
 UNSETTLED_LIMIT = CloseReason.unsettled_limit
+AMENDED = CloseReason.amended
 
 CANCEL_TAKER = int(SelfTrade.cancel_taker)
 CANCEL_MAKER = int(SelfTrade.cancel_maker)
@@ -44,11 +45,46 @@ def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
     if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
         state.expire(at_ms)
     taker = _accept(state, number, candidate)
+    _start(state, seq_of(number), at_ms, taker, candidate)
+
+
+def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
+    """Put a new signed order in the place of the open one on its nonce, with what that one has not used up.
+
+    It keeps its place in the queue if nothing but quantity, expiry or fee cap differs, and it asks for no more.
+    """
+    if state.due and state.has_due:
+        raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
+    candidate = check(state, at_ms, placed)
+    if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
+        state.expire(at_ms)
+    old = candidate.replaces
+    assert old is not None
+    taker = _accept(state, seq, candidate)
+    taker.remaining -= candidate.used
+    keeps = stands_still(old, taker)
+    account, market = taker.account.account_id, taker.book.market.market_id
+    state.events.append(e.OrderAmended(seq, account, market, old.order_id, taker.remaining, keeps))
+    if keeps:
+        state.swap(old, taker)
+    else:
+        state.close(old, AMENDED)
+        _start(state, seq, at_ms, taker, candidate)
+
+
+def stands_still(old: OpenOrder, new: OpenOrder) -> bool:
+    """Whether an order takes over the place of the one that it replaces."""
+    same = (old.price, old.placed.order.terms) == (new.price, new.placed.order.terms)
+    return old.level is not None and same and new.remaining <= old.remaining
+
+
+def _start(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Candidate) -> None:
+    """Let an accepted order work, now or when its price has come."""
     if candidate.waits_for is not None:
         return wait(state, taker, candidate.waits_for)
-    if trigger_bits(placed.order.terms):
+    if trigger_bits(taker.placed.order.terms):
         _tell_triggered(state, taker)
-    return _finish(state, seq_of(number), at_ms, taker, candidate.kind)
+    return _finish(state, seq, at_ms, taker, candidate.kind)
 
 
 def tick(state: State, seq: int, at_ms: int) -> None:

@@ -17,6 +17,7 @@ from exchange.domain.order import (
     MAX_ORDER_SECONDS,
     NONCE_LIMIT,
     SINGLE_FILL,
+    Order,
     SelfTrade,
     Terms,
     TimeInForce,
@@ -24,7 +25,7 @@ from exchange.domain.order import (
 )
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
-from exchange.engine.commands import PlaceOrder
+from exchange.engine.commands import AmendOrder, PlaceOrder
 from exchange.engine.orders import (
     BUY,
     BUY_QUOTE,
@@ -32,7 +33,9 @@ from exchange.engine.orders import (
     MAX_PARTS,
     SELL,
     Kind,
+    OpenOrder,
     displayed_of,
+    hold_for,
     notional_of,
     plain_terms,
     trigger_bits,
@@ -66,13 +69,15 @@ class Candidate:
         "order",
         "placed",
         "rates",
+        "replaces",
         "seller_needs",
         "state",
         "waits_for",
     )
 
-    def __init__(self, state: State, at_ms: int, placed: PlaceOrder) -> None:
+    def __init__(self, state: State, at_ms: int, placed: PlaceOrder, replaces: OpenOrder | None = None) -> None:
         order = placed.order
+        self.replaces = replaces
         self.state = state
         self.at_ms = at_ms
         self.placed = placed
@@ -95,6 +100,12 @@ class Candidate:
         trigger = trigger_of(self.order, self.book.last_price)
         if trigger is not None and not trigger.reached(self.book.last_price):
             self.waits_for = trigger
+
+    @property
+    def used(self) -> int:
+        """What of the quantity an order that is replaced has used up: filled, or lost to its own account."""
+        replaced = self.replaces
+        return 0 if replaced is None else replaced.placed.order.quantity - replaced.remaining
 
 
 def kind_of(word: int) -> Kind:
@@ -182,7 +193,8 @@ def check_account(c: Candidate) -> None:
         )
     if account.revoked and c.placed.signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
-    if (c.kind.rests or c.waits_for is not None) and len(account.orders) >= c.state.limits.max_open_orders:
+    others = len(account.orders) - (c.replaces is not None)
+    if (c.kind.rests or c.waits_for is not None) and others >= c.state.limits.max_open_orders:
         limit = c.state.limits.max_open_orders
         raise Refusal(
             ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
@@ -200,7 +212,7 @@ def check_nonce(c: Candidate) -> None:
         raise Refusal(
             ErrorCode.nonce_too_low, f"the nonce must be at least {minimum}", "nonce", {"min_nonce": str(minimum)}
         )
-    if nonce in account.used_nonces:
+    if c.replaces is None and nonce in account.used_nonces:
         raise Refusal(ErrorCode.nonce_used, "an order with this nonce was taken before: use a new one", "nonce")
     if nonce & SINGLE_FILL and c.kind.rests:
         raise Refusal(ErrorCode.terms_conflict, "a single-fill nonce goes with ioc or fok only", "nonce")
@@ -347,6 +359,11 @@ def check_funds(c: Candidate) -> None:
     """What backs the whole order, fee included, is available."""
     order, book = c.order, c.book
     needed = c.seller_needs if order.side == SELL else c.buyer_needs
+    if c.replaces is not None:
+        remaining = order.quantity - c.used
+        needed = hold_for(c.replaces.side, order.price, remaining, book.lot_size, c.rates[2])
+        needed += 0 if order.side == SELL else c.rates[3]
+        needed -= c.replaces.held
     asset = book.base_asset if order.side == SELL else book.quote_asset
     balance = c.account.balances.get(asset)
     available = balance.available if balance is not None else 0
@@ -373,9 +390,32 @@ RULES: tuple[Callable[[Candidate], None], ...] = (
 )
 
 
+def find_replaced(state: State, at_ms: int, order: Order) -> OpenOrder:
+    """The open order that a new one on its nonce replaces; Refusal if there is none any more, or it is another kind."""
+    account = state.account(order.account)
+    found = account.orders.get(order.nonce)
+    ended = 0 < account.countdown * 1_000 <= at_ms
+    if found is None or ended or found.placed.order.expiry * 1_000 <= at_ms:
+        if found is None and order.nonce not in account.used_nonces:
+            raise Refusal(ErrorCode.unknown_order, "there is no order on this nonce", "nonce")
+        raise Refusal(ErrorCode.order_closed, "the order on this nonce is closed already", "nonce")
+    if (found.placed.order.market, found.placed.order.side) != (order.market, order.side):
+        raise Refusal(ErrorCode.terms_conflict, "an order keeps its market and its side: cancel it", "side")
+    used = found.placed.order.quantity - found.remaining
+    if order.quantity <= used:
+        raise Refusal(
+            ErrorCode.amount_out_of_range,
+            f"the quantity must be above {used}, which is used up on this nonce: or cancel the order",
+            "quantity",
+            {"used": str(used)},
+        )
+    return found
+
+
 def check(state: State, at_ms: int, placed: PlaceOrder) -> Candidate:
     """The order as a candidate that satisfies every rule; otherwise the first rule's refusal."""
-    candidate = Candidate(state, at_ms, placed)
+    replaces = find_replaced(state, at_ms, placed.order) if placed.__class__ is AmendOrder else None
+    candidate = Candidate(state, at_ms, placed, replaces)
     for rule in RULES:
         rule(candidate)
     return candidate

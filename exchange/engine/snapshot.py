@@ -23,7 +23,7 @@ from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 7
+VERSION = 8
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""

@@ -248,6 +248,33 @@ class State:
         self.orders[order.order_id] = self.orders.pop(order.order_id)
         order.account.orders[nonce] = order.account.orders.pop(nonce)
 
+    def swap(self, old: OpenOrder, new: OpenOrder) -> None:
+        """Put an order that asks for no more into the very place of a resting one, which ends as amended."""
+        level, cut = old.level, old.remaining - new.remaining
+        assert level is not None
+        new.hidden = max(old.hidden - cut, 0)
+        level.replace(old, new)
+        self.touched_levels[level] = None
+        # as in `show_more`: the order in which they queue
+        self.orders = {
+            (new.order_id if key == old.order_id else key): (new if key == old.order_id else order)
+            for key, order in self.orders.items()
+        }
+        new.account.orders[new.placed.order.nonce] = new
+        heappush(self.expiries, (new.placed.order.expiry, new.order_id))
+        account, market = old.account.account_id, old.book.market.market_id
+        self.events.append(e.OrderClosed(old.order_id, account, market, e.CloseReason.amended, old.remaining))
+        held = hold_for(new.side, new.price, new.remaining, new.book.lot_size, new.hold_ppm)
+        new.held = old.held
+        if held <= new.held:
+            self.release(new, held)
+        else:  # a schedule that came later asks for more
+            new.pays.available -= held - new.held
+            new.pays.held += held - new.held
+            new.held = held
+        old.held = 0
+        self.touched_balances[new.pays] = None
+
     def tell_reduced(self, order: OpenOrder, quantity: int) -> None:
         """Emit by how much an order was lowered."""
         account, market = order.account.account_id, order.book.market.market_id

@@ -194,6 +194,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     31: c.StopTrading,
     32: c.SetTradingStop,
     33: c.PlaceFrame,
+    34: c.AmendOrder,
 }
 
 _VERSIONS = {7: 2}

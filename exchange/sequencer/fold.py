@@ -72,6 +72,7 @@ class Fold:
             e.AccountOpened: self._account_opened,
             e.AccountChanged: self._account_changed,
             e.OrderAccepted: self._order_accepted,
+            e.OrderAmended: self._order_amended,
             e.OrderTriggered: self._order_triggered,
             e.TradeMatched: self._trade_matched,
             e.OrderReduced: self._order_reduced,
@@ -260,6 +261,9 @@ class Fold:
         taker = self.rows.orders.get(event.taker_order)  # one for an amount of quote never rests, so it is here
         by_quote = taker is not None and taker["side"] == Side.buy_quote
         self._order_changed(event.taker_order, event.taker_remaining, event.quote if by_quote else event.quantity)
+
+    def _order_amended(self, event: e.OrderAmended) -> None:
+        self._order_changed(event.order_id, event.remaining, 0)
 
     def _order_triggered(self, event: e.OrderTriggered) -> None:
         change = {"order_id": event.order_id, "triggered_at": self._record.at_ms}

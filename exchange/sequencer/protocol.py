@@ -284,6 +284,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         25: e.CountdownSet,
         26: e.TradingStopChanged,
         27: e.OrderTriggered,
+        28: e.OrderAmended,
     }
 )
 

@@ -203,7 +203,7 @@ def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> s
         return f"record {seq} at {at_ms}"
     if isinstance(command, c.PlaceOrder):
         check(state, at_ms, command)
-        return f"an order with terms {command.order.terms}"
+        return "an amend" if isinstance(command, c.AmendOrder) else f"an order with terms {command.order.terms}"
     if type(command) not in KNOWN:
         return f"the command {type(command).__name__}"
     if not _fits(command):

@@ -212,6 +212,13 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
         {"side": "buy"},
         {"account": "0x" + "77" * 20},
     ),
+    "POST /v1/orders/amend": write(
+        "/v1/orders/amend",
+        lambda trader: signed_body(trader.wallet, Side.buy, 500_010, 4, nonce=trader.nonce),
+        STRANGER,
+        {"quantity": "5"},
+        {"nonce": "77"},
+    ),
     "POST /v1/orders/preview": write(
         "/v1/orders/preview",
         lambda trader: {name: value for name, value in signed_body(trader.wallet).items() if name in PREVIEW},
@@ -276,6 +283,10 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
         "unsubscribe": ({"channels": ["book.BTC-USDC"]}, {"channels": []}),
         "ping": ({}, {"gift": "1"}),
         "place": ({"order": sold}, {"order": sold | {"quantity": "5"}}),
+        "amend": (
+            {"order": signed_body(wallet, Side.buy, 500_010, 4, nonce=trader.nonce)},
+            {"order": signed_body(wallet, Side.buy, 500_010, 4, nonce=10**9)},
+        ),
         "cancel": ({"cancel": cancel_body(wallet, trader.nonce)}, {"cancel": cancel_body(wallet, 10**9)}),
         "cancel_all": (
             {"cancel_all": cancel_all_body(wallet, trader.nonce + 1)},

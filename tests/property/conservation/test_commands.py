@@ -166,6 +166,12 @@ def place_frame(x: Exchange) -> c.Command:
     return frame_of(signer, [x.order(signer.raw, side, x.draw(st.integers(97, 103))).order for side in sides])
 
 
+def amend_order(x: Exchange) -> c.Command:
+    order = x.resting().order
+    price, quantity = x.draw(st.integers(60, 103)), x.draw(st.integers(10, 60))
+    return c.AmendOrder(replace(order, price=price, quantity=quantity), bytes(32), 0, b"", order.account)
+
+
 def cancel_order(x: Exchange) -> c.Command:
     order = x.resting().order
     return c.CancelOrder(order.account, order.nonce, b"", order.account)
@@ -315,6 +321,7 @@ def reverse_trades(x: Exchange) -> c.Command:
 MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.PlaceOrder: place_order,
     c.PlaceFrame: place_frame,
+    c.AmendOrder: amend_order,
     c.CancelOrder: cancel_order,
     c.CancelAll: cancel_all,
     c.MassCancel: mass_cancel,

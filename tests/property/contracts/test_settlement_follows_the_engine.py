@@ -8,7 +8,9 @@ negative in passing.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import boa
@@ -17,7 +19,7 @@ import pytest
 from exchange.domain.bulk import Tree
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import Refusal
-from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.settlement import Execution, Fill, aggregate, in_order
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -55,7 +57,8 @@ class Stream:
         self.engine = EngineHarness(MARKETS[:2])
         self.engine.at_ms = world.now * 1_000
         self.orders: dict[int, tuple[Order, int, bytes]] = {}
-        self.by_quote = 0
+        self.seen: Counter[str] = Counter()
+        self.amended: set[int] = set()
         for trader, token, amount in deposits():
             self.engine.credit(trader.raw, token, amount)
 
@@ -64,6 +67,10 @@ class Stream:
         trader, market = self.chance.choice(TRADERS), self.chance.choice((BTC_USDC, ETH_USDC))
         resting = self.chance.random() < 0.6
         nonce = next(self.engine.nonces)
+        open_orders = self.engine.engine.open_orders(trader.raw)
+        if open_orders and self.chance.random() < 0.25:
+            yield from self.amend(trader, self.chance.choice(open_orders).placed.order)
+            return
         side = self.chance.choice((Side.buy, Side.sell) if resting else tuple(Side))
         price, quantity = PRICES[market] + 10 * self.chance.randint(-4, 4), self.chance.randint(1, 20)
         if side is Side.buy_quote:
@@ -78,17 +85,38 @@ class Stream:
                 TimeInForce.gtc if resting else TimeInForce.ioc, self_trade=self.chance.choice(list(SelfTrade))
             ).pack(),
         }
-        order = self.world.order(trader, **fields)
+        if side is not Side.buy_quote and self.chance.random() < 0.2:
+            kind = self.chance.choice((TriggerType.stop_loss, TriggerType.take_profit))
+            fields["terms"] |= Terms(trigger_type=kind).pack()
+            fields["trigger_price"] = PRICES[market] + 10 * self.chance.randint(-4, 4)
+        yield from self.place(c.PlaceOrder, trader, self.world.order(trader, **fields))
+
+    def amend(self, trader: Signer, old: Order) -> Iterator[Fill]:
+        """Another price and quantity for an open order, on its nonce."""
+        price = old.price + 10 * self.chance.randint(-2, 2)
+        quantity = max(1, old.quantity + self.chance.randint(-10, 10))
+        yield from self.place(c.AmendOrder, trader, replace(old, price=price, quantity=quantity))
+
+    def place(self, kind: type[c.PlaceOrder], trader: Signer, order: Order) -> Iterator[Fill]:
+        """The fills of what an order matched, and of what that triggered."""
         scheme, signature = self.sign(trader, order)
-        placed = c.PlaceOrder(order, self.world.domain.order_hash(order), int(scheme), signature, trader.raw, "")
+        placed = kind(order, self.world.domain.order_hash(order), int(scheme), signature, trader.raw, "")
+        if self.engine.engine.find_duplicate(placed) is not None:
+            return
         try:
             events = self.engine.apply(placed)
         except Refusal:
             return
         self.orders[self.engine.engine.seq] = (order, int(scheme), signature)
-        self.by_quote += side is Side.buy_quote and bool(only(events, e.TradeMatched))
+        if kind is c.AmendOrder:
+            self.amended.add(self.engine.engine.seq)
+        events = [*events, *self.engine.turns()]
+        matched = bool(only(events, e.TradeMatched))
+        self.seen["by_quote"] += order.side == Side.buy_quote and matched
+        self.seen["triggered"] += bool(only(events, e.OrderTriggered)) and matched
         for match in only(events, e.TradeMatched):
             for order_id, fee in ((match.maker_order, match.maker_fee), (match.taker_order, match.taker_fee)):
+                self.seen["amended"] += order_id in self.amended
                 yield Fill(order_id, *self.orders[order_id], match.quantity, match.quote, fee)
 
     def sign(self, trader: Signer, order: Order) -> tuple[Scheme, bytes]:
@@ -127,7 +155,8 @@ class Stream:
 
 def run(world: World, seeds: range, batches: int) -> tuple[int, int]:
     """How many batches settled, and how many of them in either layout."""
-    settled = either = by_quote = 0
+    settled = either = 0
+    seen: Counter[str] = Counter()
     for seed in seeds:
         with boa.env.anchor():
             stream = Stream(world, seed)
@@ -136,8 +165,8 @@ def run(world: World, seeds: range, batches: int) -> tuple[int, int]:
                 either += stream.settle(fills)
                 settled += 1
             stream.engine.validate()
-            by_quote += stream.by_quote
-    assert by_quote > 5
+            seen += stream.seen
+    assert min(seen[what] for what in ("by_quote", "amended", "triggered")) > 5, seen
     return settled, either
 
 

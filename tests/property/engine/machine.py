@@ -1,5 +1,6 @@
 """The engine under random commands, beside a naive book; invariants ENG-1 to ENG-9 after every step."""
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.brakes import MAX_SKEW_MS
 from exchange.engine.engine import Engine
+from exchange.engine.orders import OpenOrder
 from tests.property.engine.naive import NaiveBook, NaiveWaiting, Resting
 from tests.utils.engine import BTC, DELEGATE, FEES, USDC, EngineHarness, only, reasons
 
@@ -187,7 +189,8 @@ class EngineMachine(RuleBasedStateMachine):
 
     def turn(self, order_id: int) -> None:
         """The order whose turn it is works, in a tick."""
-        order = self.x.engine.state.orders[order_id].placed.order
+        waiting = self.x.engine.state.orders[order_id]
+        order = replace(waiting.placed.order, quantity=waiting.remaining)
         events = self.apply(c.Tick())
         assert events is not None
         if (order_id, "expired") in reasons(events):
@@ -225,6 +228,39 @@ class EngineMachine(RuleBasedStateMachine):
         for trade in matched:
             self.waiting_room.trades(order.market, trade.price)
         self.waiting_room.drop(set(self.x.engine.state.orders))
+
+    @rule(account=traders, price=prices, quantity=quantities, data=st.data())
+    def amend(self, account: bytes, price: int, quantity: int, data: st.DataObject) -> None:
+        open_orders = self.x.engine.open_orders(account)
+        if open_orders:
+            self.replace(data.draw(st.sampled_from(open_orders)), price, quantity)
+
+    def replace(self, old: OpenOrder, price: int, quantity: int) -> None:
+        """A new order on an open one's nonce, by the naive rule: its place if it asks for no more, else a new order."""
+        signed, before = old.placed.order, old.remaining
+        waits, last = old.level is None, self.x.engine.state.books[signed.market].last_price
+        order = replace(signed, price=price, quantity=quantity, expiry=signed.expiry + 1)
+        events = self.apply(c.AmendOrder(order, repr(order).encode()[-32:], 0, b"", signed.account))
+        if events is None:
+            return
+        order_id, book = self.x.engine.seq, self.books[signed.market]
+        remaining = quantity - (signed.quantity - before)
+        told = only(events, e.OrderAmended)
+        assert [(event.replaced, event.remaining) for event in told] == [(old.order_id, remaining)]
+        self.expire(events)
+        if told[0].kept_place:
+            assert (waits, price) == (False, signed.price)
+            assert remaining <= before
+            book.swap(old.order_id, order_id, remaining)
+            return
+        assert waits or price != signed.price or remaining > before
+        book.drop({old.order_id})
+        self.waiting_room.drop({*self.x.engine.state.orders})
+        if Terms.unpack(order.terms).trigger_type and self.waiting_room.comes(order_id, order, last):
+            assert not only(events, e.TradeMatched)
+            return
+        self.compare(events, replace(order, quantity=remaining), order_id)
+        self.take_turns()
 
     @rule(account=traders, data=st.data())
     def cancel(self, account: bytes, data: st.DataObject) -> None:

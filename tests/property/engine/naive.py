@@ -84,6 +84,11 @@ class NaiveBook:
         elif not maker.shown:
             maker.shown, maker.rank = min(maker.lots, maker.slice), next(self.ranks)
 
+    def swap(self, old_id: int, new_id: int, lots: int) -> None:
+        """An order that asks for no more takes an old one's place; what it shows no more was hidden first."""
+        order = next(o for o in self.resting if o.order_id == old_id)
+        order.order_id, order.lots, order.shown = new_id, lots, min(order.shown, lots)
+
     def levels(self, side: int) -> list[tuple[int, int]]:
         """(price, lots), best first."""
         prices = sorted({o.price for o in self.resting if o.side == side}, reverse=side == 0)

@@ -18,7 +18,8 @@ KINDS = [(TimeInForce.gtc, False)] * 5 + [(TimeInForce.ioc, False), (TimeInForce
 WEIGHTS = {
     "place": 110,
     "wait": 12,
-    "cancel": 25,
+    "cancel": 20,
+    "amend": 10,
     "pass_time": 2,
     "credit": 4,
     "repay": 6,
@@ -45,6 +46,7 @@ class CountingMachine(EngineMachine):
     def apply(self, command: c.Command) -> list[e.Event] | None:
         events = super().apply(command)
         self.seen.update(type(event).__name__ for event in events or [])
+        self.seen["kept_place"] += sum(event.kept_place for event in only(events or [], e.OrderAmended))
         self.seen["cascaded"] += sum(event.because_of > 0 for event in only(events or [], e.TradeReversed))
         self.seen["short"] += sum(event.short > 0 for event in only(events or [], e.Debited))
         return events
@@ -106,6 +108,13 @@ class Life:
         if not orders:
             return
         self.apply(c.CancelOrder(account, self.rng.choice(orders).placed.order.nonce, b"", account))
+
+    def amend(self) -> None:
+        orders = self.machine.x.engine.open_orders(self.who())
+        if orders:
+            old = self.rng.choice(orders)
+            price = self.rng.choice((old.price, old.price, self.rng.randrange(98, 103)))
+            self.machine.replace(old, price, self.rng.randrange(2, 40))
 
     def pass_time(self) -> None:
         self.machine.x.at_ms += self.rng.randrange(20_000)
@@ -180,6 +189,8 @@ def test_long_lives_meet_everything() -> None:
     wanted = {
         "OrderReduced": 100,
         "OrderTriggered": 60,
+        "OrderAmended": 60,
+        "kept_place": 5,
         "TradeMatched": 600,
         "TradeReversed": 50,
         "cascaded": 5,

@@ -313,6 +313,38 @@ def test_an_order_that_comes_before_a_trigger_cannot_be_replayed(stops: EngineHa
     assert "a triggered order works first" in found
 
 
+@pytest.fixture
+def change(day: EngineHarness) -> EngineHarness:
+    """The second seller asks for less, and so keeps the place, before the third comes; then a taker meets it."""
+    old = day.engine.open_orders(OTHER)[0].placed.order
+    order = replace(old, quantity=60)
+    day.apply(c.AmendOrder(order, keccak(repr(order).encode()), 0, b"\x07" * 65, OTHER))
+    day.sell(MAKER, PRICE, 100)
+    day.buy(TAKER, PRICE, 70)
+    return day
+
+
+def test_an_honest_amend_passes(change: EngineHarness, tmp_path: Path) -> None:
+    assert texts(audit(write(change, tmp_path / "journal"))) == ""
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (lambda event: replace(event, kept_place=False), "loses the place of"),
+        (lambda event: replace(event, remaining=100), "it may fill 60"),
+        (lambda event: replace(event, replaced=1), "does not stand here"),
+    ],
+)
+def test_a_wrong_amend_is_found(
+    change: EngineHarness, tmp_path: Path, edit: Callable[[e.OrderAmended], e.OrderAmended], text: str
+) -> None:
+    def tell(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [edit(event) if isinstance(event, e.OrderAmended) else event for event in events]
+
+    assert text in texts(audit(write(change, tmp_path / "journal"), engine=Hostile(tell)))
+
+
 def test_what_is_published_otherwise_takes_the_bond(day: EngineHarness, tmp_path: Path) -> None:
     """From a receipt and the published journal to the call, and the contract obeys it."""
     bond = create(signer=checksum(KEY.address))
