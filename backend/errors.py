@@ -37,6 +37,7 @@ _CONFLICT = (
     ErrorCode.recipient_not_allowed,
     ErrorCode.order_closed,
     ErrorCode.too_many_open_orders,
+    ErrorCode.too_much_open,
     ErrorCode.duplicate_withdrawal,
     ErrorCode.too_many_withdrawals,
 )

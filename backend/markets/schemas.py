@@ -20,6 +20,16 @@ class MarketView(msgspec.Struct, kw_only=True):
     tick_size: str
     min_notional: str
     band_bps: int
+    collar_bps: int
+    """No order takes further than so much from the last price when it came. 0 is no bound, here and of the next four."""
+    max_quantity: str
+    """Lots of one order."""
+    max_notional: str
+    """Quote ledger units of one order."""
+    max_open_orders: int
+    """Open orders of one account in this market."""
+    max_open_notional: str
+    """Quote ledger units of one account's open orders in this market."""
     reference_price: str
     maker_fee_ppm: int
     taker_fee_ppm: int

@@ -19,6 +19,7 @@ def market_view(api: Api, market: Market) -> schemas.MarketView:
     live = api.feed.market(market.market_id)
     schedule = api.feed.fees.now(market.market_id)
     maker, taker = schedule.rates(0)
+    collar_bps, max_quantity, max_notional, max_open_orders, max_open_notional = api.feed.bounds[market.market_id]
     return schemas.MarketView(
         market_id=market.market_id,
         symbol=symbol_of(market),
@@ -28,6 +29,11 @@ def market_view(api: Api, market: Market) -> schemas.MarketView:
         tick_size=str(market.tick_size),
         min_notional=str(market.min_notional),
         band_bps=market.band_bps,
+        collar_bps=collar_bps,
+        max_quantity=str(max_quantity),
+        max_notional=str(max_notional),
+        max_open_orders=max_open_orders,
+        max_open_notional=str(max_open_notional),
         reference_price=str(market.reference_price),
         maker_fee_ppm=maker,
         taker_fee_ppm=taker,

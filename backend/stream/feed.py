@@ -22,6 +22,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.domain.order import Side
 from exchange.engine import events
+from exchange.engine.exposure import sizes
 from exchange.journal.codec import CodecError
 from exchange.sequencer.client import EngineClient, FeedLost
 from exchange.sequencer.protocol import Books, MarketBook, ProtocolError
@@ -62,10 +63,13 @@ class Feed:
         self._levels: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
         self._new_trades: dict[int, list[dict[str, Any]]] = {}
         self._flush_due = False
+        self.bounds: dict[int, tuple[int, int, int, int, int]] = dict.fromkeys(markets, (0, 0, 0, 0, 0))
+        """What is bounded in each market, as in `SetMarketBounds`."""
         self._handlers: dict[type, Callable[[int, int, Any], None]] = {
             events.LevelChanged: self._on_level,
             events.TradeMatched: self._on_trade,
             events.MarketChanged: self._on_market,
+            events.MarketBoundsChanged: self._on_bounds,
             events.FeesAnnounced: self.fees.announce,
             events.FeeRulesChanged: self.fees.set_rules,
         }
@@ -138,6 +142,7 @@ class Feed:
             self.books[market_id] = Book(books.seq, there.bids, there.asks)
             self.trades[market_id].clear()
             self._set_rules(there)
+            self.bounds[market_id] = there.bounds
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
             self._snapshot_all(market_id)
         self.fees.restart(books)
@@ -188,6 +193,9 @@ class Feed:
 
     def _on_market(self, seq: int, at_ms: int, event: events.MarketChanged) -> None:
         self._set_rules(event)
+
+    def _on_bounds(self, seq: int, at_ms: int, event: events.MarketBoundsChanged) -> None:
+        self.bounds[event.market] = (event.collar_bps, *sizes(event))
 
     def _set_rules(self, now: events.MarketChanged | MarketBook) -> None:
         self._markets[now.market] = replace(

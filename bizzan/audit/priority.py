@@ -100,6 +100,9 @@ class PriorityLedger:
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
+    collars: dict[int, int] = field(default_factory=dict)
+    _reference: int = 0
+    """The last price when the order that works began to."""
     _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
     """The orders of the record that is judged."""
     _working: int = 0
@@ -116,6 +119,8 @@ class PriorityLedger:
         for event in events:
             if isinstance(event, e.MarketListed):
                 self.waiting.last[event.market.market_id] = event.market.reference_price
+            elif isinstance(event, e.MarketBoundsChanged):
+                self.collars[event.market] = event.collar_bps
             elif isinstance(event, e.MarketChanged):
                 self.waiting.changed(event.market, event.status)
             elif isinstance(event, e.OrderAccepted):
@@ -162,6 +167,7 @@ class PriorityLedger:
         differs = [name for name in _SIGNED if getattr(event, name) != getattr(order, name)]
         if differs or event.order_hash != command.order_hash:
             self._problem(record, f"the order is accepted otherwise than it was signed: {', '.join(differs) or 'hash'}")
+        self._reference = self.waiting.last.get(order.market, 0)
         self.orders[event.order_id] = Standing(
             event.order_id,
             order.account,
@@ -231,6 +237,8 @@ class PriorityLedger:
             self._problem(
                 record, f"the order ends unfilled, and order {best.order_id} at {best.price} stood against it"
             )
+        elif ended == CloseReason.price_collar and (best is None or not crossing or self._within(order, best.price)):
+            self._problem(record, "the order ends at the collar, and nothing stood beyond it")
         elif ended == CloseReason.post_only_would_take and not crossing:
             self._problem(record, "the order ends because it would take, and nothing stood against it")
         elif ended == CloseReason.filled and order.side != BUY_QUOTE and order.remaining:
@@ -250,6 +258,16 @@ class PriorityLedger:
             self._problem(record, f"order {event.order_id} is triggered, and the turn was {turn or 'nobody'}'s")
         self.waiting.leave(event.order_id)
         self._working = event.order_id if order is not None else 0
+        self._reference = self.waiting.last.get(event.market, 0)
+
+    def _within(self, order: Standing, price: int) -> bool:
+        """Whether the collar of its market lets an order take at a price."""
+        collar = self.collars.get(order.market, 0)
+        if not (collar and self._reference):
+            return True
+        move = self._reference * collar
+        allowed = self._reference * 10_000
+        return price * 10_000 >= allowed - move if order.side == SELL else price * 10_000 <= allowed + move
 
     # PRI-2
 
@@ -297,6 +315,8 @@ class PriorityLedger:
                 yield f"{meets}, and order {best.order_id} stood before it at the same price"
         if not taker.crosses(match.price):
             yield f"is at {match.price}, beyond the limit {taker.price} of order {taker.order_id}"
+        if not self._within(taker, match.price):
+            yield f"is at {match.price}, beyond the collar around {self._reference}"
         if taker.terms & POST_ONLY:
             yield f"order {taker.order_id} is post-only and takes"
         if maker.account == taker.account:

@@ -1,4 +1,4 @@
-"""Commands of the operator about one market: halt, open, delist."""
+"""Commands of the operator about one market: halt, open, delist, bound."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from exchange.settings import load_settings
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
 
-commands = typer.Typer(help="Halt, open or delist a market.", no_args_is_help=True)
+commands = typer.Typer(help="Halt, open, bound or delist a market.", no_args_is_help=True)
 
 
 @commands.command()
@@ -41,6 +41,27 @@ def delist(symbol: Symbol, yes: Annotated[bool, typer.Option("--yes", "-y", help
     if not yes:
         typer.confirm(f"Close {symbol} for ever and cancel its open orders?", abort=True)
     _set_status(symbol, "delisted")
+
+
+@commands.command()
+def bound(
+    symbol: Symbol,
+    collar_bps: Annotated[int, typer.Option(min=0, help="How far one order takes from the last price.")] = 0,
+    max_quantity: Annotated[int, typer.Option(min=0, help="Lots of one order.")] = 0,
+    max_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one order.")] = 0,
+    max_open_orders: Annotated[int, typer.Option(min=0, help="Open orders of one account.")] = 0,
+    max_open_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one account's orders.")] = 0,
+) -> None:
+    """Bound orders and accounts, instead of what was bounded before; 0, or what is left out, bounds nothing."""
+    values = {
+        "collar_bps": collar_bps,
+        "max_quantity": max_quantity,
+        "max_notional": max_notional,
+        "max_open_orders": max_open_orders,
+        "max_open_notional": max_open_notional,
+    }
+    name, seq = _change(symbol, "set_market_bounds", values)
+    console.print(f"{name} has new bounds from journal sequence {seq}")
 
 
 def _set_status(symbol: str, status: str) -> None:

@@ -50,6 +50,8 @@ class ErrorCode(StrEnum):
     quantity_off_lot = "quantity_off_lot"
     below_min_notional = "below_min_notional"
     amount_out_of_range = "amount_out_of_range"
+    order_too_large = "order_too_large"
+    too_much_open = "too_much_open"
     fee_cap_too_low = "fee_cap_too_low"
     fee_cap_out_of_range = "fee_cap_out_of_range"
     fee_notice_too_short = "fee_notice_too_short"

@@ -47,6 +47,8 @@ CODES: Mapping[int, ErrorCode] = {
     35: ErrorCode.duplicate_client_order_id,
     36: ErrorCode.wrong_chain,
     37: ErrorCode.forbidden,
+    38: ErrorCode.order_too_large,
+    39: ErrorCode.too_much_open,
 }
 OTHER = 255
 """A refusal that has no number of its own yet."""

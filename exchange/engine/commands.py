@@ -205,6 +205,23 @@ class SetMarketStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMarketBounds:
+    """What the operator bounds in a market; 0: nothing. `docs/orders.md` says what each does.
+
+    `collar_bps` is around the last price; `max_quantity` (lots) and `max_notional` (quote ledger units) of one order;
+    `max_open_orders` and `max_open_notional` of one account in this market.
+    """
+
+    inbox_id: int
+    market: int
+    collar_bps: int
+    max_quantity: int
+    max_notional: int
+    max_open_orders: int
+    max_open_notional: int
+
+
+@dataclass(frozen=True, slots=True)
 class AnnounceFees:
     """A market's fees for orders accepted from `effective_at` on (milliseconds; what is past counts as now).
 
@@ -404,6 +421,7 @@ Command = (
     | SetLimits
     | SetFeeRules
     | SetMarketStatus
+    | SetMarketBounds
     | AnnounceFees
     | SetAccountTier
     | Credit

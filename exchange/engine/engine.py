@@ -15,7 +15,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
-from exchange.engine import brakes, control, custody, fees, settling, snapshot
+from exchange.engine import brakes, control, custody, exposure, fees, settling, snapshot
 from exchange.engine import commands as c
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
@@ -48,6 +48,7 @@ HANDLERS: dict[type, Handler] = {
 
 INBOX_HANDLERS: dict[type, Handler] = {
     c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
+    c.SetMarketBounds: lambda state, seq, at_ms, command: exposure.set_market_bounds(state, command),
     c.AnnounceFees: lambda state, seq, at_ms, command: fees.announce_fees(state, at_ms, command),
     c.SetAccountTier: lambda state, seq, at_ms, command: fees.set_account_tier(state, at_ms, command),
     c.Credit: lambda state, seq, at_ms, command: custody.credit(state, command),

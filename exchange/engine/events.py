@@ -44,6 +44,7 @@ class CloseReason(StrEnum):
     countdown = "countdown"
     trading_stopped = "trading_stopped"
     amended = "amended"
+    price_collar = "price_collar"
 
 
 @_event
@@ -63,6 +64,18 @@ class MarketChanged:
 
     market: int
     status: str
+
+
+@_event
+class MarketBoundsChanged:
+    """What is bounded in a market, after the change; see `SetMarketBounds`."""
+
+    market: int
+    collar_bps: int
+    max_quantity: int
+    max_notional: int
+    max_open_orders: int
+    max_open_notional: int
 
 
 @_event
@@ -343,6 +356,7 @@ Event = (
     AssetListed
     | MarketListed
     | MarketChanged
+    | MarketBoundsChanged
     | FeeRulesChanged
     | FeesAnnounced
     | AccountTierSet

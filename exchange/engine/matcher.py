@@ -14,6 +14,7 @@ from exchange.engine import events as e
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
+from exchange.engine.exposure import reach
 from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of, trigger_bits
 from exchange.engine.risk import Candidate, check, kind_of
 from exchange.engine.state import State, Trade
@@ -28,6 +29,7 @@ SELF_TRADE = CloseReason.self_trade
 TOO_MANY_FILLS = CloseReason.too_many_fills
 UNSETTLED_LIMIT = CloseReason.unsettled_limit
 AMENDED = CloseReason.amended
+PRICE_COLLAR = CloseReason.price_collar
 
 CANCEL_TAKER = int(SelfTrade.cancel_taker)
 CANCEL_MAKER = int(SelfTrade.cancel_maker)
@@ -176,10 +178,10 @@ def _obstacle(state: State, half: Half, taker: OpenOrder, kind: Kind) -> CloseRe
     by_quote = taker.placed.order.side == BUY_QUOTE
     missing, taken, quote, unit = taker.remaining, 0, 0, 1
     fills_left, hashes_left = _room(state, taker)
-    limit = half.sign * taker.price
+    limit = reach(state, taker, half)
     for level in half:
         if level.key < limit:
-            break
+            return PRICE_COLLAR if level.key >= half.sign * taker.price else FOK_UNFILLED
         unit = level.price if by_quote else 1
         if missing < unit:
             return None
@@ -225,7 +227,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
     what one lot takes off the order: of one for an amount of quote its price, and such an order is filled when what
     remains of it buys no lot at the best price.
     """
-    limit = half.sign * taker.price
+    limit = reach(state, taker, half)
     keys, levels, account = half.keys, half.levels, taker.account
     fills_left, hashes_left = _room(state, taker)
     fees = TakerFees(taker.taker_ppm, taker.floor, taker.cap_bps)
@@ -260,7 +262,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
             if taker.remaining < unit:
                 return FILLED
             maker = level.head
-    return None
+    return PRICE_COLLAR if half.crosses(taker.price) else None
 
 
 def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int, unit: int) -> bool:

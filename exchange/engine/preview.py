@@ -10,6 +10,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import TakerFees, cap_for, cap_for_floor, fee_of, most_of
 from exchange.domain.order import Order, SelfTrade
 from exchange.engine.book import Book
+from exchange.engine.exposure import collar
 from exchange.engine.orders import BUY, BUY_QUOTE, SELL, Kind, hold_for, notional_of
 from exchange.engine.risk import SIDES, check_floor, kind_of
 from exchange.engine.state import State
@@ -96,6 +97,10 @@ def _walk(state: State, book: Book, kind: Kind, order: Order, fees: TakerFees) -
     """
     half = book.opposite(order.side)
     limit, missing, unit = half.sign * order.price, order.quantity, 1
+    if order.market in state.bounds:
+        side = SELL if order.side == SELL else BUY
+        worst = collar(state.bounds[order.market].collar_bps, side, book.last_price, order.price)
+        limit = max(limit, half.sign * worst)
     lots = quote = count = visited = 0
     most = state.limits.max_fills + state.limits.max_open_orders
     for level in half if not kind.post_only else ():

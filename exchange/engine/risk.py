@@ -26,6 +26,7 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import AmendOrder, PlaceOrder
+from exchange.engine.exposure import check_bounds
 from exchange.engine.orders import (
     BUY,
     BUY_QUOTE,
@@ -384,6 +385,7 @@ RULES: tuple[Callable[[Candidate], None], ...] = (
     check_expiry,
     check_size,
     check_band,
+    check_bounds,
     check_fee_cap,
     check_backlog,
     check_funds,

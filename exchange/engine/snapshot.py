@@ -62,6 +62,7 @@ def dump(state: State) -> bytes:
             [_dump_forced(forced) for forced in state.forced.values()],
             [[order_id, *trigger] for order_id, trigger in _triggers(state)],
             [order_id for order_id in state.due if order_id in state.orders],
+            [astuple(state.bounds[market]) for market in sorted(state.bounds)],
         ]
     )
 
@@ -83,13 +84,14 @@ def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
     _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
-    withdrawals, forced, triggers, due = rest
+    withdrawals, forced, triggers, due, bounds = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
     )
     state.limits = e.LimitsChanged(*limits)
     state.fee_rules = FeeRules(*fee_rules)
+    state.bounds = {market: e.MarketBoundsChanged(market, *values) for market, *values in bounds}
     for *fields, issued in assets:
         asset = Asset(*fields)
         if asset.decimals != UNLISTED:

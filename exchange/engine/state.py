@@ -93,6 +93,8 @@ class State:
         self.cut_trade = 0
         self.withdrawals: dict[bytes, Withdrawal] = {}
         self.forced: dict[str, ForcedRequest] = {}
+        self.bounds: dict[int, e.MarketBoundsChanged] = {}
+        """Of the markets that have any."""
         self.watches: dict[int, Watch] = {}
         self.due: deque[int] = deque()
         """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""

@@ -195,6 +195,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     32: c.SetTradingStop,
     33: c.PlaceFrame,
     34: c.AmendOrder,
+    35: c.SetMarketBounds,
 }
 
 _VERSIONS = {7: 2}

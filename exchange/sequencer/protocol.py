@@ -185,7 +185,8 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     """One market's levels, best first: (price, lots). `last_price` is the last trade's, or the reference.
 
     `status` is that of now, which need not be the deployment's. `schedules` are the market's fees: from when
-    (milliseconds; the first holds already), maker's and taker's rates by tier, floor.
+    (milliseconds; the first holds already), maker's and taker's rates by tier, floor. `bounds` are as in
+    `SetMarketBounds`.
     """
 
     market: int
@@ -194,6 +195,7 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     asks: list[tuple[int, int]]
     status: str
     schedules: list[tuple[int, tuple[tuple[int, int], ...], int]]
+    bounds: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
 
 
 class Books(msgspec.Struct, array_like=True, frozen=True):
@@ -285,6 +287,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         26: e.TradingStopChanged,
         27: e.OrderTriggered,
         28: e.OrderAmended,
+        29: e.MarketBoundsChanged,
     }
 )
 

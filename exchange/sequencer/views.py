@@ -5,6 +5,7 @@ import msgspec
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order
 from exchange.engine.engine import Engine
+from exchange.engine.exposure import sizes
 from exchange.engine.preview import Preview
 from exchange.sequencer.protocol import (
     AccountView,
@@ -28,11 +29,17 @@ def books(engine: Engine, head: bytes) -> Books:
             levels.asks,
             levels.market.status.value,
             [(from_ms, schedule.tiers, schedule.floor) for from_ms, schedule in levels.schedules],
+            _bounds(engine, levels.market.market_id),
         )
         for levels in engine.books()
     ]
     rules = engine.state.fee_rules
     return Books(engine.seq, engine.at_ms, head, markets, rules.fee_cap_bps, rules.notice_ms)
+
+
+def _bounds(engine: Engine, market: int) -> tuple[int, int, int, int, int]:
+    found = engine.state.bounds.get(market)
+    return (0, 0, 0, 0, 0) if found is None else (found.collar_bps, *sizes(found))
 
 
 def status(engine: Engine, head: bytes, pending: int, journal_full: bool) -> EngineStatus:

@@ -241,6 +241,8 @@ def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
     if list(reference.orders) != sorted(reference.orders):
         raise ValueError("an order that was amended keeps an older one's place, as the core knows none")
+    if reference.bounds:
+        raise ValueError("a market has bounds, of which the core knows none")
     state = ArrayState()
     state.seq, state.at_ms, state.inbox_id = reference.seq, reference.at_ms, reference.inbox_id
     state.limits, state.fee_rules = reference.limits, reference.fee_rules

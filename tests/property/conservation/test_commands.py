@@ -231,6 +231,10 @@ def set_market_status(x: Exchange) -> c.Command:
     return c.SetMarketStatus(x.inbox(), number, x.draw(st.sampled_from(MarketStatus)).value)
 
 
+def set_market_bounds(x: Exchange) -> c.Command:
+    return c.SetMarketBounds(x.inbox(), int(x.draw(st.sampled_from([1, 2]))), x.draw(st.integers(0, 9_999)), 0, 0, 0, 0)
+
+
 def set_fee_rules(x: Exchange) -> c.Command:
     rules = x.x.engine.state.fee_rules
     return c.SetFeeRules(x.draw(st.integers(100, max(100, rules.fee_cap_bps))), rules.notice_ms)
@@ -334,6 +338,7 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.ListMarket: list_market,
     c.SetLimits: set_limits,
     c.SetMarketStatus: set_market_status,
+    c.SetMarketBounds: set_market_bounds,
     c.SetFeeRules: set_fee_rules,
     c.AnnounceFees: announce_fees,
     c.SetAccountTier: set_account_tier,

@@ -345,6 +345,30 @@ def test_a_wrong_amend_is_found(
     assert text in texts(audit(write(change, tmp_path / "journal"), engine=Hostile(tell)))
 
 
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (lambda event: event, ""),
+        (lambda event: replace(event, collar_bps=0), "the order ends at the collar, and nothing stood beyond it"),
+        (lambda event: replace(event, collar_bps=1), "beyond the collar around"),
+    ],
+)
+def test_a_wrong_collar_is_found(
+    day: EngineHarness, tmp_path: Path, edit: Callable[[e.MarketBoundsChanged], e.MarketBoundsChanged], text: str
+) -> None:
+    day.apply(c.SetMarketBounds(next(day.inbox_ids), 1, 100, 0, 0, 0, 0))
+    day.sell(MAKER, PRICE + 60_000, 5)
+    day.sell(OTHER, PRICE + 10_000, 5)
+    day.buy(TAKER, PRICE + 70_000, 500)
+
+    def tell(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [edit(event) if isinstance(event, e.MarketBoundsChanged) else event for event in events]
+
+    found = texts(audit(write(day, tmp_path / "journal"), engine=Hostile(tell)))
+    assert text in found
+    assert bool(text) == bool(found)
+
+
 def test_what_is_published_otherwise_takes_the_bond(day: EngineHarness, tmp_path: Path) -> None:
     """From a receipt and the published journal to the call, and the contract obeys it."""
     bond = create(signer=checksum(KEY.address))
