@@ -21,7 +21,7 @@ class MarketView(msgspec.Struct, kw_only=True):
     min_notional: str
     band_bps: int
     collar_bps: int
-    """No order takes further than so much from the last price when it came. 0 is no bound, here and of the next four."""
+    """No order takes further than so much from the last price when it came. 0: no bound, here and of the next four."""
     max_quantity: str
     """Lots of one order."""
     max_notional: str
