@@ -60,6 +60,13 @@ class Delegates:
                 ErrorCode.delegate_out_of_scope, "the delegated key may not trade this market", "market", {"id": market}
             )
 
+    async def scope(self, account: bytes, signer: bytes) -> Delegate:
+        """The scope of a live delegate of `account`; refuses any other signer."""
+        await self.check(account, signer, None, None)
+        found = await self._find(account, signer)
+        assert found is not None, "delegates: just checked"
+        return found
+
     async def known(self, account: bytes, signer: bytes) -> bool:
         """Whether `signer` was made a delegate of `account` and not revoked."""
         return await self._find(account, signer) is not None

@@ -66,7 +66,11 @@ def own_stack(quiet: bool) -> Iterator[Settings]:
             "BIZZAN_LOCAL__CHAIN_PORT": str(free_port()),
             "BIZZAN_LOCAL__DATABASE_PORT": str(free_port()),
             "BIZZAN_API__PORT": str(free_port()),
-            **{f"BIZZAN_METRICS__{part}": str(free_port()) for part in ("ENGINE", "PROJECTOR", "INDEXER", "KEEPER")},
+            "BIZZAN_ENTRY__PORT": str(free_port()),
+            **{
+                f"BIZZAN_METRICS__{part}": str(free_port())
+                for part in ("ENGINE", "PROJECTOR", "INDEXER", "KEEPER", "ENTRY")
+            },
             **{
                 f"BIZZAN_API__LIMITS__{limit}": "1000000"
                 for limit in ("WRITES_PER_SECOND", "WRITES_BURST", "ADDRESS_WRITES_PER_SECOND", "ADDRESS_WRITES_BURST")

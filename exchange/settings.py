@@ -190,6 +190,23 @@ class ApiSettings(Section):
     limits: ApiLimits = ApiLimits()
 
 
+class EntrySettings(Section):
+    """Order entry at speed: the binary protocol of docs/api.md.
+
+    `workers` are the processes that check signatures, 0 for one on each core. `penalty_seconds` keeps a key out that
+    had a bad signature journaled.
+    """
+
+    host: str = "127.0.0.1"
+    port: Port = 8_001
+    workers: Annotated[int, Field(ge=0)] = 0
+    session_seconds: Count = 43_200
+    sessions_per_account: Count = 8
+    connections_per_address: Count = 32
+    frames_in_flight: Count = 64
+    penalty_seconds: Count = 600
+
+
 class MetricsSettings(Section):
     """The port on which each process serves `/metrics`; the API serves them on its own port as well."""
 
@@ -200,6 +217,7 @@ class MetricsSettings(Section):
     keeper: Port = 9_104
     publisher: Port = 9_105
     surveillance: Port = 9_106
+    entry: Port = 9_107
 
 
 class PublicationSettings(Section):
@@ -340,6 +358,7 @@ class Settings(BaseSettings):
     local: LocalSettings = LocalSettings()
     paths: PathSettings = PathSettings()
     engine: EngineSettings = EngineSettings()
+    entry: EntrySettings = EntrySettings()
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     publication: PublicationSettings = PublicationSettings()

@@ -17,6 +17,7 @@ SERVICES = {
     "engine": ("exchange.sequencer.main", "Run the matching engine: the only writer of the journal."),
     "projector": ("exchange.sequencer.projector_main", "Run the projector: the journal folded into PostgreSQL."),
     "api": ("backend.main", "Run the HTTP and WebSocket API."),
+    "entry": ("backend.entry.main", "Run order entry at speed: frames of orders over a binary protocol."),
     "indexer": ("indexer.main", "Run the indexer: the chain mirrored in PostgreSQL."),
     "publisher": ("exchange.sequencer.publisher", "Run the publisher: the journal in signed pieces, for everybody."),
     "surveillance": ("exchange.sequencer.watchman", "Run market surveillance: patterns of abuse, kept as cases."),

@@ -1,7 +1,7 @@
 """What the local stack consists of, in the order in which it starts.
 
     chain node, database  ->  migrate  ->  deploy
-      ->  engine, projector, indexer, api, keeper, publisher, surveillance  ->  demo
+      ->  engine, projector, indexer, api, entry, keeper, publisher, surveillance  ->  demo
 
 The chain node and the database are left out when the settings name others.
 """
@@ -56,6 +56,7 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
             _service(settings, "projector", metrics=settings.metrics.projector),
             _service(settings, "indexer", metrics=settings.metrics.indexer),
             _api(settings),
+            _entry(settings),
             _service(settings, "keeper", metrics=settings.metrics.keeper),
             _service(settings, "publisher", metrics=settings.metrics.publisher),
             _service(settings, "surveillance", metrics=settings.metrics.surveillance),
@@ -134,6 +135,18 @@ def _service(
         socket_path=settings.engine_socket() if name == "engine" else None,
         ready=ready,
         niceness=_NICENESS.get(name, 0),
+    )
+
+
+def _entry(settings: Settings) -> Service:
+    return Service(
+        "entry",
+        log_dir=settings.log_dir,
+        run_dir=settings.state_dir / "run",
+        ports=[
+            ListeningPort(settings.entry.port, setting_name("entry", "port"), settings.entry.host),
+            ListeningPort(settings.metrics.entry, setting_name("metrics", "entry"), settings.metrics.host),
+        ],
     )
 
 

@@ -35,6 +35,8 @@ TYPES: Mapping[str, Fields] = {
     "MassCancel": (("account", "address"), ("market", "uint32"), ("side", "uint8"), ("nonce", "uint64")),
     "Countdown": (("account", "address"), ("seconds", "uint32"), ("nonce", "uint64")),
     "TradingStop": (("account", "address"), ("stopped", "uint8"), ("nonce", "uint64")),
+    # opens a session of order entry; `key` is the hash of the session's public key
+    "EntrySession": (("account", "address"), ("challenge", "bytes32"), ("key", "bytes32")),
     "Withdrawal": (
         ("account", "address"),
         ("token", "address"),

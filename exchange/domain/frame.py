@@ -97,8 +97,7 @@ def flaw_of_shape(orders: bytes) -> str:
     count, rest = divmod(len(orders), PACKED_SIZE)
     if rest or not MIN_ORDERS <= count <= MAX_ORDERS:
         return f"a frame holds {MIN_ORDERS} to {MAX_ORDERS} orders of {PACKED_SIZE} bytes, not {len(orders)} bytes"
-    account = orders[:20]
-    if any(orders[at : at + 20] != account for at in range(0, len(orders), PACKED_SIZE)):
+    if any(orders[at::PACKED_SIZE] != orders[at : at + 1] * count for at in range(20)):
         return "a frame holds orders of one account"
     return ""
 

@@ -24,6 +24,7 @@ class Program:
         self.folder = folder
         names = ["LOCAL__CHAIN_PORT", "LOCAL__DATABASE_PORT", "API__PORT", "METRICS__ENGINE", "METRICS__PROJECTOR"]
         names += ["METRICS__INDEXER", "METRICS__KEEPER", "METRICS__PUBLISHER", "METRICS__SURVEILLANCE"]
+        names += ["METRICS__ENTRY", "ENTRY__PORT"]
         kept = {k: v for k, v in os.environ.items() if not k.startswith("BIZZAN_")}
         self._environment = kept | {f"BIZZAN_{name}": str(free_port()) for name in names} | {"COLUMNS": "400"}
         self._environment |= {f"BIZZAN_{name}": value for name, value in settings.items()}

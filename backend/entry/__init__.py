@@ -1,0 +1,1 @@
+"""Order entry at speed: sessions, frames of orders and single orders over a binary protocol."""

@@ -1,0 +1,130 @@
+"""The entry process: `run(settings)` serves the binary protocol until it is told to stop."""
+
+import asyncio
+import gc
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import AsyncExitStack
+from functools import partial
+from multiprocessing import get_context
+from time import monotonic, time
+
+import structlog
+import uvloop
+from prometheus_client import CollectorRegistry
+from sqlalchemy.exc import SQLAlchemyError
+
+from backend.delegates import Delegate, Delegates
+from backend.entry.bounds import Door
+from backend.entry.judges import warm_up
+from backend.entry.link import EngineLink
+from backend.entry.server import Connection, Exchange
+from exchange.database import delegates as delegate_rows
+from exchange.database import positions
+from exchange.database.engine import create_engine
+from exchange.domain.deployment import Deployment
+from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.frame import IS_COMPILED
+from exchange.sequencer.health import serve_health
+from exchange.sequencer.logs import configure_logs
+from exchange.sequencer.seed import unsettled_limit_ms
+from exchange.settings import Settings
+
+SWITCH_SECONDS = 0.0005
+_WATCH_SECONDS = 1.0
+
+_log = structlog.get_logger("entry")
+
+
+def run(settings: Settings) -> None:
+    """Serve until it is told to stop."""
+    configure_logs(settings.log_level, "entry")
+    sys.setswitchinterval(SWITCH_SECONDS)
+    if not IS_COMPILED:
+        _log.warning("orders are hashed in Python: there was no compiler")
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_run(settings))
+
+
+async def _run(settings: Settings) -> None:
+    deployment = Deployment.parse(json.loads(settings.deployment_file.read_bytes()))
+    workers = settings.entry.workers or os.cpu_count() or 1
+    async with AsyncExitStack() as stack:
+        database = create_engine(settings.database_url(), 2)
+        stack.push_async_callback(database.dispose)
+        pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+        loop = asyncio.get_running_loop()
+        await asyncio.gather(*(loop.run_in_executor(pool, warm_up) for _ in range(workers)))
+        silence = Silence(unsettled_limit_ms(deployment.windows) / 1_000)
+
+        async def load(account: bytes, key: bytes) -> Delegate | None:
+            async with database.connect() as conn:
+                row = await delegate_rows.latest(conn, deployment.chain_id, account, key)
+            return None if row is None or row.kind != "added" else Delegate(int(row.markets), int(row.expiry))
+
+        async def indexed_at() -> int:
+            async with database.connect() as conn:
+                return (await positions.read(conn, deployment.chain_id)).indexed_at
+
+        delegates = Delegates(load, lambda: int(time() * 1_000))
+        link = EngineLink(str(settings.engine_socket()))
+        bounds = settings.entry
+        door = Door(bounds.sessions_per_account, bounds.connections_per_address, bounds.penalty_seconds, monotonic)
+        scope_of = partial(_scope, delegates)
+        exchange = Exchange(bounds, deployment.domain, link, door, pool, scope_of, silence.is_long, workers)
+        for task in (loop.create_task(link.keep()), loop.create_task(silence.watch(indexed_at))):
+            stack.callback(task.cancel)
+        health = lambda: None if link.connected else "the engine does not answer"  # noqa: E731
+        registry = CollectorRegistry()
+        await stack.enter_async_context(
+            serve_health(settings.metrics.host, settings.metrics.entry, registry, lambda: None, health)
+        )
+        server = await loop.create_server(lambda: Connection(exchange), bounds.host, bounds.port)
+        gc.collect()
+        gc.freeze()
+        _log.info("entry listens", host=bounds.host, port=bounds.port, workers=workers)
+        await _told_to_stop()
+        server.close()
+        for connection in list(exchange.connections):
+            connection.close()
+
+
+async def _scope(delegates: Delegates, account: bytes, signer: bytes) -> tuple[int, int]:
+    """A delegated key's markets and expiry; Refusal for one that is none, or while the database is away."""
+    try:
+        delegate = await delegates.scope(account, signer)
+    except (SQLAlchemyError, OSError, TimeoutError):
+        raise Refusal(ErrorCode.unavailable, "the database is away: try again in a second") from None
+    return delegate.markets, delegate.expiry
+
+
+class Silence:
+    """For how long nothing was heard of the chain, looked at once a second."""
+
+    def __init__(self, limit_seconds: float) -> None:
+        self._limit_seconds = limit_seconds
+        self._indexed_at = 0
+
+    def is_long(self) -> bool:
+        """Whether it is too long for orders that take; never before the first block."""
+        return bool(self._indexed_at) and time() - self._indexed_at > self._limit_seconds
+
+    async def watch(self, indexed_at: Callable[[], Awaitable[int]]) -> None:
+        """Look for ever; while the database is away, the last block that was seen grows old."""
+        while True:
+            try:
+                self._indexed_at = await indexed_at()
+            except (SQLAlchemyError, OSError, TimeoutError) as error:
+                _log.warning("database away", error=str(error)[:200])
+            await asyncio.sleep(_WATCH_SECONDS)
+
+
+async def _told_to_stop() -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    await stopped.wait()

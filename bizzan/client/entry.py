@@ -1,0 +1,190 @@
+"""A client of order entry at speed: a session on one connection, frames of orders and single orders over it.
+
+    async with EntryClient("127.0.0.1", 8001, domain, wallet) as entry:
+        outcome = await entry.place_frame(orders)                 # signed as a whole; the answer says each order's fate
+        early, outcome = await entry.place_frame_early(orders)    # with the session's MAC: durable first, matched then
+
+Everything is pipelined. A frame that was not answered, because the connection was lost, may have been placed: send the
+same orders again, and those that were taken are refused as `nonce_used`.
+
+    EntryRefused    the exchange did not take a message; `retry_ms` says when it is worth trying again
+    EntryLost       the connection has ended
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from coincurve import PrivateKey
+
+from bizzan.client.wallet import Wallet
+from exchange.domain import entry as wire
+from exchange.domain.bulk import bulk_digest
+from exchange.domain.eip712 import Domain
+from exchange.domain.errors import ErrorCode
+from exchange.domain.frame import unfold
+from exchange.domain.frame_codes import code_of
+from exchange.domain.order import Order
+
+
+class EntryRefused(Exception):
+    """The exchange did not take a message."""
+
+    def __init__(self, code: ErrorCode | None, text: str, retry_ms: int) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.retry_ms = retry_ms
+
+
+class EntryLost(Exception):
+    """The connection has ended; what was under way may have been placed."""
+
+
+class EntryClient:
+    """One session. `wallet` signs: it is the account itself, or a key that trades for `account`."""
+
+    def __init__(self, host: str, port: int, domain: Domain, wallet: Wallet, account: bytes | None = None) -> None:
+        self._host, self._port = host, port
+        self._domain = domain
+        self._wallet = wallet
+        self._account = account or wallet.address
+        self._reader: asyncio.StreamReader | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._mac_key = b""
+        self._number = 0
+        self._waiting: dict[int, tuple[asyncio.Future[Any], asyncio.Future[Any]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self.expires_ms = 0
+        """When the session ends."""
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    async def open(self) -> None:
+        """Connect and open the session. EntryRefused, or EntryLost, when it cannot be."""
+        self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        self._writer.write(wire.hello(self._account))
+        challenge = wire.Challenge.unpack(await self._expect(wire.Kind.challenge))
+        if challenge.separator != self._domain.separator:
+            raise EntryLost("this is another exchange: its domain is not the one that you sign for")
+        mine = PrivateKey()
+        key = mine.public_key.format()
+        signature = self._wallet.sign_digest(wire.session_digest(self._domain, self._account, challenge.challenge, key))
+        self._writer.write(wire.message(wire.Kind.open, key + signature))
+        theirs, self.expires_ms = wire.unpack_opened(await self._expect(wire.Kind.opened))
+        self._mac_key = wire.shared_key(mine, theirs, challenge.challenge)
+        self._task = asyncio.create_task(self._receive())
+
+    async def close(self) -> None:
+        """End the session."""
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._writer is not None:
+            self._writer.close()
+
+    async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
+        """Sign the orders as a whole and wait until they are durable and matched."""
+        _, outcome = self._send(self._frame(orders).pack(), self._number)
+        return await outcome  # type: ignore[no-any-return]
+
+    async def place_frame_early(self, orders: Sequence[Order]) -> tuple[wire.Journaled, asyncio.Future[wire.Outcome]]:
+        """The same with the session's MAC: returns when the frame is durable; its outcome follows."""
+        early, outcome = self._send(self._frame(orders).pack(self._mac_key), self._number)
+        await asyncio.wait([early, outcome], return_when=asyncio.FIRST_COMPLETED)
+        return (await early if early.done() else await outcome), outcome
+
+    async def place_orders(self, orders: Sequence[Order]) -> list[wire.OrderOutcome]:
+        """Place orders that are each signed by themselves."""
+        self._number += 1
+        signed = [order.pack() + self._wallet.sign_digest(self._domain.order_hash(order)) for order in orders]
+        _, outcome = self._send(wire.pack_orders(self._number, signed), self._number)
+        return await outcome  # type: ignore[no-any-return]
+
+    def _frame(self, orders: Sequence[Order]) -> wire.FrameMessage:
+        self._number += 1
+        packed = b"".join(order.pack() for order in orders)
+        unfolded = unfold(packed, self._domain.separator)
+        digest = bulk_digest(self._domain.separator, unfolded.root, unfolded.height)
+        return wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
+
+    def _send(self, data: bytes, number: int) -> tuple[asyncio.Future[Any], asyncio.Future[Any]]:
+        if self._writer is None or self._task is None or self._task.done():
+            raise EntryLost("the session is not open")
+        loop = asyncio.get_running_loop()
+        pair = loop.create_future(), loop.create_future()
+        self._waiting[number] = pair
+        self._writer.write(data)
+        return pair
+
+    async def _read(self) -> tuple[int, bytes]:
+        assert self._reader is not None
+        try:
+            size = int.from_bytes(await self._reader.readexactly(wire.LENGTH.size))
+            data = await self._reader.readexactly(size)
+        except (OSError, EOFError):
+            raise EntryLost("the connection has ended") from None
+        return data[0], data[1:]
+
+    async def _expect(self, kind: wire.Kind) -> bytes:
+        found, body = await self._read()
+        if found == wire.Kind.refused:
+            raise _refused(wire.Refused.unpack(body))
+        if found != kind:
+            raise EntryLost(f"a message of kind {found} came instead of {kind.name}")
+        return body
+
+    async def _receive(self) -> None:
+        lost: Exception = EntryLost("the connection has ended")
+        try:
+            while True:
+                self._dispatch(*await self._read())
+        except (EntryLost, EntryRefused) as error:
+            lost = error
+        finally:
+            for pair in self._waiting.values():
+                for future in pair:
+                    if not future.done():
+                        future.set_exception(lost)
+                        future.exception()
+            self._waiting.clear()
+
+    def _dispatch(self, kind: int, body: bytes) -> None:
+        if kind == wire.Kind.journaled:
+            journaled = wire.Journaled.unpack(body)
+            early = self._waiting[journaled.number][0]
+            if not early.done():
+                early.set_result(journaled)
+        elif kind == wire.Kind.outcome:
+            outcome = wire.Outcome.unpack(body)
+            self._finish(outcome.number, outcome)
+        elif kind == wire.Kind.orders_outcome:
+            number, outcomes = wire.unpack_orders_outcome(body)
+            self._finish(number, outcomes)
+        elif kind == wire.Kind.refused:
+            refused = wire.Refused.unpack(body)
+            if refused.number not in self._waiting:
+                raise _refused(refused)
+            _, future = self._waiting.pop(refused.number)
+            if not future.done():
+                future.set_exception(_refused(refused))
+
+    def _finish(self, number: int, result: Any) -> None:
+        _, future = self._waiting.pop(number)
+        if not future.done():
+            future.set_result(result)
+
+
+def _refused(refused: wire.Refused) -> EntryRefused:
+    return EntryRefused(code_of(refused.code), refused.text, refused.retry_ms)

@@ -1,0 +1,224 @@
+"""Order entry through real sockets and processes: sessions, frames with and without a MAC, single orders, bounds."""
+
+import asyncio
+import random
+import struct
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from bizzan.client.entry import EntryClient, EntryLost, EntryRefused
+from bizzan.client.wallet import Wallet
+from bizzan.supervisor.ports import free_port
+from exchange.domain import entry as wire
+from exchange.domain.eip712 import Domain
+from exchange.domain.errors import ErrorCode
+from exchange.domain.order import Order, Side
+from exchange.engine.commands import Credit, PlaceFrame
+from exchange.journal.reader import Reader
+from exchange.journal.recovery import verify
+from exchange.sequencer.client import EngineClient
+from tests.integration.sequencer.engine_process import (
+    BTC,
+    BTC_USDC,
+    DEPLOYMENT,
+    PRICE,
+    USDC,
+    EngineProcess,
+    Service,
+    engine_process,
+)
+
+DOMAIN = DEPLOYMENT.domain
+WALLETS = [Wallet(bytes([n + 1]) * 32) for n in range(3)]
+
+
+class EntryProcess(Service):
+    """Order entry in front of the engine in the same folder."""
+
+    def __init__(self, engine: EngineProcess, database_url: str) -> None:
+        self.port = free_port()
+        environment = {
+            "BIZZAN_ENTRY__PORT": str(self.port),
+            "BIZZAN_METRICS__ENTRY": str(free_port()),
+            "BIZZAN_ENTRY__WORKERS": "1",
+            "BIZZAN_ENTRY__SESSIONS_PER_ACCOUNT": "2",
+            "BIZZAN_ENTRY__FRAMES_IN_FLIGHT": "4",
+            "DATABASE_URL": database_url,
+        }
+        super().__init__(engine.folder, "entry", "backend.entry.main", "entry listens", environment)
+
+
+@pytest.fixture
+def stack(database_url: str) -> Iterator[tuple[EngineProcess, EntryProcess]]:
+    with engine_process() as engine:
+        entry = EntryProcess(engine, database_url)
+        entry.start()
+        yield engine, entry
+        entry.kill()
+
+
+async def fund(engine: EngineProcess) -> None:
+    pairs = [(wallet, asset) for wallet in WALLETS for asset in (USDC, BTC)]
+    async with EngineClient(engine.socket) as client:
+        await client.submit_many([Credit(n + 1, w.address, a, 10**15, f"d {n}") for n, (w, a) in enumerate(pairs)])
+
+
+def orders(wallet: Wallet, first: int, count: int, seed: int = 1) -> list[Order]:
+    chance, expiry = random.Random(seed), int(time.time()) + 3_600
+    return [
+        Order(
+            wallet.address,
+            BTC_USDC,
+            chance.choice((Side.buy, Side.sell)),
+            PRICE + 10 * chance.randint(-9, 9),
+            chance.randint(2, 20),
+            first + n,
+            expiry,
+            0,
+            10,
+            0,
+        )
+        for n in range(count)
+    ]
+
+
+def client_of(entry: EntryProcess, wallet: Wallet = WALLETS[0], domain: Domain = DOMAIN) -> EntryClient:
+    return EntryClient("127.0.0.1", entry.port, domain, wallet)
+
+
+async def test_whole_way_of_frames_and_single_orders(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    async with client_of(entry) as maker, client_of(entry, WALLETS[1]) as taker:
+        plain = await maker.place_frame(orders(WALLETS[0], 1, 64))
+        assert plain.codes == bytes(64)
+        assert plain.receipt is not None
+        early, later = await taker.place_frame_early(orders(WALLETS[1], 1, 256, seed=2))
+        outcome = await later
+        assert (early.seq, early.at_ms) == (outcome.seq, outcome.at_ms)
+        assert early.receipt is not None
+        assert outcome.codes == bytes(256)
+        singles = await taker.place_orders(orders(WALLETS[1], 1_000, 5))
+        assert [single.code for single in singles] == [0] * 5
+        assert [single.seq for single in singles] == list(range(outcome.seq + 1, outcome.seq + 6))
+        assert all(single.receipt is not None for single in singles)
+        again = await maker.place_frame(orders(WALLETS[0], 1, 64))
+        assert set(again.codes) == {14}, "nonce_used"
+    async with EngineClient(engine.socket) as client:
+        live = await client.state_hash()
+    engine.stop()
+    frames = [r.command for r in Reader(engine.journal_dir).read() if isinstance(r.command, PlaceFrame)]
+    assert [frame.count for frame in frames] == [64, 256, 64]
+    assert verify(engine.journal_dir).engine.state_hash() == live[1]
+    await refused_without_engine(entry)
+
+
+async def refused_without_engine(entry: EntryProcess) -> None:
+    async with client_of(entry) as client:
+        with pytest.raises(EntryRefused) as caught:
+            await client.place_frame(orders(WALLETS[0], 5_000, 2))
+        assert caught.value.code == ErrorCode.unavailable
+        assert caught.value.retry_ms > 0
+
+
+async def test_wrong_input_of_every_kind_is_refused_by_name(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    async with client_of(entry) as client:
+        good = client._frame(orders(WALLETS[0], 1, 4))
+        for frame, code, words in (
+            (wire.FrameMessage(10, good.root, bytes(65), good.orders), ErrorCode.wrong_signature, "signature"),
+            (wire.FrameMessage(11, bytes(32), good.signature, good.orders), ErrorCode.wrong_signature, "root"),
+            (wire.FrameMessage(11, good.root, good.signature, good.orders), ErrorCode.malformed, "must rise"),
+            (wire.FrameMessage(12, good.root, good.signature, good.orders[:80]), ErrorCode.malformed, "2 to 1024"),
+            (wire.FrameMessage(13, good.root, good.signature, bytes(160)), ErrorCode.forbidden, "session's account"),
+        ):
+            _, answer = client._send(frame.pack(), frame.number)
+            with pytest.raises(EntryRefused, match=words) as caught:
+                await answer
+            assert caught.value.code == code
+        longer = wire.FrameMessage(14, good.root, good.signature, good.orders).pack()[4:] + bytes(16)
+        _, answer = client._send(wire.LENGTH.pack(len(longer)) + longer, 14)
+        with pytest.raises(EntryRefused, match="end at byte"):
+            await answer
+        _, answer = client._send(good.pack(bytes(32)).replace(good.number.to_bytes(8), (20).to_bytes(8), 1), 20)
+        with pytest.raises(EntryRefused, match="MAC"):
+            await answer
+        _, answer = client._send(wire.message(wire.Kind.orders, struct.pack(">QH", 21, 3)), 21)
+        with pytest.raises(EntryRefused, match="1 to 512"):
+            await answer
+        single = orders(WALLETS[0], 900, 1)[0]
+        _, answer = client._send(wire.pack_orders(22, [single.pack() + bytes(65)]), 22)
+        assert [outcome.code for outcome in await answer] == [6]
+        client._number = 30
+        assert (await client.place_frame(orders(WALLETS[0], 50, 4))).codes == bytes(4), "the session goes on"
+    async with EngineClient(engine.socket) as engine_client:
+        seq, _ = await engine_client.journal_head()
+    assert seq == 7 + 6 + 1, "nothing of that was journaled"
+
+
+async def test_length_that_cannot_be_believed_ends_the_connection(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    _, entry = stack
+    for data in (b"\xff\xff\xff\xff", b"\0\0\0\0"):
+        reader, writer = await asyncio.open_connection("127.0.0.1", entry.port)
+        writer.write(data)
+        answer = await reader.read()
+        assert b"nothing after it can be read" in answer
+        writer.close()
+    reader, writer = await asyncio.open_connection("127.0.0.1", entry.port)
+    writer.write(wire.message(wire.Kind.frame, bytes(500)) + wire.message(wire.Kind(4), b"") + b"\0\0\0\x01\x63")
+    answer = await reader.readexactly(400)
+    assert b"open a session first" in answer
+    assert b"no message of kind 99" in answer or b"no message of kind 99" in await reader.read(400)
+    writer.close()
+
+
+async def test_bad_signature_under_a_mac_is_void_and_costs_the_session(
+    stack: tuple[EngineProcess, EntryProcess],
+) -> None:
+    engine, entry = stack
+    await fund(engine)
+    async with client_of(entry) as client:
+        frame = client._frame(orders(WALLETS[0], 1, 4))
+        forged = wire.FrameMessage(frame.number, frame.root, b"\x01" * 64 + b"\x1b", frame.orders)
+        early, answer = client._send(forged.pack(client._mac_key), frame.number)
+        assert (await early).seq > 0, "it was journaled"
+        with pytest.raises(EntryRefused, match="session ends") as caught:
+            await answer
+        assert caught.value.code == ErrorCode.wrong_signature
+        with pytest.raises(EntryLost):
+            await client.place_frame(orders(WALLETS[0], 10, 2))
+    with pytest.raises(EntryRefused, match="bad signature journaled") as caught:
+        await client_of(entry).open()
+    assert caught.value.retry_ms > 1_000
+    async with client_of(entry, WALLETS[1]) as other:
+        assert (await other.place_frame(orders(WALLETS[1], 1, 2))).codes == bytes(2)
+    async with EngineClient(engine.socket) as engine_client:
+        live = await engine_client.state_hash()
+        assert await engine_client.open_orders(WALLETS[0].address) == []
+    engine.stop()
+    assert verify(engine.journal_dir).engine.state_hash() == live[1]
+
+
+async def test_sessions_and_frames_in_flight_are_bounded(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    async with client_of(entry) as first, client_of(entry):
+        with pytest.raises(EntryRefused, match="at most 2 sessions"):
+            await client_of(entry).open()
+        frames = [orders(WALLETS[0], 10 * n + 1, 2) for n in range(40)]
+        results = await asyncio.gather(*(first.place_frame(frame) for frame in frames), return_exceptions=True)
+        refused = [result for result in results if isinstance(result, EntryRefused)]
+        assert refused
+        assert {(one.code, one.retry_ms > 0) for one in refused} == {(ErrorCode.too_many_requests, True)}
+        assert len(results) - len(refused) >= 4
+    async with client_of(entry):
+        pass
+    with pytest.raises(EntryLost, match="another exchange"):
+        await client_of(entry, domain=Domain("Bizzan", 1, b"\xcc" * 20)).open()
+    stranger = EntryClient("127.0.0.1", entry.port, DOMAIN, WALLETS[1], account=WALLETS[0].address)
+    with pytest.raises(EntryRefused) as caught:
+        await stranger.open()
+    assert caught.value.code == ErrorCode.unknown_delegate
