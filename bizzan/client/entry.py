@@ -73,17 +73,24 @@ class EntryClient:
     async def open(self) -> None:
         """Connect and open the session. EntryRefused, or EntryLost, when it cannot be."""
         self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
-        self._writer.write(wire.hello(self._account))
+        try:
+            await self._shake_hands(self._writer)
+        except BaseException:
+            await self.close()
+            raise
+        self._task = asyncio.create_task(self._receive())
+
+    async def _shake_hands(self, writer: asyncio.StreamWriter) -> None:
+        writer.write(wire.hello(self._account))
         challenge = wire.Challenge.unpack(await self._expect(wire.Kind.challenge))
         if challenge.separator != self._domain.separator:
             raise EntryLost("this is another exchange: its domain is not the one that you sign for")
         mine = PrivateKey()
         key = mine.public_key.format()
         signature = self._wallet.sign_digest(wire.session_digest(self._domain, self._account, challenge.challenge, key))
-        self._writer.write(wire.message(wire.Kind.open, key + signature))
+        writer.write(wire.message(wire.Kind.open, key + signature))
         theirs, self.expires_ms = wire.unpack_opened(await self._expect(wire.Kind.opened))
         self._mac_key = wire.shared_key(mine, theirs, challenge.challenge)
-        self._task = asyncio.create_task(self._receive())
 
     async def close(self) -> None:
         """End the session."""
@@ -93,6 +100,8 @@ class EntryClient:
                 await self._task
         if self._writer is not None:
             self._writer.close()
+            with contextlib.suppress(OSError):
+                await self._writer.wait_closed()
 
     async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
         """Sign the orders as a whole and wait until they are durable and matched."""
