@@ -1,5 +1,8 @@
 """Signatures checked on every core: what the processes of the pool do. Nothing here knows of connections."""
 
+import os
+import threading
+import time
 from collections.abc import Sequence
 
 from exchange.domain.eip712 import Scheme
@@ -9,6 +12,8 @@ from exchange.domain.order import PACKED_SIZE, Order
 from exchange.domain.recovery import recover
 from exchange.engine.commands import PlaceOrder
 from exchange.journal.codec import encode_command
+
+ATTEND_SECONDS = 0.5
 
 Judged = tuple[bytes, bytes, int, int] | None
 """An order by itself as a command's bytes, with its signer, market and expiry; None where nobody signed it."""
@@ -39,6 +44,17 @@ def judge_orders(separator: bytes, signed: bytes) -> list[Judged]:
         command = PlaceOrder(Order.unpack(order), digest, int(scheme), signature, signer)
         judged.append((encode_command(command), signer, command.order.market, command.order.expiry))
     return judged
+
+
+def attend(parent: int) -> None:
+    """Called first in each process of the pool: it ends soon after its parent, however that ended."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(ATTEND_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def warm_up() -> bool:

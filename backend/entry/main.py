@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from backend.delegates import Delegate, Delegates
 from backend.entry.bounds import Door
-from backend.entry.judges import warm_up
+from backend.entry.judges import attend, warm_up
 from backend.entry.link import EngineLink
 from backend.entry.server import Connection, Exchange
 from exchange.database import delegates as delegate_rows
@@ -56,7 +56,8 @@ async def _run(settings: Settings) -> None:
     async with AsyncExitStack() as stack:
         database = create_engine(settings.database_url(), 2)
         stack.push_async_callback(database.dispose)
-        pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn")))
+        spawn = get_context("spawn")
+        pool = stack.enter_context(ProcessPoolExecutor(workers, spawn, attend, (os.getpid(),)))
         loop = asyncio.get_running_loop()
         await asyncio.gather(*(loop.run_in_executor(pool, warm_up) for _ in range(workers)))
         silence = Silence(unsettled_limit_ms(deployment.windows) / 1_000)

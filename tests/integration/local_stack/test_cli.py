@@ -34,6 +34,7 @@ def test_help_names_every_command(program: Program) -> None:
         "keeper",
         "publisher",
         "surveillance",
+        "entry",
     ):
         assert f" {command} " in result.stdout
     for command in ("deploy", "audit", "bench", "faucet", "demo", "market", "rebuild"):
@@ -138,7 +139,9 @@ def test_wrong_arguments_are_named_in_one_line(program: Program, arguments: list
     assert message in result.stderr
 
 
-@pytest.mark.parametrize("service", ["engine", "projector", "api", "indexer", "keeper", "publisher", "surveillance"])
+@pytest.mark.parametrize(
+    "service", ["engine", "projector", "api", "entry", "indexer", "keeper", "publisher", "surveillance"]
+)
 def test_service_without_a_stack_says_what_is_missing(program: Program, service: str) -> None:
     refusal = program.refusal(service)
 

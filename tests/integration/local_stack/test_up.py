@@ -16,7 +16,18 @@ from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-SERVICES = ("anvil", "postgres", "engine", "projector", "indexer", "api", "keeper", "publisher", "surveillance")
+SERVICES = (
+    "anvil",
+    "postgres",
+    "engine",
+    "projector",
+    "indexer",
+    "api",
+    "entry",
+    "keeper",
+    "publisher",
+    "surveillance",
+)
 START_SECONDS = 300
 
 
