@@ -25,6 +25,7 @@ from itertools import groupby
 from exchange.domain.bulk import SIGNATURE_SIZE, BulkSignature
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order
+from exchange.domain.order_id import age
 
 _BULK = int(Scheme.bulk)  # a plain number, because each order asks for it
 
@@ -113,14 +114,17 @@ def compact_signature(signature: bytes) -> tuple[bytes, bytes]:
 
 
 def aggregate(fills: Iterable[Fill]) -> list[Execution]:
-    """One execution per order, by market, then by the order's id. ValueError if a fill is empty."""
+    """One execution per order, by market, then in order of acceptance, as the orders of a nonce must settle.
+
+    ValueError if a fill is empty.
+    """
     sums: dict[int, tuple[Fill, int, int, int]] = {}
     for fill in fills:
         if fill.lots <= 0 or fill.quote <= 0 or fill.fee < 0:
             raise ValueError(f"a fill of order {fill.order_id} is empty or negative")
         first, lots, quote, fee = sums.get(fill.order_id, (fill, 0, 0, 0))
         sums[fill.order_id] = (first, lots + fill.lots, quote + fill.quote, fee + fill.fee)
-    ordered = sorted(sums.values(), key=lambda item: (item[0].order.market, item[0].order_id))
+    ordered = sorted(sums.values(), key=lambda item: (item[0].order.market, age(item[0].order_id)))
     return [
         Execution(first.order, first.scheme, first.signature, lots, quote, fee) for first, lots, quote, fee in ordered
     ]

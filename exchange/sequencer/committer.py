@@ -128,7 +128,10 @@ class Committer:
             outcomes += result.outcomes
             committed += result.committed
             while self.engine.has_due:
-                committed += (await self.tick()).committed
+                ticked = (await self.tick()).committed
+                if not ticked:  # no room: orders are refused until there is
+                    break
+                committed += ticked
         durable(acks)
         return FramesResult(outcomes, committed)
 

@@ -11,6 +11,7 @@ from typing import cast
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
 from exchange.domain.instrument import Market
+from exchange.domain.order_id import age, seq_of
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
@@ -239,7 +240,7 @@ class ArrayState(State):
 
 def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
-    if list(reference.orders) != sorted(reference.orders):
+    if list(reference.orders) != sorted(reference.orders, key=age):
         raise ValueError("an order that was amended keeps an older one's place, as the core knows none")
     if reference.bounds:
         raise ValueError("a market has bounds, of which the core knows none")
@@ -307,7 +308,7 @@ def _adopt_order(state: ArrayState, order: OpenOrder) -> None:
 def _adopt_trades(state: ArrayState, reference: State) -> None:
     for trade_id, trade in reference.trades.items():
         match = trade.match
-        if trade.seq != match.taker_order:
+        if trade.seq != seq_of(match.taker_order):
             raise ValueError(f"trade {trade_id} was matched later than its taker came, as the core knows none")
         state.core.adopt_trade(
             trade_id,

@@ -3,6 +3,7 @@
 import pytest
 
 from exchange.domain.order import Order
+from exchange.domain.order_id import order_id
 from exchange.domain.settlement import Execution, Fill, aggregate, compact_signature, in_order
 
 R = bytes(range(1, 33))
@@ -25,6 +26,13 @@ def test_the_fills_of_an_order_are_one_execution() -> None:
 def test_executions_are_sorted_by_market_then_by_order() -> None:
     executions = aggregate([fill(9, market=2), fill(3, market=2), fill(8, market=1), fill(5, market=1)])
     assert [(e.order.market, e.order.nonce) for e in executions] == [(1, 5), (1, 8), (2, 3), (2, 9)]
+
+
+def test_an_order_of_a_frame_settles_before_one_that_replaces_it() -> None:
+    framed, later = order_id(5, 1), 9
+    assert framed > later
+    executions = aggregate([fill(later), fill(framed)])
+    assert [e.order.nonce for e in executions] == [framed, later]
 
 
 def test_in_order_a_section_ends_where_the_market_changes() -> None:

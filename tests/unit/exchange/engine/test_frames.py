@@ -66,6 +66,16 @@ def test_orders_of_a_frame_rest_and_match_in_their_order(x: EngineHarness) -> No
     assert [seq_of(o.order_id) for o in x.engine.open_orders(QUOTER.raw)] == [quotes] * 3
 
 
+def test_a_snapshot_with_frames_in_it_is_adopted_by_the_fast_engine(x: EngineHarness) -> None:
+    x.apply(frame_of(QUOTER, [order(x, QUOTER, Side.sell, PRICE + 10 * i, 100) for i in range(4)]))
+    x.apply(frame_of(TAKER, [order(x, TAKER, Side.buy, PRICE, 60), order(x, TAKER, Side.buy, PRICE + 10, 90)]))
+    x.sell(QUOTER.raw, PRICE + 100, 10)
+    loaded = FastEngine.load(x.engine.dump())
+    assert loaded.is_fast
+    assert loaded.dump() == x.engine.dump()
+    assert loaded.violations() == []
+
+
 def test_refused_orders_leave_no_trace_and_the_rest_stands(x: EngineHarness) -> None:
     nonce = next(x.nonces)
     frame = frame_of(

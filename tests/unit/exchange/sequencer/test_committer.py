@@ -1,6 +1,6 @@
 """A group commit: time, order, duplicates, and what happens when there is no room."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
-from exchange.sequencer.committer import Committer, Item, parse_item
+from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_item
 from exchange.sequencer.protocol import Ack, Refused
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, _place
 
@@ -88,6 +88,29 @@ async def test_tick_is_due_at_the_next_expiry_and_at_most_once_a_second(committe
     await committer.tick()
     assert committer.tick_due_in_ms() is None
     assert committer.engine.open_orders(MAKER) == []
+
+
+async def test_frames_go_on_when_there_is_no_room_for_what_one_triggers(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ticks: list[GroupResult] = []
+
+    async def group(items: Sequence[FrameItem], durable: Callable[..., None], tell: bool) -> FramesResult:
+        return FramesResult([Refused("unavailable", "a Tick is due", None, {}) for _ in items], [])
+
+    async def no_room() -> GroupResult:
+        ticks.append(GroupResult([Refused("unavailable", "no room", None, {})], []))
+        assert len(ticks) < 5, "the loop never ends"
+        return ticks[-1]
+
+    monkeypatch.setattr(committer, "_commit_group", group)
+    monkeypatch.setattr(committer, "tick", no_room)
+    monkeypatch.setattr(Engine, "waiting", 1)
+    monkeypatch.setattr(Engine, "has_due", True)
+    item = Refused("malformed", "not a frame", None, {})
+    result = await committer.commit_frames([item, item], lambda acks: None, True)
+    assert len(result.outcomes) == 2
+    assert len(ticks) == 2
 
 
 async def test_no_room_refuses_the_whole_group_and_changes_nothing(
