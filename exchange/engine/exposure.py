@@ -45,9 +45,9 @@ def sizes(bounds: MarketBoundsChanged) -> tuple[int, int, int, int]:
 
 
 def check_bounds(c: Candidate) -> None:
-    """The order is not larger than the market takes, nor the account's exposure with it."""
+    """The order is not larger than the market takes, nor the account's exposure with it. Less is always taken."""
     bounds = c.state.bounds.get(c.order.market)
-    if bounds is None:
+    if bounds is None or (c.replaces is not None and _asks_no_more(c, c.replaces)):
         return
     lots = 0 if c.order.side == BUY_QUOTE else c.order.quantity
     for name, size, most in (
@@ -63,6 +63,18 @@ def check_bounds(c: Candidate) -> None:
             )
     if c.kind.rests or c.waits_for is not None:
         _check_open(c, bounds)
+
+
+def _asks_no_more(c: Candidate, replaced: OpenOrder) -> bool:
+    """Whether an order has no more of anything than the one in whose place it comes."""
+    old, lots = replaced.placed.order, c.order.quantity - c.used
+    waits = c.waits_for is not None or c.kind.rests
+    return (
+        waits
+        and c.order.quantity <= old.quantity
+        and c.notional <= old.price * old.quantity
+        and c.order.price * lots <= replaced.price * replaced.remaining
+    )
 
 
 def _check_open(c: Candidate, bounds: MarketBoundsChanged) -> None:

@@ -63,6 +63,8 @@ def backed_orders(state: State) -> Iterator[str]:
             needed = waiting_hold(order)
         if order.held != needed:
             yield f"order {order.order_id} holds {order.held} and needs {needed}"
+    for order_id in sorted(state.replaced.keys() - state.orders.keys()):
+        yield f"order {order_id} is closed, and what it replaced is remembered"
     for balance in _balances(state):
         if balance.held != held[balance]:
             yield f"{_name(balance)} holds {balance.held}, its orders {held[balance]}"

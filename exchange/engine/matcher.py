@@ -64,6 +64,7 @@ def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     assert old is not None
     taker = _accept(state, seq, candidate)
     taker.remaining -= candidate.used
+    state.replaced[seq] = (*state.replaced.pop(old.order_id, ()), old.placed.order_hash)
     keeps = stands_still(old, taker)
     account, market = taker.account.account_id, taker.book.market.market_id
     state.events.append(e.OrderAmended(seq, account, market, old.order_id, taker.remaining, keeps))
@@ -114,6 +115,7 @@ def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) ->
     else:
         account, market = taker.account.account_id, taker.book.market.market_id
         state.events.append(e.OrderClosed(taker.order_id, account, market, reason, taker.remaining))
+        state.replaced.pop(taker.order_id, None)
         if taker.held:
             state.release(taker, 0)
     if state.watches:

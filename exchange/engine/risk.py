@@ -17,7 +17,6 @@ from exchange.domain.order import (
     MAX_ORDER_SECONDS,
     NONCE_LIMIT,
     SINGLE_FILL,
-    Order,
     SelfTrade,
     Terms,
     TimeInForce,
@@ -51,6 +50,10 @@ SIDES = (BUY, SELL, BUY_QUOTE)
 
 CLOCK_MARGIN_SECONDS = 120
 """The contract compares with the time of a block, which may be behind the engine's clock by so much."""
+
+
+MAX_AMENDS = 256
+"""How often one order after another is replaced on a nonce: all their hashes are remembered while the last is open."""
 
 
 class Candidate:
@@ -392,8 +395,9 @@ RULES: tuple[Callable[[Candidate], None], ...] = (
 )
 
 
-def find_replaced(state: State, at_ms: int, order: Order) -> OpenOrder:
+def find_replaced(state: State, at_ms: int, placed: PlaceOrder) -> OpenOrder:
     """The open order that a new one on its nonce replaces; Refusal if there is none any more, or it is another kind."""
+    order = placed.order
     account = state.account(order.account)
     found = account.orders.get(order.nonce)
     ended = 0 < account.countdown * 1_000 <= at_ms
@@ -411,12 +415,24 @@ def find_replaced(state: State, at_ms: int, order: Order) -> OpenOrder:
             "quantity",
             {"used": str(used)},
         )
+    check_replaced(state, found, placed.order_hash)
     return found
+
+
+def check_replaced(state: State, found: OpenOrder, order_hash: bytes) -> None:
+    """An order that stood on the nonce does not come back: what was settled of it shows its signature to everybody."""
+    replaced = state.replaced.get(found.order_id, ())
+    if order_hash == found.placed.order_hash or order_hash in replaced:
+        raise Refusal(ErrorCode.nonce_used, "this very order stood on the nonce before: sign another", "nonce")
+    if len(replaced) >= MAX_AMENDS:
+        raise Refusal(
+            ErrorCode.nonce_used, f"the order was amended {MAX_AMENDS} times: cancel it and use a new nonce", "nonce"
+        )
 
 
 def check(state: State, at_ms: int, placed: PlaceOrder) -> Candidate:
     """The order as a candidate that satisfies every rule; otherwise the first rule's refusal."""
-    replaces = find_replaced(state, at_ms, placed.order) if placed.__class__ is AmendOrder else None
+    replaces = find_replaced(state, at_ms, placed) if placed.__class__ is AmendOrder else None
     candidate = Candidate(state, at_ms, placed, replaces)
     for rule in RULES:
         rule(candidate)

@@ -23,7 +23,7 @@ from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 8
+VERSION = 9
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -63,6 +63,7 @@ def dump(state: State) -> bytes:
             [[order_id, *trigger] for order_id, trigger in _triggers(state)],
             [order_id for order_id in state.due if order_id in state.orders],
             [astuple(state.bounds[market]) for market in sorted(state.bounds)],
+            [[order_id, *state.replaced[order_id]] for order_id in sorted(state.replaced)],
         ]
     )
 
@@ -84,7 +85,7 @@ def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
     _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
-    withdrawals, forced, triggers, due, bounds = rest
+    withdrawals, forced, triggers, due, bounds, replaced = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
@@ -92,6 +93,7 @@ def _load(parts: list[Any]) -> State:
     state.limits = e.LimitsChanged(*limits)
     state.fee_rules = FeeRules(*fee_rules)
     state.bounds = {market: e.MarketBoundsChanged(market, *values) for market, *values in bounds}
+    state.replaced = {order_id: tuple(hashes) for order_id, *hashes in replaced}
     for *fields, issued in assets:
         asset = Asset(*fields)
         if asset.decimals != UNLISTED:

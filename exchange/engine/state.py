@@ -95,6 +95,8 @@ class State:
         self.forced: dict[str, ForcedRequest] = {}
         self.bounds: dict[int, e.MarketBoundsChanged] = {}
         """Of the markets that have any."""
+        self.replaced: dict[int, tuple[bytes, ...]] = {}
+        """By an open order that replaced others on its nonce, their hashes: none of them comes back."""
         self.watches: dict[int, Watch] = {}
         self.due: deque[int] = deque()
         """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""
@@ -216,6 +218,10 @@ class State:
         self.touched_levels[book.half(order.side).append(order)] = None
         self.orders[order.order_id] = order
         order.account.orders[order.placed.order.nonce] = order
+        self.await_expiry(order)
+
+    def await_expiry(self, order: OpenOrder) -> None:
+        """Have an open order end in its time."""
         heappush(self.expiries, (order.placed.order.expiry, order.order_id))
         if len(self.expiries) > 2 * len(self.orders) + 1_024:
             self._compact_expiries()
@@ -245,7 +251,10 @@ class State:
             level.quantity += shown
             level.requeue(order)
             self.touched_levels[level] = None
-        # orders stand in the order in which they queue, so that a snapshot keeps it
+        self._stand_last(order)
+
+    def _stand_last(self, order: OpenOrder) -> None:
+        """Put an order behind all that are open, which stand as they queue, so that a snapshot keeps it."""
         nonce = order.placed.order.nonce
         self.orders[order.order_id] = self.orders.pop(order.order_id)
         order.account.orders[nonce] = order.account.orders.pop(nonce)
@@ -257,13 +266,13 @@ class State:
         new.hidden = max(old.hidden - cut, 0)
         level.replace(old, new)
         self.touched_levels[level] = None
-        # as in `show_more`: the order in which they queue
-        self.orders = {
-            (new.order_id if key == old.order_id else key): (new if key == old.order_id else order)
-            for key, order in self.orders.items()
-        }
-        new.account.orders[new.placed.order.nonce] = new
-        heappush(self.expiries, (new.placed.order.expiry, new.order_id))
+        del self.orders[old.order_id]
+        self.orders[new.order_id] = new.account.orders[new.placed.order.nonce] = new
+        standing: OpenOrder | None = new
+        while standing is not None:
+            self._stand_last(standing)
+            standing = standing.next
+        self.await_expiry(new)
         account, market = old.account.account_id, old.book.market.market_id
         self.events.append(e.OrderClosed(old.order_id, account, market, e.CloseReason.amended, old.remaining))
         held = hold_for(new.side, new.price, new.remaining, new.book.lot_size, new.hold_ppm)
@@ -292,6 +301,7 @@ class State:
             self.forget_trigger(order)
         del self.orders[order.order_id]
         del order.account.orders[order.placed.order.nonce]
+        self.replaced.pop(order.order_id, None)
         self.events.append(
             e.OrderClosed(
                 order.order_id, order.account.account_id, order.book.market.market_id, reason, order.remaining

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from dataclasses import dataclass
-from heapq import heappush
 from typing import TYPE_CHECKING
 
 from exchange.domain.amount import BPS, MAX_AMOUNT
@@ -150,7 +149,7 @@ def wait(state: State, order: OpenOrder, trigger: Trigger | None) -> None:
     state.touched_balances[order.pays] = None
     state.orders[order.order_id] = order
     order.account.orders[order.placed.order.nonce] = order
-    heappush(state.expiries, (order.placed.order.expiry, order.order_id))
+    state.await_expiry(order)
     if trigger is not None:
         _watch(state, order, trigger)
 

@@ -11,7 +11,7 @@ from typing import cast
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
 from exchange.domain.instrument import Market
-from exchange.domain.order_id import age, seq_of
+from exchange.domain.order_id import seq_of
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
@@ -240,8 +240,8 @@ class ArrayState(State):
 
 def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
-    if list(reference.orders) != sorted(reference.orders, key=age):
-        raise ValueError("an order that was amended keeps an older one's place, as the core knows none")
+    if reference.replaced:
+        raise ValueError("an order replaces another, as the core knows none")
     if reference.bounds:
         raise ValueError("a market has bounds, of which the core knows none")
     state = ArrayState()

@@ -6,6 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from exchange.domain.eip712 import keccak
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
 from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
@@ -240,7 +241,7 @@ class EngineMachine(RuleBasedStateMachine):
         signed, before = old.placed.order, old.remaining
         waits, last = old.level is None, self.x.engine.state.books[signed.market].last_price
         order = replace(signed, price=price, quantity=quantity, expiry=signed.expiry + 1)
-        events = self.apply(c.AmendOrder(order, repr(order).encode()[-32:], 0, b"", signed.account))
+        events = self.apply(c.AmendOrder(order, keccak(repr(order).encode()), 0, b"", signed.account))
         if events is None:
             return
         order_id, book = self.x.engine.seq, self.books[signed.market]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange.domain.eip712 import keccak
-from exchange.domain.errors import ErrorCode
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import SINGLE_FILL, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -166,3 +166,54 @@ def test_a_schedule_that_came_since_holds_more_or_is_refused(x: EngineHarness) -
     x.refuse(amended(x, quantity=9, max_fee_bps=10), ErrorCode.fee_cap_too_low)
     assert only(x.apply(amended(x, quantity=10, expiry=x.now + 60)), e.OrderAmended)[0].kept_place
     assert x.parts(MAKER, USDC)[1] == 10 * PRICE + 10 * PRICE * 9_000 // 1_000_000
+
+
+def test_an_order_that_was_replaced_does_not_come_back(x: EngineHarness) -> None:
+    x.sell(MAKER, PRICE, 10)
+    first = x.engine.open_orders(MAKER)[0].placed
+    again = c.AmendOrder(first.order, first.order_hash, first.scheme, first.signature, first.signer)
+    x.refuse(again, ErrorCode.nonce_used)
+    x.apply(amended(x, quantity=8))
+    x.refuse(again, ErrorCode.nonce_used)
+    x.apply(amended(x, price=PRICE + 10))
+    x.refuse(again, ErrorCode.nonce_used)
+    x.validate()
+    loaded = type(x.engine).load(x.engine.dump())
+    with pytest.raises(Refusal) as caught:
+        loaded.apply(loaded.seq + 1, x.at_ms, again)
+    assert caught.value.code == ErrorCode.nonce_used
+    x.apply(c.CancelOrder(MAKER, first.order.nonce, b"", MAKER))
+    assert x.engine.state.replaced == {}
+
+
+@pytest.mark.parametrize("ended", ["filled", "cut short"])
+def test_what_is_remembered_of_a_nonce_ends_with_its_order(x: EngineHarness, ended: str) -> None:
+    x.buy(OTHER, PRICE, 5)
+    x.sell(MAKER, PRICE + 10, 5)
+    terms = Terms().pack() if ended == "filled" else Terms(post_only=True).pack()
+    x.apply(amended(x, price=PRICE, terms=terms))
+    assert not x.engine.open_orders(MAKER)
+    assert x.engine.state.replaced == {}
+
+
+def test_a_nonce_is_amended_so_often_and_no_more(x: EngineHarness, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("exchange.engine.risk.MAX_AMENDS", 2)
+    x.sell(MAKER, PRICE, 10)
+    x.apply(amended(x, quantity=9))
+    x.apply(amended(x, quantity=8))
+    x.refuse(amended(x, quantity=7), ErrorCode.nonce_used)
+
+
+def test_those_behind_keep_their_places_over_a_snapshot(x: EngineHarness) -> None:
+    for account in (MAKER, OTHER, MAKER, OTHER):
+        x.sell(account, PRICE, 10)
+        x.sell(account, PRICE + 10, 10)
+    x.apply(amended(x, MAKER, quantity=4))
+    loaded = type(x.engine).load(x.engine.dump())
+    assert loaded.dump() == x.engine.dump()
+    for account in (MAKER, OTHER):
+        before = [order.order_id for order in x.engine.open_orders(account)]
+        assert [order.order_id for order in loaded.open_orders(account)] == before
+    queue = [order.order_id for level in x.engine.state.books[1].asks for order in level]
+    assert [order.order_id for level in loaded.state.books[1].asks for order in level] == queue
+    assert queue[0] == x.engine.seq

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode
 from exchange.domain.order import SINGLE_FILL, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
@@ -131,3 +133,15 @@ def test_a_preview_sees_no_further_than_the_collar(x: EngineHarness) -> None:
     x.sell(MAKER, PRICE, 10)
     x.sell(MAKER, 5_060_000, 10)
     assert x.engine.preview(x.at_ms, x.order(TAKER, Side.buy, 5_500_000, 20).order).fills == 10
+
+
+def test_an_order_beyond_new_bounds_may_be_made_smaller(x: EngineHarness) -> None:
+    x.sell(MAKER, PRICE, 10)
+    x.sell(MAKER, PRICE, 10)
+    bound(x, max_quantity=2, max_notional=2 * PRICE, max_open_orders=1, max_open_notional=PRICE)
+    signed = x.engine.open_orders(MAKER)[0].placed.order
+    for more in (replace(signed, quantity=11), replace(signed, price=PRICE + 10)):
+        x.refuse(c.AmendOrder(more, keccak(repr(more).encode()), 0, b"\x07" * 65, MAKER), ErrorCode.order_too_large)
+    less = replace(signed, quantity=4)
+    x.apply(c.AmendOrder(less, keccak(repr(less).encode()), 0, b"\x07" * 65, MAKER))
+    assert x.book() == ([], [(PRICE, 14)])
