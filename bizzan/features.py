@@ -29,13 +29,16 @@ class FeaturesError(Exception):
 @dataclass(frozen=True, slots=True)
 class Features:
     """What is mined. Executions of orders: those that a delegated key signed for an ordinary account, those of contract
-    wallets, and those that were signed in bulk, which may be both. Sweeps are deposits from deposit addresses.
+    wallets, those that were signed in bulk, and those that had waited for a price. Amended orders are those that
+    another on their nonce replaced. Sweeps are deposits from deposit addresses.
     """
 
     executions: int
     by_delegated_keys: int
     of_contract_wallets: int
     signed_in_bulk: int
+    triggered: int
+    amended_orders: int
     sweeps: int
     withdrawals: int
     withdrawals_with_approvals: int
@@ -56,6 +59,8 @@ def count(
     contracts: Collection[bytes],
     approved: int,
     sweeps: int,
+    triggered: int = 0,
+    amended: int = 0,
 ) -> Features:
     """Sum up: executions by account and scheme, withdrawals by account."""
     delegated = {key: number for key, number in executions.items() if key[1] & Scheme.delegate}
@@ -64,6 +69,8 @@ def count(
         by_delegated_keys=sum(number for (account, _), number in delegated.items() if account not in contracts),
         of_contract_wallets=sum(number for (account, _), number in delegated.items() if account in contracts),
         signed_in_bulk=sum(number for (_, scheme), number in executions.items() if scheme & Scheme.bulk),
+        triggered=triggered,
+        amended_orders=amended,
         sweeps=sweeps,
         withdrawals=sum(withdrawals.values()),
         withdrawals_with_approvals=approved,
@@ -91,6 +98,8 @@ async def _counted(conn: AsyncConnection, rpc: Rpc, deployment: Deployment) -> F
         contracts,
         await features.approved_withdrawals(conn, chain_id),
         await features.deposits_from(conn, chain_id, senders),
+        await features.triggered_executions(conn, chain_id),
+        await features.amends(conn),
     )
 
 

@@ -7,6 +7,7 @@ every `REFRESH_SECONDS`, and after anything unexpected, so they survive restarts
 from __future__ import annotations
 
 import random
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
@@ -18,13 +19,19 @@ from bizzan.client.schemas import Account
 from bizzan.client.wallet import SignedOrder
 from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Quote, Resting, Style, changes, ladder
-from exchange.domain.order import Order, Side, TimeInForce
+from exchange.domain.order import Order, Side, TimeInForce, TriggerType
 
 REFRESH_SECONDS = 10.0
 QUOTE_SECONDS = 900
 TAKE_SECONDS = 60
 MAX_OPEN = 200
 CARELESS_SECONDS = 20
+STOP_SECONDS = 300
+STOPS = 0.1
+"""How often a taker protects what it took by a stop, and how far from the believed price that waits."""
+STOP_BPS = 8
+AMENDS = 0.5
+"""How often a maker moves an order on its nonce instead of cancelling it."""
 REACH_BPS = 40
 """How far past the believed price a taker is ready to go."""
 
@@ -114,13 +121,47 @@ class Maker(Trader):
         resting = self._resting.setdefault(builder.market.market_id, {})
         stale, fresh = changes(tuple(resting.values()), wanted, builder.floor_price(middle), self._style)
         for order in stale:
-            await self._cancel(resting, order)
+            moved = next((quote for quote in fresh if quote.side is order.side), None)
+            if (
+                moved is None
+                or self._bulk
+                or chance.random() > AMENDS
+                or not await self._amend(builder, resting, order, moved)
+            ):
+                await self._cancel(resting, order)
+            else:
+                fresh = [quote for quote in fresh if quote is not moved]
         for signed in self._sign([self._order(builder, quote) for quote in fresh]):
             await self._pace.turn()
             await self.client.place_signed(signed)
             self.placed += 1
             placed = signed.order
             resting[placed.nonce] = Resting(placed.nonce, Side(placed.side), placed.price, placed.quantity)
+
+    async def _amend(self, builder: OrderBuilder, resting: dict[int, Resting], order: Resting, quote: Quote) -> bool:
+        """Move an order to another price on its own nonce; whether it was still there."""
+        await self._pace.turn()
+        signed = self.client.wallet.sign_order(
+            self.client.exchange.domain,
+            builder.order(
+                self.client.account,
+                quote.side,
+                quote.price,
+                quote.quantity,
+                order.nonce,
+                expiry=int(time.time()) + QUOTE_SECONDS,
+                time_in_force=TimeInForce.gtd,
+                post_only=True,
+            ),
+        )
+        try:
+            await self.client.amend_signed(signed)
+        except ApiError as error:
+            if error.code not in ("unknown_order", "order_closed", "amount_out_of_range"):  # filled in the meantime
+                raise
+            return False
+        resting[order.nonce] = Resting(order.nonce, quote.side, quote.price, quote.quantity)
+        return True
 
     async def _cancel(self, resting: dict[int, Resting], order: Resting) -> None:
         await self._pace.turn()
@@ -167,6 +208,28 @@ class Taker(Trader):
         lots = max(lots, builder.least_quantity(price))
         await self._pace.turn()
         signed = self.client.sign(builder, side, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)
+        await self.client.place_signed(signed)
+        self.placed += 1
+        if chance.random() < STOPS:
+            await self._stop(builder, side, middle, lots)
+
+    async def _stop(self, builder: OrderBuilder, side: Side, middle: Decimal, lots: int) -> None:
+        """A stop against what was just taken: it takes that back when the price goes the other way."""
+        away = Decimal(STOP_BPS if side is Side.sell else -STOP_BPS) / 10_000
+        other = Side.buy if side is Side.sell else Side.sell
+        worst = builder.floor_price(middle * (1 + 4 * away))
+        lots = max(lots, builder.least_quantity(worst))
+        await self._pace.turn()
+        signed = self.client.sign(
+            builder,
+            other,
+            worst,
+            lots,
+            time_in_force=TimeInForce.ioc,
+            trigger_type=TriggerType.stop_loss,
+            trigger_price=builder.floor_price(middle * (1 + away)),
+            seconds=STOP_SECONDS,
+        )
         await self.client.place_signed(signed)
         self.placed += 1
 

@@ -31,6 +31,21 @@ async def executions(conn: AsyncConnection, chain_id: int) -> Mapping[tuple[byte
     return {(row.account, row.scheme): row.number for row in await conn.execute(query)}
 
 
+async def triggered_executions(conn: AsyncConnection, chain_id: int) -> int:
+    """Executions that are mined, of orders that had waited for a price."""
+    query = (
+        select(func.count())
+        .select_from(order_executed.join(orders, orders.c.order_hash == order_executed.c.order_hash))
+        .where(order_executed.c.chain_id == chain_id, orders.c.triggered_at.is_not(None))
+    )
+    return int(await conn.scalar(query) or 0)
+
+
+async def amends(conn: AsyncConnection) -> int:
+    """Orders that another took the place of."""
+    return int(await conn.scalar(select(func.count()).where(orders.c.close_reason == "amended")) or 0)
+
+
 async def withdrawals(conn: AsyncConnection, chain_id: int) -> Mapping[bytes, int]:
     """Signed withdrawals that are mined, by account."""
     column = withdrawal_event.c.account

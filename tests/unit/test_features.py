@@ -17,11 +17,13 @@ def test_each_execution_counts_as_what_authorised_it() -> None:
         (WALLET, int(Scheme.delegate)): 16,
         (WALLET, int(Scheme.bulk | Scheme.delegate)): 32,
     }
-    assert count(executions, {KEY: 3, WALLET: 5}, {WALLET}, 2, 7) == Features(
+    assert count(executions, {KEY: 3, WALLET: 5}, {WALLET}, 2, 7, 6, 9) == Features(
         executions=63,
         by_delegated_keys=2 + 8,
         of_contract_wallets=16 + 32,
         signed_in_bulk=4 + 8 + 32,
+        triggered=6,
+        amended_orders=9,
         sweeps=7,
         withdrawals=8,
         withdrawals_with_approvals=2,

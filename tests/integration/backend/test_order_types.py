@@ -1,0 +1,97 @@
+"""Orders that wait for a price and orders that are amended, as a trader sees them over REST."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import httpx
+
+from bizzan.client.wallet import Wallet
+from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.engine.commands import SetMarketBounds
+from tests.utils.api_stack import DOMAIN, ETH_USDC, ApiStack, an_order, mirrored, order_body, signed_body
+from tests.utils.refusals import check_refused
+from tests.utils.sign_in import sign_in
+
+
+def body_of(wallet: Wallet, order: Order) -> dict[str, Any]:
+    """A signed order as the API takes it, with what it waits for."""
+    return order_body(wallet.sign_order(DOMAIN, order)) | {"trigger_price": str(order.trigger_price)}
+
+
+async def placed(api: httpx.AsyncClient, body: dict[str, Any], path: str = "/v1/orders") -> dict[str, Any]:
+    """The ack of an order, once it is mirrored."""
+    answer = await api.post(path, json=body)
+    assert answer.status_code == 200, answer.text
+    ack: dict[str, Any] = answer.json()
+    await mirrored(api, ack["seq"])
+    return ack
+
+
+async def shown(api: httpx.AsyncClient, wallet: Wallet, order_id: int) -> dict[str, Any]:
+    """The order as its owner sees it."""
+    order: dict[str, Any] = (await api.get(f"/v1/orders/{order_id}", headers=await sign_in(api, wallet))).json()[
+        "order"
+    ]
+    return order
+
+
+async def test_a_stop_waits_works_and_shows_when_it_was_triggered(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    owner, maker, taker = [await stack.trader() for _ in range(3)]
+    price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"])
+    terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+    plain = an_order(owner, Side.sell, price - 3_000, 4, market=ETH_USDC)
+    stop = (await placed(api, body_of(owner, replace(plain, terms=terms, trigger_price=price - 1_000))))["order_id"]
+    waiting = await shown(api, owner, stop)
+    names = ("status", "trigger_type", "trigger_price", "triggered_at", "remaining")
+    assert [waiting[name] for name in names] == ["open", "stop_loss", str(price - 1_000), None, "4"]
+
+    await placed(api, signed_body(maker, Side.buy, price - 2_000, 10, market=ETH_USDC))
+    await placed(api, signed_body(maker, Side.buy, price - 1_000, 4, market=ETH_USDC))
+    ack = await placed(api, signed_body(taker, Side.sell, price - 1_000, 4, market=ETH_USDC))
+    await mirrored(api, ack["seq"] + 1)
+    done = await shown(api, owner, stop)
+    assert (done["status"], done["filled"]) == ("filled", "4")
+    assert done["triggered_at"] >= ack["at"]
+    fills = (await api.get("/v1/fills", headers=await sign_in(api, owner))).json()["fills"]
+    assert [(fill["order_id"], fill["price"], fill["role"]) for fill in fills] == [(stop, str(price - 2_000), "taker")]
+
+
+async def test_an_amend_takes_the_place_of_the_order_on_its_nonce(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    owner = await stack.trader()
+    price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"])
+    first = an_order(owner, Side.buy, price - 9_000, 10, market=ETH_USDC)
+    old = (await placed(api, body_of(owner, first)))["order_id"]
+    changed = body_of(owner, replace(first, quantity=6))
+    ack = await placed(api, changed, "/v1/orders/amend")
+    assert (ack["duplicate"], ack["order_id"]) == (False, ack["seq"])
+    assert (await shown(api, owner, old))["close_reason"] == "amended"
+    now = await shown(api, owner, ack["order_id"])
+    assert (now["status"], now["remaining"], now["nonce"]) == ("open", "6", str(first.nonce))
+    assert (await api.post("/v1/orders/amend", json=changed)).json()["duplicate"] is True
+    other = body_of(owner, replace(first, side=int(Side.sell)))
+    check_refused(await api.post("/v1/orders/amend", json=other), 400, "terms_conflict", "side")
+    nobody = body_of(owner, replace(first, nonce=first.nonce + 10**6))
+    check_refused(await api.post("/v1/orders/amend", json=nobody), 404, "unknown_order", "nonce")
+
+
+async def test_a_market_shows_its_bounds_and_refuses_by_them(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    trader = await stack.trader()
+    price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"])
+    await stack.submit(SetMarketBounds(stack.inbox_id(), ETH_USDC, 500, 20, 0, 3, 30 * price))
+    names = ("collar_bps", "max_quantity", "max_notional", "max_open_orders", "max_open_notional")
+    market: dict[str, Any] = {}
+    for _ in range(400):
+        market = (await api.get("/v1/markets/ETH-USDC")).json()
+        if market["max_quantity"] == "20":
+            break
+        await asyncio.sleep(0.05)
+    assert [market[name] for name in names] == [500, "20", "0", 3, str(30 * price)]
+    large = signed_body(trader, Side.buy, price - 9_000, 21, market=ETH_USDC)
+    check_refused(await api.post("/v1/orders", json=large), 400, "order_too_large", "quantity")
+    await placed(api, signed_body(trader, Side.buy, price - 9_000, 20, market=ETH_USDC))
+    more = signed_body(trader, Side.buy, price - 9_000, 20, market=ETH_USDC)
+    check_refused(await api.post("/v1/orders", json=more), 409, "too_much_open", "quantity")
+    await stack.submit(SetMarketBounds(stack.inbox_id(), ETH_USDC, 0, 0, 0, 0, 0))
