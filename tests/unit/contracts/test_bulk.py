@@ -8,7 +8,11 @@ from exchange.domain.bulk import EMPTY, BulkSignature, Proof, Tree
 from exchange.domain.eip712 import Scheme, keccak, order_struct_hash
 from exchange.domain.order import Order, Side
 from exchange.domain.settlement import MAX_PROOFS, Execution, pack
+from exchange.engine.commands import PlaceFrame
+from exchange.engine.frames import orders_of
+from exchange.journal.codec import decode_command, encode_command
 from tests.utils.contracts import World, reverts
+from tests.utils.frames import frame_of
 from tests.utils.signing import Signer
 
 PRICE = 6_000_000
@@ -208,3 +212,20 @@ def test_an_order_by_itself_has_no_place(world: World, buyer: Signer, seller: Si
     words[0][3] |= 1 << HEIGHT
     with reverts("order: unknown scheme"):
         settle_changed(world, words, proofs)
+
+
+@pytest.mark.parametrize("count", [2, 5, 64])
+def test_orders_of_a_frame_settle_as_the_engine_keeps_them(
+    world: World, buyer: Signer, seller: Signer, count: int
+) -> None:
+    """The frame as it is journaled is all that settlement needs: each order's signature follows from it."""
+    frame = frame_of(seller, sales(world, seller, count), world.domain)
+    command = decode_command(encode_command(frame))
+    assert isinstance(command, PlaceFrame)
+    unfolded = command.judged().unfolded
+    assert unfolded is not None
+    executions = [
+        Execution(placed.order, placed.scheme, placed.signature, 1, PRICE, 0) for placed in orders_of(command, unfolded)
+    ]
+    world.settle([purchase(world, buyer, count), *executions])
+    assert [world.custody.filled(seller.address, nonce) for nonce in range(count)] == [2**64 - 1] * count
