@@ -29,6 +29,14 @@ class BalanceView(BaseModel):
     funding_on_chain: str = Field(description="the contract's funding balance at the indexed block")
 
 
+class BrakesView(BaseModel):
+    """What stops an account's orders, as the engine has it now."""
+
+    trading_stopped_by_owner: bool
+    trading_stopped_by_operator: bool
+    countdown_at: int = Field(description="when all open orders end unless it is set again (unix seconds); 0: never")
+
+
 class AccountView(Mirrored):
     """An account. An address that was never seen has status `unknown` and zero balances."""
 
@@ -36,6 +44,7 @@ class AccountView(Mirrored):
     status: Literal["active", "exiting", "frozen", "blocked", "unknown"]
     min_nonce: str = Field(description="order nonces below are refused", examples=["0"])
     balances: list[BalanceView]
+    brakes: BrakesView | None = Field(description="null while the engine is away")
 
 
 class SweptTokenView(BaseModel):

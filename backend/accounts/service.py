@@ -13,6 +13,7 @@ from exchange.domain.deployment import address_bytes
 from exchange.domain.deposit_address import deposit_address
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Side
+from exchange.engine.brakes import BY_OPERATOR, BY_OWNER
 
 _ENGINE = ("available", "held", "reserved", "unsettled", "deficit")
 
@@ -26,6 +27,7 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         held = await balances.on_chain(connection, chain_id, address)
         uncredited = await balances.uncredited(connection, chain_id, address)
         position = await positions.read(connection, chain_id)
+    brakes = await _brakes(api, address)
     in_engine = {balance.asset_id: balance for balance in owned}
     in_contract = {balance.token_id: balance for balance in held}
     return schemas.AccountView(
@@ -33,7 +35,24 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         status="unknown" if row is None else row.status,
         min_nonce="0" if row is None else str(row.min_nonce),
         balances=[_balance(api, asset.asset_id, in_engine, in_contract, uncredited) for asset in api.deployment.assets],
+        brakes=brakes,
         **mirrored(position),
+    )
+
+
+async def _brakes(api: Api, address: bytes) -> schemas.BrakesView | None:
+    """What the engine says of an account's brakes; None while it is away."""
+    stops = countdown = 0
+    try:
+        view = await api.engine.account(address)
+        stops, countdown = view.stops, view.countdown
+    except Refusal as refusal:
+        if refusal.code != ErrorCode.unknown_account:
+            return None
+    return schemas.BrakesView(
+        trading_stopped_by_owner=bool(stops & BY_OWNER),
+        trading_stopped_by_operator=bool(stops & BY_OPERATOR),
+        countdown_at=countdown,
     )
 
 

@@ -235,7 +235,10 @@ class BalanceView(msgspec.Struct, array_like=True, frozen=True):
 
 
 class AccountView(msgspec.Struct, array_like=True, frozen=True):
-    """An account after the command at `seq`. `tiers` are its fee tiers: from when (milliseconds), tier."""
+    """An account after the command at `seq`. `tiers` are its fee tiers: from when (milliseconds), tier.
+
+    `stops` says who stopped its trading (`exchange.engine.brakes`), `countdown` when its orders end in seconds, or 0.
+    """
 
     seq: int
     account: int
@@ -244,6 +247,8 @@ class AccountView(msgspec.Struct, array_like=True, frozen=True):
     min_nonce: int
     balances: list[BalanceView]
     tiers: list[tuple[int, int]]
+    stops: int = 0
+    countdown: int = 0
 
 
 class OpenOrderView(msgspec.Struct, array_like=True, frozen=True):

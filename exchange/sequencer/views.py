@@ -68,7 +68,8 @@ def account(engine: Engine, address: bytes) -> AccountView:
         for asset, balance in sorted(found.balances.items())
     ]
     tiers = found.tiers.entries if found.tiers else [(0, 0)]
-    return AccountView(engine.seq, found.account_id, address, found.status, found.min_nonce, balances, tiers)
+    number, status, min_nonce = found.account_id, found.status, found.min_nonce
+    return AccountView(engine.seq, number, address, status, min_nonce, balances, tiers, found.stops, found.countdown)
 
 
 def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:

@@ -19,6 +19,7 @@ from tests.utils.api_stack import (
     trading_stop_body,
 )
 from tests.utils.refusals import check_refused
+from tests.utils.sign_in import sign_in
 
 PRICE = 588_000
 
@@ -61,6 +62,9 @@ async def test_a_countdown_ends_the_orders_of_a_client_that_falls_silent(
 async def test_a_trading_stop_holds_until_it_is_lifted(api: httpx.AsyncClient, trader: Wallet) -> None:
     assert (await api.post("/v1/orders/trading-stop", json=trading_stop_body(trader, True))).status_code == 200
     check_refused(await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE, 3)), 409, "trading_stopped")
+    headers = await sign_in(api, trader)
+    brakes = {"trading_stopped_by_owner": True, "trading_stopped_by_operator": False, "countdown_at": 0}
+    assert (await api.get("/v1/account", headers=headers)).json()["brakes"] == brakes
     assert (await api.post("/v1/orders/trading-stop", json=trading_stop_body(trader, False))).status_code == 200
     assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE, 3))).status_code == 200
 
