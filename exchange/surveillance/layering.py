@@ -24,7 +24,13 @@ class _Life:
 
     def open_at(self, trade: Traded) -> int:
         """Lots that stood in the book when a trade happened; 0 for an order that came with it."""
-        if self.placed.seq >= trade.seq or (self.end is not None and self.end.seq < trade.seq):
+        if self.end is not None and self.end.seq < trade.seq:
+            return 0
+        return self.shown_before(trade, 0)
+
+    def shown_before(self, trade: Traded, span_ms: int) -> int:
+        """Lots that stood in the book at some moment in the span before a trade."""
+        if self.placed.seq >= trade.seq or (self.end is not None and self.end.at_ms < trade.at_ms - span_ms):
             return 0
         return self.placed.quantity - sum(fill.quantity for fill in self.fills if fill.trade_id < trade.trade_id)
 
@@ -64,19 +70,21 @@ def layering(tape: Sequence[Fact], limits: Thresholds) -> Iterator[Case]:
 
 
 def _withdrawn(lives: Sequence[_Life], trade: Traded, side: int, used: set[int], limits: Thresholds) -> list[_Life]:
-    """The orders of one account that made up the false side when it traded on `side`; none when there was none."""
+    """The orders of one account that made up the false side when it traded on `side`; none when there was none.
+
+    Who moves its quotes shows as much on both sides just before, or places as much again.
+    """
     against: list[_Life] = []
-    beside = trade.quantity
+    beside, replaced = trade.quantity, 0
     for life in lives:
-        lots = life.open_at(trade)
-        if not lots:
-            continue
         if life.placed.side == side:
-            beside += lots
-        elif life.placed.order_id not in used and _is_false(life, trade, limits):
+            beside += life.shown_before(trade, limits.layering_after_ms)
+        elif trade.at_ms <= life.placed.at_ms <= trade.at_ms + limits.layering_after_ms and life.placed.seq > trade.seq:
+            replaced += life.placed.quantity
+        elif life.open_at(trade) and life.placed.order_id not in used and _is_false(life, trade, limits):
             against.append(life)
-    enough = sum(life.open_at(trade) for life in against) >= limits.layering_ratio * beside
-    return against if enough else []
+    withdrawn = sum(life.open_at(trade) for life in against)
+    return against if withdrawn >= limits.layering_ratio * beside and 2 * replaced < withdrawn else []
 
 
 def _is_false(life: _Life, trade: Traded, limits: Thresholds) -> bool:

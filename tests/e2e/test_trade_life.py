@@ -11,6 +11,7 @@ from tests.utils.waiting import wait_for
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "trade.py"
 STEPS = ("faucet", "deposit", "credited", "order", "fill", "settled", "final", "withdrawal", "wallet")
 SETTLED_SECONDS = 120
+CASE_SECONDS = 240
 
 
 def test_demo_trades_settle_on_chain(program: Program) -> None:
@@ -34,7 +35,7 @@ def test_an_operator_sees_who_trades_with_itself(program: Program) -> None:
         found: list[dict[str, object]] = json.loads(program.succeed("cases", "--json").splitlines()[-1])
         return [case for case in found if case["pattern"] == "self_trades"]
 
-    wait_for(cases, "a case", SETTLED_SECONDS)
+    wait_for(cases, "a case", CASE_SECONDS)
     assert "met its own and were stopped" in program.succeed("cases")
 
 

@@ -233,6 +233,34 @@ def test_quoting_that_only_looks_like_layering_is_no_case(story: Story, why: str
     assert story.found() == [], why
 
 
+def moved(*, again: bool, asks: int) -> Story:
+    """A maker that moves its ladder is met at its last ask, when the others are taken back and the bids are not yet."""
+    story = Story()
+    for _ in range(3):
+        ladder = [story.place(A, SELL, 100, PRICE + 10 * n) for n in range(1, asks)]
+        last = story.place(A, SELL, 10)
+        bids = [story.place(A, BUY, 100, PRICE - 10 * n) for n in range(1, 4)]
+        story.later(1_000)
+        for order in ladder:
+            story.end(order)
+        story.meet(last, B, 10)
+        story.end(last, "filled", 0)
+        story.later(500)
+        for order in bids:
+            story.end(order)
+        if again:
+            for n in range(1, 4):
+                story.place(A, BUY, 100, PRICE - 5 * n)
+        story.later(90_000)
+    return story
+
+
+def test_a_maker_that_moves_its_quotes_is_no_case() -> None:
+    assert moved(again=False, asks=4).found() == []
+    assert moved(again=True, asks=1).found() == []
+    assert patterns(moved(again=False, asks=1).found()) == [Pattern.layering]
+
+
 def test_an_order_that_was_filled_itself_was_meant() -> None:
     story = Story()
     for _ in range(3):
