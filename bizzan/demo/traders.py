@@ -242,13 +242,18 @@ class Careless(Trader):
         self._next_at = float("-inf")
 
     async def act(self, beliefs: Beliefs, chance: random.Random) -> None:
-        """Offer a little at the believed price, inside the makers' spread, and take it."""
+        """Offer a little just below all others, above all bids, and take it."""
         if not beliefs or self._clock() < self._next_at:
             return
         self._next_at = self._clock() + CARELESS_SECONDS
         symbol = min(beliefs)
         builder = self.client.market(symbol)
-        price = builder.floor_price(beliefs[symbol])
+        there = await self.client.ticker(symbol)
+        if there.best_bid is None or there.best_ask is None:
+            return
+        price = there.best_ask.price - builder.market.tick_size
+        if price <= there.best_bid.price:
+            return
         lots = builder.least_quantity(price)
         resting = self.client.sign(builder, Side.sell, price, lots, time_in_force=TimeInForce.gtd, seconds=TAKE_SECONDS)
         taking = self.client.sign(builder, Side.buy, price, lots, time_in_force=TimeInForce.ioc, seconds=TAKE_SECONDS)

@@ -129,7 +129,7 @@ class Watchman:
         tape = list(self._tape)
         async with self._database.begin() as connection:
             relations = await self._relations(connection, tape)
-            found = await asyncio.to_thread(detect, tape, relations, self._limits)
+            found = await asyncio.to_thread(detect, tape, relations, self._limits, until_ms)
             known = await rows.known(connection, {case.subject for case in found})
             fresh = unknown(found, known)
             await rows.add(connection, [_row(case) for case in fresh])

@@ -12,12 +12,15 @@ from exchange.surveillance.thresholds import Thresholds
 from exchange.surveillance.washing import round_trips, self_trades, wash_trades
 
 
-def detect(tape: Sequence[Fact], relations: Relations, limits: Thresholds) -> list[Case]:
-    """Every case in `tape`, in the order of their last facts: the same tape and links give the same cases."""
+def detect(tape: Sequence[Fact], relations: Relations, limits: Thresholds, until_ms: int | None = None) -> list[Case]:
+    """Every case in `tape`, in the order of their last facts: the same tape and links give the same cases.
+
+    `until_ms` says where a tape ends that goes on.
+    """
     found = [
         *wash_trades(tape, relations, limits),
         *round_trips(tape, limits),
-        *layering(tape, limits),
+        *layering(tape, limits, until_ms),
         *momentum_ignition(tape, limits),
         *self_trades(tape, limits),
     ]

@@ -35,8 +35,11 @@ class _Life:
         return self.placed.quantity - sum(fill.quantity for fill in self.fills if fill.trade_id < trade.trade_id)
 
 
-def layering(tape: Sequence[Fact], limits: Thresholds) -> Iterator[Case]:
-    """Accounts that did so at least `layering_episodes` times in a market."""
+def layering(tape: Sequence[Fact], limits: Thresholds, until_ms: int | None = None) -> Iterator[Case]:
+    """Accounts that did so at least `layering_episodes` times in a market.
+
+    The tape ends at `until_ms`: of a trade just before that, nobody knows yet what is placed again after it.
+    """
     lives = _lives(tape)
     trades: defaultdict[tuple[int, bytes, int], list[Traded]] = defaultdict(list)
     for fact in tape:
@@ -48,6 +51,8 @@ def layering(tape: Sequence[Fact], limits: Thresholds) -> Iterator[Case]:
         facts: list[Fact] = []
         episodes = lots = 0
         for trade in own:
+            if until_ms is not None and trade.at_ms + limits.layering_after_ms > until_ms:
+                break
             found = _withdrawn(lives.get((market, account), []), trade, side, used, limits)
             if found:
                 episodes += 1

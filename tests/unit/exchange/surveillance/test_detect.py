@@ -261,6 +261,14 @@ def test_a_maker_that_moves_its_quotes_is_no_case() -> None:
     assert patterns(moved(again=False, asks=1).found()) == [Pattern.layering]
 
 
+def test_a_trade_at_the_end_of_the_tape_is_judged_later() -> None:
+    """What a maker places again is not there yet."""
+    story = layered()
+    last = max(fact.at_ms for fact in story.tape if isinstance(fact, Traded))
+    assert detect(story.tape, Relations(), LIMITS, last + LIMITS.layering_after_ms - 1) == []
+    assert patterns(detect(story.tape, Relations(), LIMITS, last + LIMITS.layering_after_ms)) == [Pattern.layering]
+
+
 def test_an_order_that_was_filled_itself_was_meant() -> None:
     story = Story()
     for _ in range(3):
