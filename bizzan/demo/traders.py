@@ -251,8 +251,8 @@ class Careless(Trader):
         there = await self.client.ticker(symbol)
         if there.best_bid is None or there.best_ask is None:
             return
-        price = there.best_ask.price - builder.market.tick_size
-        if price <= there.best_bid.price:
+        price = there.best_ask[0] - builder.market.tick_size
+        if price <= there.best_bid[0]:
             return
         lots = builder.least_quantity(price)
         resting = self.client.sign(builder, Side.sell, price, lots, time_in_force=TimeInForce.gtd, seconds=TAKE_SECONDS)
