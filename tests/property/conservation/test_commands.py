@@ -41,6 +41,7 @@ class Exchange:
     def __init__(self, draw: Callable[[st.SearchStrategy[Any]], Any]) -> None:
         self.draw = draw
         self.x = EngineHarness(MARKETS)
+        self.x.engine.may_hand_over = True  # type: ignore[attr-defined]  # fields are bent at will
         self.numbers = itertools.count(1)
         for _ in range(3):
             self.newcomer()
