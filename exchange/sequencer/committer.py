@@ -138,9 +138,10 @@ class Committer:
     async def _commit_group(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
     ) -> FramesResult:
+        items = [self._known(item) for item in items]
         frames = [item for item in items if not isinstance(item, Refused)]
         try:
-            self.journal.reserve(sum(len(payload) for payload, _ in frames), len(frames))
+            self._reserve_frames(frames)
         except JournalFull as full:
             self.journal_full = True
             refused = Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
@@ -158,6 +159,18 @@ class Committer:
             outcomes.append(FrameAck(seq, at_ms, flaw, codes, ack.receipt))
             committed.append(Committed(seq, at_ms, head, events))
         return FramesResult(_merge(items, outcomes), committed)
+
+    def _known(self, item: FrameItem) -> FrameItem:
+        """A frame of an account that was never credited is refused, so that strangers fill no journal."""
+        if isinstance(item, Refused) or self.engine.account(item[1].orders[:20]) is not None:
+            return item
+        return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
+
+    def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> None:
+        """Room for the frames, and for the ticks of all orders that wait: what a frame triggers works before the next."""
+        ticks = self.engine.waiting + 1 if self.engine.waiting else 0
+        size = sum(len(payload) for payload, _ in frames) + ticks * len(_TICK[0])
+        self.journal.reserve(size, len(frames) + ticks)
 
     async def _sync_and_judge(
         self,

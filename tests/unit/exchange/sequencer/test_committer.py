@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import code_of
 from exchange.domain.instrument import Asset
-from exchange.domain.order import Side
+from exchange.domain.order import Order, Side, Terms, TriggerType
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from exchange.journal.codec import encode_command
@@ -17,8 +18,10 @@ from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_item
-from exchange.sequencer.protocol import Ack, Refused
-from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, _place
+from exchange.sequencer.protocol import Ack, FrameAck, Refused
+from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
+from tests.utils.frames import frame_of
+from tests.utils.signing import Signer
 
 
 class Clock:
@@ -149,3 +152,77 @@ def test_bytes_that_are_no_clients_command_are_refused(payload: bytes, code: Err
     item = parse_item(payload)
     assert isinstance(item, Refused)
     assert item.code == code
+
+
+SELLER, STRANGER = Signer("seller"), Signer("stranger")
+
+
+def _frame(signer: Signer, price: int, first: int = 1) -> FrameItem:
+    expiry = NOW_MS // 1_000 + 3_600
+    frame = frame_of(signer, [Order(signer.raw, 1, 1, price, 2, first + n, expiry, 0, 10, 0) for n in range(2)])
+    return encode_command(frame), frame
+
+
+def _stop(nonce: int) -> c.PlaceOrder:
+    terms = Terms(trigger_type=TriggerType.stop_loss).pack()
+    order = Order(TAKER, 1, 1, 580_000, 2, nonce, NOW_MS // 1_000 + 3_600, 595_000, 10, terms)
+    return c.PlaceOrder(order, bytes([nonce, 9]) * 16, 0, b"\1" * 65, TAKER)
+
+
+def _buy(nonce: int) -> c.PlaceOrder:
+    order = Order(MAKER, 1, 0, 590_000, 2, nonce, NOW_MS // 1_000 + 3_600, 0, 10, 0)
+    return c.PlaceOrder(order, bytes([nonce, 8]) * 16, 0, b"\1" * 65, MAKER)
+
+
+async def test_frame_of_a_stranger_is_refused_and_not_journaled(committer: Committer) -> None:
+    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
+    told: list[Ack | Refused] = []
+    result = await committer.commit_frames([_frame(STRANGER, 600_000), _frame(SELLER, 600_000)], told.extend, True)
+    stranger, seller = result.outcomes
+    assert isinstance(stranger, Refused)
+    assert stranger.code == ErrorCode.unknown_account
+    assert isinstance(seller, FrameAck)
+    assert (told[0], committer.journal.seq) == (stranger, 7)
+
+
+async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committer.commit(
+        _items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), _stop(51), _stop(52))
+    )
+    room, reserve = [0], committer.journal.reserve
+
+    def bounded(payload_bytes: int, records: int) -> None:
+        if payload_bytes + records > room[0]:
+            raise JournalFull("no room")
+        reserve(payload_bytes, records)
+
+    monkeypatch.setattr(committer.journal, "reserve", bounded)
+    frames = [_frame(SELLER, 590_000), _frame(SELLER, 590_000, 10)]
+    room[0] = len(frames[0][0]) + 1  # enough for a frame, not for the stops that it triggers
+    before = committer.journal.seq
+    result = await committer.commit_frames(frames, lambda acks: None, True)
+    assert [isinstance(outcome, Refused) for outcome in result.outcomes] == [True, True]
+    assert (committer.journal.seq, committer.engine.has_due) == (before, False)
+    room[0] = 10**6
+    result = await committer.commit_frames(frames, lambda acks: None, True)
+    assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
+    assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
+
+
+async def test_tick_without_room_does_not_hold_up_the_loop(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), _stop(51)))
+
+    async def no_room() -> GroupResult:
+        return GroupResult([], [])
+
+    monkeypatch.setattr(committer, "tick", no_room)
+    frames = [_frame(SELLER, 590_000), _frame(SELLER, 590_000, 10)]
+    result = await committer.commit_frames(frames, lambda acks: None, True)
+    first, second = (outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck))
+    assert committer.engine.has_due
+    assert code_of(second[0]) == ErrorCode.unavailable, "what was triggered works first"
+    assert first[0] == 0
