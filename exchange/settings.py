@@ -194,7 +194,8 @@ class EntrySettings(Section):
     """Order entry at speed: the binary protocol of docs/api.md.
 
     `workers` are the processes that check signatures, 0 for one on each core. `penalty_seconds` keeps a key out that
-    had a bad signature journaled.
+    had a bad signature journaled. An account may have `wasted_at_once` orders of frames refused, and then as many as
+    `wasted_per_second`; beyond, its frames wait. Who has not opened a session after `opening_seconds` is cut off.
     """
 
     host: str = "127.0.0.1"
@@ -205,6 +206,9 @@ class EntrySettings(Section):
     connections_per_address: Count = 32
     frames_in_flight: Count = 64
     penalty_seconds: Count = 600
+    wasted_at_once: Count = 65_536
+    wasted_per_second: Count = 512
+    opening_seconds: Count = 10
 
 
 class MetricsSettings(Section):

@@ -127,7 +127,9 @@ class EngineLink(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """The engine went away: nobody can say what became of what is under way."""
         self._transport = None
-        waiting, self._waiting, self.pending = self._waiting, {}, 0
+        waiting, self._waiting = self._waiting, {}
+        planned, self._frames, self.pending = self._frames, [], 0
+        self._lose(planned)
         for call in waiting.values():
             if isinstance(call, list):
                 self._lose(call)

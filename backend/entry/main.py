@@ -74,7 +74,7 @@ async def _run(settings: Settings) -> None:
         delegates = Delegates(load, lambda: int(time() * 1_000))
         link = EngineLink(str(settings.engine_socket()))
         bounds = settings.entry
-        door = Door(bounds.sessions_per_account, bounds.connections_per_address, bounds.penalty_seconds, monotonic)
+        door = Door(bounds, monotonic)
         scope_of = partial(_scope, delegates)
         exchange = Exchange(bounds, deployment.domain, link, door, pool, scope_of, silence.is_long, workers)
         for task in (loop.create_task(link.keep()), loop.create_task(silence.watch(indexed_at))):
@@ -88,10 +88,12 @@ async def _run(settings: Settings) -> None:
         gc.collect()
         gc.freeze()
         _log.info("entry listens", host=bounds.host, port=bounds.port, workers=workers)
-        await _told_to_stop()
+        await _told_to_stop(exchange.stopped)
         server.close()
         for connection in list(exchange.connections):
             connection.close()
+        if exchange.is_broken:
+            raise RuntimeError("a process that checks signatures has died: start order entry again")
 
 
 async def _scope(delegates: Delegates, account: bytes, signer: bytes) -> tuple[int, int]:
@@ -124,8 +126,7 @@ class Silence:
             await asyncio.sleep(_WATCH_SECONDS)
 
 
-async def _told_to_stop() -> None:
-    stopped = asyncio.Event()
+async def _told_to_stop(stopped: asyncio.Event) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     await stopped.wait()

@@ -8,7 +8,7 @@ import asyncio
 import hmac
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import BrokenExecutor, Executor
 from dataclasses import dataclass, field
 from time import monotonic, time
 from typing import cast
@@ -34,6 +34,7 @@ from exchange.settings import EntrySettings
 CHECKED_SECONDS = 0.5
 MAX_UNREAD = 4 << 20
 MAX_PENDING = 40_000
+MAX_QUEUED = 1 << 20
 _RETRY_MS = 20
 _HEAD = wire.LENGTH.size
 
@@ -73,6 +74,9 @@ class Exchange:
     is_silent: Callable[[], bool]
     workers: int = 1
     connections: set["Connection"] = field(default_factory=set)
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+    is_broken: bool = False
+    """Whether the processes of the pool have died: nothing can be checked any more."""
 
 
 class Connection(asyncio.Protocol):
@@ -89,6 +93,10 @@ class Connection(asyncio.Protocol):
         self._session: Session | None = None
         self._busy: asyncio.Task[None] | None = None
         self._queue: list[tuple[int, bytes]] = []
+        self._queued = 0
+        self._is_deaf = False
+        self._is_paused = False
+        self._late: asyncio.TimerHandle | None = None
 
     # asyncio.Protocol
 
@@ -102,10 +110,14 @@ class Connection(asyncio.Protocol):
             self._transport.close()
             return
         self._exchange.connections.add(self)
+        seconds = self._exchange.settings.opening_seconds
+        self._late = asyncio.get_running_loop().call_later(seconds, self._end_unopened)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
         self._transport = None
+        if self._late is not None:
+            self._late.cancel()
         self._exchange.connections.discard(self)
         if self._counted:
             self._exchange.door.disconnect(self._address)
@@ -115,13 +127,24 @@ class Connection(asyncio.Protocol):
 
     def pause_writing(self) -> None:
         """It does not read: nothing more is taken from it."""
-        if self._transport is not None:
-            self._transport.pause_reading()
+        self._is_deaf = True
+        self._steer()
 
     def resume_writing(self) -> None:
         """It reads again."""
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
+        self._is_deaf = False
+        self._steer()
+
+    def _steer(self) -> None:
+        """Read from it unless it does not read, or has sent more than is worked off."""
+        transport, pause = self._transport, self._is_deaf or self._queued > MAX_QUEUED
+        if transport is None or transport.is_closing() or pause is self._is_paused:
+            return
+        self._is_paused = pause
+        if pause:
+            transport.pause_reading()
+        else:
+            transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
         """Whole messages are taken, in order."""
@@ -140,6 +163,8 @@ class Connection(asyncio.Protocol):
             self._queue.append((buffer[at + _HEAD], bytes(buffer[at + _HEAD + 1 : at + _HEAD + size])))
             at += _HEAD + size
         del buffer[:at]
+        self._queued += at
+        self._steer()
         if self._queue and self._busy is None:
             self._busy = asyncio.get_running_loop().create_task(self._work())
 
@@ -170,6 +195,10 @@ class Connection(asyncio.Protocol):
         if self._transport is not None:
             self._transport.close()
 
+    def _end_unopened(self) -> None:
+        if self._session is None:
+            self._end(ErrorCode.unauthenticated, "no session was opened in time")
+
     # messages
 
     async def _work(self) -> None:
@@ -178,6 +207,14 @@ class Connection(asyncio.Protocol):
             while self._queue:
                 messages, self._queue = self._queue, []
                 await self._take(messages)
+                self._queued -= sum(_HEAD + 1 + len(body) for _, body in messages)
+                self._steer()
+        except BrokenExecutor:
+            self._exchange.is_broken = True
+            self._exchange.stopped.set()
+        except Exception:
+            _log.exception("message failed", address=self._address)
+            self._end(ErrorCode.internal, "this message could not be worked off: what it held may have been placed")
         finally:
             self._busy = None
 
@@ -186,7 +223,11 @@ class Connection(asyncio.Protocol):
         for kind, body in messages:
             try:
                 if kind == wire.Kind.frame:
-                    frames.append(await self._checked_frame(body))
+                    session, frame = await self._checked_frame(body)
+                    if frame.mac:
+                        self._place(session, frame)
+                    else:
+                        frames.append((session, frame))
                     continue
                 await self._flush(frames)
                 await self._handle(kind, body)
@@ -232,6 +273,8 @@ class Connection(asyncio.Protocol):
         if signer is None:
             raise Refusal(ErrorCode.wrong_signature, "the signature is nobody's", "signature")
         scope = None if signer == account else await self._scope(account, signer)
+        if self._transport is None:  # it went away meanwhile, and is not counted any more
+            return
         mine = PrivateKey()
         try:
             mac_key = wire.shared_key(mine, key, challenge)
@@ -254,6 +297,7 @@ class Connection(asyncio.Protocol):
         now = monotonic()
         if now >= session.expires_at:
             raise Refusal(ErrorCode.unauthenticated, "the session has ended: connect again")
+        self._exchange.door.check(session.signer)
         if session.scope is not None and now - session.checked_at > CHECKED_SECONDS:
             session.scope = await self._scope(session.account, session.signer)
             session.checked_at = now
@@ -272,6 +316,7 @@ class Connection(asyncio.Protocol):
             if not hmac.compare_digest(expected, frame.mac):
                 raise Refusal(ErrorCode.wrong_signature, "the MAC is not the session's over this frame", "mac")
         session.last_number = frame.number
+        self._exchange.door.check_waste(session.account)
         self._check_room(session, len(frame.orders) // PACKED_SIZE)
         if flaw := flaw_of_shape(frame.orders):
             raise wire.ProtocolError(flaw)
@@ -303,13 +348,8 @@ class Connection(asyncio.Protocol):
             raise Refusal(ErrorCode.settlement_backlog, "the chain is not heard: only post_only orders are taken")
 
     async def _flush(self, frames: list[tuple[Session, wire.FrameMessage]]) -> None:
-        """Send frames on: with a MAC at once, the others when their signatures are checked."""
-        if not frames:
-            return
-        plain = [item for item in frames if not item[1].mac]
-        for session, frame in frames:
-            if frame.mac:
-                self._place(session, frame)
+        """Send frames without a MAC on when their signatures are checked."""
+        plain = frames[:]
         frames.clear()
         if not plain:
             return
@@ -347,6 +387,8 @@ class Connection(asyncio.Protocol):
             elif ack.flaw:
                 self._penalize(session, number, ack.flaw)
             else:
+                if wasted := len(ack.codes) - ack.codes.count(ACCEPTED):
+                    self._exchange.door.waste(session.account, wasted)
                 receipt = wire.NO_RECEIPT if early else _receipt(ack.receipt)
                 self.send(wire.pack_outcome(number, ack.seq, ack.at_ms, ack.codes, receipt))
 
@@ -374,8 +416,10 @@ class Connection(asyncio.Protocol):
             judged = await asyncio.get_running_loop().run_in_executor(
                 self._exchange.pool, judge_orders, separator, signed
             )
+            size = wire.SIGNED_ORDER_SIZE
             refused = [
-                await self._flaw_of_order(signed[i * wire.SIGNED_ORDER_SIZE :][:80], j) for i, j in enumerate(judged)
+                self._flaw_of_order(session, signed[size * i : size * i + PACKED_SIZE], one)
+                for i, one in enumerate(judged)
             ]
         except BaseException:
             session.in_flight -= 1
@@ -396,19 +440,22 @@ class Connection(asyncio.Protocol):
         else:
             outcomes([])
 
-    async def _flaw_of_order(self, order: bytes, judged: Judged) -> int:
-        """The number of the refusal of an order before the engine sees it, 0 for none."""
-        if judged is None:
+    def _flaw_of_order(self, session: Session, order: bytes, judged: Judged) -> int:
+        """The number of the refusal of an order before the engine sees it, 0 for none.
+
+        Orders are of the session's account and signed by it or by the session's key: whoever else has signed is not
+        looked up, because every signature is somebody's.
+        """
+        if order[:20] != session.account:
+            return number_of(ErrorCode.forbidden)
+        if judged is None or judged[1] not in (session.account, session.signer):
             return number_of(ErrorCode.wrong_signature)
         _, signer, market, expiry = judged
         if self._exchange.is_silent() and not order[79] & 4:
             return number_of(ErrorCode.settlement_backlog)
-        if signer == order[:20]:
+        if signer == session.account or session.scope is None:
             return ACCEPTED
-        try:
-            markets, until = await self._scope(order[:20], signer)
-        except Refusal as refusal:
-            return number_of(refusal.code)
+        markets, until = session.scope
         if not markets >> market & 1:
             return number_of(ErrorCode.delegate_out_of_scope)
         return number_of(ErrorCode.delegate_expired) if expiry > until else ACCEPTED

@@ -167,7 +167,7 @@ class Committer:
         return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
 
     def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> None:
-        """Room for the frames, and for the ticks of all orders that wait: what a frame triggers works before the next."""
+        """Room for the frames, and for the ticks of all orders that wait: what one triggers works before the next."""
         ticks = self.engine.waiting + 1 if self.engine.waiting else 0
         size = sum(len(payload) for payload, _ in frames) + ticks * len(_TICK[0])
         self.journal.reserve(size, len(frames) + ticks)

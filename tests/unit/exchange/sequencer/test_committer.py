@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from exchange.domain.errors import ErrorCode
-from exchange.domain.frame_codes import code_of
 from exchange.domain.instrument import Asset
 from exchange.domain.order import Order, Side, Terms, TriggerType
 from exchange.engine import commands as c
@@ -157,7 +156,7 @@ def test_bytes_that_are_no_clients_command_are_refused(payload: bytes, code: Err
 SELLER, STRANGER = Signer("seller"), Signer("stranger")
 
 
-def _frame(signer: Signer, price: int, first: int = 1) -> FrameItem:
+def _frame(signer: Signer, price: int, first: int = 1) -> tuple[bytes, c.PlaceFrame]:
     expiry = NOW_MS // 1_000 + 3_600
     frame = frame_of(signer, [Order(signer.raw, 1, 1, price, 2, first + n, expiry, 0, 10, 0) for n in range(2)])
     return encode_command(frame), frame
@@ -209,20 +208,3 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     result = await committer.commit_frames(frames, lambda acks: None, True)
     assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
     assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
-
-
-async def test_tick_without_room_does_not_hold_up_the_loop(
-    committer: Committer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), _stop(51)))
-
-    async def no_room() -> GroupResult:
-        return GroupResult([], [])
-
-    monkeypatch.setattr(committer, "tick", no_room)
-    frames = [_frame(SELLER, 590_000), _frame(SELLER, 590_000, 10)]
-    result = await committer.commit_frames(frames, lambda acks: None, True)
-    first, second = (outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck))
-    assert committer.engine.has_due
-    assert code_of(second[0]) == ErrorCode.unavailable, "what was triggered works first"
-    assert first[0] == 0
