@@ -131,6 +131,7 @@ def own_stack() -> Iterator[Settings]:
             "BIZZAN_CHAIN__DEPLOYMENT_FILE": str(Path(name) / "deployment.json"),
             "BIZZAN_LOCAL__DATABASE_PORT": str(free_port()),
             "BIZZAN_ENTRY__PORT": str(free_port()),
+            "BIZZAN_ENTRY__WASTED_AT_ONCE": str(10**9),
             "BIZZAN_ENGINE__IMPLEMENTATION": "fast",
             **{f"BIZZAN_METRICS__{part.upper()}": str(free_port()) for part in SERVICES},
         }
