@@ -15,10 +15,12 @@ with link as (
     select 'signer' as kind, account, delegate as key from delegate where chain_id = :chain_id and kind = 'added'
     union
     select 'funder', account, sender from deposit where chain_id = :chain_id and sender <> account
+), near as (
+    select key from link where account = any(:accounts) union select unnest(cast(:accounts as bytea[]))
+), telling as (
+    select key from link where key in (select key from near) group by key having count(*) <= :linked
 )
-select distinct kind, account, key from link
-where key in (select key from link where account = any(:accounts) union select unnest(cast(:accounts as bytea[])))
-limit :most
+select kind, account, key from link where key in (select key from telling) order by key, account, kind limit :most
 """
 MOST_LINKS = 20_000
 
@@ -52,11 +54,14 @@ async def move(conn: AsyncConnection, to: Position) -> None:
     await conn.execute(statement.on_conflict_do_update(index_elements=["id"], set_=to._asdict()))
 
 
-async def links(conn: AsyncConnection, chain_id: int, accounts: Collection[bytes]) -> list[Link]:
-    """What ties these accounts to others, and the others that the same keys and payers are tied to."""
+async def links(conn: AsyncConnection, chain_id: int, accounts: Collection[bytes], linked: int) -> list[Link]:
+    """What ties these accounts to others, and the others that the same keys and payers are tied to.
+
+    A key or payer with more than `linked` links is left out, or one payer of very many would hide all others.
+    """
     if not accounts:
         return []
-    values = {"chain_id": chain_id, "accounts": sorted(accounts), "most": MOST_LINKS}
+    values = {"chain_id": chain_id, "accounts": sorted(accounts), "linked": linked, "most": MOST_LINKS}
     return [Link(*row) for row in await conn.execute(text(_LINKS), values)]
 
 

@@ -36,7 +36,7 @@ from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import SeedError, load_deployment
 from exchange.settings import Settings, SettingsError, SurveillanceSettings
 from exchange.surveillance.detect import detect, unknown
-from exchange.surveillance.relations import Relations, relations_of
+from exchange.surveillance.relations import MOST_LINKED, Relations, relations_of
 from exchange.surveillance.tape import BUY, SELL, Case, Ended, Fact, Link, Placed, Stopped, Traded
 from exchange.surveillance.thresholds import Thresholds
 
@@ -140,7 +140,7 @@ class Watchman:
 
     async def _relations(self, connection: Any, tape: list[Fact]) -> Relations:
         accounts = {account for fact in tape if isinstance(fact, Traded) for account in (fact.maker, fact.taker)}
-        found = await rows.links(connection, self._chain_id, accounts)
+        found = await rows.links(connection, self._chain_id, accounts, MOST_LINKED)
         return relations_of(Link(*link) for link in found)
 
     async def _retry(self, action: Callable[[], Any]) -> Any:

@@ -56,13 +56,13 @@ def journal(tmp_path: Path) -> Path:
     return tmp_path
 
 
-async def link(database: AsyncEngine, account: bytes, payer: bytes) -> None:
+async def link(database: AsyncEngine, account: bytes, payer: bytes, log_index: int = 0) -> None:
     """The chain says that one paid for the other."""
     row: dict[str, Any] = {
         "chain_id": CHAIN_ID,
         "block_number": 1,
         "block_hash": b"\x01" * 32,
-        "log_index": 0,
+        "log_index": log_index,
         "tx_hash": b"\x02" * 32,
         "kind": "deposit",
         "account": account,
@@ -105,6 +105,17 @@ async def test_wash_trades_are_kept_once_for_each_time(journal: Path, database: 
     assert {tuple(case[3]) for case in cases} == {tuple(sorted("0x" + each.hex() for each in (MAKER, TAKER)))}
     assert [case[8]["trades"] for case in cases] == [2, 2, 2]
     assert cases[0][5] < cases[1][4]
+
+
+async def test_a_payer_of_very_many_hides_no_other(database: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge = b"\x00" * 19 + b"\x01"
+    await link(database, TAKER, MAKER)
+    for number in range(1, 23):
+        await link(database, TAKER if number == 1 else number.to_bytes(20), bridge, number)
+    monkeypatch.setattr(rows, "MOST_LINKS", 3)
+    async with database.connect() as connection:
+        assert await rows.links(connection, CHAIN_ID, {MAKER, TAKER}, 20) == [rows.Link("funder", TAKER, MAKER)]
+        assert len(await rows.links(connection, CHAIN_ID, {MAKER, TAKER}, 22)) == 3
 
 
 async def test_without_the_link_they_are_no_case(journal: Path, database: AsyncEngine) -> None:
