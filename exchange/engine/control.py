@@ -146,7 +146,7 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
     _tell_market(state, book)
     if status is MarketStatus.open:
         watch = state.watches.get(command.market)
-        state.due.extend(watch.passed(book.last_price) if watch is not None and book.last_price else ())
+        state.due.extend(watch.passed([book.last_price]) if watch is not None and book.last_price else ())
     if status is MarketStatus.delisted:
         waiting = [order for order in state.orders.values() if order.level is None and order.book is book]
         for order in [order for half in (book.bids, book.asks) for level in half for order in level] + waiting:

@@ -106,6 +106,7 @@ def _tell_triggered(state: State, order: OpenOrder) -> None:
 
 def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> None:
     """Match the order, and rest or close what remains; then see what its trades trigger."""
+    since = len(state.events)
     reason = _work(state, seq, at_ms, taker, kind)
     if reason is None:
         displayed = displayed_of(taker.placed.order.terms)
@@ -119,7 +120,7 @@ def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) ->
         if taker.held:
             state.release(taker, 0)
     if state.watches:
-        notice(state, taker.book)
+        notice(state, taker.book, since)
 
 
 def _accept(state: State, number: int, candidate: Candidate) -> OpenOrder:

@@ -18,6 +18,8 @@ from exchange.engine.book import Book
 from exchange.engine.orders import OpenOrder, trigger_bits, waiting_hold
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from exchange.engine.state import State
 
 RISING, FALLING = -1, 1
@@ -121,24 +123,38 @@ class Watch:
             del keys[bisect_left(keys, (trigger.direction * trigger.price, -order_id))]
         return trigger
 
-    def passed(self, price: int) -> list[int]:
-        """The orders that a trade at a price triggers, first come first; trailing triggers follow it."""
+    def passed(self, prices: Iterable[int]) -> list[int]:
+        """The orders that trades at these prices trigger, first come first; trailing triggers follow them.
+
+        Where prices move away from a trailing order, it follows their last only, before they come back.
+        """
         due: list[int] = []
-        for sign, keys in self.keys.items():
-            while keys and keys[-1][0] >= sign * price:
-                order_id = -keys.pop()[1]
-                del self.triggers[order_id]
-                due.append(order_id)
-            if sign in self.least and sign * price > self.least[sign]:
-                self._follow(sign, price)
+        furthest: dict[int, int] = {}
+        for price in prices:
+            for sign, keys in self.keys.items():
+                if sign in furthest and sign * price < sign * furthest[sign]:
+                    self._follow(sign, furthest.pop(sign))
+                while keys and keys[-1][0] >= sign * price:
+                    order_id = -keys.pop()[1]
+                    del self.triggers[order_id]
+                    due.append(order_id)
+                furthest[sign] = price
+        for sign, price in furthest.items():
+            self._follow(sign, price)
         return due
 
     def _follow(self, sign: int, price: int) -> None:
+        """Have trailing triggers follow a price that is better than the worst of their best ones."""
+        if sign not in self.least or sign * price <= self.least[sign]:
+            return
         del self.least[sign]
-        for order_id, trigger in list(self.triggers.items()):
-            if trigger.direction == sign and trigger.trail_bps:
-                self.remove(order_id)
-                self.add(order_id, trigger.follow(price))
+        mine = {order_id: trigger for order_id, trigger in self.triggers.items() if trigger.direction == sign}
+        mine = {order_id: trigger.follow(price) for order_id, trigger in mine.items()}
+        self.triggers.update(mine)
+        self.keys[sign][:] = sorted((sign * trigger.price, -order_id) for order_id, trigger in mine.items())
+        best = [sign * trigger.best for trigger in mine.values() if trigger.trail_bps]
+        if best:
+            self.least[sign] = min(best)
 
 
 def wait(state: State, order: OpenOrder, trigger: Trigger | None) -> None:
@@ -159,15 +175,14 @@ def _watch(state: State, order: OpenOrder, trigger: Trigger) -> None:
     state.watches.setdefault(market, Watch()).add(order.order_id, trigger)
 
 
-def notice(state: State, book: Book) -> None:
-    """Find what this command's trades trigger."""
+def notice(state: State, book: Book, since: int) -> None:
+    """Find what trades trigger: those of the market among this command's events from a place on."""
     market = book.market.market_id
     watch = state.watches.get(market)
     if watch is None:
         return
-    for event in state.events:
-        if event.__class__ is e.TradeMatched and event.market == market:
-            state.due.extend(watch.passed(event.price))
+    trades = (event for event in state.events[since:] if isinstance(event, e.TradeMatched))
+    state.due.extend(watch.passed(trade.price for trade in trades if trade.market == market))
     if not watch.triggers:
         del state.watches[market]
 

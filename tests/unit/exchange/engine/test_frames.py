@@ -8,7 +8,7 @@ import pytest
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode
 from exchange.domain.frame_codes import ACCEPTED, code_of
-from exchange.domain.order import Order, Side, Terms, TimeInForce
+from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.order_id import order_id, seq_of
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import commands as c
@@ -74,6 +74,26 @@ def test_a_snapshot_with_frames_in_it_is_adopted_by_the_fast_engine(x: EngineHar
     assert loaded.is_fast
     assert loaded.dump() == x.engine.dump()
     assert loaded.violations() == []
+
+
+def test_a_trade_of_a_frame_triggers_in_its_turn_only(x: EngineHarness) -> None:
+    first, high, low = (PRICE * percent // 100 for percent in (108, 110, 100))
+    for price in (first, high):
+        x.sell(QUOTER.raw, price, 10)
+    x.buy(QUOTER.raw, low, 10)
+    x.buy(TAKER.raw, first, 10)
+    trail = Terms(trigger_type=TriggerType.trailing, trail_bps=500).pack()
+    x.apply(x.order(QUOTER.raw, Side.buy, PRICE * 113 // 100, 5, terms=trail, trigger_price=0))
+    orders = [
+        order(x, TAKER, Side.buy, high, 10),
+        order(x, TAKER, Side.sell, low, 10),
+        order(x, TAKER, Side.buy, low - 10, 10),
+    ]
+    events = x.apply(frame_of(TAKER, orders))
+    assert [trade.price for trade in only(events, e.TradeMatched)] == [high, low]
+    assert not x.engine.has_due
+    (trigger,) = x.engine.state.watches[BTC_USDC].triggers.values()
+    assert (trigger.best, trigger.price) == (low, low * 105 // 100)
 
 
 def test_refused_orders_leave_no_trace_and_the_rest_stands(x: EngineHarness) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +14,7 @@ from exchange.domain.order import SelfTrade, Side, Terms, TimeInForce, TriggerTy
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
+from exchange.engine.triggers import FALLING, RISING, Trigger, Watch, trailing
 from tests.utils.engine import (
     BTC,
     BTC_USDC,
@@ -385,3 +387,19 @@ def test_nothing_else_is_refused_while_somebody_is_due(x: EngineHarness) -> None
     assert x.turns() == []
     with pytest.raises(Refusal):
         x.apply(c.CancelOrder(TAKER, nonce, b"", TAKER))
+
+
+def test_prices_together_trigger_what_they_do_one_by_one() -> None:
+    chance = random.Random(5)
+    for _ in range(200):
+        one, together = Watch(), Watch()
+        for number in range(1, 30):
+            direction, best = chance.choice((RISING, FALLING)), chance.randint(1, 1_000)
+            trigger = trailing(direction, chance.randint(1, 900), best)
+            if chance.random() < 0.3:
+                trigger = Trigger(direction, chance.randint(1, 1_000))
+            for watch in (one, together):
+                watch.add(number, trigger)
+        prices = [chance.randint(1, 1_000) for _ in range(12)]
+        assert together.passed(prices) == [number for price in prices for number in one.passed([price])]
+        assert (together.triggers, together.keys) == (one.triggers, one.keys)
