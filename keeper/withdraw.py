@@ -143,10 +143,14 @@ class Withdraw:
         return f"{len(self._given_up)} withdrawals are given up, among them 0x{first}: see the runbook"
 
     async def step(self) -> Sequence[Send]:
-        """One round."""
-        actions = await self.plan()
-        for action in actions:
-            await self.act(action)
+        """One round. One that fails is no account's fault: what is left of the gas is read from the jobs again."""
+        try:
+            actions = await self.plan()
+            for action in actions:
+                await self.act(action)
+        except Exception:
+            self._budget = None
+            raise
         return actions
 
     async def plan(self) -> list[Send]:

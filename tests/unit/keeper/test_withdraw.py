@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 from structlog.testing import capture_logs
 
-from exchange.chain.rpc import ExecutionReverted
+from exchange.chain.rpc import ChainError, ExecutionReverted
 from exchange.chain.submission import Call, Job, JobState
 from exchange.database.jobs import MAX_GENERATIONS
 from exchange.database.payouts import HeldWithdrawal, Rest
@@ -345,6 +345,24 @@ async def test_a_wallet_that_burns_gas_waits_and_nobody_else_does(desk: Desk) ->
     (again,) = await desk.sent()
     assert again not in sent
     assert figures(desk) == (0, 0)
+
+
+async def test_rounds_that_fail_use_up_no_gas(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    digest, broken = desk.world.hold_for_wallet(1, 1), desk.world.hold_for_wallet(2, 1)
+    desk.world.gas[digest] = BURNT
+    approve = desk.world.approve
+
+    async def fail(withdrawal_hash: bytes, fee: int) -> Approval:
+        if withdrawal_hash == broken:
+            raise ChainError("the node is away")
+        return await approve(withdrawal_hash, fee)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(desk.world, "approve", fail)
+        for _ in range(10):
+            with pytest.raises(ChainError):
+                await desk.duty.step()
+    assert await desk.sent() == [digest, broken]
 
 
 async def test_another_keeper_knows_what_was_spent(desk: Desk) -> None:
