@@ -165,10 +165,12 @@ def facts_of(replica: Recovered, record: Record, events: list[e.Event]) -> Itera
     def address(account_id: int) -> bytes:
         return accounts[account_id - 1].address
 
+    left = {event.order_id: event.remaining for event in events if isinstance(event, e.OrderAmended)}
     for event in events:
         match event:
             case e.OrderAccepted():
-                placed = _placed(record, event, address(event.account))
+                quantity = left.get(event.order_id, event.quantity)
+                placed = _placed(record, event, address(event.account), quantity)
                 if placed is not None:
                     yield placed
             case e.TradeMatched():
@@ -196,13 +198,13 @@ def facts_of(replica: Recovered, record: Record, events: list[e.Event]) -> Itera
                 pass
 
 
-def _placed(record: Record, event: e.OrderAccepted, account: bytes) -> Placed | None:
-    """An order as the book shows it; None for one that waits for a price, and that nobody sees."""
+def _placed(record: Record, event: e.OrderAccepted, account: bytes, quantity: int) -> Placed | None:
+    """An order as the book shows it, of so many lots; None for one that waits for a price, and that nobody sees."""
     terms = Terms.unpack(event.terms)
     if terms.trigger_type:
         return None
     side = SELL if event.side == SELL else BUY
-    lots = event.quantity // max(event.price, 1) if event.side == _BUY_QUOTE else event.quantity
+    lots = quantity // max(event.price, 1) if event.side == _BUY_QUOTE else quantity
     shown = min(lots, terms.displayed_quantity) if terms.displayed_quantity else lots
     order_id, market = event.order_id, event.market
     return Placed(record.seq, record.at_ms, order_id, account, event.signer, market, side, event.price, shown)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from exchange.surveillance.tape import Case, Ended, Fact, Pattern, Placed, Traded, case_of
 from exchange.surveillance.thresholds import Thresholds
 
-TAKEN_BACK = frozenset({"cancelled", "mass_cancelled", "trading_stopped"})
-"""Reasons with which an account ends its own order."""
+TAKEN_BACK = frozenset({"cancelled", "mass_cancelled", "trading_stopped", "amended"})
+"""Reasons with which an account ends its own order; what takes the place of an amended one is placed again."""
 _MIN_UNFILLED_PERCENT = 90
 
 

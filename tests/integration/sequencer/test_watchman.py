@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from exchange.database.tables import deposit, surveillance_case
 from exchange.engine import commands as c
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
-from exchange.sequencer.watchman import Watchman, thresholds_of
+from exchange.journal.recovery import recover
+from exchange.sequencer.watchman import Watchman, facts_of, thresholds_of
 from exchange.settings import SurveillanceSettings
+from exchange.surveillance.tape import Ended, Placed
 from exchange.surveillance.thresholds import Thresholds
 from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
 
@@ -133,6 +136,25 @@ async def test_a_kill_at_any_record_changes_nothing(journal: Path, database: Asy
     async with database.connect() as connection:
         position = await rows.position(connection)
     assert position.from_seq > 1
+
+
+def test_an_amended_order_is_as_large_as_what_remains(tmp_path: Path) -> None:
+    x = EngineHarness()
+    for asset in (USDC, BTC):
+        x.credit(MAKER, asset, 10**12)
+        x.credit(TAKER, asset, 10**12)
+    x.sell(MAKER, PRICE, 100)
+    x.buy(TAKER, PRICE, 60)
+    signed = x.engine.open_orders(MAKER)[0].placed.order
+    less = replace(signed, quantity=70)
+    x.apply(c.AmendOrder(less, b"\x09" * 32, 0, b"\x07" * 65, MAKER))
+    with Journal.open(tmp_path) as journal:
+        for _, at_ms, command in x.kept:
+            journal.append([(at_ms, command)])
+    replica = recover(tmp_path, 0)
+    facts = [fact for record in Reader(tmp_path).read(1) for fact in facts_of(replica, record, replica.advance(record))]
+    assert [fact.quantity for fact in facts if isinstance(fact, Placed)] == [100, 60, 10]
+    assert [fact.reason for fact in facts if isinstance(fact, Ended)] == ["filled", "amended"]
 
 
 def test_the_settings_are_the_thresholds() -> None:

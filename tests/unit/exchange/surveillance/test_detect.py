@@ -199,8 +199,9 @@ def layered(
     return story
 
 
-def test_layering_is_found() -> None:
-    (case,) = layered().found()
+@pytest.mark.parametrize("reason", ["cancelled", "amended"])
+def test_layering_is_found(reason: str) -> None:
+    (case,) = layered(reason=reason).found()
     assert (case.pattern, case.accounts) == (Pattern.layering, (A,))
     assert case.figures == {"episodes": 3, "lots_withdrawn": 300, "lots_traded": 30, "side": SELL}
     assert len(case.evidence) == 6
