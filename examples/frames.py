@@ -1,6 +1,7 @@
 """Places sixteen orders under one signature through order entry, then sixteen more with the session's MAC.
 
-Run it beside `bizzan up`: it makes a wallet, takes play money from the faucet, deposits it, and trades.
+Run it beside `bizzan up`: it makes a wallet, takes play money from the faucet, deposits it, and waits until
+its first fill is settled on chain.
 """
 
 import asyncio
@@ -10,45 +11,84 @@ import time
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
 from bizzan.client.entry import EntryClient
+from bizzan.client.schemas import Fill
 from bizzan.client.wallet import Wallet
-from bizzan.faucet import fund_now
-from bizzan.supervisor.deployment import read_deployment
+from bizzan.faucet import fund
+from exchange.domain.entry import Outcome
+from exchange.domain.instrument import Market
 from exchange.domain.order import Order, Side
-from exchange.settings import load_settings
+from exchange.settings import Settings, load_settings
+
+MARKET = "BTC-USDC"
+DEPOSIT_USDC = 1_000
+LOTS = 20
+ORDERS = 16
+WAIT_SECONDS = 180
+POLL_SECONDS = 0.5
+
+
+async def open_account(settings: Settings, api: BizzanClient) -> None:
+    """Fund the wallet, deposit play money and wait until it can be traded."""
+    exchange, token = api.exchange, api.exchange.tokens["USDC"]
+    await fund(
+        settings.rpc_url,
+        exchange.chain_id,
+        exchange.custody,
+        exchange.tokens,
+        settings.key("faucet"),
+        api.wallet.text_address,
+    )
+    async with CustodyClient(settings.rpc_url, exchange.custody, api.wallet) as custody:
+        await custody.deposit_token(token, DEPOSIT_USDC * 10**token.decimals)
+    await api.login()
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not ((balance := (await api.balances()).balance("USDC")) and balance.available):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"credit of the deposit: not within {WAIT_SECONDS} s; is every service up?")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def quotes(wallet: Wallet, market: Market, first: int, prices: list[int]) -> list[Order]:
+    """One bid for each price, on nonces that count up."""
+    expiry = int(time.time()) + 600
+    return [
+        Order(wallet.address, market.market_id, Side.buy, price, LOTS, first + n, expiry, 0, 100, 0)
+        for n, price in enumerate(prices)
+    ]
+
+
+async def settled(api: BizzanClient) -> Fill:
+    """The first fill of the wallet, once the contract has settled it."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (found := [fill for fill in await api.fills() if fill.status in ("settled", "final")]):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"settlement: not within {WAIT_SECONDS} s; is the keeper up?")
+        await asyncio.sleep(POLL_SECONDS)
+    return found[0]
+
+
+def said(outcome: Outcome) -> str:
+    """An outcome in one line."""
+    return json.dumps({"seq": outcome.seq, "codes": list(outcome.codes)})
 
 
 async def main() -> None:
-    """Fund a wallet, then place two frames and say what became of them."""
+    """Fund a wallet, place two frames, of which one order takes, and say what became of them."""
     settings = load_settings()
     wallet = Wallet.create()
-    fund_now(settings.rpc_url, read_deployment(settings), settings.key("faucet"), wallet.text_address)
     async with BizzanClient(f"http://{settings.api.host}:{settings.api.port}", wallet) as api:
-        exchange, market = api.exchange, api.market("BTC-USDC").market
-        async with CustodyClient(settings.rpc_url, exchange.custody, wallet) as custody:
-            token = exchange.tokens["USDC"]
-            await custody.approve(token.address)
-            await custody.deposit(token.address, 1_000 * 10**token.decimals)
-        await api.login()
-        for _ in range(120):
-            balance = (await api.balances()).balance("USDC")
-            if balance is not None and balance.available:
-                break
-            await asyncio.sleep(0.5)
-    price = market.reference_price * 9 // 10 // market.tick_size * market.tick_size
-    expiry = int(time.time()) + 600
-
-    def quotes(first: int) -> list[Order]:
-        return [
-            Order(wallet.address, market.market_id, Side.buy, price, 20, first + n, expiry, 0, 100, 0)
-            for n in range(16)
-        ]
-
-    async with EntryClient(settings.entry.host, settings.entry.port, exchange.domain, wallet) as entry:
-        outcome = await entry.place_frame(quotes(1))
-        print("signed:", json.dumps({"seq": outcome.seq, "codes": list(outcome.codes)}))
-        early, later = await entry.place_frame_early(quotes(101))
-        print("durable at", early.seq)
-        print("with a MAC:", json.dumps({"seq": (await later).seq, "codes": list((await later).codes)}))
+        await open_account(settings, api)
+        market = api.market(MARKET).market
+        ask = (await api.book(MARKET)).asks[0][0]
+        below, through = (ask * part // 100 // market.tick_size * market.tick_size for part in (90, 102))
+        async with EntryClient(settings.entry.host, settings.entry.port, api.exchange.domain, wallet) as entry:
+            outcome = await entry.place_frame(quotes(wallet, market, 1, [through] + [below] * (ORDERS - 1)))
+            print("signed:", said(outcome))
+            early, later = await entry.place_frame_early(quotes(wallet, market, 101, [below] * ORDERS))
+            print("durable at", early.seq)
+            print("with a MAC:", said(await later))
+        fill = await settled(api)
+        print(f"settled: {fill.quantity} lots at {fill.price} in {fill.tx_hash}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from pathlib import Path
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "trade.py"
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 STEPS = ("faucet", "deposit", "credited", "order", "fill", "settled", "final", "withdrawal", "wallet")
 SETTLED_SECONDS = 120
 CASE_SECONDS = 240
@@ -22,10 +22,17 @@ def test_demo_trades_settle_on_chain(program: Program) -> None:
 
 def test_example_runs_to_its_end_and_again(program: Program) -> None:
     for _ in range(2):
-        result = program.run_file(EXAMPLE)
+        result = program.run_file(EXAMPLES / "trade.py")
 
         assert result.returncode == 0, result.stdout + result.stderr
         assert all(step in result.stdout for step in STEPS), result.stdout
+
+
+def test_frames_of_orders_settle(program: Program) -> None:
+    result = program.run_file(EXAMPLES / "frames.py")
+
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "settled: 20 lots" in result.stdout
 
 
 def test_an_operator_sees_who_trades_with_itself(program: Program) -> None:
