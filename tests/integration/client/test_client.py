@@ -28,7 +28,7 @@ from bizzan.client.wallet import SignedOrder, Wallet
 from exchange.domain.deployment import address_bytes
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
-from exchange.domain.order import Side
+from exchange.domain.order import Side, TimeInForce
 from tests.integration.audit.world import MARKET, World
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
@@ -84,7 +84,7 @@ async def test_a_client_that_demands_a_bond_reads_the_real_one(world: World, sel
         world.program.api_url, world.seller, bond=BondCheck.over(world.program.rpc_url, told)
     ) as demanding:
         await demanding.login()
-        ack = await demanding.place(MARKET, Side.sell, "9000", "0.001", seconds=600)
+        ack = await demanding.place(MARKET, Side.sell, "9000", "0.001", time_in_force=TimeInForce.ioc)
     assert ack.receipt is not None
 
 
