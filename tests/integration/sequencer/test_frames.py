@@ -233,7 +233,8 @@ async def test_what_is_no_frame_of_this_exchange_is_refused_and_not_journaled(en
         assert (await client.journal_head())[0] == before
 
 
-async def test_early_acknowledgement_comes_before_the_outcome(engine: EngineProcess) -> None:
+async def test_early_acknowledgement_comes_before_the_outcome(engine: EngineProcess, client: EngineClient) -> None:
+    assert await client.journal_head()  # it listens
     request = frame(WALLETS[0], 1, 8, random.Random(5))
     reader, writer = await asyncio.open_unix_connection(str(engine.socket))
     credited = Submit(1, [encode_command(command) for command in credits()])
