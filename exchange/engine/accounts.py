@@ -84,7 +84,7 @@ class Balance:
 
 
 class Account:
-    """A trader, bound to one address. `orders` are the open ones by nonce, in order of acceptance or of the last slice.
+    """A trader, bound to one address. `orders` are the open ones by nonce, in no order.
 
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
     account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `owner_brake_nonce`,

@@ -11,7 +11,7 @@ from exchange.engine import events as e
 from exchange.engine.accounts import Account
 from exchange.engine.control import check_signer
 from exchange.engine.events import CloseReason
-from exchange.engine.orders import BUY, SELL
+from exchange.engine.orders import BUY, SELL, by_age
 from exchange.engine.state import State
 
 BOTH_SIDES = 2
@@ -35,7 +35,7 @@ def mass_cancel(state: State, at_ms: int, command: c.MassCancel) -> None:
     if command.market != EVERY_MARKET:
         state.book(command.market)
     _use_nonce(account, command.signer, at_ms, command.nonce)
-    for order in list(account.orders.values()):
+    for order in by_age(account.orders.values()):
         if command.market in (EVERY_MARKET, order.placed.order.market) and command.side in (BOTH_SIDES, order.side):
             state.close(order, CloseReason.mass_cancelled)
 

@@ -12,6 +12,7 @@ from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.events import CloseReason
 from exchange.engine.fees import check_schedule
+from exchange.engine.orders import by_age
 from exchange.engine.state import State
 
 CANCELLED = CloseReason.cancelled
@@ -75,7 +76,7 @@ def obey_revocation(state: State, command: c.ObeyRevocation) -> None:
     """Cancel the delegate's orders, and take no more of them."""
     account = state.open_account(command.account)
     account.revoked.add(command.delegate)
-    for order in list(account.orders.values()):
+    for order in by_age(account.orders.values()):
         if order.placed.signer == command.delegate:
             state.close(order, CloseReason.delegate_revoked)
 
@@ -148,7 +149,7 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
         watch = state.watches.get(command.market)
         state.due.extend(watch.passed([book.last_price]) if watch is not None and book.last_price else ())
     if status is MarketStatus.delisted:
-        waiting = [order for order in state.orders.values() if order.level is None and order.book is book]
+        waiting = by_age(order for order in state.orders.values() if order.level is None and order.book is book)
         for order in [order for half in (book.bids, book.asks) for level in half for order in level] + waiting:
             state.close(order, CloseReason.market_delisted)
 
@@ -183,8 +184,8 @@ def _highest_minimum(account: Account, signer: bytes, at_ms: int) -> int:
 def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: CloseReason) -> None:
     account.min_nonce = min_nonce
     state.touched_accounts[account] = None
-    for nonce, order in list(account.orders.items()):
-        if nonce & ~SINGLE_FILL < min_nonce:
+    for order in by_age(account.orders.values()):
+        if order.placed.order.nonce & ~SINGLE_FILL < min_nonce:
             state.close(order, reason)
 
 

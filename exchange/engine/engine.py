@@ -23,7 +23,7 @@ from exchange.engine.events import Event
 from exchange.engine.frames import FrameOutcome, place_frame
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import amend, place, tick
-from exchange.engine.orders import OpenOrder
+from exchange.engine.orders import OpenOrder, by_age
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
 from exchange.engine.state import State
@@ -204,7 +204,7 @@ class Engine:
     def open_orders(self, address: bytes) -> list[OpenOrder]:
         """The open orders of `address`, oldest first."""
         account = self.state.by_address.get(address)
-        return list(account.orders.values()) if account is not None else []
+        return by_age(account.orders.values()) if account is not None else []
 
     def withdrawable(self, address: bytes, asset: int) -> int:
         """What `address` may withdraw of `asset` now, in ledger units."""

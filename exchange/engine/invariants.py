@@ -18,7 +18,7 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
-from exchange.engine.orders import displayed_of, hold_for, waiting_hold
+from exchange.engine.orders import by_age, displayed_of, hold_for, waiting_hold
 from exchange.engine.settling import proceeds
 from exchange.engine.state import State
 from exchange.engine.triggers import FALLING, RISING
@@ -184,16 +184,14 @@ def _half(state: State, half: Half) -> Iterator[str]:
     name = f"market {half.market_id} side {half.side}"
     if half.keys != sorted(half.levels):
         yield f"{name} does not list its prices in order"
-    place = {order_id: position for position, order_id in enumerate(state.orders)}
     for level in half.levels.values():
         orders = list(level)
         if not orders or level.tail is not orders[-1]:
             yield f"{name} level {level.price} is not linked from head to tail"
         if level.quantity != sum(order.remaining - order.hidden for order in orders):
             yield f"{name} level {level.price} does not sum to {level.quantity}"
-        if [order.order_id for order in orders] != sorted(
-            (order.order_id for order in orders), key=lambda number: place.get(number, 0)
-        ):
+        unmoved = [o for o in orders if not o.placed.order.terms >> 5 and o.order_id not in state.replaced]
+        if unmoved != by_age(unmoved):
             yield f"{name} level {level.price} is not in order of arrival"
         for order in orders:
             if order.level is not level or order.price != level.price or order.remaining <= 0:

@@ -4,11 +4,14 @@ from typing import TYPE_CHECKING
 
 from exchange.domain.fees import PPM
 from exchange.domain.order import SelfTrade, Side, Terms, TimeInForce
+from exchange.domain.order_id import age
 from exchange.domain.settlement import path_length
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.commands import PlaceOrder
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from exchange.engine.book import Book, Level
 
 BUY = int(Side.buy)
@@ -134,6 +137,11 @@ class OpenOrder:
         else:
             self.pays = account.balance(book.base_asset)
             self.gets = account.balance(book.quote_asset)
+
+
+def by_age(orders: "Iterable[OpenOrder]") -> list[OpenOrder]:
+    """Orders in order of acceptance."""
+    return sorted(orders, key=lambda order: age(order.order_id))
 
 
 def notional_of(side: int, price: int, quantity: int) -> int:

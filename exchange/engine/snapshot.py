@@ -1,6 +1,7 @@
 """The state as plain lists, and back; its hash. Two engines with equal hashes answer every command equally.
 
-What has no order of its own is sorted; what is kept in order of arrival (orders, trades, requests) stays so.
+What has no order of its own is sorted; what is kept in order of arrival (trades, requests) stays so. Open orders
+stand as they queue, market by market, bids before asks, the best price first; behind them those in no book, by age.
 Integers fit 64 bits, so that msgpack carries everything.
 """
 
@@ -18,12 +19,12 @@ from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance, NonceSet, Recent
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import OpenOrder
+from exchange.engine.orders import OpenOrder, by_age
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 9
+VERSION = 10
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -55,7 +56,7 @@ def dump(state: State) -> bytes:
             ],
             [_dump_account(account) for account in state.accounts],
             [_dump_book(state.books[key]) for key in sorted(state.books)],
-            [_dump_order(order) for order in state.orders.values()],
+            [_dump_order(order) for order in _standing(state)],
             [[trade.seq, trade.at_ms, *astuple(trade.match)] for trade in state.trades.values()],
             [[batch.batch, batch.from_seq, batch.to_seq, batch.last_trade] for batch in state.batches],
             [_dump_withdrawal(key, state.withdrawals[key]) for key in state.withdrawals],
@@ -197,6 +198,15 @@ def _load_book(state: State, values: list[Any]) -> Book:
     book = Book(Market(*[*rules, MarketStatus(status)]), state.account_by_id(fee_account), schedules)
     book.last_price = last_price
     return book
+
+
+def _standing(state: State) -> list[OpenOrder]:
+    """The open orders, queue by queue, then those that wait."""
+    books = [state.books[key] for key in sorted(state.books)]
+    standing = [order for book in books for half in (book.bids, book.asks) for level in half for order in level]
+    if len(standing) == len(state.orders):
+        return standing
+    return standing + by_age(order for order in state.orders.values() if order.level is None)
 
 
 def _dump_order(order: OpenOrder) -> list[Any]:

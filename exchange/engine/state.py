@@ -14,7 +14,7 @@ from exchange.domain.instrument import Asset, Market
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
-from exchange.engine.orders import OpenOrder, displayed_of, hold_for
+from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for
 from exchange.engine.triggers import Watch
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
@@ -251,13 +251,6 @@ class State:
             level.quantity += shown
             level.requeue(order)
             self.touched_levels[level] = None
-        self._stand_last(order)
-
-    def _stand_last(self, order: OpenOrder) -> None:
-        """Put an order behind all that are open, which stand as they queue, so that a snapshot keeps it."""
-        nonce = order.placed.order.nonce
-        self.orders[order.order_id] = self.orders.pop(order.order_id)
-        order.account.orders[nonce] = order.account.orders.pop(nonce)
 
     def swap(self, old: OpenOrder, new: OpenOrder) -> None:
         """Put an order that asks for no more into the very place of a resting one, which ends as amended."""
@@ -268,10 +261,6 @@ class State:
         self.touched_levels[level] = None
         del self.orders[old.order_id]
         self.orders[new.order_id] = new.account.orders[new.placed.order.nonce] = new
-        standing: OpenOrder | None = new
-        while standing is not None:
-            self._stand_last(standing)
-            standing = standing.next
         self.await_expiry(new)
         account, market = old.account.account_id, old.book.market.market_id
         self.events.append(e.OrderClosed(old.order_id, account, market, e.CloseReason.amended, old.remaining))
@@ -326,7 +315,7 @@ class State:
 
     def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:
         """Close an account's open orders; with `asset`, only those that hold it."""
-        for order in list(account.orders.values()):
+        for order in by_age(account.orders.values()):
             if asset is None or order.pays.asset == asset:
                 self.close(order, reason)
 

@@ -24,6 +24,7 @@ from exchange.engine.fast.refusals import FRAME_CODES
 from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt
 from exchange.engine.frames import FrameOutcome, orders_of
 from exchange.engine.invariants import violations
+from exchange.engine.orders import by_age
 from exchange.engine.risk import check
 from exchange.engine.state import State
 
@@ -123,7 +124,7 @@ class FastEngine(Engine):
             found.append("expiries: the core's next expiry is not that of its orders")
         for account in reference.state.accounts:
             mine = [order.order_id for order in self.open_orders(account.address)]
-            if mine != [order.order_id for order in account.orders.values()]:
+            if mine != [order.order_id for order in by_age(account.orders.values())]:
                 found.append(f"orders: the core lists those of account {account.account_id} wrongly")
         return found
 
