@@ -10,10 +10,10 @@ plays the mixed stream through them and through the reference's book; all must m
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,11 +65,16 @@ def install() -> Path:
 
 def play(peer: Peer, streams: dict[str, list[Step]]) -> dict[str, tuple[float, list[Trade]]]:
     """The peer's CPU seconds and trades for each stream."""
+    worker = str(Path(__file__).with_name("peer_worker.py"))
+    return play_apart([str(install()), worker, peer.package], streams)
+
+
+def play_apart(worker: list[str], streams: dict[str, list[Step]]) -> dict[str, tuple[float, list[Trade]]]:
+    """What a command line makes of the streams, in a process and a memory of its own; it is given two more paths."""
     with tempfile.TemporaryDirectory() as folder:
         path, output = Path(folder) / "streams.json", Path(folder) / "played.json"
         path.write_text(json.dumps(streams))
-        worker = str(Path(__file__).with_name("peer_worker.py"))
-        subprocess.run([str(install()), worker, peer.package, str(path), str(output)], check=True)
+        subprocess.run([*worker, str(path), str(output)], check=True, cwd=ROOT)
         answer: dict[str, Any] = json.loads(output.read_text())
     return {name: (seconds, [tuple(trade) for trade in trades]) for name, (seconds, trades) in answer.items()}
 
@@ -79,11 +84,9 @@ def compare(steps: list[Step], runs: int = RUNS) -> dict[str, Any]:
     _, trades = play_reference(steps)
     best: dict[str, float] = {}
     equal = True
+    own = [sys.executable, "-m", "benchmarks.engine.suite", "reference"]
     for _ in range(runs):
-        gc.collect()
-        gc.disable()
-        played = {"reference": play_reference(steps)}
-        gc.enable()
+        played = {"reference": play_apart(own, {"": steps})[""]}
         played |= {peer.name: play(peer, {"": steps})[""] for peer in PEERS}
         for name, (seconds, made) in played.items():
             best[name] = min(best.get(name, seconds), seconds)

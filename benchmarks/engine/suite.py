@@ -3,14 +3,24 @@
 A stream becomes commands of accounts that only buy and accounts that only sell, so that nobody meets an own order; an
 order's id in the engines is the record that placed it. Whatever is made of the stream is made before the clock starts,
 and the trades are compared after it stops. Each figure is all steps of all streams by the sum of the best CPU times.
+
+Everybody plays in a process of its own, own books and peers alike: a memory that others have used before costs half as
+much again.
+
+    python -m benchmarks.engine.suite CONTESTANT STREAMS OUTPUT
+
+is such a process, as peer_worker.py is for the peers.
 """
 
 from __future__ import annotations
 
 import gc
+import json
 import struct
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from benchmarks.engine import peers
@@ -148,13 +158,13 @@ def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]
 
 def one_round(streams: dict[str, list[Step]]) -> dict[str, dict[str, Played]]:
     """Every stream once through everybody."""
-    gc.collect()
-    gc.disable()
-    played = {
-        contestant: {name: play(stream) for name, stream in streams.items()} for contestant, play in CONTESTANTS.items()
-    }
-    gc.enable()
+    played = {name: play_apart(name, streams) for name in CONTESTANTS}
     return played | {peer.name: peers.play(peer, streams) for peer in peers.PEERS}
+
+
+def play_apart(contestant: str, streams: dict[str, list[Step]]) -> dict[str, Played]:
+    """What one of the own makes of the streams, in a process of its own."""
+    return peers.play_apart([sys.executable, "-m", "benchmarks.engine.suite", contestant], streams)
 
 
 def tell(counts: dict[str, int], best: dict[str, dict[str, float]]) -> None:
@@ -162,3 +172,16 @@ def tell(counts: dict[str, int], best: dict[str, dict[str, float]]) -> None:
     for contestant, spent in best.items():
         rates = "  ".join(f"{name} {counts[name] / seconds:>12,.0f}" for name, seconds in spent.items())
         print(f"{contestant:<30}{rates}")
+
+
+def main() -> None:
+    """Play each stream once."""
+    name, streams, output = sys.argv[1:]
+    steps: dict[str, list[Step]] = json.loads(Path(streams).read_text())
+    gc.collect()
+    gc.disable()
+    Path(output).write_text(json.dumps({stream: CONTESTANTS[name](played) for stream, played in steps.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -85,7 +85,7 @@ class ReferenceBook:
                 reports.append((NOT_CANCELLED if kind == CANCEL else NOT_MODIFIED, sequence, number))
                 continue
             resting = order.level.half.side
-            order.level.half.remove(order, order.level)
+            order.level.remove(order)
             if kind == CANCEL:
                 reports.append((CANCELLED, sequence, resting, number, order.price))
             else:
@@ -102,7 +102,8 @@ class ReferenceBook:
         for paid, filled, maker, taker in trades:
             reports.append((TRADED, sequence, paid, filled, self.numbers[maker], taker))
         if missing and not ioc:
-            order: Any = Resting(price, missing)
+            order: Any = Resting()
+            order.price, order.remaining, order.hidden = price, missing, 0
             self.orders[number] = order
             self.numbers[order] = number
             self.halves[side].append(order)

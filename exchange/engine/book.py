@@ -2,7 +2,8 @@
 
 A side keeps its live prices sorted with the best at the end, so that the best is looked at and dropped
 without moving anything. The asks keep negated prices; so on both sides the better key is the larger.
-Orders of a level are linked into one another, so that a cancel costs the same anywhere in the queue.
+Orders of a level are linked into one another, so that a cancel costs the same anywhere in the queue; the links are
+theirs while they are in it.
 """
 
 from bisect import bisect_left, insort
@@ -31,12 +32,32 @@ class Level:
         self.quantity = first.remaining - first.hidden
         self.head: OpenOrder | None = first
         self.tail = first
+        first.level = self
+        first.prev = first.next = None
 
     def __iter__(self) -> Iterator[OpenOrder]:
         order = self.head
         while order is not None:
             yield order
             order = order.next
+
+    def remove(self, order: OpenOrder) -> None:
+        """Take `order` out, with whatever remains of it. It is in no level after that, for ever."""
+        self.quantity -= order.remaining - order.hidden
+        order.level = None
+        before, after = order.prev, order.next
+        if before is not None:
+            before.next = after
+            if after is None:
+                self.tail = before
+            else:
+                after.prev = before
+        elif after is not None:
+            self.head = after
+            after.prev = None
+        else:
+            self.head = None
+            self.half.drop(self.key)
 
     def requeue(self, order: OpenOrder) -> None:
         """Put an order of this level behind all others."""
@@ -108,38 +129,24 @@ class Half:
         key = self.sign * order.price
         levels = self.levels
         if key in levels:
-            level = levels[key]
+            order.level = level = levels[key]
             order.prev = tail = level.tail
+            order.next = None
             level.tail = tail.next = order
             level.quantity += order.remaining - order.hidden
         else:
             level = levels[key] = Level(self, key, order)
             insort(self.keys, key)
-        order.level = level
         return level
 
-    def remove(self, order: OpenOrder, level: Level) -> None:
-        """Take `order`, with whatever remains of it, out of `level`. It is in no level after that, for ever."""
-        level.quantity -= order.remaining - order.hidden
-        order.level = None
-        before, after = order.prev, order.next
-        if before is not None:
-            before.next = after
-            if after is None:
-                level.tail = before
-            else:
-                after.prev = before
-        elif after is not None:
-            level.head = after
-            after.prev = None
+    def drop(self, key: int) -> None:
+        """Forget a level, which has lost its last order."""
+        del self.levels[key]
+        keys = self.keys
+        if keys[-1] == key:
+            keys.pop()
         else:
-            level.head = None
-            key, keys = level.key, self.keys
-            del self.levels[key]
-            if keys[-1] == key:
-                keys.pop()
-            else:
-                del keys[bisect_left(keys, key)]
+            del keys[bisect_left(keys, key)]
 
 
 class Book:

@@ -285,7 +285,7 @@ class State:
         level = order.level
         if level is not None:
             self.touched_levels[level] = None
-            level.half.remove(order, level)
+            level.remove(order)
         else:
             self.forget_trigger(order)
         del self.orders[order.order_id]

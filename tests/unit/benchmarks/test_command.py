@@ -33,6 +33,6 @@ def test_last_line_is_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.usefixtures("_tiny")
 def test_other_trades_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(suite.CONTESTANTS, "fast", lambda stream: (1.0, []))
+    monkeypatch.setattr(suite, "play_apart", lambda contestant, streams: {name: (1.0, []) for name in streams})
     with pytest.raises(SystemExit, match="different trades"):
         tools.bench("engine", as_json=True)

@@ -55,6 +55,10 @@ def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureF
 
 
 def test_suite_notices_other_trades(monkeypatch: pytest.MonkeyPatch) -> None:
+    def short_of_one(contestant: str, streams: dict[str, list[steps.Step]]) -> dict[str, suite.Played]:
+        missing = contestant == "fast"
+        return {name: (1.0, books.play_reference(stream)[1][missing:]) for name, stream in streams.items()}
+
     monkeypatch.setattr(peers, "PEERS", ())
-    monkeypatch.setitem(suite.CONTESTANTS, "fast", lambda stream: (1.0, books.play_reference(stream)[1][1:]))
+    monkeypatch.setattr(suite, "play_apart", short_of_one)
     assert suite.measure(quiet=True, steps=300, runs=1)["equal"] is False
