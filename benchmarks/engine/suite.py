@@ -25,7 +25,7 @@ from typing import Any, cast
 
 from benchmarks.engine import peers
 from benchmarks.engine.books import Trade, play_reference, without_idle
-from benchmarks.engine.steps import CANCEL, STREAMS, Step
+from benchmarks.engine.steps import CANCEL, STREAMS, TICK, Step
 from benchmarks.engine.streams import EXPIRY, START_MS, address, seed
 from benchmarks.engine.tapes import CANCEL as CANCEL_MESSAGE
 from benchmarks.engine.tapes import NEW, TRADED, packed
@@ -98,7 +98,7 @@ def fast(steps: list[Step]) -> Played:
         else:
             messages.append((NEW, side, 0, lots, sequence, placed, price, 0))
             placed += 1
-    data, book = packed(messages), BookAlone()
+    data, book = packed(messages), BookAlone(TICK)
     started = time.process_time()
     told = book.play(data)
     seconds = time.process_time() - started

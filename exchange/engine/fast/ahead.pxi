@@ -30,9 +30,10 @@ cdef inline void guess_records(Memory *m, Guess *guess, const u8 *command) noexc
     fetch_soon(&m.pages[guess.page])
     if command[0] == PLACE:
         guess.book = find_book(m, (<const uint32_t *>command)[1])
-        guess.level_hash = level_hash(m, guess.book, command[1], word(command, 1))
         guess.hash_hash = hash_of_hash(command + ORDER_HASH)
-        fetch_soon(&m.level_places[guess.level_hash & <u64>(m.level_places_room - 1)])
+        guess.key = tick_key(&m.books[guess.book], command[1] & 1, word(command, 1))
+        guess.span = find_span(m, 2 * guess.book + (command[1] & 1), guess.key >> 6)
+        fetch_soon(&m.spans[guess.span].levels[guess.key & 63])
         fetch_soon(&m.columns[guess.account * m.columns_width])
         fetch_soon(&m.accounts[guess.account].young_count)
 
@@ -54,7 +55,7 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
     if command[0] == CANCEL:
         guess.spot = block
         return
-    guess.spot = level_from(m, guess.level_hash, guess.book, command[1], word(command, 1))
+    guess.spot = level_at(m, guess.span, guess.key)
     fetch_soon(&m.levels[guess.spot])
     fetch_soon(&m.balances[columns[m.books[guess.book].base]])
     fetch_soon(&m.balances[columns[m.books[guess.book].quote]])
@@ -68,7 +69,7 @@ cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexce
         fetch_soon(&m.orders[m.blocks[guess.spot].slots[word(command, 3) & 7]])
         return
     fetch_soon(&m.orders[m.levels[guess.spot].tail])
-    fetch_soon(&m.orders[best_order(m, guess.book, 1 - (command[1] & 1), 1)])
+    fetch_soon(&m.orders[best_order(m, guess.book, 1 - (command[1] & 1))])
     fetch_soon(&m.orders[m.free_order])
 
 

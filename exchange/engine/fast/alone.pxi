@@ -61,7 +61,7 @@ cdef inline void rest_alone(Alone *a, Message *it, i64 missing) noexcept nogil:
     cdef i32 number = new_order(m), level
     cdef Order *o = &m.orders[number]
     o.id, o.remaining, o.side = it.id, missing, it.side
-    level = level_from(m, level_hash(m, 1, it.side, it.price), 1, it.side, it.price)
+    level = find_level(m, 1, it.side, it.price)
     queue_order(m, number, level or new_level(m, 1, it.side, it.price))
     a.numbers[it.id] = number
 
@@ -73,8 +73,8 @@ cdef inline i64 place_alone(Alone *a, Message *it) noexcept nogil:
     cdef Level *level
     cdef Order *maker
     cdef i64 limit = half.sign * it.price, missing = it.lots, lots
-    while missing and half.count and half.keys[half.count - 1] >= limit:
-        level = &m.levels[half.levels[half.count - 1]]
+    while missing and half.best >= limit:
+        level = &m.levels[half.top]
         maker = &m.orders[level.head]
         lots = missing if missing < maker.remaining else maker.remaining
         report(a, TRADED, it.sequence, it.side, maker.id, level.price, lots, it.id)
@@ -114,11 +114,13 @@ cdef class BookAlone:
     cdef Core core
     cdef Alone alone
 
-    def __cinit__(self):
+    def __cinit__(self, i64 tick_size=1):
         self.core = Core(None)
         memset(&self.alone, 0, sizeof(Alone))
         self.alone.m = &self.core.m
-        if self.core.add_book(1, 0, 1, 1, 1, 0, 0, 0, 0) != 1:
+        if tick_size < 1:
+            raise ValueError("a tick is at least 1")
+        if self.core.add_book(1, 0, 1, 1, tick_size, 0, 0, 0, 0) != 1:
             raise RuntimeError("a core begins with its first book")
 
     def __dealloc__(self):
@@ -127,10 +129,12 @@ cdef class BookAlone:
 
     def play(self, const u8[::1] messages):
         cdef Alone *a = &self.alone
-        cdef i64 count = messages.shape[0] // <i64>sizeof(Message), i, most = 0
+        cdef i64 count = messages.shape[0] // <i64>sizeof(Message), i, most = 0, tick = a.m.books[1].tick_size
         cdef Message *first = <Message *>&messages[0] if count else NULL
         for i in range(count):
             if first[i].kind > MODIFY_ALONE or first[i].side > 1 or first[i].lots == 0 or first[i].price < 1:
+                raise ValueError(f"message {i} is none")
+            if first[i].kind != CANCEL_ALONE and first[i].price % tick:
                 raise ValueError(f"message {i} is none")
             if first[i].id < 0 or first[i].id >= MOST_ALONE:
                 raise ValueError(f"message {i} has an id beyond the book's")

@@ -143,7 +143,7 @@ class Core:
     def end_adoption(self) -> None: ...
 
 class BookAlone:
-    """One book without accounts and money, to compare it with others.
+    """One book without accounts and money, to compare it with others. Prices are multiples of `tick_size`.
 
     `play` goes on with messages of 40 bytes, in the machine's order of bytes, and returns its reports, a view that
     holds until the next call; ValueError, and nothing is played, if a message is none:
@@ -156,5 +156,5 @@ class BookAlone:
     5 none to modify.
     """
 
-    def __init__(self) -> None: ...
+    def __init__(self, tick_size: int = 1) -> None: ...
     def play(self, messages: bytes | memoryview) -> memoryview: ...

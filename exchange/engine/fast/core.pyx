@@ -13,6 +13,7 @@ include "records.pxi"
 include "memory.pxi"
 include "tables.pxi"
 include "money.pxi"
+include "levels.pxi"
 include "books.pxi"
 include "risk.pxi"
 include "matching.pxi"
@@ -95,11 +96,13 @@ cdef class Core:
         m.books = <Book *>grown(NULL, &m.books_room, 16, sizeof(Book))
         m.levels = <Level *>grown(NULL, &m.levels_room, 16, sizeof(Level))
         m.blocks = <Block *>grown(NULL, &m.blocks_room, 16, sizeof(Block))
-        m.level_places = <LevelPlace *>grown(NULL, &m.level_places_room, 64, sizeof(LevelPlace))
+        m.spans = <Span *>grown(NULL, &m.spans_room, 16, sizeof(Span))
+        m.span_places = <SpanPlace *>grown(NULL, &m.span_places_room, 64, sizeof(SpanPlace))
         m.seconds = <Second *>grown(NULL, &m.seconds_room, 16, sizeof(Second))
         m.second_places = <i32 *>grown(NULL, &m.second_places_room, 64, sizeof(i32))
         m.orders_used = m.balances_used = m.accounts_used = m.books_used = m.levels_used = m.blocks_used = 1
-        m.seconds_used = 1
+        m.spans_used = m.seconds_used = 1
+        m.books[0].tick_size = 1  # of a market that there is not
         m.soonest = NEVER
         m.first_trade = 1
 
@@ -114,14 +117,11 @@ cdef class Core:
             release(m.accounts[i].old)
         for i in range(m.seconds_used):
             release(m.seconds[i].expiries)
-        for i in range(m.books_used):
-            free_half(&m.books[i].halves[0])
-            free_half(&m.books[i].halves[1])
         for array in (
             <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
             <size_t>m.blocks, <size_t>m.seconds, <size_t>m.second_heap,
-            <size_t>m.second_places, <size_t>m.level_places, <size_t>m.trades, <size_t>m.events,
+            <size_t>m.second_places, <size_t>m.spans, <size_t>m.span_places, <size_t>m.trades, <size_t>m.events,
             <size_t>m.touched_balances, <size_t>m.touched_levels,
         ):
             release(<void *><size_t>array)
@@ -404,6 +404,7 @@ cdef class Core:
         book.band_bps, book.last_price, book.base, book.quote = band_bps, last_price, base_column, quote_column
         book.fees = fees
         book.halves[0].sign, book.halves[1].sign = 1, -1
+        book.halves[0].best = book.halves[1].best = NO_PRICE
         return number
 
     def set_open(self, i32 book, bint is_open):
@@ -422,11 +423,13 @@ cdef class Core:
     def levels(self, i32 book, i32 side):
         """(key, level, price, quantity) of a side, best first."""
         cdef Half *half = &self.m.books[book].halves[side]
-        cdef i64 i
+        cdef i32 number = half.top
+        cdef Level *level
         found = []
-        for i in range(half.count - 1, -1, -1):
-            level = half.levels[i]
-            found.append((half.keys[i], level, self.m.levels[level].price, self.m.levels[level].quantity))
+        while number:
+            level = &self.m.levels[number]
+            found.append((half.sign * level.price, number, level.price, level.quantity))
+            number = worse_level(&self.m, number)
         return found
 
     def level(self, i32 level):
@@ -497,6 +500,8 @@ cdef class Core:
         guess_now(m, &guess, it.command)
         if look_up(m, &it) or (it.command[2] & BULK and not measure_path(&it)):
             raise ValueError(f"order {order_id} is none")
+        if it.price < 1 or it.price % it.book.tick_size:
+            raise ValueError(f"order {order_id} is between two ticks")
         it.id, it.remaining, it.floor = order_id, remaining, floor
         it.maker_ppm, it.taker_ppm, it.hold_ppm, it.cap_bps = <i32>maker, <i32>taker, <i32>highest, <i32>cap_bps
         buys = it.side == BUY
@@ -608,11 +613,6 @@ cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noex
         if at < 0 or at > blob_size - size:
             return False
     return True
-
-
-cdef void free_half(Half *half) noexcept nogil:
-    release(half.keys)
-    release(half.levels)
 
 
 cdef object decoded_event(Memory *m, i64 *w, commands, told):

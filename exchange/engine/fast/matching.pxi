@@ -112,7 +112,7 @@ cdef inline i64 work(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """Match the order as its terms say. Returns why it ends now, or OPEN."""
     cdef Half *half = &it.book.halves[1 - it.side]
     cdef i64 reason
-    if half.count and half.keys[half.count - 1] >= half.sign * it.price:
+    if half.best >= half.sign * it.price:
         if it.terms & POST_ONLY:
             return POST_ONLY_WOULD_TAKE
         if (it.terms & TIME_IN_FORCE) == FOK:
@@ -138,10 +138,10 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     cdef i64 missing = it.remaining, fills = 0, quote = 0, lots, taken = 0, unit = 1
     cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
     cdef i64 price
-    cdef i32 at = half.count - 1, number
-    while at >= 0 and half.keys[at] >= half.sign * it.price:
-        number = m.levels[half.levels[at]].head
-        price = half.sign * half.keys[at]
+    cdef i32 level = half.top, number
+    while level and half.sign * m.levels[level].price >= half.sign * it.price:
+        number = m.levels[level].head
+        price = m.levels[level].price
         if it.by_quote:
             unit = price
             if missing < unit:
@@ -168,7 +168,7 @@ cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
             if missing < unit:
                 return OPEN
             number = maker.next
-        at -= 1
+        level = worse_level(m, level)
     return FOK_UNFILLED
 
 
@@ -185,11 +185,11 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
     cdef bint met = False
     cdef i32 number
-    while half.count and half.keys[half.count - 1] >= limit:
-        price = half.sign * half.keys[half.count - 1]
-        number = m.levels[half.levels[half.count - 1]].head
+    while half.best >= limit:
+        price = half.sign * half.best
+        number = m.levels[half.top].head
         maker = &m.orders[number]
-        fetch_soon(&m.orders[maker.next or best_order(m, it.book_number, 1 - it.side, 2)])
+        fetch_soon(&m.orders[maker.next or m.levels[worse_level(m, half.top)].head])
         if it.by_quote:
             unit = price
             if it.remaining < unit:

@@ -96,6 +96,7 @@ cdef extern from *:
     #endif
     }
 
+    #define leading_zeros(word) __builtin_clzll(word)
     #define fetch_soon(address) __builtin_prefetch(address)
     #define likely(condition) __builtin_expect(!!(condition), 1)
     #define unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -111,6 +112,7 @@ cdef extern from *:
     bint filtered(uint64_t *word, uint64_t hash) noexcept nogil
     uint64_t word_at(const uint8_t *data) noexcept nogil
     void put_paper(void *to, const uint8_t *command, int64_t floor, int64_t rates) noexcept nogil
+    int leading_zeros(uint64_t word) noexcept nogil
     void fetch_soon(const void *address) noexcept nogil
     bint likely(bint condition) noexcept nogil
     bint unlikely(bint condition) noexcept nogil
@@ -140,6 +142,7 @@ cdef enum:
     MAX_HEIGHT = 10
 
 cdef u64 SINGLE_FILL = <u64>1 << 63
+cdef i64 NO_PRICE = -MAX_AMOUNT - 1     # worse than every price
 cdef i64 NEVER = <i64>1 << 53     # a second after every time
 cdef u64 NONCE_LIMIT = <u64>1 << 48
 
@@ -200,18 +203,27 @@ cdef struct Level:
     i32 tail
     i32 book
     i32 side
-    i64 pad[3]
+    i32 span
+    i32 bit             # in it
+    i64 pad[2]
 
-cdef struct LevelPlace: # an entry of the table of levels
-    uint32_t print      # of its hash
-    i32 level           # 0: the entry is free
+cdef struct Span:       # the levels of 64 neighbouring ticks of a side, of which there is one
+    u64 live            # a bit for each that is there, the best one's the highest
+    i64 number          # the first tick's, a 64th of it
+    i32 worse[9]        # the next spans: the next one, and with each floor about the fourth next of the floor below
+    i32 pad[3]
+    i32 levels[64]      # 0 for none
+
+cdef struct SpanPlace:  # an entry of the table of spans
+    i64 number
+    i32 half            # twice the book, and one more for the asks
+    i32 span            # 0: the entry is free
 
 cdef struct Half:
-    i64 *keys           # sorted, the best at the end; the asks' are negated prices
-    i32 *levels
-    i32 count
-    i32 room
+    i64 best            # the best price, negated of the asks; NO_PRICE for none
+    i32 top             # the best level
     i32 sign
+    i32 spans[9]        # the first of each floor
 
 cdef struct Book:
     i64 market
@@ -283,12 +295,13 @@ cdef struct Second:     # what expires in one second, in no order
     i32 next            # of the free ones
 
 cdef struct Guess:      # what is known of a command before its turn
-    u64 level_hash
+    i64 key             # of its price
     u64 hash_hash       # of its order hash
     i64 page            # of its nonce
     i64 spot            # of a cancel the block, of an order the level
     i32 account
     i32 book
+    i32 span            # of its price, or 0
 
 cdef struct Incoming:   # an order on its way in
     Guess *guess
@@ -387,9 +400,14 @@ cdef struct Memory:
     i64 levels_room
     i32 free_level
     i32 dropped_level
-    LevelPlace *level_places
-    i64 level_places_room
-    i64 level_places_used
+    Span *spans
+    i64 spans_used
+    i64 spans_room
+    i32 free_span
+    SpanPlace *span_places
+    i64 span_places_room
+    i64 span_places_used
+    u64 draws           # the last random number
 
     Page *pages
     i64 pages_used
