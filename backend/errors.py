@@ -26,6 +26,7 @@ RETRY_SECONDS = 1
 _UNPROCESSABLE = (ErrorCode.malformed, ErrorCode.unknown_field)
 _CONFLICT = (
     ErrorCode.nonce_used,
+    ErrorCode.group_used,
     ErrorCode.nonce_too_low,
     ErrorCode.duplicate_client_order_id,
     ErrorCode.market_halted,

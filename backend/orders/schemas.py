@@ -235,6 +235,8 @@ class OrderView(msgspec.Struct, kw_only=True):
     """How far a trailing trigger stays behind the best last price, basis points."""
     triggered_at: int | None
     """When the price for which it waited had come."""
+    group: int
+    """Of which group it is a leg; 0: none. Of the two legs of a group only one ever fills."""
     scheme: str
     signer: str
     maker_fee_ppm: int

@@ -43,6 +43,7 @@ def order_view(address: bytes, row: Row[Any]) -> schemas.OrderView:
         trigger_type=terms.trigger_type.name,
         trail_bps=terms.trail_bps,
         triggered_at=row.triggered_at,
+        group=terms.group,
         scheme=scheme_name(row.scheme),
         signer=checksum(row.signer),
         maker_fee_ppm=row.maker_fee_ppm,

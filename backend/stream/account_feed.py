@@ -17,6 +17,7 @@ from exchange.domain.contract_refusals import refusal_of_cause
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
 from exchange.engine import events
+from exchange.engine.orders import group_of
 
 log = structlog.get_logger()
 
@@ -164,6 +165,7 @@ def _accepted(event: events.OrderAccepted) -> Iterator[tuple[int, Row]]:
             "quantity": str(event.quantity),
             "nonce": str(event.nonce),
             "expiry": event.expiry,
+            "group": group_of(event.terms),
         },
     )
 

@@ -6,6 +6,7 @@ from backend.stream.account_feed import AccountState, Load
 from backend.wire import hexed
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order, Side
+from exchange.engine.orders import group_of
 from exchange.sequencer.client import EngineClient
 from exchange.sequencer.protocol import BalanceView, OpenOrderView
 
@@ -56,4 +57,5 @@ def _order(view: OpenOrderView) -> dict[str, Any]:
         "expiry": order.expiry,
         "trigger_price": str(order.trigger_price),
         "waiting": view.waiting,
+        "group": group_of(order.terms),
     }

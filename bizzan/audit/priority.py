@@ -9,6 +9,7 @@ PRI-2  met       a trade is with the best price's first order, at that price, wi
 PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
 PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any other
+PRI-6  groups    of the legs of a group one fills or works at most; what decides it ends the other in the same record
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bizzan.audit.comparing import Problem
+from bizzan.audit.pairs import Pairs
 from bizzan.audit.placed import placed_in
 from bizzan.audit.waiting import WaitingRoom
 from exchange.engine import commands as c
@@ -98,6 +100,7 @@ class PriorityLedger:
     countdowns: dict[bytes, int] = field(default_factory=dict)
     """When an account's orders end unless it says otherwise before, in milliseconds."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
+    pairs: Pairs = field(default_factory=Pairs)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
     collars: dict[int, int] = field(default_factory=dict)
@@ -108,6 +111,8 @@ class PriorityLedger:
     _working: int = 0
     """The order that works in it, 0 if none does, and why that ended, if it did."""
     _ended: CloseReason | None = None
+    _decided: bool = False
+    """Whether it replaces an order that was no leg any more."""
     _stands_still: bool = False
     """Whether it only takes over the place of another."""
 
@@ -115,7 +120,7 @@ class PriorityLedger:
         """Judge what an engine says of a command."""
         self._placed, self._working, self._ended = placed_in(record), 0, None
         ended_countdowns: set[bytes] = set()
-        self._stands_still = False
+        self._stands_still = self._decided = False
         for event in events:
             if isinstance(event, e.MarketListed):
                 self.waiting.last[event.market.market_id] = event.market.reference_price
@@ -143,6 +148,7 @@ class PriorityLedger:
         for account in ended_countdowns:
             self.countdowns.pop(account, None)
         self._after(record)
+        self._say(record, self.pairs.close_record())
         if isinstance(record.command, c.PlaceOrder) and not self._working:
             self._problem(record, "the order is in the journal and was skipped")
         elif not self._working and isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
@@ -201,6 +207,8 @@ class PriorityLedger:
         still = still and (new.price, new.terms) == (old.price, old.terms)
         if still != event.kept_place:
             self._problem(record, f"order {new.order_id} {'loses' if still else 'takes'} the place of {old.order_id}")
+        self.pairs.reseat(old.order_id, new.order_id)
+        self._decided = old.order_id not in self.pairs.names and new.order_id not in self.pairs.names
         if still:
             new.hidden = max(0, old.hidden - (old.remaining - new.remaining))
             for key in list(queue):
@@ -219,6 +227,7 @@ class PriorityLedger:
             if ended is not None:
                 self._problem(record, f"the order ends as {ended.value}, and was to wait for its price")
             self.waiting.add(order)
+            self._sits(record, order)
             return
         best = self._best(order.market, SELL if order.book_side == BUY else BUY)
         crossing = best is not None and order.crosses(best.price)
@@ -230,6 +239,7 @@ class PriorityLedger:
                 )
             queue = self.books.setdefault((order.market, order.book_side), {}).setdefault(order.price, {})
             queue[order.order_id] = order
+            self._sits(record, order)
             order.hidden = max(0, order.remaining - order.displayed) if order.displayed else 0
             return
         del self.orders[order.order_id]
@@ -244,11 +254,25 @@ class PriorityLedger:
         elif ended == CloseReason.filled and order.side != BUY_QUOTE and order.remaining:
             self._problem(record, f"the order ends as filled with {order.remaining} lots unfilled")
 
+    # PRI-6
+
+    def _sits(self, record: Record, order: Standing) -> None:
+        """An order that came is a leg of its group from now on."""
+        if order.order_id in self._placed and not self._decided:
+            self._say(record, self.pairs.sits(order.order_id, order.account, order.terms))
+
+    def _uses(self, record: Record, order: Standing) -> None:
+        if order.order_id == self._working:
+            self._sits(record, order)
+        self.pairs.used(order.order_id)
+
     # PRI-5
 
     def _triggered(self, record: Record, event: e.OrderTriggered) -> None:
         """It is the turn of this order: its price has come, now that it is placed or before."""
         order = self.orders.get(event.order_id)
+        if order is not None:
+            self._uses(record, order)
         if isinstance(record.command, c.PlaceOrder):
             if order is None or event.order_id != self._working or not self.waiting.starts_at_once(order):
                 self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
@@ -286,6 +310,8 @@ class PriorityLedger:
             self._problem(record, f"{what}: {text}")
         if self.waiting.must_wait(taker):
             self._problem(record, f"{what}: order {taker.order_id} trades, and its price has not come")
+        self._uses(record, maker)
+        self._uses(record, taker)
         taken = match.quote if taker.side == BUY_QUOTE else match.quantity
         maker.remaining -= match.quantity
         taker.remaining -= taken
@@ -337,6 +363,10 @@ class PriorityLedger:
         order = self.orders.get(event.order_id)
         if event.order_id == self._working:
             return  # judged once the command is done
+        if event.reason == CloseReason.group:
+            self.pairs.released(event.order_id)
+        elif event.reason != CloseReason.amended:
+            self.pairs.ended(event.order_id)
         if order is None:
             if event.reason != CloseReason.filled:
                 self._problem(record, f"order {event.order_id} ends as {event.reason.value}, and does not stand here")
@@ -351,6 +381,8 @@ class PriorityLedger:
     def _may_leave(self, record: Record, order: Standing, reason: CloseReason) -> bool:
         if reason == CloseReason.expired:
             return order.expiry * 1_000 <= record.at_ms
+        if reason == CloseReason.group:
+            return True  # judged with its record
         if reason == CloseReason.countdown:
             return self.countdowns.get(order.account, record.at_ms + 1) <= record.at_ms
         if reason in _FOLLOWS:
@@ -379,6 +411,7 @@ class PriorityLedger:
             return
         if order.account != working.account:
             self._problem(record, f"order {event.order_id} is decremented by an order of another account")
+        self._uses(record, order)
         order.remaining = event.remaining
         self._show(order)
 
@@ -405,6 +438,10 @@ class PriorityLedger:
         if not half:
             return None
         return next(iter(half[max(half) if side == BUY else min(half)].values()))
+
+    def _say(self, record: Record, problems: Iterable[str]) -> None:
+        for text in problems:
+            self._problem(record, text)
 
     def _problem(self, record: Record, text: str) -> None:
         self.problems.append((f"journal sequence {record.seq}", text))

@@ -84,6 +84,7 @@ class BizzanClient:
         self.nonces = nonces or Nonces(int(time.time() * 1_000))
         self._exchange: Exchange | None = None
         self._last_brake = 0
+        self._last_group = 0
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -158,6 +159,11 @@ class BizzanClient:
         """A signed order in the market's units, with the next nonce."""
         order = self.build(builder, side, price, quantity, seconds=seconds, **choices)
         return self.wallet.sign_order(self.exchange.domain, order)
+
+    def new_group(self) -> int:
+        """A number for two orders that cancel one another (`group`); the account uses none again."""
+        self._last_group = max(self._last_group + 1, int(time.time()))
+        return self._last_group
 
     def sign_all(self, orders: Sequence[Order]) -> list[SignedOrder]:
         """Orders of this account under one signature, up to 1,024. Each is placed by itself."""

@@ -26,6 +26,7 @@ class TermChoices(TypedDict, total=False):
     displayed_quantity: int
     trigger_type: TriggerType
     trail_bps: int
+    group: int
 
 
 class Choices(TermChoices, total=False):

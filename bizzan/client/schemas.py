@@ -217,6 +217,7 @@ class Order(msgspec.Struct, frozen=True):
     trigger_type: str = "none"
     trigger_price: int = 0
     triggered_at: int | None = None
+    group: int = 0
 
 
 class OrderPage(msgspec.Struct, frozen=True):

@@ -38,6 +38,7 @@ class ErrorCode(StrEnum):
     nonce_used = "nonce_used"
     nonce_too_low = "nonce_too_low"
     nonce_out_of_range = "nonce_out_of_range"
+    group_used = "group_used"
     duplicate_client_order_id = "duplicate_client_order_id"
 
     unknown_market = "unknown_market"

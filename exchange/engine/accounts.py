@@ -89,7 +89,8 @@ class Account:
     `holds` counts its fast withdrawals that are held. `top_nonce` is the highest sequence of the orders that the
     account's own key signed. `tiers` says which fee tier it has from when; None for tier 0. `owner_brake_nonce`,
     `brake_nonce`, `countdown` and `stops` are of `exchange.engine.brakes`: the nonces of the last brake that the owner
-    and that a delegate signed, when the orders end, who stopped the trading.
+    and that a delegate signed, when the orders end, who stopped the trading. `groups` are the legs that wait for their
+    second, by group.
     """
 
     __slots__ = (
@@ -102,6 +103,7 @@ class Account:
         "deficits",
         "exiting",
         "frozen",
+        "groups",
         "holds",
         "min_nonce",
         "order_hashes",
@@ -111,6 +113,7 @@ class Account:
         "stops",
         "tiers",
         "top_nonce",
+        "used_groups",
         "used_nonces",
         "used_withdrawals",
     )
@@ -125,6 +128,8 @@ class Account:
         self.holds = 0
         self.used_nonces = NonceSet()
         self.used_withdrawals = NonceSet()
+        self.used_groups = NonceSet()
+        self.groups: dict[int, OpenOrder] = {}
         self.exiting = False
         self.frozen = False
         self.owner_brake_nonce = 0

@@ -36,7 +36,8 @@ def mass_cancel(state: State, at_ms: int, command: c.MassCancel) -> None:
         state.book(command.market)
     _use_nonce(account, command.signer, at_ms, command.nonce)
     for order in by_age(account.orders.values()):
-        if command.market in (EVERY_MARKET, order.placed.order.market) and command.side in (BOTH_SIDES, order.side):
+        meant = command.market in (EVERY_MARKET, order.placed.order.market) and command.side in (BOTH_SIDES, order.side)
+        if meant and not order.ended:
             state.close(order, CloseReason.mass_cancelled)
 
 

@@ -77,7 +77,7 @@ def obey_revocation(state: State, command: c.ObeyRevocation) -> None:
     account = state.open_account(command.account)
     account.revoked.add(command.delegate)
     for order in by_age(account.orders.values()):
-        if order.placed.signer == command.delegate:
+        if order.placed.signer == command.delegate and not order.ended:
             state.close(order, CloseReason.delegate_revoked)
 
 
@@ -151,7 +151,8 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
     if status is MarketStatus.delisted:
         waiting = by_age(order for order in state.orders.values() if order.level is None and order.book is book)
         for order in [order for half in (book.bids, book.asks) for level in half for order in level] + waiting:
-            state.close(order, CloseReason.market_delisted)
+            if not order.ended:
+                state.close(order, CloseReason.market_delisted)
 
 
 def set_limits(state: State, command: c.SetLimits) -> None:
@@ -185,7 +186,7 @@ def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: Clo
     account.min_nonce = min_nonce
     state.touched_accounts[account] = None
     for order in by_age(account.orders.values()):
-        if order.placed.order.nonce & ~SINGLE_FILL < min_nonce:
+        if order.placed.order.nonce & ~SINGLE_FILL < min_nonce and not order.ended:
             state.close(order, reason)
 
 

@@ -45,6 +45,7 @@ class CloseReason(StrEnum):
     trading_stopped = "trading_stopped"
     amended = "amended"
     price_collar = "price_collar"
+    group = "group"
 
 
 @_event

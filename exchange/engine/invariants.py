@@ -9,6 +9,7 @@ ENG-6  books             sorted, linked, summed, in order of arrival and never c
 ENG-7  stopped_accounts  who is blocked, leaving or stopped has no open order; nobody has one below the minimum nonce
 ENG-8  schedules         fee schedules are in order of time, within the cap, and no rate rises with the tier
 ENG-9  triggers          who waits is open, in no book, and its price has not come; who is due is open and in no book
+ENG-10 groups            a leg whose group is not decided is open and unused; of two legs one waits, and they are a pair
 """
 
 from collections import Counter
@@ -18,7 +19,7 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
-from exchange.engine.orders import by_age, displayed_of, hold_for, waiting_hold
+from exchange.engine.orders import OpenOrder, by_age, displayed_of, group_of, needed_hold
 from exchange.engine.settling import proceeds
 from exchange.engine.state import State
 from exchange.engine.triggers import FALLING, RISING
@@ -58,9 +59,9 @@ def backed_orders(state: State) -> Iterator[str]:
     held: Counter[Balance] = Counter()
     for order in state.orders.values():
         held[order.pays] += order.held
-        needed = hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
-        if order.level is None:
-            needed = waiting_hold(order)
+        needed, partner = needed_hold(order), order.partner
+        if partner is not None and (order.held < needed or needed_hold(partner) > partner.held):
+            needed = max(needed, needed_hold(partner)) - partner.held
         if order.held != needed:
             yield f"order {order.order_id} holds {order.held} and needs {needed}"
     for order_id in sorted(state.replaced.keys() - state.orders.keys()):
@@ -162,6 +163,33 @@ def triggers(state: State) -> Iterator[str]:
             yield f"order {order_id} waits for {trigger}"
 
 
+def groups(state: State) -> Iterator[str]:
+    """ENG-10."""
+    alone = {leg.order_id for account in state.accounts for leg in account.groups.values()}
+    for order in state.orders.values():
+        word, partner = order.placed.order.terms, order.partner
+        if not order.group:
+            if partner is not None or order.order_id in alone:
+                yield f"order {order.order_id} is a leg of no group, and is one"
+            continue
+        if order.group != group_of(word) or order.group not in order.account.used_groups:
+            yield f"order {order.order_id} is a leg of group {order.group}, and signed {group_of(word)}"
+        if (partner is None) != (order.order_id in alone):
+            yield f"order {order.order_id} is alone in its group, and another is there, or none waits for one"
+        if partner is not None:
+            yield from _pair(state, order, partner)
+    if not alone <= state.orders.keys():
+        yield f"orders {sorted(alone - state.orders.keys())} are legs, and not open"
+
+
+def _pair(state: State, order: OpenOrder, partner: OpenOrder) -> Iterator[str]:
+    same = (order.account, order.book, order.side, order.group)
+    if partner.partner is not order or same != (partner.account, partner.book, partner.side, partner.group):
+        yield f"orders {order.order_id} and {partner.order_id} are no pair"
+    if state.orders.get(partner.order_id) is not partner or (order.level and partner.level):
+        yield f"orders {order.order_id} and {partner.order_id} rest both, or are not open both"
+
+
 CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     conservation,
     no_negative,
@@ -172,6 +200,7 @@ CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     stopped_accounts,
     schedules,
     triggers,
+    groups,
 )
 
 

@@ -15,7 +15,8 @@ from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
 from exchange.engine.exposure import reach
-from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of, trigger_bits
+from exchange.engine.groups import decide, reseat
+from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of, group_of, trigger_bits
 from exchange.engine.risk import Candidate, check, kind_of
 from exchange.engine.state import State, Trade
 from exchange.engine.triggers import next_due, notice, wait
@@ -64,6 +65,7 @@ def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     assert old is not None
     taker = _accept(state, seq, candidate)
     taker.remaining -= candidate.used
+    reseat(old, taker)
     state.replaced[seq] = (*state.replaced.pop(old.order_id, ()), old.placed.order_hash)
     keeps = stands_still(old, taker)
     account, market = taker.account.account_id, taker.book.market.market_id
@@ -86,6 +88,8 @@ def _start(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Cand
     if candidate.waits_for is not None:
         return wait(state, taker, candidate.waits_for)
     if trigger_bits(taker.placed.order.terms):
+        if taker.group:
+            decide(state, taker)
         _tell_triggered(state, taker)
     return _finish(state, seq, at_ms, taker, candidate.kind)
 
@@ -127,6 +131,9 @@ def _accept(state: State, number: int, candidate: Candidate) -> OpenOrder:
     """Record the order as taken: its nonce, its hash and its client's id are used from now on."""
     placed, order, account, book = candidate.placed, candidate.order, candidate.account, candidate.book
     taker = OpenOrder(number, placed, account, book, candidate.rates, candidate.cap_bps)
+    if taker_group := group_of(order.terms):
+        taker.group, taker.partner = taker_group, candidate.partner
+        account.used_groups.add(taker_group)
     account.used_nonces.add(order.nonce)
     if placed.signer == order.account:
         account.top_nonce = max(account.top_nonce, order.nonce & ~SINGLE_FILL)
@@ -261,6 +268,10 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
                 state.close(maker, UNSETTLED_LIMIT)
                 maker = level.head
                 continue
+            if taker.group:
+                decide(state, taker)
+            if maker.group:
+                decide(state, maker)
             _fill(state, seq, at_ms, taker, maker, level, lots, unit, fees)
             if taker.remaining < unit:
                 return FILLED
@@ -275,6 +286,8 @@ def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int, unit:
     """
     if mode == DECREMENT:
         lots = min(taker.remaining // unit, maker.remaining - maker.hidden)
+        if taker.group:
+            decide(state, taker)
         state.reduce(maker, lots)
         taker.remaining -= lots * unit
         state.tell_reduced(taker, lots * unit)

@@ -39,7 +39,7 @@ KINDS = {
     if not (post_only and tif in (TimeInForce.ioc, TimeInForce.fok))
     if not (self_trade == SelfTrade.decrement and tif == TimeInForce.fok)
 }
-"""The terms that this engine supports, packed, but for the displayed quantity and the trigger."""
+"""The terms that this engine supports, packed, but for the displayed quantity, the trigger and the group."""
 
 MAX_PARTS = 100
 """In how many parts an order may be shown: so many steps it can cost whoever meets it, or its own account."""
@@ -62,9 +62,18 @@ def trigger_bits(word: int) -> int:
     return word & _TRIGGER
 
 
+_GROUP_SHIFT = 96
+_GROUP = 0xFFFF_FFFF << _GROUP_SHIFT
+
+
+def group_of(word: int) -> int:
+    """Which group an order is a leg of, by its packed terms; 0: none."""
+    return (word & _GROUP) >> _GROUP_SHIFT
+
+
 def plain_terms(word: int) -> int:
-    """Packed terms without their displayed quantity and their trigger."""
-    return word & ~(_DISPLAYED << _DISPLAYED_SHIFT | _TRIGGER)
+    """Packed terms without their displayed quantity, their trigger and their group."""
+    return word & ~(_DISPLAYED << _DISPLAYED_SHIFT | _TRIGGER | _GROUP)
 
 
 OrderRates = tuple[int, int, int, int]
@@ -78,15 +87,17 @@ class OpenOrder:
     `buy_quote` order, which never rests, counts quote units.
     `hold_ppm` is the highest fee rate the order can meet; with the other two rates, the floor of what it takes and its
     `cap_bps` it is fixed for life. `hashes` are those of its path if it was signed in bulk. `met`: on its way in it has
-    met another order.
+    met another order. `ended`: it is closed. `group` and `partner` are of `exchange.engine.groups`.
     """
 
     __slots__ = (
         "account",
         "book",
         "cap_bps",
+        "ended",
         "floor",
         "gets",
+        "group",
         "hashes",
         "held",
         "hidden",
@@ -96,6 +107,7 @@ class OpenOrder:
         "met",
         "next",
         "order_id",
+        "partner",
         "pays",
         "placed",
         "prev",
@@ -128,6 +140,9 @@ class OpenOrder:
         self.held = 0
         self.hidden = 0
         self.met = False
+        self.ended = False
+        self.group = 0
+        self.partner: OpenOrder | None = None
         self.level: Level | None = None
         self.prev: OpenOrder | None = None
         self.next: OpenOrder | None = None
@@ -158,6 +173,13 @@ def hold_for(side: int, price: int, lots: int, lot_size: int, fee_ppm: int) -> i
         return lots * lot_size
     notional = price * lots
     return notional + notional * fee_ppm // PPM
+
+
+def needed_hold(order: OpenOrder) -> int:
+    """What backs an open order by itself."""
+    if order.level is None:
+        return waiting_hold(order)
+    return hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm)
 
 
 def waiting_hold(order: OpenOrder) -> int:

@@ -17,7 +17,6 @@ from exchange.domain.order import (
     MAX_ORDER_SECONDS,
     NONCE_LIMIT,
     SINGLE_FILL,
-    SelfTrade,
     Terms,
     TimeInForce,
     TriggerType,
@@ -35,7 +34,9 @@ from exchange.engine.orders import (
     Kind,
     OpenOrder,
     displayed_of,
+    group_of,
     hold_for,
+    needed_hold,
     notional_of,
     plain_terms,
     trigger_bits,
@@ -60,6 +61,7 @@ class Candidate:
     """An order on its way in, with what the rules look at.
 
     A seller needs the base of the whole order; a buyer its notional, the highest fee on it and the floor of its takes.
+    `partner` is the other leg of its group, if that is there.
     """
 
     __slots__ = (
@@ -71,6 +73,7 @@ class Candidate:
         "kind",
         "notional",
         "order",
+        "partner",
         "placed",
         "rates",
         "replaces",
@@ -89,6 +92,7 @@ class Candidate:
         self.book: Book = state.book(order.market)
         self.account: Account = state.account(order.account)
         self.waits_for: Trigger | None = None
+        self.partner: OpenOrder | None = None
         kind = KINDS.get(order.terms)
         if kind is None:
             kind = kind_of(order.terms)
@@ -113,7 +117,7 @@ class Candidate:
 
 
 def kind_of(word: int) -> Kind:
-    """What packed terms say, apart from displayed quantity and trigger; Refusal for terms that are not supported."""
+    """What packed terms say, apart from displayed quantity, trigger and group; Refusal for terms not supported."""
     kind = KINDS.get(plain_terms(word))
     if kind is None:
         refuse_terms(plain_terms(word))
@@ -121,6 +125,8 @@ def kind_of(word: int) -> Kind:
         check_trigger(word)
     if displayed_of(word) and not kind.rests:
         raise Refusal(ErrorCode.terms_conflict, "displayed_quantity goes with gtc and gtd only", "displayed_quantity")
+    if group_of(word) and not (kind.rests or trigger_bits(word)):
+        raise Refusal(ErrorCode.terms_conflict, "a leg of a group rests (gtc, gtd) or has a trigger", "group")
     return kind
 
 
@@ -132,11 +138,9 @@ def refuse_terms(word: int) -> NoReturn:
         raise Refusal(ErrorCode.unsupported_terms, str(error), "terms") from None
     if terms.post_only and terms.time_in_force in (TimeInForce.ioc, TimeInForce.fok):
         raise Refusal(ErrorCode.terms_conflict, "post_only does not go with ioc or fok: choose one", "post_only")
-    if terms.self_trade == SelfTrade.decrement and terms.time_in_force == TimeInForce.fok:
-        raise Refusal(
-            ErrorCode.terms_conflict, "self-trade mode decrement does not go with fok: choose another", "self_trade"
-        )
-    raise Refusal(ErrorCode.unsupported_terms, "group is not supported: leave it 0", "group")
+    raise Refusal(
+        ErrorCode.terms_conflict, "self-trade mode decrement does not go with fok: choose another", "self_trade"
+    )
 
 
 def check_trigger(word: int) -> None:
@@ -233,6 +237,34 @@ def check_client_order_id(c: Candidate) -> None:
             "client_order_id names another order: use a new one",
             "client_order_id",
         )
+
+
+def check_group(c: Candidate) -> None:
+    """A leg finds its group as it is: new, or with one leg in the same market and on the same side."""
+    group, replaced = group_of(c.order.terms), c.replaces
+    if replaced is not None:
+        if group != group_of(replaced.placed.order.terms):
+            raise Refusal(ErrorCode.terms_conflict, "an order keeps its group: cancel it", "group")
+        c.partner = replaced.partner
+    elif group:
+        c.partner = c.account.groups.get(group)
+        if c.partner is None or _ends_now(c.partner, c.at_ms):
+            if group in c.account.used_groups:
+                raise Refusal(
+                    ErrorCode.group_used, "the group has two legs, or one of them filled or ended: use a new", "group"
+                )
+            return
+    if c.partner is None:
+        return
+    if c.partner.book is not c.book or c.partner.placed.order.side != c.order.side:
+        raise Refusal(ErrorCode.terms_conflict, "both legs of a group are in one market and on one side", "group")
+    if not (trigger_bits(c.order.terms) or trigger_bits(c.partner.placed.order.terms)):
+        raise Refusal(ErrorCode.terms_conflict, "one leg of a group waits for a price: give it a trigger", "group")
+
+
+def _ends_now(order: OpenOrder, at_ms: int) -> bool:
+    """Whether the time of an open order, or of its account's countdown, has come."""
+    return order.placed.order.expiry * 1_000 <= at_ms or 0 < order.account.countdown * 1_000 <= at_ms
 
 
 def check_expiry(c: Candidate) -> None:
@@ -367,6 +399,9 @@ def check_funds(c: Candidate) -> None:
         remaining = order.quantity - c.used
         needed = hold_for(c.replaces.side, order.price, remaining, book.lot_size, c.rates[2])
         needed += 0 if order.side == SELL else c.rates[3]
+    if c.partner is not None:
+        needed = max(needed, needed_hold(c.partner)) - c.partner.held
+    if c.replaces is not None:
         needed -= c.replaces.held
     asset = book.base_asset if order.side == SELL else book.quote_asset
     balance = c.account.balances.get(asset)
@@ -385,6 +420,7 @@ RULES: tuple[Callable[[Candidate], None], ...] = (
     check_account,
     check_nonce,
     check_client_order_id,
+    check_group,
     check_expiry,
     check_size,
     check_band,
@@ -400,8 +436,7 @@ def find_replaced(state: State, at_ms: int, placed: PlaceOrder) -> OpenOrder:
     order = placed.order
     account = state.account(order.account)
     found = account.orders.get(order.nonce)
-    ended = 0 < account.countdown * 1_000 <= at_ms
-    if found is None or ended or found.placed.order.expiry * 1_000 <= at_ms:
+    if found is None or any(_ends_now(leg, at_ms) for leg in (found, found.partner) if leg is not None):
         if found is None and order.nonce not in account.used_nonces:
             raise Refusal(ErrorCode.unknown_order, "there is no order on this nonce", "nonce")
         raise Refusal(ErrorCode.order_closed, "the order on this nonce is closed already", "nonce")

@@ -16,15 +16,16 @@ from exchange.domain.fees import FeeRules, Schedule
 from exchange.domain.instrument import Asset, Market, MarketStatus
 from exchange.domain.order import Order
 from exchange.engine import events as e
+from exchange.engine import groups
 from exchange.engine.accounts import Account, Balance, NonceSet, Recent
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
-from exchange.engine.orders import OpenOrder, by_age
+from exchange.engine.orders import OpenOrder, by_age, group_of
 from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 10
+VERSION = 11
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -36,6 +37,7 @@ class SnapshotError(ValueError):
 
 def dump(state: State) -> bytes:
     """The whole state, canonical: equal states give equal bytes."""
+    orders = _standing(state)
     return msgspec.msgpack.encode(
         [
             VERSION,
@@ -56,7 +58,7 @@ def dump(state: State) -> bytes:
             ],
             [_dump_account(account) for account in state.accounts],
             [_dump_book(state.books[key]) for key in sorted(state.books)],
-            [_dump_order(order) for order in _standing(state)],
+            [_dump_order(order) for order in orders],
             [[trade.seq, trade.at_ms, *astuple(trade.match)] for trade in state.trades.values()],
             [[batch.batch, batch.from_seq, batch.to_seq, batch.last_trade] for batch in state.batches],
             [_dump_withdrawal(key, state.withdrawals[key]) for key in state.withdrawals],
@@ -65,6 +67,7 @@ def dump(state: State) -> bytes:
             [order_id for order_id in state.due if order_id in state.orders],
             [astuple(state.bounds[market]) for market in sorted(state.bounds)],
             [[order_id, *state.replaced[order_id]] for order_id in sorted(state.replaced)],
+            [[order.order_id, order.partner.order_id if order.partner else 0] for order in _legs(orders)],
         ]
     )
 
@@ -86,7 +89,7 @@ def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
     _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
-    withdrawals, forced, triggers, due, bounds, replaced = rest
+    withdrawals, forced, triggers, due, bounds, replaced, legs = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
@@ -111,6 +114,7 @@ def _load(parts: list[Any]) -> State:
     state.due.extend(due)
     for values in orders:
         _load_order(state, values, waiting)
+    _load_legs(state, legs)
     for account in state.accounts:
         state.watch_countdown(account)
     for seq, at_ms, *fields in trades:
@@ -142,6 +146,7 @@ def _dump_account(account: Account) -> list[Any]:
         [list(entry) for entry in account.tiers.entries] if account.tiers else [],
         sorted(account.used_nonces.words.items()),
         sorted(account.used_withdrawals.words.items()),
+        sorted(account.used_groups.words.items()),
         [list(account.order_hashes.old.items()), list(account.order_hashes.young.items())],
         [list(account.client_order_ids.old.items()), list(account.client_order_ids.young.items())],
         [
@@ -153,7 +158,7 @@ def _dump_account(account: Account) -> list[Any]:
 
 def _load_account(account_id: int, values: list[Any]) -> Account:
     address, min_nonce, top_nonce, exiting, frozen, brakes, *values = values
-    revoked, tiers, nonces, withdrawals, hashes, client_ids, balances = values
+    revoked, tiers, nonces, withdrawals, used_groups, hashes, client_ids, balances = values
     account = Account(account_id, address)
     account.min_nonce, account.top_nonce = min_nonce, top_nonce
     account.exiting, account.frozen = exiting, frozen
@@ -162,6 +167,7 @@ def _load_account(account_id: int, values: list[Any]) -> Account:
     account.tiers = Timeline([(from_ms, tier) for from_ms, tier in tiers]) if tiers else None
     account.used_nonces = _load_nonces(nonces)
     account.used_withdrawals = _load_nonces(withdrawals)
+    account.used_groups = _load_nonces(used_groups)
     account.order_hashes = _load_recent(hashes)
     account.client_order_ids = _load_recent(client_ids)
     for asset, available, held, reserved, unsettled, deficit, owed in balances:
@@ -248,6 +254,31 @@ def _load_order(state: State, values: list[Any], waiting: Mapping[int, Trigger])
         wait(state, order, waiting.get(order_id))
     else:
         state.rest(order)
+    _hold(order, held)
+
+
+def _hold(order: OpenOrder, held: int) -> None:
+    """A leg of a group may hold less than it needs by itself."""
+    order.pays.available += order.held - held
+    order.pays.held -= order.held - held
+    order.held = held
+
+
+def _legs(orders: list[OpenOrder]) -> list[OpenOrder]:
+    """The legs of groups that are not decided, by id; of two the one that came first stands for both."""
+    legs = [leg for leg in orders if leg.group and (leg.partner is None or leg.order_id < leg.partner.order_id)]
+    return sorted(legs, key=lambda leg: leg.order_id)
+
+
+def _load_legs(state: State, legs: list[Any]) -> None:
+    for order_id, partner_id in legs:
+        order = state.orders[order_id]
+        order.group = group_of(order.placed.order.terms)
+        if not partner_id:
+            groups.join(order)
+            continue
+        partner = state.orders[partner_id]
+        partner.group, partner.partner, order.partner = order.group, order, partner
 
 
 def _dump_withdrawal(withdrawal_hash: bytes, withdrawal: Withdrawal) -> list[Any]:

@@ -12,9 +12,10 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import FeeRules, Schedule
 from exchange.domain.instrument import Asset, Market
 from exchange.engine import events as e
+from exchange.engine import groups
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
-from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for
+from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for, needed_hold, waiting_hold
 from exchange.engine.triggers import Watch
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
@@ -211,14 +212,31 @@ class State:
         if order.held:
             self.release(order, held)
         else:
-            order.held = held
-            order.pays.available -= held
-            order.pays.held += held
-        self.touched_balances[order.pays] = None
+            self.back(order, held)
         self.touched_levels[book.half(order.side).append(order)] = None
+        self.enlist(order)
+
+    def wait(self, order: OpenOrder) -> None:
+        """Let an accepted order wait for a price, in no book, backed by its hold."""
+        self.back(order, waiting_hold(order))
+        self.enlist(order)
+
+    def back(self, order: OpenOrder, needed: int) -> None:
+        """Hold what an order needs that holds nothing; of the second leg of a group what the first does not hold."""
+        if order.partner is not None:
+            needed = max(needed - order.partner.held, 0)
+        order.held = needed
+        order.pays.available -= needed
+        order.pays.held += needed
+
+    def enlist(self, order: OpenOrder) -> None:
+        """Count an order with those that are open."""
+        self.touched_balances[order.pays] = None
         self.orders[order.order_id] = order
         order.account.orders[order.placed.order.nonce] = order
         self.await_expiry(order)
+        if order.group:
+            groups.join(order)
 
     def await_expiry(self, order: OpenOrder) -> None:
         """Have an open order end in its time."""
@@ -228,6 +246,8 @@ class State:
 
     def reduce(self, order: OpenOrder, lots: int) -> None:
         """Lower what remains of a resting order, and release what backed it. It keeps its place."""
+        if order.group:
+            groups.decide(self, order)
         level = order.level
         if level is not None:
             level.quantity -= lots
@@ -264,8 +284,11 @@ class State:
         self.await_expiry(new)
         account, market = old.account.account_id, old.book.market.market_id
         self.events.append(e.OrderClosed(old.order_id, account, market, e.CloseReason.amended, old.remaining))
-        held = hold_for(new.side, new.price, new.remaining, new.book.lot_size, new.hold_ppm)
+        held = needed_hold(new)
         new.held = old.held
+        if new.group:
+            held = max(held - new.partner.held, 0) if new.partner is not None else held
+            groups.join(new)
         if held <= new.held:
             self.release(new, held)
         else:  # a schedule that came later asks for more
@@ -296,7 +319,10 @@ class State:
                 order.order_id, order.account.account_id, order.book.market.market_id, reason, order.remaining
             )
         )
+        order.ended = True
         self.release(order, 0)
+        if order.group:
+            groups.end(self, order)
 
     def forget_trigger(self, order: OpenOrder) -> None:
         """Watch no more for an order that waited."""
@@ -316,7 +342,7 @@ class State:
     def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:
         """Close an account's open orders; with `asset`, only those that hold it."""
         for order in by_age(account.orders.values()):
-            if asset is None or order.pays.asset == asset:
+            if (asset is None or order.pays.asset == asset) and not order.ended:
                 self.close(order, reason)
 
     def watch_countdown(self, account: Account) -> None:

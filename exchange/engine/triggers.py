@@ -15,7 +15,8 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order, Side, Terms, TriggerType
 from exchange.engine import events as e
 from exchange.engine.book import Book
-from exchange.engine.orders import OpenOrder, trigger_bits, waiting_hold
+from exchange.engine.groups import decide
+from exchange.engine.orders import OpenOrder, trigger_bits
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -159,13 +160,7 @@ class Watch:
 
 def wait(state: State, order: OpenOrder, trigger: Trigger | None) -> None:
     """Let an accepted order wait, backed by its hold; without a trigger, for its turn."""
-    order.held = waiting_hold(order)
-    order.pays.available -= order.held
-    order.pays.held += order.held
-    state.touched_balances[order.pays] = None
-    state.orders[order.order_id] = order
-    order.account.orders[order.placed.order.nonce] = order
-    state.await_expiry(order)
+    state.wait(order)
     if trigger is not None:
         _watch(state, order, trigger)
 
@@ -200,5 +195,7 @@ def next_due(state: State) -> OpenOrder | None:
             continue
         del state.orders[order.order_id]
         del order.account.orders[order.placed.order.nonce]
+        if order.group:
+            decide(state, order)
         return order
     return None

@@ -140,6 +140,8 @@ class ArrayAccount(Account):
         self.holds = 0
         self.used_nonces = ArrayNonces(state, account_id)
         self.used_withdrawals = NonceSet()
+        self.used_groups = NonceSet()
+        self.groups = {}
         self.revoked = Revoked(state, account_id)
         self._tiers: Timeline[int] | None = None
         self._stops = 0

@@ -242,6 +242,8 @@ def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
     if reference.replaced:
         raise ValueError("an order replaces another, as the core knows none")
+    if any(order.group for order in reference.orders.values()):
+        raise ValueError("an order is a leg of a group, as the core knows none")
     if reference.bounds:
         raise ValueError("a market has bounds, of which the core knows none")
     state = ArrayState()
@@ -285,6 +287,7 @@ def _adopt_account(state: ArrayState, account: Account) -> None:
     if account.tiers is not None:
         new.tiers = account.tiers
     new.used_withdrawals, new.client_order_ids = account.used_withdrawals, account.client_order_ids
+    new.used_groups = account.used_groups
     for number, word in account.used_nonces.words.items():
         state.core.set_nonce_word(account.account_id, number, word)
     for generation in (account.order_hashes.old, account.order_hashes.young):

@@ -59,6 +59,24 @@ async def test_a_stop_waits_works_and_shows_when_it_was_triggered(api: httpx.Asy
     assert [(fill["order_id"], fill["price"], fill["role"]) for fill in fills] == [(stop, str(price - 2_000), "taker")]
 
 
+async def test_two_legs_of_a_group_show_it_and_one_ends_the_other(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    owner, taker = [await stack.trader() for _ in range(2)]
+    price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"]) + 20_000
+    terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7).pack()
+    plain = an_order(owner, Side.sell, price, 10, market=ETH_USDC)
+    stop = replace(plain, nonce=plain.nonce + 1, price=price - 30_000, terms=terms, trigger_price=price - 28_000)
+    waits = (await placed(api, body_of(owner, stop)))["order_id"]
+    rests = (await placed(api, body_of(owner, replace(plain, terms=Terms(group=7).pack()))))["order_id"]
+    assert [(await shown(api, owner, leg))["group"] for leg in (waits, rests)] == [7, 7]
+    late = body_of(owner, replace(stop, nonce=plain.nonce + 2))
+    check_refused(await api.post("/v1/orders", json=late), 409, "group_used", "group")
+
+    await placed(api, signed_body(taker, Side.buy, price, 4, market=ETH_USDC))
+    ended, left = await shown(api, owner, waits), await shown(api, owner, rests)
+    assert (ended["status"], ended["close_reason"]) == ("cancelled", "group")
+    assert (left["status"], left["filled"], left["remaining"]) == ("open", "4", "6")
+
+
 async def test_an_amend_takes_the_place_of_the_order_on_its_nonce(api: httpx.AsyncClient, stack: ApiStack) -> None:
     owner = await stack.trader()
     price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"])

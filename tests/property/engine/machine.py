@@ -1,4 +1,4 @@
-"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-9 after every step."""
+"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-10 after every step."""
 
 from dataclasses import replace
 from typing import Any
@@ -15,7 +15,7 @@ from exchange.engine import events as e
 from exchange.engine.brakes import MAX_SKEW_MS
 from exchange.engine.engine import Engine
 from exchange.engine.orders import OpenOrder
-from tests.property.engine.naive import NaiveBook, NaiveWaiting, Resting
+from tests.property.engine.naive import NaiveBook, NaiveGroups, NaiveWaiting, Resting
 from tests.utils.engine import BTC, DELEGATE, FEES, USDC, EngineHarness, only, reasons
 
 TRADERS = (b"\x01" * 20, b"\x02" * 20, b"\x03" * 20, FEES)
@@ -37,6 +37,7 @@ likely_terms = st.sampled_from(
 )
 
 self_trades = st.sampled_from(SelfTrade)
+legs = st.sampled_from((False, False, True))
 
 
 class EngineMachine(RuleBasedStateMachine):
@@ -47,6 +48,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.x = EngineHarness(MARKETS)
         self.books = {market.market_id: NaiveBook(MAX_FILLS) for market in MARKETS}
         self.waiting_room = NaiveWaiting()
+        self.groups = NaiveGroups()
         self.x.apply(c.SetLimits(0, 10, MAX_FILLS))
         self.expected_issued = dict.fromkeys(self.x.engine.state.issued, 0)
         self.withdrawals: list[bytes] = []
@@ -67,6 +69,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert self.x.engine.state_hash() == before
             assert self.x.engine.state.events == []
             return None
+        self.groups.happened(events, set(self.x.engine.state.orders))
         for undone in only(events, e.TradeReversed):
             assert undone.trade_id > undone.because_of
             assert isinstance(command, c.ReverseTrades) or undone.trade_id > self.x.engine.state.cut_trade
@@ -85,6 +88,11 @@ class EngineMachine(RuleBasedStateMachine):
 
     def inbox(self) -> int:
         return next(self.x.inbox_ids)
+
+    def group(self, account: bytes) -> int:
+        """A group that wants a second leg, or a new one."""
+        record = self.x.engine.account(account)
+        return next(iter(record.groups), 0) if record is not None and record.groups else next(self.x.nonces)
 
     @initialize()
     def fund(self) -> None:
@@ -113,6 +121,7 @@ class EngineMachine(RuleBasedStateMachine):
         lifetime=st.integers(0, 40),
         single=st.booleans(),
         displayed=st.integers(0, 12),
+        is_leg=legs,
     )
     def place(
         self,
@@ -127,12 +136,14 @@ class EngineMachine(RuleBasedStateMachine):
         lifetime: int,
         single: bool = False,
         displayed: int = 0,
+        is_leg: bool = False,
     ) -> None:
         nonce = next(self.x.nonces) | (SINGLE_FILL if single or side == Side.buy_quote else 0)
         quantity *= price if side == Side.buy_quote else 1
         expiry = self.x.now + lifetime
         shown = displayed if tif in (TimeInForce.gtc, TimeInForce.gtd) and 3 <= displayed < quantity else 0
-        terms = Terms(tif, post_only, self_trade, displayed_quantity=shown).pack()
+        group = self.group(account) if is_leg else 0
+        terms = Terms(tif, post_only, self_trade, displayed_quantity=shown, group=group).pack()
         options: dict[str, Any] = {"market": market, "terms": terms, "nonce": nonce}
         command = self.x.order(account, side, price, quantity, expiry=expiry, max_fee_bps=100, **options)
         events = self.apply(command)
@@ -151,6 +162,7 @@ class EngineMachine(RuleBasedStateMachine):
         tif=st.sampled_from(TimeInForce),
         self_trade=self_trades,
         lifetime=st.integers(1, 40),
+        is_leg=legs,
     )
     def wait(
         self,
@@ -164,10 +176,12 @@ class EngineMachine(RuleBasedStateMachine):
         tif: TimeInForce,
         self_trade: SelfTrade,
         lifetime: int,
+        is_leg: bool = False,
     ) -> None:
         """An order that waits, or starts at once because its price has come."""
+        group = self.group(account) if is_leg else 0
         trails = kind == TriggerType.trailing
-        terms = Terms(tif, False, self_trade, kind, trail_bps=100 * (trigger - 96) if trails else 0).pack()
+        terms = Terms(tif, False, self_trade, kind, trail_bps=100 * (trigger - 96) if trails else 0, group=group).pack()
         options: dict[str, Any] = {"market": market, "terms": terms, "trigger_price": 0 if trails else trigger}
         order = self.x.order(account, side, price, quantity, expiry=self.x.now + lifetime, max_fee_bps=100, **options)
         last = self.x.engine.state.books[market].last_price
@@ -203,14 +217,14 @@ class EngineMachine(RuleBasedStateMachine):
 
     def expire(self, events: list[e.Event]) -> None:
         """Tell the naive books whom a command ended before it did anything else."""
-        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown")}
+        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown", "group")}
         for book in self.books.values():
             book.drop(expired)
 
     def compare(self, events: list[e.Event], order: Order, order_id: int) -> None:
         """The trades and the end of the order are those of the naive book."""
         terms = Terms.unpack(order.terms)
-        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown")}
+        expired = {order_id for order_id, reason in reasons(events) if reason in ("expired", "countdown", "group")}
         for book in self.books.values():
             book.drop(expired)
         by_quote = order.side == Side.buy_quote
@@ -285,7 +299,7 @@ class EngineMachine(RuleBasedStateMachine):
         assert events is not None
         self.follow(events)
         meant = [o for o in before if market in (0, o.placed.order.market) and side in (2, o.placed.order.side)]
-        assert [order_id for order_id, _ in reasons(events)] == [order.order_id for order in meant]
+        assert sorted(order_id for order_id, _ in reasons(events)) == sorted(order.order_id for order in meant)
 
     @rule(account=traders, seconds=st.sampled_from([0, 1, 10]))
     def count_down(self, account: bytes, seconds: int) -> None:

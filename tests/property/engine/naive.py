@@ -5,6 +5,8 @@ import itertools
 from dataclasses import dataclass, field
 
 from exchange.domain.order import Order, Side, Terms, TriggerType
+from exchange.engine import events as e
+from tests.utils.engine import only
 
 
 @dataclass
@@ -97,6 +99,60 @@ class NaiveBook:
     def drop(self, order_ids: set[int]) -> None:
         """Orders that ended for a reason of their own."""
         self.resting = [o for o in self.resting if o.order_id not in order_ids]
+
+
+@dataclass
+class NaiveGroups:
+    """Who is a leg of which group, until it is decided, told by events only."""
+
+    legs: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    names: dict[int, tuple[int, int]] = field(default_factory=dict)
+    decided: int = 0
+
+    def happened(self, events: list[e.Event], still_open: set[int]) -> None:
+        """A leg that filled, was decremented, worked or ended has ended the other, for the group's sake only."""
+        used = {order_id for event in events for order_id in _used(event)}
+        closed = [event for event in events if isinstance(event, e.OrderClosed) and event.reason != "amended"]
+        ended = {event.order_id for event in closed if event.reason == "group"}
+        accepted = {event.order_id: (event.account, event.terms >> 96) for event in only(events, e.OrderAccepted)}
+        for event in only(events, e.OrderAmended):
+            accepted.pop(event.order_id)
+            if event.replaced in self.names:
+                self._seat(event.order_id, self._leave(event.replaced), still_open | used)
+        for order_id, name in accepted.items():
+            if name[1]:
+                self._seat(order_id, name, still_open | used)
+        moved = self.names.keys() & (used | {event.order_id for event in closed}) - ended
+        assert ended <= self.names.keys()
+        assert set(map(self.names.get, ended)) <= {self.names[order_id] for order_id in moved}
+        for order_id in moved:
+            name = self.names[order_id]
+            others = [leg for leg in self.legs.pop(name) if leg != order_id]
+            assert set(others) <= ended, (order_id, others)
+            self.decided += len(others)
+            for leg in (order_id, *others):
+                del self.names[leg]
+
+    def _seat(self, order_id: int, name: tuple[int, int], there: set[int]) -> None:
+        if order_id in there:
+            self.names[order_id] = name
+            self.legs.setdefault(name, []).append(order_id)
+            assert len(self.legs[name]) <= 2
+
+    def _leave(self, order_id: int) -> tuple[int, int]:
+        """An order gives up its seat."""
+        name = self.names.pop(order_id)
+        self.legs[name].remove(order_id)
+        return name
+
+
+def _used(event: e.Event) -> tuple[int, ...]:
+    """Who fills, is decremented or starts to work."""
+    if isinstance(event, e.TradeMatched):
+        return event.maker_order, event.taker_order
+    if isinstance(event, e.OrderReduced | e.OrderTriggered):
+        return (event.order_id,)
+    return ()
 
 
 @dataclass

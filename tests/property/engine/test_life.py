@@ -48,6 +48,7 @@ class CountingMachine(EngineMachine):
         self.seen.update(type(event).__name__ for event in events or [])
         self.seen["kept_place"] += sum(event.kept_place for event in only(events or [], e.OrderAmended))
         self.seen["cascaded"] += sum(event.because_of > 0 for event in only(events or [], e.TradeReversed))
+        self.seen["grouped"] += sum(event.reason == "group" for event in only(events or [], e.OrderClosed))
         self.seen["short"] += sum(event.short > 0 for event in only(events or [], e.Debited))
         return events
 
@@ -90,8 +91,10 @@ class Life:
         side = self.rng.choice(list(Side) if immediate else [Side.buy, Side.sell])
         lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
         mode = self.rng.choice(list(SelfTrade))
-        shown = self.rng.choice((0, 0, 3, 7))
-        self.machine.place(self.who(), market, side, price, lots, tif, post_only, mode, lifetime, displayed=shown)
+        shown, leg = self.rng.choice((0, 0, 3, 7)), not immediate and self.rng.random() < 0.2
+        self.machine.place(
+            self.who(), market, side, price, lots, tif, post_only, mode, lifetime, displayed=shown, is_leg=leg
+        )
 
     def wait(self) -> None:
         kind = self.rng.choice((TriggerType.stop_loss, TriggerType.take_profit, TriggerType.trailing))
@@ -100,7 +103,11 @@ class Life:
             mode = SelfTrade.cancel_taker
         price, trigger = self.rng.randrange(97, 104), self.rng.randrange(97, 104)
         lots, lifetime = self.rng.randrange(2, 40), self.rng.randrange(1, 200)
-        self.machine.wait(self.who(), self.rng.choice((1, 2)), side, kind, price, trigger, lots, tif, mode, lifetime)
+        who, market, leg = self.who(), self.rng.choice((1, 2)), self.rng.random() < 0.8
+        account = self.machine.x.engine.account(who)
+        for alone in list(account.groups.values())[:1] if account is not None and leg else ():
+            market, side = alone.placed.order.market, alone.side
+        self.machine.wait(who, market, side, kind, price, trigger, lots, tif, mode, lifetime, leg)
 
     def cancel(self) -> None:
         account = self.who()
@@ -191,6 +198,7 @@ def test_long_lives_meet_everything() -> None:
         "OrderTriggered": 60,
         "OrderAmended": 60,
         "kept_place": 5,
+        "grouped": 40,
         "TradeMatched": 600,
         "TradeReversed": 50,
         "cascaded": 5,

@@ -345,6 +345,68 @@ def test_a_wrong_amend_is_found(
     assert text in texts(audit(write(change, tmp_path / "journal"), engine=Hostile(tell)))
 
 
+@pytest.fixture
+def pair(day: EngineHarness) -> EngineHarness:
+    """A sale at a profit and a stop as legs of one group; then the first fills."""
+    day.sell(OTHER, PRICE, 10, terms=Terms(group=7).pack())
+    terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7).pack()
+    day.sell(OTHER, PRICE - 900, 10, terms=terms, trigger_price=PRICE - 500)
+    day.buy(TAKER, PRICE, 104)
+    return day
+
+
+def test_an_honest_group_passes(pair: EngineHarness, tmp_path: Path) -> None:
+    assert texts(audit(write(pair, tmp_path / "journal"))) == ""
+
+
+def test_a_group_whose_other_leg_stays_is_found(pair: EngineHarness, tmp_path: Path) -> None:
+    def keep(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [event for event in events if getattr(event, "reason", "") != CloseReason.group]
+
+    limit, stop = _sells(pair)[-2:]
+    found = texts(audit(write(pair, tmp_path / "journal"), engine=Hostile(keep)))
+    assert f"order {limit} decides its group, and order {stop}, the other leg, stays" in found
+
+
+def test_a_group_that_ends_for_nothing_is_found(pair: EngineHarness, tmp_path: Path) -> None:
+    limit = _sells(pair)[-2]
+
+    def end(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        ended = e.OrderClosed(limit, _account(pair, OTHER), 1, CloseReason.group, 10)
+        return [*events, ended] if getattr(getattr(command, "order", None), "trigger_price", 0) else events
+
+    found = texts(audit(write(pair, tmp_path / "journal"), engine=Hostile(end)))
+    assert f"order {limit} ends for its group, and no other leg of it filled, worked or ended" in found
+
+
+def test_a_group_whose_legs_fill_both_is_found(pair: EngineHarness, tmp_path: Path) -> None:
+    limit, stop = _sells(pair)[-2:]
+
+    def both(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        kept = [event for event in events if getattr(event, "reason", "") != CloseReason.group]
+        if len(kept) == len(events):
+            return events
+        return [*kept, e.OrderTriggered(stop, _account(pair, OTHER), 1, PRICE)]
+
+    found = texts(audit(write(pair, tmp_path / "journal"), engine=Hostile(both)))
+    assert f"orders {limit} and {stop} are legs of one group, and both filled or worked" in found
+
+
+def test_a_third_leg_is_found(pair: EngineHarness, tmp_path: Path) -> None:
+    """The engine refuses it; one that took it would be seen to."""
+    journal = write(pair, tmp_path / "journal")
+    ledger, engine = PriorityLedger(), Engine()
+    third = Terms(group=7).pack()
+    for record in Reader(journal).read():
+        command = record.command
+        events = engine.apply(*record[:3])
+        if isinstance(command, c.PlaceOrder) and command.order.terms == 0 and command.order.account == OTHER:
+            command = replace(command, order=replace(command.order, terms=third))
+            events = [replace(event, terms=third) if isinstance(event, e.OrderAccepted) else event for event in events]
+        ledger.happened(record._replace(command=command), events)
+    assert any("which was decided before, or has two" in text for _, text in ledger.problems)
+
+
 @pytest.mark.parametrize(
     ("edit", "text"),
     [

@@ -67,7 +67,7 @@ def test_the_events_of_a_resting_order_end_with_absolute_values(x: EngineHarness
         (ErrorCode.unsupported_terms, "trigger_type", {"terms": 7 << 5}),
         (ErrorCode.terms_conflict, "displayed_quantity", {"terms": 100 << 16}),
         (ErrorCode.terms_conflict, "displayed_quantity", {"terms": 5 << 16 | TimeInForce.ioc}),
-        (ErrorCode.unsupported_terms, "group", {"terms": 1 << 96 | 5 << 16}),
+        (ErrorCode.terms_conflict, "group", {"terms": 1 << 96 | TimeInForce.ioc}),
         (ErrorCode.below_min_notional, "displayed_quantity", {"terms": 1 << 16, "price": 500_000, "side": Side.buy}),
         (ErrorCode.terms_conflict, "post_only", {"post_only": True, "tif": TimeInForce.ioc}),
         (ErrorCode.terms_conflict, "trigger_price", {"trigger_price": 1}),
