@@ -19,10 +19,12 @@ import hashlib
 import os
 import stat
 from collections.abc import Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -82,6 +84,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
 Port = Annotated[int, Field(ge=1, le=65_535)]
 Count = Annotated[int, Field(ge=1)]
 Percent = Annotated[int, Field(ge=0, le=100)]
+Network = Annotated[str, AfterValidator(lambda value: str(ip_network(value)))]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$")]
 
 
@@ -194,8 +197,9 @@ class EntrySettings(Section):
     """Order entry at speed: the binary protocol of docs/api.md.
 
     `workers` are the processes that check signatures, 0 for one on each core. `penalty_seconds` keeps a key out that
-    had a bad signature journaled. An account may have `wasted_at_once` orders of frames refused, and then as many as
-    `wasted_per_second`; beyond, its frames wait. Who has not opened a session after `opening_seconds` is cut off.
+    had a bad signature journaled. An account may have `wasted_at_once` more orders of frames refused than accepted, and
+    then `wasted_per_second`; beyond, its frames wait. Who has not opened a session after `opening_seconds` is cut off.
+    Connections from the networks in `proxies` begin with a header of the PROXY protocol that says whose they are.
     """
 
     host: str = "127.0.0.1"
@@ -206,9 +210,10 @@ class EntrySettings(Section):
     connections_per_address: Count = 32
     frames_in_flight: Count = 64
     penalty_seconds: Count = 600
-    wasted_at_once: Count = 65_536
-    wasted_per_second: Count = 512
+    wasted_at_once: Count = 16_384
+    wasted_per_second: Count = 64
     opening_seconds: Count = 10
+    proxies: tuple[Network, ...] = ()
 
 
 class MetricsSettings(Section):
@@ -489,6 +494,10 @@ class Settings(BaseSettings):
                 f"{setting_name('paths', 'engine_socket')} must be shorter than {SOCKET_PATH_LIMIT_BYTES} bytes: {path}"
             )
         return runtime_dir(self.state_dir) / "engine.sock"
+
+    def entry_socket(self) -> Path:
+        """The path of the Unix socket of order entry, beside the engine's: for processes of ours alone."""
+        return self.engine_socket().with_name("entry.sock")
 
 
 def runtime_dir(state_dir: Path) -> Path:

@@ -1,18 +1,66 @@
-"""What is bounded at the door: sessions by account and by address, waste, and who may not come back yet."""
+"""What is bounded: sessions and orders under way, by account and by address, waste, and who may not come back yet."""
 
 from collections import Counter
 from collections.abc import Callable
+from typing import TypeVar
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.settings import EntrySettings
 
+K = TypeVar("K")
+
 MAX_WASTERS = 10_000
+RETRY_MS = 20
+
+
+class Room:
+    """Orders under way, from when they are read until they are answered: at most `capacity`.
+
+    An account may have as many under way as there is room left, an address twice as many: so one account gets at most
+    half, one address two thirds, and there is always room for another.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
+        self._accounts: Counter[bytes] = Counter()
+        self._addresses: Counter[str] = Counter()
+        self.held = 0
+
+    def take(self, account: bytes, address: str, orders: int) -> None:
+        """Count orders that have come. Refusal where there is no room, or no more for these."""
+        free = self._capacity - self.held
+        if orders > free:
+            raise _try_again(ErrorCode.unavailable, "the queue to the engine is full")
+        if self._accounts[account] + orders > free:
+            raise _try_again(ErrorCode.too_many_requests, "the account has its share of the queue to the engine")
+        if self._addresses[address] + orders > 2 * free:
+            raise _try_again(ErrorCode.too_many_requests, "the address has its share of the queue to the engine")
+        self.held += orders
+        self._accounts[account] += orders
+        self._addresses[address] += orders
+
+    def give(self, account: bytes, address: str, orders: int) -> None:
+        """These are answered."""
+        self.held -= orders
+        _count_down(self._accounts, account, orders)
+        _count_down(self._addresses, address, orders)
+
+
+def _count_down(counter: Counter[K], key: K, by: int = 1) -> None:
+    counter[key] -= by
+    if not counter[key]:
+        del counter[key]
+
+
+def _try_again(code: ErrorCode, text: str) -> Refusal:
+    return Refusal(code, text, None, {"retry_after_ms": RETRY_MS})
 
 
 class Door:
     """Counts sessions, and keeps out for a while who had a bad signature journaled. `clock` gives seconds.
 
-    A frame is journaled whatever becomes of its orders, so an account that has them refused is slowed down.
+    A frame is journaled whatever becomes of its orders, so an account that has them refused is slowed down: one refused
+    order is forgiven for each that was accepted, and some each second.
     """
 
     def __init__(self, settings: EntrySettings, clock: Callable[[], float]) -> None:
@@ -37,9 +85,7 @@ class Door:
 
     def disconnect(self, address: str) -> None:
         """A connection that was counted has ended."""
-        self._addresses[address] -= 1
-        if not self._addresses[address]:
-            del self._addresses[address]
+        _count_down(self._addresses, address)
 
     def enter(self, account: bytes, signer: bytes) -> None:
         """Count a session. Refusal for one too many, or for a signer that is kept out."""
@@ -68,18 +114,20 @@ class Door:
             params: dict[str, str | int] = {"retry_after_ms": int((wait - self._waste_seconds) * 1_000) + 1}
             raise Refusal(ErrorCode.too_many_requests, "too many orders in frames were refused", None, params)
 
-    def waste(self, account: bytes, orders: int) -> None:
-        """Orders of an account were journaled in a frame and refused."""
-        now = self._clock()
+    def waste(self, account: bytes, refused: int, accepted: int) -> None:
+        """A frame of an account was journaled: so many of its orders were refused and accepted."""
+        now, orders = self._clock(), refused - accepted
+        if orders < 0:
+            if account in self._waste:
+                self._waste[account] += orders / self._wasted_per_second
+            return
         if len(self._waste) >= MAX_WASTERS:
             self._waste = {key: until for key, until in self._waste.items() if until > now}
         self._waste[account] = max(self._waste.get(account, 0.0), now) + orders / self._wasted_per_second
 
     def leave(self, account: bytes) -> None:
         """A session has ended."""
-        self._accounts[account] -= 1
-        if not self._accounts[account]:
-            del self._accounts[account]
+        _count_down(self._accounts, account)
 
     def penalize(self, signer: bytes) -> None:
         """Keep a signer out: what it had journaled was not signed."""

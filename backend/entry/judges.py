@@ -1,62 +1,91 @@
-"""Signatures checked on every core: what the processes of the pool do. Nothing here knows of connections."""
+"""Signatures checked on every core: what a judge, a process of its own, does. Nothing here knows of connections.
 
-import os
-import threading
-import time
-from collections.abc import Sequence
+request    length u32 (of all that follows) | kind u8 | separator 32 | what is judged
+answer     length u32 | the verdict
+"""
+
+import gc
+import signal
+import socket
+import struct
 
 from exchange.domain.eip712 import Scheme
 from exchange.domain.entry import SIGNED_ORDER_SIZE
 from exchange.domain.frame import judge, unfold
-from exchange.domain.order import PACKED_SIZE, Order
-from exchange.domain.recovery import recover
-from exchange.engine.commands import PlaceOrder
-from exchange.journal.codec import encode_command
+from exchange.domain.order import PACKED_SIZE
+from exchange.domain.recovery import SIGNATURE_SIZE, recover
+from exchange.journal.plain import PLAIN_SIZE, pack_plain
 
-ATTEND_SECONDS = 0.5
+FRAME, ORDERS, WARM_UP = 1, 2, 3
+LENGTH = struct.Struct(">I")
+JUDGED_SIZE = 1 + PLAIN_SIZE
+"""A single order's verdict: 1 and its record's bytes; zeros where nobody signed it."""
 
-Judged = tuple[bytes, bytes, int, int] | None
-"""An order by itself as a command's bytes, with its signer, market and expiry; None where nobody signed it."""
-
-FrameParts = tuple[bytes, int, bytes, bytes, bytes, bytes]
-"""Separator, scheme, signer, root, signature, orders."""
-
-
-def judge_frames(frames: Sequence[FrameParts]) -> list[str]:
-    """What is wrong with each frame; nothing where it stands."""
-    return [judge(*frame).flaw for frame in frames]
+_FRAME = struct.Struct(f">32sB20s32s{SIGNATURE_SIZE}s")
+_NOBODY = bytes(JUDGED_SIZE)
+_RECEIVED = 1 << 18
+_ACCOUNT, _DELEGATE = int(Scheme.account), int(Scheme.delegate)
 
 
-def judge_orders(separator: bytes, signed: bytes) -> list[Judged]:
-    """Single orders, each packed with its signature behind it."""
+def frame_request(separator: bytes, scheme: int, signer: bytes, root: bytes, signature: bytes, orders: bytes) -> bytes:
+    """Asks what is wrong with a frame."""
+    return _request(FRAME, _FRAME.pack(separator, scheme, signer, root, signature) + orders)
+
+
+def orders_request(separator: bytes, signed: bytes) -> bytes:
+    """Asks who signed single orders, each packed with its signature behind it."""
+    return _request(ORDERS, separator + signed)
+
+
+def warm_up_request() -> bytes:
+    """Asks for nothing: it is answered when the judge is there."""
+    return _request(WARM_UP, b"")
+
+
+def _request(kind: int, body: bytes) -> bytes:
+    return LENGTH.pack(1 + len(body)) + bytes((kind,)) + body
+
+
+def answer(request: bytes) -> bytes:
+    """The verdict on a request: of a frame what is wrong with it in words, of orders `JUDGED_SIZE` bytes each."""
+    kind, body = request[0], request[1:]
+    if kind == FRAME:
+        separator, scheme, signer, root, signature = _FRAME.unpack_from(body)
+        return judge(separator, scheme, signer, root, signature, body[_FRAME.size :]).flaw.encode()
+    return judge_orders(body[:32], body[32:]) if kind == ORDERS else b""
+
+
+def judge_orders(separator: bytes, signed: bytes) -> bytes:
+    """The verdicts on single orders, one behind another."""
     size = SIGNED_ORDER_SIZE
     packed = [signed[at : at + PACKED_SIZE] for at in range(0, len(signed), size)]
     digests = unfold(b"".join(packed), separator).digests
-    judged: list[Judged] = []
+    judged: list[bytes] = []
     for index, order in enumerate(packed):
         digest = digests[32 * index : 32 * index + 32]
         signature = signed[size * index + PACKED_SIZE : size * (index + 1)]
         signer = recover(digest, signature)
         if signer is None:
-            judged.append(None)
+            judged.append(_NOBODY)
             continue
-        scheme = Scheme.account if signer == order[:20] else Scheme.delegate
-        command = PlaceOrder(Order.unpack(order), digest, int(scheme), signature, signer)
-        judged.append((encode_command(command), signer, command.order.market, command.order.expiry))
-    return judged
+        scheme = _ACCOUNT if signer == order[:20] else _DELEGATE
+        judged.append(b"\x01" + pack_plain(order, digest, scheme, signature, signer))
+    return b"".join(judged)
 
 
-def attend(parent: int) -> None:
-    """Called first in each process of the pool: it ends soon after its parent, however that ended."""
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(ATTEND_SECONDS)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def warm_up() -> bool:
-    """Called in each process of the pool once, so that the first order does not wait for its start."""
-    return True
+def attend(connection: socket.socket) -> None:
+    """What the process of a judge does: answer until the other end is gone, however it went."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.disable()  # it makes no cycles
+    buffer = bytearray()
+    while data := connection.recv(_RECEIVED):
+        buffer += data
+        at = 0
+        while len(buffer) - at >= LENGTH.size:
+            end = at + LENGTH.size + int.from_bytes(buffer[at : at + LENGTH.size])
+            if len(buffer) < end:
+                break
+            verdict = answer(bytes(buffer[at + LENGTH.size : end]))
+            connection.sendall(LENGTH.pack(len(verdict)) + verdict)
+            at = end
+        del buffer[:at]

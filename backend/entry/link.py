@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from exchange.domain.errors import ErrorCode
+from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.protocol import (
     LENGTH_SIZE,
     MAX_ANSWER,
@@ -15,18 +16,18 @@ from exchange.sequencer.protocol import (
     FrameOutcomes,
     Frames,
     Journaled,
-    Outcomes,
+    OrdersPlaced,
+    PlaceOrders,
     Refused,
-    Submit,
     decode_from_engine,
     encode_frame,
 )
 
 FRAMES_PER_MESSAGE = 16
-COMMANDS_PER_MESSAGE = 1_024
 RETRY_MS = 250
 _TEXT = "the engine does not answer; what is lost may be placed"
 _AWAY = Refused(ErrorCode.unavailable.value, _TEXT, None, {"retry_after_ms": RETRY_MS})
+_AWAY_PACKED = packed_outcome(_AWAY)
 
 
 @dataclass(slots=True)
@@ -45,7 +46,7 @@ class OrdersCall:
     """Single orders under way."""
 
     payloads: list[bytes]
-    on_outcomes: Callable[[list[Ack | Refused]], None]
+    on_outcomes: Callable[[list[bytes]], None]
 
 
 class EngineLink(asyncio.Protocol):
@@ -89,12 +90,12 @@ class EngineLink(asyncio.Protocol):
     def place_orders(self, call: OrdersCall) -> None:
         """Send single orders."""
         if self._transport is None:
-            call.on_outcomes([_AWAY] * len(call.payloads))
+            call.on_outcomes([_AWAY_PACKED] * len(call.payloads))
             return
         self.pending += len(call.payloads)
         self._last_id += 1
         self._waiting[self._last_id] = call
-        self._transport.write(encode_frame(Submit(self._last_id, call.payloads)))
+        self._transport.write(encode_frame(PlaceOrders(self._last_id, call.payloads)))
 
     def _flush(self) -> None:
         self._flush_planned = False
@@ -134,7 +135,7 @@ class EngineLink(asyncio.Protocol):
             if isinstance(call, list):
                 self._lose(call)
             else:
-                call.on_outcomes([_AWAY] * len(call.payloads))
+                call.on_outcomes([_AWAY_PACKED] * len(call.payloads))
 
     def data_received(self, data: bytes) -> None:
         """Answers."""
@@ -165,7 +166,7 @@ class EngineLink(asyncio.Protocol):
             for call, outcome in zip(calls, answer.outcomes, strict=True):
                 self.pending -= call.orders
                 call.on_outcome(outcome)
-        elif isinstance(answer, Outcomes):
+        elif isinstance(answer, OrdersPlaced):
             orders = self._waiting.pop(answer.id)
             assert isinstance(orders, OrdersCall)
             self.pending -= len(orders.payloads)

@@ -6,23 +6,23 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager
 from functools import partial
-from multiprocessing import get_context
+from pathlib import Path
 from time import monotonic, time
 
 import structlog
 import uvloop
-from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import SQLAlchemyError
 
 from backend.delegates import Delegate, Delegates
 from backend.entry.bounds import Door
-from backend.entry.judges import attend, warm_up
+from backend.entry.court import Court
+from backend.entry.desk import Exchange
 from backend.entry.link import EngineLink
-from backend.entry.server import Connection, Exchange
+from backend.entry.metrics import EntryMetrics
+from backend.entry.server import Connection
 from exchange.database import delegates as delegate_rows
 from exchange.database import positions
 from exchange.database.engine import create_engine
@@ -53,13 +53,11 @@ def run(settings: Settings) -> None:
 async def _run(settings: Settings) -> None:
     deployment = Deployment.parse(json.loads(settings.deployment_file.read_bytes()))
     workers = settings.entry.workers or os.cpu_count() or 1
+    metrics = EntryMetrics()
     async with AsyncExitStack() as stack:
         database = create_engine(settings.database_url(), 2)
         stack.push_async_callback(database.dispose)
-        spawn = get_context("spawn")
-        pool = stack.enter_context(ProcessPoolExecutor(workers, spawn, attend, (os.getpid(),)))
         loop = asyncio.get_running_loop()
-        await asyncio.gather(*(loop.run_in_executor(pool, warm_up) for _ in range(workers)))
         silence = Silence(unsettled_limit_ms(deployment.windows) / 1_000)
 
         async def load(account: bytes, key: bytes) -> Delegate | None:
@@ -74,26 +72,45 @@ async def _run(settings: Settings) -> None:
         delegates = Delegates(load, lambda: int(time() * 1_000))
         link = EngineLink(str(settings.engine_socket()))
         bounds = settings.entry
-        door = Door(bounds, monotonic)
+        court = Court(workers, metrics.judge_seconds.observe, lambda: exchange.break_off())
         scope_of = partial(_scope, delegates)
-        exchange = Exchange(bounds, deployment.domain, link, door, pool, scope_of, silence.is_long, workers)
+        door = Door(bounds, monotonic)
+        exchange = Exchange(bounds, deployment.domain, link, door, court, scope_of, silence.is_long, metrics=metrics)
+        metrics.watch(lambda: exchange.room.held, lambda: link.pending, lambda: court.waiting)
+        stack.push_async_callback(court.close)
+        await court.open()
         for task in (loop.create_task(link.keep()), loop.create_task(silence.watch(indexed_at))):
             stack.callback(task.cancel)
         health = lambda: None if link.connected else "the engine does not answer"  # noqa: E731
-        registry = CollectorRegistry()
         await stack.enter_async_context(
-            serve_health(settings.metrics.host, settings.metrics.entry, registry, lambda: None, health)
+            serve_health(settings.metrics.host, settings.metrics.entry, metrics.registry, lambda: None, health)
         )
         server = await loop.create_server(lambda: Connection(exchange), bounds.host, bounds.port)
+        path = settings.entry_socket()
+        with only_for_this_user(path):
+            local = await loop.create_unix_server(lambda: Connection(exchange, is_local=True), str(path))
         gc.collect()
         gc.freeze()
         _log.info("entry listens", host=bounds.host, port=bounds.port, workers=workers)
         await _told_to_stop(exchange.stopped)
         server.close()
+        local.close()
+        path.unlink(missing_ok=True)
         for connection in list(exchange.connections):
             connection.close()
         if exchange.is_broken:
             raise RuntimeError("a process that checks signatures has died: start order entry again")
+
+
+@contextmanager
+def only_for_this_user(path: Path) -> Iterator[None]:
+    """A Unix socket that is made at `path` meanwhile can be opened by this user alone."""
+    path.unlink(missing_ok=True)
+    previous = os.umask(0o177)
+    try:
+        yield
+    finally:
+        os.umask(previous)
 
 
 async def _scope(delegates: Delegates, account: bytes, signer: bytes) -> tuple[int, int]:

@@ -10,6 +10,7 @@ key of the MAC, so whoever only listens never has it.
 """
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -186,8 +187,8 @@ class EntryReceipt:
 
     def pack(self) -> bytes:
         """The bytes, behind a 1 that says it is there."""
-        head = (self.first_seq, self.last_seq, self.head, self.subject, self.record_head, len(self.path))
-        return b"\x01" + _RECEIPT.pack(*head) + b"".join(self.path) + self.signature
+        place = (self.first_seq, self.last_seq, self.head, self.subject, self.record_head)
+        return pack_receipt(*place, self.path, self.signature)
 
     @classmethod
     def unpack(cls, body: bytes) -> tuple[Self | None, bytes]:
@@ -207,6 +208,20 @@ class EntryReceipt:
 
 
 NO_RECEIPT = b"\0"
+
+
+def pack_receipt(
+    first_seq: int,
+    last_seq: int,
+    head: bytes,
+    subject: bytes,
+    record_head: bytes,
+    path: Sequence[bytes],
+    signature: bytes,
+) -> bytes:
+    """A receipt's bytes, behind a 1 that says it is there."""
+    place = _RECEIPT.pack(first_seq, last_seq, head, subject, record_head, len(path))
+    return b"".join((b"\x01", place, *path, signature))
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,10 +23,12 @@ from exchange.engine.commands import (
     Tick,
 )
 from exchange.engine.engine import Engine
+from exchange.engine.events import Event
 from exchange.engine.orders import trigger_bits
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
+from exchange.journal.plain import unpack_plain
 from exchange.journal.receipts import subject_of
 from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.notary import Notary, Witnessed
@@ -219,46 +221,71 @@ class Committer:
         return await self.commit([_TICK])
 
     async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
-        at_ms = self.now_ms()
-        group: list[tuple[int, bytes]] = []
-        subjects: list[bytes] = []
-        committed: list[Committed] = []
-        outcomes: list[Ack | Refused] = []
-        for item in items:
-            if isinstance(item, Refused):
-                outcomes.append(item)
-                continue
-            outcomes.append(self._take(item, at_ms, group, subjects, committed))
-            while self.engine.has_due:
-                self._take(_TICK, at_ms, group, subjects, committed)
-        if not group:
+        group = _Group(self.journal.seq + 1, self.now_ms())
+        take = self._take_plain if self._are_plain(items) else self._take_each
+        outcomes = take(items, group)
+        if not group.payloads:
             return GroupResult(outcomes, [])
-        placed = self.journal.append_payloads(group)
+        placed = self.journal.append_payloads([(group.at_ms, payload) for payload in group.payloads])
         durable = asyncio.get_running_loop().run_in_executor(self._executor, self.journal.sync)
         heads = [head for _, head in placed]
-        witnessed = Witnessed(placed[0][0], at_ms, subjects, heads) if self.notary else None
+        witnessed = Witnessed(group.first_seq, group.at_ms, group.subjects, heads) if self.notary else None
         await durable
         if self.notary and witnessed:
             outcomes = witnessed.sign(self.notary.domain, self.notary.key, outcomes)
-        committed = [done._replace(head=head) for done, head in zip(committed, heads, strict=True)]
-        return GroupResult(outcomes, committed)
+        return GroupResult(outcomes, group.committed(heads))
 
-    def _take(
-        self,
-        item: tuple[bytes, Command],
-        at_ms: int,
-        group: list[tuple[int, bytes]],
-        subjects: list[bytes],
-        committed: list[Committed],
-    ) -> Ack | Refused:
+    def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
+        """Apply commands one by one; what one of them triggers works before the next."""
+        outcomes: list[Ack | Refused] = []
+        for item in items:
+            outcomes.append(item if isinstance(item, Refused) else self._take(item, group))
+            while self.engine.has_due:
+                self._take(_TICK, group)
+        return outcomes
+
+    def _take(self, item: tuple[bytes, Command], group: "_Group") -> Ack | Refused:
         """Apply one command after the group's others; what it did joins them."""
         payload, command = item
-        outcome, done = self._apply(self.journal.seq + len(group) + 1, at_ms, command)
-        if done is not None:
-            group.append((at_ms, payload))
-            subjects.append(subject_of(command))
-            committed.append(done)
-        return outcome
+        known = self._find_duplicate(command, group.at_ms)
+        if known is not None:
+            return known
+        try:
+            events = self.engine.apply(group.next_seq, group.at_ms, command)
+        except Refusal as refusal:
+            return Refused.of(refusal)
+        return group.add(payload, command, events)
+
+    def _are_plain(self, items: Sequence[Item]) -> bool:
+        """Whether all are orders, none of them twice, and nothing waits for a price."""
+        if self.engine.waiting or self.engine.seq != self.journal.seq:
+            return False
+        hashes = set()
+        for item in items:
+            if isinstance(item, Refused):
+                continue
+            command = item[1]
+            if type(command) is not PlaceOrder or _may_wait(item) or command.order_hash in hashes:
+                return False
+            hashes.add(command.order_hash)
+        return True
+
+    def _take_plain(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
+        """Apply plain orders in one go."""
+        outcomes = [item if isinstance(item, Refused) else self._find_duplicate(item[1], group.at_ms) for item in items]
+        fresh = [
+            item
+            for item, outcome in zip(items, outcomes, strict=True)
+            if outcome is None and not isinstance(item, Refused)
+        ]
+        applied = self.engine.apply_batch(group.at_ms, [command for _, command in fresh])
+        found = iter(
+            [
+                Refused.of(events) if isinstance(events, Refusal) else group.add(*item, events)
+                for item, events in zip(fresh, applied, strict=True)
+            ]
+        )
+        return [next(found) if outcome is None else outcome for outcome in outcomes]
 
     def _reserve(self, items: Sequence[Item]) -> None:
         """Room for the commands, and for the ticks of all orders that wait, those that come included."""
@@ -266,19 +293,41 @@ class Committer:
         ticks = self.engine.waiting + sum(_may_wait(item) for item in items)
         self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
 
-    def _apply(self, seq: int, at_ms: int, command: Command) -> tuple[Ack | Refused, Committed | None]:
-        """Apply one command as record `seq`; nothing is committed when it is refused or was placed before."""
-        order_id: int | None = None
-        if isinstance(command, PlaceOrder):
-            known = self.engine.find_duplicate(command)
-            if known is not None:
-                return Ack(known, at_ms, known, duplicate=True), None
-            order_id = seq
-        try:
-            events = self.engine.apply(seq, at_ms, command)
-        except Refusal as refusal:
-            return Refused.of(refusal), None
-        return Ack(seq, at_ms, order_id), Committed(seq, at_ms, b"", events)
+    def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
+        """The ack of an order that was placed before."""
+        known = self.engine.find_duplicate(command) if isinstance(command, PlaceOrder) else None
+        return None if known is None else Ack(known, at_ms, known, duplicate=True)
+
+
+class _Group:
+    """What has been applied at `at_ms` as records from `first_seq` on, and is not in the journal yet."""
+
+    __slots__ = ("_done", "at_ms", "first_seq", "payloads", "subjects")
+
+    def __init__(self, first_seq: int, at_ms: int) -> None:
+        self.first_seq = first_seq
+        self.at_ms = at_ms
+        self.payloads: list[bytes] = []
+        self.subjects: list[bytes] = []
+        self._done: list[list[Event]] = []
+
+    @property
+    def next_seq(self) -> int:
+        """The sequence of the next record."""
+        return self.first_seq + len(self.payloads)
+
+    def add(self, payload: bytes, command: Command, events: list[Event]) -> Ack:
+        """A command that was applied; its ack, once it is durable."""
+        seq = self.first_seq + len(self.payloads)
+        self.payloads.append(payload)
+        self.subjects.append(subject_of(command))
+        self._done.append(events)
+        return Ack(seq, self.at_ms, seq if isinstance(command, PlaceOrder) else None)
+
+    def committed(self, heads: Sequence[bytes]) -> list[Committed]:
+        """The records as subscribers see them."""
+        records = zip(heads, self._done, strict=True)
+        return [Committed(self.first_seq + n, self.at_ms, head, events) for n, (head, events) in enumerate(records)]
 
 
 def _may_wait(item: Item) -> bool:
@@ -314,6 +363,8 @@ def parse_frame(payload: bytes, separator: bytes) -> FrameItem:
 
 def parse_item(payload: bytes) -> Item:
     """A command from a client. Commands that only the engine gives itself are refused, and frames, which come apart."""
+    if (plain := unpack_plain(payload)) is not None:
+        return payload, plain
     item = _parse(payload)
     if isinstance(item, tuple) and isinstance(item[1], PlaceFrame):
         return Refused.of(Refusal(ErrorCode.malformed, "a frame comes in a message of its own kind"))

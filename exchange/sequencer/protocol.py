@@ -78,6 +78,13 @@ class Frames(msgspec.Struct, tag=4, array_like=True, frozen=True):
     frames: list[bytes]
 
 
+class PlaceOrders(msgspec.Struct, tag=5, array_like=True, frozen=True):
+    """Placed orders as `exchange.journal.codec` writes them; answered as order entry answers its clients."""
+
+    id: int
+    orders: list[bytes]
+
+
 class WireReceipt(msgspec.Struct, array_like=True, frozen=True):
     """What a receipt adds to its ack; see `exchange.domain.receipt`."""
 
@@ -147,6 +154,13 @@ class FrameOutcomes(msgspec.Struct, tag=5, array_like=True, frozen=True):
 
     id: int
     outcomes: list[FrameAck | Refused]
+
+
+class OrdersPlaced(msgspec.Struct, tag=6, array_like=True, frozen=True):
+    """The outcomes of a PlaceOrders, in its order: entries of an `orders_outcome` (`exchange.domain.entry`)."""
+
+    id: int
+    outcomes: list[bytes]
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True, frozen=True):
@@ -296,8 +310,8 @@ EVENTS: TableCodec[e.Event] = TableCodec(
     }
 )
 
-FromClient = Submit | Ask | Subscribe | Frames
-FromEngine = Outcomes | Answer | Group | Journaled | FrameOutcomes
+FromClient = Submit | Ask | Subscribe | Frames | PlaceOrders
+FromEngine = Outcomes | Answer | Group | Journaled | FrameOutcomes | OrdersPlaced
 
 _ENCODER = msgspec.msgpack.Encoder()
 _FROM_CLIENT: msgspec.msgpack.Decoder[FromClient] = msgspec.msgpack.Decoder(FromClient)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,6 +21,7 @@ from exchange.journal.errors import JournalError
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
 from exchange.sequencer.metrics import EngineMetrics
+from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.protocol import (
     EVENTS,
     MAX_FRAME,
@@ -33,11 +34,12 @@ from exchange.sequencer.protocol import (
     Frames,
     Group,
     Journaled,
+    OrdersPlaced,
     Outcomes,
+    PlaceOrders,
     ProtocolError,
     Question,
     Refused,
-    Submit,
     Subscribe,
     WireRecord,
     decode_from_client,
@@ -89,6 +91,8 @@ class Work(NamedTuple):
     frames: list[FrameItem] | None = None
     early: bool = False
     size: int = 0
+    packed: bool = False
+    """Whether the outcomes are answered in the bytes of order entry."""
 
 
 class Server:
@@ -151,19 +155,21 @@ class Server:
         if isinstance(message, Frames):
             self._receive_frames(connection, message)
             return
-        if not isinstance(message, Submit):
+        if isinstance(message, Ask | Subscribe):
             self._enqueue(Work(connection, message.id, [], message))
             return
-        count = len(message.commands)
+        packed = isinstance(message, PlaceOrders)
+        commands = message.orders if isinstance(message, PlaceOrders) else message.commands
+        count = len(commands)
         if count > MAX_FRAME_COMMANDS:
             raise ProtocolError(f"a frame of {count} commands; at most {MAX_FRAME_COMMANDS} are allowed")
         if self._pending + count > self._max_pending:
             refused = Refused.of(unavailable("the engine's queue is full; try again shortly", _RETRY_MS))
             self._metrics.commands.labels("queue_full").inc(count)
-            connection.send(encode_frame(Outcomes(message.id, [refused] * count)))
+            connection.send(_answer_items(message.id, [refused] * count, packed))
             return
-        items = [parse_item(payload) for payload in message.commands]
-        self._enqueue(Work(connection, message.id, items, size=count))
+        items = [parse_item(payload) for payload in commands]
+        self._enqueue(Work(connection, message.id, items, size=count, packed=packed))
 
     def _receive_frames(self, connection: Connection, message: Frames) -> None:
         if len(message.frames) > MAX_FRAMES:
@@ -275,7 +281,7 @@ class Server:
                 continue
             outcomes = result.outcomes[position : position + len(work.items)]
             position += len(work.items)
-            work.connection.send(encode_frame(Outcomes(work.id, outcomes)))
+            work.connection.send(_answer_items(work.id, outcomes, work.packed))
 
     def _answer(self, connection: Connection, question: Ask | Subscribe) -> bytes:
         """The frame that answers a question; a client's mistake, or too much to tell, is refused."""
@@ -335,6 +341,13 @@ class Server:
         metrics.sequence.set(self._committer.journal.seq)
         metrics.pending.set(self._pending)
         metrics.journal_full.set(self._committer.journal_full)
+
+
+def _answer_items(number: int, outcomes: Sequence[Ack | Refused], packed: bool) -> bytes:
+    """The frame that answers commands, in the engine's own form or in that of order entry."""
+    if packed:
+        return encode_frame(OrdersPlaced(number, [packed_outcome(outcome) for outcome in outcomes]))
+    return encode_frame(Outcomes(number, list(outcomes)))
 
 
 def _event_frames(committed: list[Committed]) -> list[bytes]:

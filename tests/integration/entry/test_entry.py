@@ -6,6 +6,7 @@ import struct
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 
 from bizzan.client.entry import EntryClient, EntryLost, EntryRefused
@@ -38,16 +39,23 @@ class EntryProcess(Service):
     """Order entry in front of the engine in the same folder."""
 
     def __init__(self, engine: EngineProcess, database_url: str) -> None:
-        self.port = free_port()
+        self.port, self.metrics_port = free_port(), free_port()
         environment = {
             "BIZZAN_ENTRY__PORT": str(self.port),
-            "BIZZAN_METRICS__ENTRY": str(free_port()),
+            "BIZZAN_METRICS__ENTRY": str(self.metrics_port),
             "BIZZAN_ENTRY__WORKERS": "1",
             "BIZZAN_ENTRY__SESSIONS_PER_ACCOUNT": "2",
             "BIZZAN_ENTRY__FRAMES_IN_FLIGHT": "4",
             "DATABASE_URL": database_url,
         }
         super().__init__(engine.folder, "entry", "backend.entry.main", "entry listens", environment)
+
+    async def metrics(self) -> dict[str, float]:
+        """What it counts."""
+        async with httpx.AsyncClient() as client:
+            text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+        return {name: float(value) for name, value in lines}
 
 
 @pytest.fixture
@@ -106,6 +114,7 @@ async def test_whole_way_of_frames_and_single_orders(stack: tuple[EngineProcess,
         assert all(single.receipt is not None for single in singles)
         again = await maker.place_frame(orders(WALLETS[0], 1, 64))
         assert set(again.codes) == {14}, "nonce_used"
+        await check_metrics(entry)
     async with EngineClient(engine.socket) as client:
         live = await client.state_hash()
     engine.stop()
@@ -113,6 +122,17 @@ async def test_whole_way_of_frames_and_single_orders(stack: tuple[EngineProcess,
     assert [frame.count for frame in frames] == [64, 256, 64]
     assert verify(engine.journal_dir).engine.state_hash() == live[1]
     await refused_without_engine(entry)
+
+
+async def check_metrics(entry: EntryProcess) -> None:
+    found = await entry.metrics()
+    for kind, accepted, messages in (("frame", 64, 2), ("mac_frame", 256, 1), ("orders", 5, 1)):
+        assert found[f'bizzan_entry_accepted_orders_total{{kind="{kind}"}}'] == accepted
+        assert found[f'bizzan_entry_messages_total{{kind="{kind}"}}'] == messages
+        assert found[f'bizzan_entry_ack_seconds_count{{kind="{kind}"}}'] == messages
+    assert found['bizzan_entry_refused_orders_total{kind="frame",reason="nonce_used"}'] == 64
+    assert found["bizzan_entry_judge_seconds_count"] == 3
+    assert (found["bizzan_entry_sessions"], found["bizzan_entry_orders_under_way"]) == (2, 0)
 
 
 async def refused_without_engine(entry: EntryProcess) -> None:

@@ -1,17 +1,18 @@
 """Order entry without sockets: what is bounded when clients leave, hurry, dawdle or waste."""
 
 import asyncio
-from concurrent.futures import Executor
 from typing import cast
 
 import pytest
 from coincurve import PrivateKey
 
 from backend.entry import server
-from backend.entry.bounds import Door
-from backend.entry.judges import Judged
+from backend.entry.bounds import Door, Room
+from backend.entry.court import Court
+from backend.entry.desk import Exchange, Session
 from backend.entry.link import EngineLink, FrameCall
-from backend.entry.server import Connection, Exchange, Session
+from backend.entry.proxied import binary_header
+from backend.entry.server import Connection
 from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED, number_of
@@ -71,7 +72,7 @@ class Hall:
         bounds = bounds or EntrySettings()
         self.door = Door(bounds, self.clock)
         link = EngineLink("/nowhere")
-        self.exchange = Exchange(bounds, DOMAIN, link, self.door, cast(Executor, None), self.scope, lambda: False)
+        self.exchange = Exchange(bounds, DOMAIN, link, self.door, Court(1), self.scope, lambda: False)
 
     async def scope(self, account: bytes, signer: bytes) -> tuple[int, int]:
         await self.answer.wait()
@@ -141,24 +142,81 @@ def test_waste_slows_one_account_down_and_is_forgotten() -> None:
     door = Door(EntrySettings(wasted_at_once=1_000, wasted_per_second=100), clock)
     for _ in range(7):
         door.check_waste(b"a")
-        door.waste(b"a", 150)
+        door.waste(b"a", 160, accepted=10)
     with pytest.raises(Refusal) as caught:
         door.check_waste(b"a")
     assert caught.value.code == ErrorCode.too_many_requests
     assert caught.value.params == {"retry_after_ms": 501}
     door.check_waste(b"b")
-    clock.now += 0.6
+    door.waste(b"a", 0, accepted=51)
     door.check_waste(b"a")
+    door.waste(b"a", 100, accepted=0)
+    clock.now += 1.1
+    door.check_waste(b"a")
+
+
+def test_room_is_shared_among_accounts_and_addresses() -> None:
+    room = Room(1_000)
+
+    def taken(account: bytes, address: str, of: int = 10) -> int:
+        count = 0
+        try:
+            while True:
+                room.take(account, address, of)
+                count += of
+        except Refusal as refusal:
+            codes.add((refusal.code, refusal.params["retry_after_ms"]))
+        return count
+
+    codes: set[tuple[ErrorCode, str | int]] = set()
+    assert taken(b"a", "x") == 500, "half"
+    assert taken(b"b", "x") == 170, "of one address two thirds in all"
+    assert taken(b"c", "y") == 170, "half of what is left"
+    assert codes == {(ErrorCode.too_many_requests, 20)}
+    assert taken(b"d", "z", of=171) == 0
+    assert codes == {(ErrorCode.too_many_requests, 20), (ErrorCode.unavailable, 20)}
+    for account, address, orders in ((b"a", "x", 500), (b"b", "x", 170), (b"c", "y", 170)):
+        room.give(account, address, orders)
+    assert room.held == 0
+    assert taken(b"b", "x") == 500
+
+
+async def test_proxied_connection_counts_for_its_own_address() -> None:
+    hall = Hall(EntrySettings(proxies=("10.0.0.0/8",), connections_per_address=1))
+    first, _ = hall.connect()
+    first.data_received(binary_header("203.0.113.7") + wire.hello(OWNER.raw))
+    await turns()
+    assert first.desk.address == "203.0.113.7"
+    second, transport = hall.connect()
+    second.data_received(binary_header("203.0.113.7"))
+    assert transport.closed
+    assert b"too many connections" in transport.sent
+    third, transport = hall.connect()
+    third.data_received(binary_header("203.0.113.8")[:20])
+    third.data_received(binary_header("203.0.113.8")[20:] + wire.hello(OWNER.raw))
+    await turns()
+    assert wire.Challenge.unpack(transport.sent[5:]), "it goes on behind the header"
+    bare, transport = hall.connect()
+    bare.data_received(wire.hello(OWNER.raw))
+    assert transport.closed, "a trusted proxy that does not say for whom it speaks"
+
+
+async def test_header_of_a_stranger_is_believed_by_nobody() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.data_received(binary_header("203.0.113.7"))
+    assert transport.closed
+    assert connection.desk.address == "10.0.0.1"
 
 
 async def test_bad_signature_ends_every_session_of_its_key() -> None:
     hall = Hall()
     connection, _ = hall.connect()
-    connection._session = Session(OWNER.raw, KEY.raw, bytes(32), 1e18)
-    await connection._live_session()
+    connection.desk.session = Session(OWNER.raw, KEY.raw, bytes(32), 1e18)
+    await connection.desk.live_session()
     hall.door.penalize(KEY.raw)
     with pytest.raises(Refusal, match="bad signature was journaled"):
-        await connection._live_session()
+        await connection.desk.live_session()
 
 
 async def test_orders_are_of_the_session_and_nobody_else_is_looked_up() -> None:
@@ -168,8 +226,7 @@ async def test_orders_are_of_the_session_and_nobody_else_is_looked_up() -> None:
 
     def code(signer: bytes | None, account: Signer = OWNER, market: int = 1, expiry: int = 10_000) -> int:
         order = Order(account.raw, market, 0, 100, 1, 1, expiry, 0, 10, 0)
-        judged: Judged = None if signer is None else (b"", signer, market, expiry)
-        return connection._flaw_of_order(session, order.pack(), judged)
+        return connection.desk.flaw_of_order(session, order.pack(), signer)
 
     assert code(OWNER.raw) == code(OWNER.raw, market=2) == code(KEY.raw) == ACCEPTED
     assert code(KEY.raw, market=2) == number_of(ErrorCode.delegate_out_of_scope)
