@@ -80,8 +80,8 @@ def _asks_no_more(c: Candidate, replaced: OpenOrder) -> bool:
 def _check_open(c: Candidate, bounds: MarketBoundsChanged) -> None:
     if not (bounds.max_open_orders or bounds.max_open_notional):
         return
-    others = [order for order in c.account.orders.values() if order.book is c.book and order is not c.replaces]
-    if 0 < bounds.max_open_orders <= len(others):
+    count, total = c.state.open_in(c.account, c.book, c.replaces)
+    if 0 < bounds.max_open_orders <= count:
         most = bounds.max_open_orders
         raise Refusal(
             ErrorCode.too_many_open_orders,
@@ -89,8 +89,7 @@ def _check_open(c: Candidate, bounds: MarketBoundsChanged) -> None:
             None,
             {"limit": most},
         )
-    lots = c.order.quantity - c.used
-    total = sum(order.price * order.remaining for order in others) + c.order.price * lots
+    total += c.order.price * (c.order.quantity - c.used)
     if 0 < bounds.max_open_notional < total:
         raise Refusal(
             ErrorCode.too_much_open,

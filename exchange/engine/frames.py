@@ -15,7 +15,7 @@ from exchange.domain.order import Order
 from exchange.domain.order_id import order_id
 from exchange.engine.commands import PlaceFrame, PlaceOrder
 from exchange.engine.events import Event
-from exchange.engine.matcher import place
+from exchange.engine.matcher import enter
 from exchange.engine.orders import KINDS
 from exchange.engine.state import State
 
@@ -29,7 +29,9 @@ class FrameOutcome(NamedTuple):
 
 
 def place_frame(state: State, seq: int, at_ms: int, command: PlaceFrame, unfolded: Unfolded) -> bytes:
-    """Place the orders of a frame that stands; one byte for each."""
+    """Place the orders of a frame that stands; one byte for each. What they trigger has its turns after the frame."""
+    if state.has_due:
+        return bytes([number_of(ErrorCode.unavailable)] * (len(unfolded.digests) // 32))
     placed = enumerate(orders_of(command, unfolded))
     return bytes(_place(state, order_id(seq, index), at_ms, order) for index, order in placed)
 
@@ -59,7 +61,7 @@ def _orders_of(command: PlaceFrame, unfolded: Unfolded) -> list[PlaceOrder]:
 def _place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> int:
     try:
         _check_plain(placed.order)
-        place(state, number, at_ms, placed)
+        enter(state, number, at_ms, placed)
     except Refusal as refusal:
         return number_of(refusal.code)
     return ACCEPTED

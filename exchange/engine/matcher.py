@@ -42,11 +42,20 @@ QUOTE_BOUND = 2
 
 def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
     """Accept and match an order, whose id is `number`; Refusal if a rule is against it."""
+    check_turn(state)
+    enter(state, number, at_ms, placed)
+
+
+def check_turn(state: State) -> None:
+    """Refuse whoever comes before a triggered order."""
     if state.due and state.has_due:
         raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
+
+
+def enter(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
+    """Accept and match an order, whoever waits for a turn: the orders of a frame are one record."""
     candidate = check(state, at_ms, placed)
-    if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
-        state.expire(at_ms)
+    state.expire(at_ms)
     taker = _accept(state, number, candidate)
     _start(state, seq_of(number), at_ms, taker, candidate)
 
@@ -56,11 +65,9 @@ def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
 
     It keeps its place in the queue if nothing but quantity, expiry or fee cap differs, and it asks for no more.
     """
-    if state.due and state.has_due:
-        raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
+    check_turn(state)
     candidate = check(state, at_ms, placed)
-    if state.expiries and state.expiries[0][0] * 1_000 <= at_ms:
-        state.expire(at_ms)
+    state.expire(at_ms)
     old = candidate.replaces
     assert old is not None
     taker = _accept(state, seq, candidate)
@@ -95,8 +102,13 @@ def _start(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Cand
 
 
 def tick(state: State, seq: int, at_ms: int) -> None:
-    """What has expired ends, and the triggered order whose turn it is works, backed by its hold."""
+    """What has expired ends, and the triggered order whose turn it is works."""
     state.expire(at_ms)
+    take_turn(state, seq, at_ms)
+
+
+def take_turn(state: State, seq: int, at_ms: int) -> None:
+    """Let the triggered order work whose turn it is, backed by its hold."""
     order = next_due(state)
     if order is not None:
         _tell_triggered(state, order)
@@ -110,6 +122,8 @@ def _tell_triggered(state: State, order: OpenOrder) -> None:
 
 def _finish(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> None:
     """Match the order, and rest or close what remains; then see what its trades trigger."""
+    if state.finish(seq, at_ms, taker):
+        return
     since = len(state.events)
     reason = _work(state, seq, at_ms, taker, kind)
     if reason is None:

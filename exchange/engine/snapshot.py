@@ -37,7 +37,7 @@ class SnapshotError(ValueError):
 
 def dump(state: State) -> bytes:
     """The whole state, canonical: equal states give equal bytes."""
-    orders = _standing(state)
+    orders = standing(state)
     return msgspec.msgpack.encode(
         [
             VERSION,
@@ -206,13 +206,13 @@ def _load_book(state: State, values: list[Any]) -> Book:
     return book
 
 
-def _standing(state: State) -> list[OpenOrder]:
+def standing(state: State) -> list[OpenOrder]:
     """The open orders, queue by queue, then those that wait."""
     books = [state.books[key] for key in sorted(state.books)]
-    standing = [order for book in books for half in (book.bids, book.asks) for level in half for order in level]
-    if len(standing) == len(state.orders):
-        return standing
-    return standing + by_age(order for order in state.orders.values() if order.level is None)
+    queued = [order for book in books for half in (book.bids, book.asks) for level in half for order in level]
+    if len(queued) == len(state.orders):
+        return queued
+    return queued + by_age(order for order in state.orders.values() if order.level is None)
 
 
 def _dump_order(order: OpenOrder) -> list[Any]:

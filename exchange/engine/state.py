@@ -16,7 +16,7 @@ from exchange.engine import groups
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for, needed_hold, waiting_hold
-from exchange.engine.triggers import Watch
+from exchange.engine.triggers import Watch, forget_trigger
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
 DEFAULT_FEE_RULES = FeeRules(fee_cap_bps=BPS, notice_ms=0)
@@ -238,6 +238,24 @@ class State:
         if order.group:
             groups.join(order)
 
+    def find_waiting(self, order_id: int) -> OpenOrder | None:
+        """The order with this id if it is open and stands in no book."""
+        return self.orders.get(order_id)
+
+    def take_out(self, order: OpenOrder) -> None:
+        """Have an order that waited be open no more: it works now."""
+        del self.orders[order.order_id]
+        del order.account.orders[order.placed.order.nonce]
+
+    def finish(self, seq: int, at_ms: int, order: OpenOrder) -> bool:
+        """Whether whoever keeps the books has matched an accepted order; here it is the matcher that does."""
+        return False
+
+    def open_in(self, account: Account, book: Book, besides: OpenOrder | None) -> tuple[int, int]:
+        """How many orders an account has open in a market, but for one, and the sum of their notionals."""
+        found = [order for order in account.orders.values() if order.book is book and order is not besides]
+        return len(found), sum(order.price * order.remaining for order in found)
+
     def await_expiry(self, order: OpenOrder) -> None:
         """Have an open order end in its time."""
         heappush(self.expiries, (order.placed.order.expiry, order.order_id))
@@ -274,14 +292,8 @@ class State:
 
     def swap(self, old: OpenOrder, new: OpenOrder) -> None:
         """Put an order that asks for no more into the very place of a resting one, which ends as amended."""
-        level, cut = old.level, old.remaining - new.remaining
-        assert level is not None
-        new.hidden = max(old.hidden - cut, 0)
-        level.replace(old, new)
-        self.touched_levels[level] = None
-        del self.orders[old.order_id]
-        self.orders[new.order_id] = new.account.orders[new.placed.order.nonce] = new
-        self.await_expiry(new)
+        new.hidden = max(old.hidden - (old.remaining - new.remaining), 0)
+        self.take_place(old, new)
         account, market = old.account.account_id, old.book.market.market_id
         self.events.append(e.OrderClosed(old.order_id, account, market, e.CloseReason.amended, old.remaining))
         held = needed_hold(new)
@@ -298,6 +310,16 @@ class State:
         old.held = 0
         self.touched_balances[new.pays] = None
 
+    def take_place(self, old: OpenOrder, new: OpenOrder) -> None:
+        """Put an order into the place of a resting one."""
+        level = old.level
+        assert level is not None
+        level.replace(old, new)
+        self.touched_levels[level] = None
+        del self.orders[old.order_id]
+        self.orders[new.order_id] = new.account.orders[new.placed.order.nonce] = new
+        self.await_expiry(new)
+
     def tell_reduced(self, order: OpenOrder, quantity: int) -> None:
         """Emit by how much an order was lowered."""
         account, market = order.account.account_id, order.book.market.market_id
@@ -310,7 +332,7 @@ class State:
             self.touched_levels[level] = None
             level.remove(order)
         else:
-            self.forget_trigger(order)
+            forget_trigger(self, order.book.market.market_id, order.order_id)
         del self.orders[order.order_id]
         del order.account.orders[order.placed.order.nonce]
         self.replaced.pop(order.order_id, None)
@@ -323,14 +345,6 @@ class State:
         self.release(order, 0)
         if order.group:
             groups.end(self, order)
-
-    def forget_trigger(self, order: OpenOrder) -> None:
-        """Watch no more for an order that waited."""
-        watch = self.watches.get(order.book.market.market_id)
-        if watch is not None:
-            watch.remove(order.order_id)
-            if not watch.triggers:
-                del self.watches[order.book.market.market_id]
 
     @property
     def has_due(self) -> bool:

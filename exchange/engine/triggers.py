@@ -124,6 +124,13 @@ class Watch:
             del keys[bisect_left(keys, (trigger.direction * trigger.price, -order_id))]
         return trigger
 
+    def quiet(self) -> tuple[int, int]:
+        """Between which prices, both included, a trade triggers nobody and no trailing trigger follows it."""
+        lowest = self.keys[FALLING][-1][0] + 1 if self.keys[FALLING] else 0
+        highest = -self.keys[RISING][-1][0] - 1 if self.keys[RISING] else MAX_AMOUNT
+        lowest = max(lowest, -self.least.get(RISING, 0))
+        return min(lowest, MAX_AMOUNT), min(highest, self.least.get(FALLING, MAX_AMOUNT), MAX_AMOUNT - 1)
+
     def passed(self, prices: Iterable[int]) -> list[int]:
         """The orders that trades at these prices trigger, first come first; trailing triggers follow them.
 
@@ -173,19 +180,34 @@ def _watch(state: State, order: OpenOrder, trigger: Trigger) -> None:
 def notice(state: State, book: Book, since: int) -> None:
     """Find what trades trigger: those of the market among this command's events from a place on."""
     market = book.market.market_id
+    if market in state.watches:
+        trades = (event for event in state.events[since:] if isinstance(event, e.TradeMatched))
+        triggered(state, market, [trade.price for trade in trades if trade.market == market])
+
+
+def triggered(state: State, market: int, prices: list[int]) -> None:
+    """Have the orders that trades at these prices trigger be due."""
     watch = state.watches.get(market)
     if watch is None:
         return
-    trades = (event for event in state.events[since:] if isinstance(event, e.TradeMatched))
-    state.due.extend(watch.passed(trade.price for trade in trades if trade.market == market))
+    state.due.extend(watch.passed(prices))
     if not watch.triggers:
         del state.watches[market]
+
+
+def forget_trigger(state: State, market: int, order_id: int) -> None:
+    """Watch no more for an order that waited."""
+    watch = state.watches.get(market)
+    if watch is not None:
+        watch.remove(order_id)
+        if not watch.triggers:
+            del state.watches[market]
 
 
 def next_due(state: State) -> OpenOrder | None:
     """The triggered order whose turn it is, taken out of those that are open; None if none is due."""
     while state.due:
-        order = state.orders.get(state.due.popleft())
+        order = state.find_waiting(state.due.popleft())
         if order is None:
             continue
         if not order.book.is_open:
@@ -193,8 +215,7 @@ def next_due(state: State) -> OpenOrder | None:
             if trigger is not None:
                 _watch(state, order, trigger)  # the next trade decides again
             continue
-        del state.orders[order.order_id]
-        del order.account.orders[order.placed.order.nonce]
+        state.take_out(order)
         if order.group:
             decide(state, order)
         return order

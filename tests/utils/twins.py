@@ -20,7 +20,7 @@ Outcome = list[e.Event] | Refusal
 Apply = Callable[[int, int, c.Command], list[e.Event]]
 
 
-UNKNOWN = ("the command ", "an order with terms ", "an amend")
+UNKNOWN = ("an order with terms ",)
 """What the core may not know yet: then the fast engine becomes the reference, here as anywhere."""
 
 

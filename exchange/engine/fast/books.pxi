@@ -12,7 +12,7 @@ cdef inline void queue_order(Memory *m, i32 order, i32 number) noexcept nogil:
     else:
         level.head = order
     level.tail = order
-    level.quantity += o.remaining
+    level.quantity += o.remaining - o.hidden
     o.level = number
 
 
@@ -28,7 +28,7 @@ cdef inline void unqueue_order(Memory *m, i32 order) noexcept nogil:
         m.orders[o.next].prev = o.prev
     else:
         level.tail = o.prev
-    level.quantity -= o.remaining
+    level.quantity -= o.remaining - o.hidden
     if level.head == 0:
         drop_level(m, o.level)
 
@@ -54,11 +54,12 @@ cdef inline i32 new_order(Memory *m) noexcept nogil:
 cdef inline void drop_order(Memory *m, i32 order) noexcept nogil:
     """Forget an order: out of its level, off its nonce, its record free."""
     cdef Order *o = &m.orders[order]
-    unqueue_order(m, order)
+    if likely(o.level):
+        unqueue_order(m, order)
     take_off_nonce(m, o.slot)
     m.accounts[o.account].open_orders -= 1
-    if unlikely(o.has_extra):
-        release(extra_of(&m.papers[order])[0])
+    if unlikely(o.flags):
+        drop_flags(m, order)
     o.id = 0
     o.next = m.free_order
     m.free_order = order
@@ -102,11 +103,14 @@ cdef inline void keep_paper(Memory *m, i32 order, Incoming *it) noexcept nogil:
     cdef i64 rates = <i64>it.taker_ppm | <i64>it.cap_bps << 32
     cdef u8 *extra
     put_paper(&m.papers[order], it.command, it.floor, rates)
-    m.orders[order].has_extra = size > KEPT
-    if unlikely(size > KEPT):
+    m.orders[order].flags = it.flags
+    if unlikely(size > KEPT or it.flags & LONGER):
+        m.orders[order].flags |= APART
         extra = <u8 *>grown(NULL, &room, size, 1)
         memcpy(extra, signature_in(it.command, it.blob), size)
         extra_of(&m.papers[order])[0] = extra
+    if unlikely(it.flags & LONGER):
+        rest_of_paper(&m.papers[order])[0], rest_of_paper(&m.papers[order])[1] = it.high, it.trigger_price
 
 
 # expiries: by second in no order, the seconds in a heap; what is closed falls out when it comes up, or when it is the

@@ -17,6 +17,9 @@ include "levels.pxi"
 include "books.pxi"
 include "risk.pxi"
 include "matching.pxi"
+include "longer.pxi"
+include "bounds.pxi"
+include "waiting.pxi"
 include "ahead.pxi"
 include "frames.pxi"
 
@@ -30,6 +33,7 @@ REASONS = (
     e.CloseReason.self_trade,
     e.CloseReason.too_many_fills,
     e.CloseReason.unsettled_limit,
+    e.CloseReason.price_collar,
 )
 STATUSES = ("active", "exiting", "frozen", "blocked")
 
@@ -58,6 +62,9 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
         refusal = cancel(m, command, guess)
     elif command[0] == TICK:
         expire(m, at_ms)
+        m.record_fills = m.record_hashes = 0
+        if unlikely(m.has_due):
+            take_turn(m, seq, at_ms)
     else:
         refusal = NO_COMMAND
     if refusal == 0:
@@ -110,7 +117,7 @@ cdef class Core:
         cdef Memory *m = &self.m
         cdef i64 i
         for i in range(m.orders_used):
-            if m.orders[i].id and m.orders[i].has_extra:
+            if m.orders[i].id and m.orders[i].flags & APART:
                 release(extra_of(&m.papers[i])[0])
         for i in range(m.accounts_used):
             release(m.accounts[i].young)
@@ -122,7 +129,7 @@ cdef class Core:
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
             <size_t>m.blocks, <size_t>m.seconds, <size_t>m.second_heap,
             <size_t>m.second_places, <size_t>m.spans, <size_t>m.span_places, <size_t>m.trades, <size_t>m.events,
-            <size_t>m.touched_balances, <size_t>m.touched_levels,
+            <size_t>m.touched_balances, <size_t>m.touched_levels, <size_t>m.touched_accounts,
         ):
             release(<void *><size_t>array)
 
@@ -231,10 +238,132 @@ cdef class Core:
         cdef i64 *w = self.m.event - EVENT_WORDS
         return w[1] if self.m.event != self.m.events and w[0] & 255 == REFUSED else 0
 
-    def forget_changes(self):
-        """End a rare command: what it dropped may be used again."""
+    # what Python does for a command
+
+    def begin(self):
+        """Begin a command that Python runs."""
+        self.m.event = self.m.events
+        self.m.message = 0
+        self.m.stamp += 1
+        self.m.record_fills = self.m.record_hashes = 0
+
+    def end(self):
+        """End it: what it dropped may be used again."""
+        tell_changes(&self.m)
         free_dropped_levels(&self.m)
         self.m.changes += 1
+
+    def tell(self, i64 first, i64 count):
+        """Tell the events that stand in the owner's list."""
+        cdef i64 *event
+        cdef i64 place
+        for place in range(first, first + count):
+            event = emit(&self.m, TOLD)
+            event[1] = place
+
+    def touch_balance(self, i32 balance):
+        touch_balance(&self.m, balance)
+
+    def touch_level(self, i32 level):
+        touch_level(&self.m, level)
+
+    def touch_account(self, i32 account):
+        touch_account(&self.m, account)
+
+    def expire(self, i64 at_ms):
+        """End what has expired."""
+        expire(&self.m, at_ms)
+        if self.m.failed:
+            raise self.owner.failure
+
+    def work(self, i64 order_id, i64 at_ms, i64 remaining, i64 held, rates, u64 high, u64 trigger_price,
+             const u8[::1] command, const u8[::1] blob, u8 hooked):
+        """Match an order that is accepted; whether it rests then."""
+        cdef Memory *m = &self.m
+        cdef Incoming it
+        cdef Guess guess
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, hooked)
+        it.held = held
+        cdef i64 displayed = <i64>(<u64>it.terms >> 16 | high << 48)
+        cdef bint rested = work_for_python(m, at_ms, &it, displayed)
+        if m.failed:
+            raise self.owner.failure
+        return rested
+
+    def keep(self, i64 order_id, i64 remaining, rates, u64 high, u64 trigger_price, const u8[::1] command,
+             const u8[::1] blob):
+        """Keep an order that waits, in no book; its record."""
+        cdef Incoming it
+        cdef Guess guess
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, True)
+        self.m.changes += 1
+        return shelve_outside(&self.m, &it)
+
+    def take_out(self, i32 order):
+        """Forget an order that waited; nobody is told."""
+        self.m.orders[order].flags &= ~HOOKED
+        drop_order(&self.m, order)
+        self.m.changes += 1
+
+    def replace_order(self, i32 order, i64 order_id, i64 remaining, i64 hidden, rates, u64 high, u64 trigger_price,
+                      const u8[::1] command, const u8[::1] blob):
+        """Put an order into the place of one that rests."""
+        cdef Incoming it
+        cdef Guess guess
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, True)
+        it.hidden = hidden
+        replace_order(&self.m, order, &it)
+        self.m.changes += 1
+
+    cdef enter(self, Incoming *it, Guess *guess, i64 order_id, i64 remaining, rates, u64 high, u64 trigger_price,
+               const u8[::1] command, const u8[::1] blob, u8 hooked):
+        """Read an order that is accepted."""
+        cdef Memory *m = &self.m
+        it.command, it.blob, it.guess = &command[0], &blob[0] if blob.shape[0] else NULL, guess
+        guess_now(m, guess, it.command)
+        it.book_number, it.account = guess.book, guess.account
+        if it.book_number == 0 or it.account == 0:
+            raise ValueError(f"order {order_id} is none")
+        read_order(m, it, word(it.command, 7))
+        it.hashes = 0
+        if it.scheme & BULK and not measure_path(it):
+            raise ValueError(f"order {order_id} has no path")
+        it.id, it.remaining, it.held, it.hidden, it.earned, it.charged = order_id, remaining, 0, 0, 0, 0
+        it.maker_ppm, it.taker_ppm, it.hold_ppm, it.floor, it.cap_bps = rates
+        it.high, it.trigger_price = high, trigger_price
+        it.flags = (LONGER if it.terms >> 5 or high else 0) | (HOOKED if hooked else 0)
+        buys = it.side == BUY
+        it.pays = open_balance(m, it.account, m.column_assets[it.book.quote if buys else it.book.base])
+        it.gets = open_balance(m, it.account, m.column_assets[it.book.base if buys else it.book.quote])
+        it.page = open_page(m, it.account, it.nonce >> 6)
+
+    # prices that somebody waits for
+
+    def set_due(self, bint has_due):
+        self.m.has_due = has_due
+
+    def set_quiet(self, i32 book, bint watched, i64 low, i64 high):
+        cdef Book *b = &self.m.books[book]
+        b.is_watched, b.quiet_low, b.quiet_high = watched, low, high
+
+    def quiet(self, i32 book):
+        cdef Book *b = &self.m.books[book]
+        return b.is_watched, b.quiet_low, b.quiet_high
+
+    # bounds
+
+    def set_bounds(self, i32 book, i64 collar_bps, u64 max_quantity, u64 max_notional, u64 max_open_orders,
+                   u64 max_open_notional):
+        cdef Book *b = &self.m.books[book]
+        b.collar_bps, b.max_quantity, b.max_notional = collar_bps, max_quantity, max_notional
+        b.max_open_orders, b.max_open_notional = max_open_orders, max_open_notional
+        b.is_bounded = bool(max_quantity | max_notional | max_open_orders | max_open_notional)
+
+    def open_in(self, i32 account, i32 book, i32 besides):
+        """How many orders an account has open in a market, but for one, and the sum of their notionals."""
+        cdef Sum total
+        count = sum_open(&self.m, account, book, besides, &total)
+        return count, int(total.high) << 64 | total.low
 
     # counters
 
@@ -449,15 +578,19 @@ cdef class Core:
     def order(self, i32 order):
         cdef Order *o = &self.m.orders[order]
         cdef Paper *p = &self.m.papers[order]
-        cdef Book *book = &self.m.books[self.m.levels[o.level].book]
-        return (o.id, o.account, book.market, o.side, p.price, p.quantity, o.remaining,
-                hold_of(book, o, p.price, o.remaining), p.nonce, p.expiry, p.max_fee_bps, p.terms, p.scheme, o.maker_ppm,
-                p.taker_ppm, o.hold_ppm, p.floor, p.cap_bps, o.level, o.pays, o.gets)
+        cdef Book *book = &self.m.books[book_of(&self.m, order)]
+        cdef u64 *rest = rest_of_paper(p)
+        held = hold_of(book, o, p.price, o.remaining) if o.level else hold_waiting(&self.m, order)
+        cdef u64 high = rest[0] if o.flags & LONGER else 0, trigger_price = rest[1] if o.flags & LONGER else 0
+        terms = int(high) << 64 | <u64>p.terms
+        return (o.id, o.account, book.market, o.side, p.price, p.quantity, o.remaining, held, o.hidden, p.nonce, p.expiry,
+                trigger_price, p.max_fee_bps, terms, p.scheme, o.maker_ppm, p.taker_ppm, o.hold_ppm, p.floor, p.cap_bps,
+                o.level)
 
     def paper(self, i32 order):
         """Hash, signature, signer and client's id, as bytes."""
         cdef Paper *paper = &self.m.papers[order]
-        cdef char *inside = <char *>(extra_of(paper)[0] if self.m.orders[order].has_extra else paper.inside)
+        cdef char *inside = <char *>(extra_of(paper)[0] if self.m.orders[order].flags & APART else paper.inside)
         cdef i64 size = paper.signature_size
         return ((<char *>paper.order_hash)[:32], inside[:size], (<char *>paper.signer)[:20],
                 inside[size:size + paper.client_id_size])
@@ -488,27 +621,16 @@ cdef class Core:
         drop_order(&self.m, order)
         self.m.changes += 1
 
-    def adopt_order(self, i64 order_id, i64 remaining, i64 maker, i64 taker, i64 highest, i64 floor,
-                    i64 cap_bps, const u8[::1] command, const u8[::1] blob):
-        """Enter an order that is open already; its hold is in the balances."""
-        cdef Memory *m = &self.m
+    def adopt_order(self, i64 order_id, i64 remaining, i64 hidden, rates, u64 high, u64 trigger_price,
+                    const u8[::1] command, const u8[::1] blob, u8 hooked):
+        """Enter an order that rests already; its hold is in the balances."""
         cdef Incoming it
         cdef Guess guess
-        cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
-        it.command, it.blob, it.guess = &command[0], beside, &guess
-        it.hashes = 0
-        guess_now(m, &guess, it.command)
-        if look_up(m, &it) or (it.command[2] & BULK and not measure_path(&it)):
-            raise ValueError(f"order {order_id} is none")
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, hooked)
         if it.price < 1 or it.price % it.book.tick_size:
             raise ValueError(f"order {order_id} is between two ticks")
-        it.id, it.remaining, it.floor = order_id, remaining, floor
-        it.maker_ppm, it.taker_ppm, it.hold_ppm, it.cap_bps = <i32>maker, <i32>taker, <i32>highest, <i32>cap_bps
-        buys = it.side == BUY
-        it.pays = open_balance(m, it.account, m.column_assets[it.book.quote if buys else it.book.base])
-        it.gets = open_balance(m, it.account, m.column_assets[it.book.base if buys else it.book.quote])
-        it.page = open_page(m, it.account, it.nonce >> 6)
-        shelve(m, &it)
+        it.hidden = hidden
+        shelve(&self.m, &it)
 
     def next_expiry(self):
         """When the next open order expires, or the next countdown ends, -1 when there is none."""
@@ -586,17 +708,6 @@ cdef list by_age(list orders):
     """Ids and records in order of acceptance: by sequence, then by place in a frame."""
     orders.sort(key=lambda found: (found[0] & 0xFFFFFFFFFF, found[0]))
     return orders
-
-
-cdef struct Sum:        # of an asset, in 128 bits
-    u64 low
-    u64 high
-    uint32_t asset
-
-
-cdef inline void add_to_sum(Sum *sum, u64 part) noexcept nogil:
-    sum.low += part
-    sum.high += sum.low < part
 
 
 cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noexcept nogil:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import astuple
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import Refusal
@@ -19,12 +19,14 @@ from exchange.engine import snapshot
 from exchange.engine.control import cancel_order
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
-from exchange.engine.fast.packing import COMMAND_SIZE, pack
+from exchange.engine.fast.packing import COMMAND_SIZE, pack, pack_longer
+from exchange.engine.fast.records import ArrayBook
 from exchange.engine.fast.refusals import FRAME_CODES
-from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt
+from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt, quiet_of
 from exchange.engine.frames import FrameOutcome, orders_of
 from exchange.engine.invariants import violations
-from exchange.engine.orders import by_age
+from exchange.engine.matcher import check_turn
+from exchange.engine.orders import by_age, group_of
 from exchange.engine.risk import check
 from exchange.engine.state import State
 
@@ -59,7 +61,10 @@ class FastEngine(Engine):
         if packed is not None and at_ms < LATEST_MS and seq < MAX_AMOUNT:
             return self._run_one(state, seq, at_ms, command, packed, bytes(blob))
         reason = _beyond_the_core(state, seq, at_ms, command)
-        return self._hand_over(reason, seq, at_ms, command) if reason else super().apply(seq, at_ms, command)
+        if reason:
+            return self._hand_over(reason, seq, at_ms, command)
+        state.begin()
+        return super().apply(seq, at_ms, command)
 
     def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
         """As `Engine.apply_frame`, the whole frame in one call."""
@@ -69,6 +74,8 @@ class FastEngine(Engine):
             state = self.state
         unfolded = verdict.unfolded
         if not isinstance(state, ArrayState) or unfolded is None or not state.seq < seq or at_ms < state.at_ms:
+            if isinstance(state, ArrayState):
+                state.begin()
             return super().apply_frame(seq, at_ms, command, tell)
         state.refresh(at_ms)
         state.told = []
@@ -122,6 +129,9 @@ class FastEngine(Engine):
             found.append("books: the core's levels are not the sums of its orders")
         if self.next_expiry != reference.next_expiry:
             found.append("expiries: the core's next expiry is not that of its orders")
+        for market, book in state.books.items():
+            if state.core.quiet(cast("ArrayBook", book).number) != quiet_of(state.watches.get(market)):
+                found.append(f"triggers: the core knows wrongly which prices trigger nobody in market {market}")
         for account in reference.state.accounts:
             mine = [order.order_id for order in self.open_orders(account.address)]
             if mine != [order.order_id for order in by_age(account.orders.values())]:
@@ -190,6 +200,7 @@ def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:
     """The refusal of a command that the core has just refused, in the reference's words."""
     try:
         if isinstance(command, c.PlaceOrder):
+            check_turn(state)
             check(state, at_ms, command)
         elif isinstance(command, c.CancelOrder):
             cancel_order(state, command)
@@ -203,8 +214,11 @@ def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> s
     if at_ms >= LATEST_MS or seq >= MAX_AMOUNT:
         return f"record {seq} at {at_ms}"
     if isinstance(command, c.PlaceOrder):
+        if pack_longer(command) is not None and not group_of(command.order.terms):
+            return ""
+        check_turn(state)
         check(state, at_ms, command)
-        return "an amend" if isinstance(command, c.AmendOrder) else f"an order with terms {command.order.terms}"
+        return f"an order with terms {command.order.terms}"
     if type(command) not in KNOWN:
         return f"the command {type(command).__name__}"
     if not _fits(command):
@@ -257,6 +271,7 @@ KNOWN = frozenset(
         c.SetFeeRules,
         c.SetLimits,
         c.SetMarketStatus,
+        c.SetMarketBounds,
         c.AnnounceFees,
         c.SetAccountTier,
         c.Credit,

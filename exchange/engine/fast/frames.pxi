@@ -51,9 +51,11 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
     cdef Guess guess
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
+    cdef i32 blocked = UNAVAILABLE if m.has_due and is_others_turn(m) else 0
+    m.in_frame = True
     for index in range(count):
         m.message = index
-        refusal = check_plain(orders + 80 * index)
+        refusal = blocked or check_plain(orders + 80 * index)
         if refusal == 0:
             write_command(orders + 80 * index, command)
             memcpy(command + ORDER_HASH, digests + 32 * index, 32)
@@ -63,10 +65,13 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
             guess_now(m, &guess, command)
             refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
         if m.failed:
-            return index
+            break
         if refusal:
             event = emit(m, REFUSED)
             event[1] = refusal
+    m.in_frame = False
+    if m.failed:
+        return index
     m.record_fills = m.record_hashes = 0
     m.message = count
     tell_changes(m)

@@ -10,7 +10,9 @@ cdef enum:              # the places of the reasons in core.pyx
     SELF_TRADE = 6
     TOO_MANY_FILLS = 7
     UNSETTLED_LIMIT = 8
-    OPEN = 9            # no reason: the order rests
+    PRICE_COLLAR = 9
+    OPEN = 10           # no reason: the order rests
+    GO_ON = 11          # neither: there is more to see
 
 
 cdef inline void tell_closed(Memory *m, i64 order_id, i32 account, i64 market, i64 reason, i64 remaining) noexcept nogil:
@@ -29,6 +31,9 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
     cdef Book *book = &m.books[level.book]
     cdef i64 held = hold_of(book, o, level.price, o.remaining)
     cdef i32 pays = o.pays
+    if unlikely(not o.level):
+        close_waiting(m, order, reason)
+        return
     touch_level(m, o.level)
     tell_closed(m, o.id, o.account, book.market, reason, o.remaining)
     drop_order(m, order)
@@ -65,8 +70,11 @@ cdef int by_id(const void *a, const void *b) noexcept nogil:
 cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess) noexcept nogil:
     """Accept and match an order; returns the refusal's number, 0 when it was accepted."""
     cdef Incoming it
+    cdef i64 since = m.trades_used
     it.command, it.blob, it.guess = command, blob, guess
     it.id = number
+    if unlikely(m.has_due) and is_others_turn(m):
+        return UNAVAILABLE
     cdef i32 refusal = check(m, at_ms, &it)
     if refusal:
         return refusal
@@ -79,6 +87,8 @@ cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const
         rest(m, &it)
     else:
         tell_closed(m, it.id, it.account, it.book.market, reason, it.remaining)
+    if unlikely(it.book.is_watched):
+        notice(m, it.book, since)
     return 0
 
 
@@ -87,6 +97,7 @@ cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     cdef Account *account = &m.accounts[it.account]
     cdef u64 sequence = it.nonce & ~SINGLE_FILL
     it.remaining = it.quantity
+    it.held = it.hidden = it.flags = 0
     it.maker_ppm, it.taker_ppm, it.hold_ppm = <i32>it.rates[0], <i32>it.rates[1], <i32>it.rates[2]
     it.floor = it.rates[3]
     it.cap_bps = <i32>it.max_fee_bps if it.max_fee_bps < m.fee_cap_bps else <i32>m.fee_cap_bps
@@ -108,11 +119,16 @@ cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     event[5] = it.floor
 
 
+cdef inline bint crosses(Incoming *it, Half *half) noexcept nogil:
+    """Whether the order would meet one on this side."""
+    return half.best >= half.sign * it.price
+
+
 cdef inline i64 work(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """Match the order as its terms say. Returns why it ends now, or OPEN."""
     cdef Half *half = &it.book.halves[1 - it.side]
     cdef i64 reason
-    if half.best >= half.sign * it.price:
+    if crosses(it, half):
         if it.terms & POST_ONLY:
             return POST_ONLY_WOULD_TAKE
         if (it.terms & TIME_IN_FORCE) == FOK:
@@ -134,54 +150,74 @@ cdef inline i64 room_for_fills(Memory *m) noexcept nogil:
 
 cdef i64 obstacle(Memory *m, Incoming *it, Half *half) noexcept nogil:
     """What keeps an all-or-none order from being filled at once; OPEN if nothing does."""
-    cdef Order *maker
-    cdef i64 missing = it.remaining, fills = 0, quote = 0, lots, taken = 0, unit = 1
-    cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
-    cdef i64 price
-    cdef i32 level = half.top, number
-    while level and half.sign * m.levels[level].price >= half.sign * it.price:
-        number = m.levels[level].head
-        price = m.levels[level].price
-        if it.by_quote:
-            unit = price
-            if missing < unit:
-                return OPEN
-        while number:
-            maker = &m.orders[number]
-            if maker.account == it.account:
-                if self_trade(it.terms) != CANCEL_MAKER:
-                    return SELF_TRADE
-                number = maker.next
-                continue
-            fills += 1
-            hashes_left -= maker.hashes
-            if fills > fills_left or hashes_left < 0:
-                return TOO_MANY_FILLS
-            lots = most_lots(it, missing, unit, maker)
-            taken += lots
-            if exceeds(quote, lots * price) or product(taken, it.book.lot_size) < 0:
-                return UNSETTLED_LIMIT
-            quote += lots * price
-            if beyond(m, it, maker, taken, quote):
-                return UNSETTLED_LIMIT
-            missing -= lots * unit
-            if missing < unit:
-                return OPEN
-            number = maker.next
+    cdef Look look
+    cdef i64 limit = reach(it, half), found
+    cdef i32 level = half.top
+    look.missing, look.taken, look.quote, look.unit = it.remaining, 0, 0, 1
+    look.fills_left, look.hashes_left = room_for_fills(m), MAX_PROOFS - m.record_hashes - it.hashes
+    while level:
+        if half.sign * m.levels[level].price < limit:
+            return PRICE_COLLAR if half.sign * m.levels[level].price >= half.sign * it.price else FOK_UNFILLED
+        found = look_at_level(m, it, &look, level)
+        if found != GO_ON:
+            return found
         level = worse_level(m, level)
     return FOK_UNFILLED
 
 
+cdef i64 look_at_level(Memory *m, Incoming *it, Look *look, i32 level) noexcept nogil:
+    """What taking a whole level finds: an obstacle, OPEN when nothing is missing then, or GO_ON."""
+    cdef i32 number = m.levels[level].head
+    cdef Order *maker
+    cdef bint hides = False
+    cdef i64 found
+    if it.by_quote:
+        look.unit = m.levels[level].price
+        if look.missing < look.unit:
+            return OPEN
+    while number:
+        maker = &m.orders[number]
+        if maker.account != it.account:
+            found = look_at(m, it, look, maker, m.levels[level].price, maker.remaining - maker.hidden)
+            if found != GO_ON:
+                return found
+            hides |= maker.hidden != 0
+        elif self_trade(it.terms) != CANCEL_MAKER:
+            return SELF_TRADE
+        number = maker.next
+    return look_at_hidden(m, it, look, level) if hides else GO_ON
+
+
+cdef i64 look_at(Memory *m, Incoming *it, Look *look, Order *maker, i64 price, i64 shown) noexcept nogil:
+    """What it finds to take that many lots of an order; as above."""
+    cdef i64 lots = look.missing // look.unit if it.by_quote else look.missing
+    look.fills_left -= 1
+    look.hashes_left -= maker.hashes
+    if look.fills_left < 0 or look.hashes_left < 0:
+        return TOO_MANY_FILLS
+    if lots > shown:
+        lots = shown
+    look.taken += lots
+    if exceeds(look.quote, lots * price) or product(look.taken, it.book.lot_size) < 0:
+        return UNSETTLED_LIMIT
+    look.quote += lots * price
+    if beyond(m, it, maker, look.taken, look.quote):
+        return UNSETTLED_LIMIT
+    look.missing -= lots * look.unit
+    return OPEN if look.missing < look.unit else GO_ON
+
+
 cdef inline i64 most_lots(Incoming *it, i64 missing, i64 unit, Order *maker) noexcept nogil:
-    """As many lots as both have; one lot takes `unit` off what the taker has: of an amount of quote, its price."""
-    cdef i64 lots = missing // unit if it.by_quote else missing
-    return lots if lots < maker.remaining else maker.remaining
+    """As many lots as one has and the other shows; one lot takes `unit` off what the taker has: of an amount of quote,
+    its price."""
+    cdef i64 lots = missing // unit if it.by_quote else missing, shown = maker.remaining - maker.hidden
+    return lots if lots < shown else shown
 
 
 cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept nogil:
     """Fill the order from the best levels on; OPEN when it remains open and meets nobody any more."""
     cdef Order *maker
-    cdef i64 limit = half.sign * it.price, unit = 1, price, lots, blocked
+    cdef i64 limit = reach(it, half), unit = 1, price, lots, blocked
     cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
     cdef bint met = False
     cdef i32 number
@@ -215,7 +251,7 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
         fill(m, at_ms, it, number, price, lots, unit)
         if it.remaining < unit:
             return FILLED
-    return OPEN
+    return PRICE_COLLAR if unlikely(limit != half.sign * it.price) and crosses(it, half) else OPEN
 
 
 cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil:
@@ -229,6 +265,8 @@ cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil
         tell_reduced(m, it.id, it.account, it.book.market, lots * unit, it.remaining)
         if maker.remaining == 0:
             close_order(m, number, SELF_TRADE)
+        elif maker.hidden == maker.remaining:
+            show_more(m, number)
         return it.remaining < unit
     if mode != CANCEL_TAKER:
         close_order(m, number, SELF_TRADE)
@@ -305,12 +343,16 @@ cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 price,
     record(m, at_ms, it, maker, price, lots, maker_fee, taker_fee)
     if maker.remaining == 0:
         close_order(m, number, FILLED)
+    elif unlikely(maker.hidden == maker.remaining):
+        show_more(m, number)
 
 
 cdef inline void pay(Memory *m, Incoming *it, Order *maker, i64 price, i64 lots, i64 maker_fee,
                      i64 taker_fee) noexcept nogil:
     """Move the money of one trade; the sums of base and of quote stay what they were."""
     cdef i64 base = lots * it.book.lot_size, quote = price * lots, released
+    if unlikely(it.held):
+        pay_from_hold(m, it, quote + taker_fee if it.side == BUY else base)
     cdef Balance *pays = &m.balances[it.pays]
     if it.side == BUY:
         pays.available -= quote + taker_fee
@@ -377,21 +419,30 @@ cdef inline void rest(Memory *m, Incoming *it) noexcept nogil:
     cdef i32 number = shelve(m, it)
     cdef Order *o = &m.orders[number]
     cdef i64 held = hold_of(it.book, o, it.price, o.remaining)
-    m.balances[o.pays].available -= held
-    m.balances[o.pays].held += held
+    if unlikely(it.held):
+        release_hold(m, it, held)
+    else:
+        m.balances[o.pays].available -= held
+        m.balances[o.pays].held += held
     touch_balance(m, o.pays)
     touch_level(m, o.level)
 
 
 cdef inline i32 shelve(Memory *m, Incoming *it) noexcept nogil:
-    """Enter an open order wherever it is looked for; its record."""
+    """Enter an order that rests wherever it is looked for; its record."""
+    cdef i32 number = shelve_outside(m, it)
+    queue_order(m, number, level_for(m, it))
+    return number
+
+
+cdef inline i32 shelve_outside(Memory *m, Incoming *it) noexcept nogil:
+    """The same, but for its book."""
     cdef i32 number = new_order(m)
     cdef Order *o = &m.orders[number]
     o.id, o.remaining, o.account, o.pays, o.gets = it.id, it.remaining, it.account, it.pays, it.gets
     o.maker_ppm, o.hold_ppm = it.maker_ppm, it.hold_ppm
-    o.side, o.hashes = it.side, <u8>it.hashes
+    o.side, o.hashes, o.hidden, o.level = it.side, <u8>it.hashes, it.hidden, 0
     keep_paper(m, number, it)
-    queue_order(m, number, level_for(m, it))
     o.slot = put_on_nonce(m, it.page, it.nonce, number)
     m.accounts[it.account].open_orders += 1
     await_expiry(m, it.expiry, it.id, number)

@@ -12,6 +12,7 @@ beyond any that is accepted, or its terms are not the core's) has no packed form
 
 import struct
 from collections.abc import Iterable
+from typing import NamedTuple
 
 from exchange.engine import commands as c
 
@@ -28,9 +29,10 @@ KNOWN_TERMS = frozenset(
 )
 """The packed terms that the core matches: time in force, post-only where an order rests, and self-trade mode."""
 
-_PLACE = struct.Struct("=BBBxIqqQqqiHHq20s20s32s120s")
+_PLACE = struct.Struct("=BBBxIqqQqqiHHQ20s20s32s120s")
 _BESIDE = struct.Struct("=q112x")
 _CANCEL = struct.Struct("=B23xQ32x20s20s152x")
+_U64 = (1 << 64) - 1
 _TICK = struct.pack("=B255x", TICK)
 
 
@@ -48,8 +50,33 @@ def pack(command: c.Command, blob: bytearray) -> bytes | None:
 
 def pack_order(placed: c.PlaceOrder, blob: bytearray) -> bytes | None:
     """A `PlaceOrder`, likewise; struct.error or None if it does not fit."""
+    return _pack_placed(placed, blob, placed.order.trigger_price) if placed.order.terms in KNOWN_TERMS else None
+
+
+class Longer(NamedTuple):
+    """An order of any terms that is accepted: its 256 bytes, and what they have no room for."""
+
+    high: int
+    trigger_price: int
+    packed: bytes
+    blob: bytes
+
+
+def pack_longer(placed: c.PlaceOrder) -> Longer | None:
+    """An order that is accepted, whatever its terms; None if it does not fit."""
+    order, blob = placed.order, bytearray()
+    if order.terms >> 128 or order.trigger_price >> 64:
+        return None
+    try:
+        packed = _pack_placed(placed, blob, 0)
+    except struct.error:
+        return None
+    return Longer(order.terms >> 64, order.trigger_price, packed, bytes(blob)) if packed else None
+
+
+def _pack_placed(placed: c.PlaceOrder, blob: bytearray, trigger_price: int) -> bytes | None:
     order = placed.order
-    if order.terms not in KNOWN_TERMS or not len(order.account) == 20 == len(placed.signer):
+    if not len(order.account) == 20 == len(placed.signer):
         return None
     client_order_id = placed.client_order_id.encode("utf-8", "surrogatepass")
     inside = placed.signature + client_order_id
@@ -68,11 +95,11 @@ def pack_order(placed: c.PlaceOrder, blob: bytearray) -> bytes | None:
         order.quantity,
         order.nonce,
         order.expiry,
-        order.trigger_price,
+        trigger_price,
         order.max_fee_bps,
         len(placed.signature),
         len(client_order_id),
-        order.terms,
+        order.terms & _U64,
         order.account,
         placed.signer,
         placed.order_hash,

@@ -160,8 +160,9 @@ cdef struct Order:      # what a step of matching reads of an open order: one li
     i32 hold_ppm
     u8 side
     u8 hashes
-    u8 has_extra        # its paper's signature and client's id stand apart
-    u8 pad[9]
+    u8 flags            # of longer.pxi
+    u8 pad
+    i64 hidden          # of what remains, not shown yet
 
 cdef struct Paper:      # the command that placed it, with what acceptance added where the command needs its room no more
     u8 kind
@@ -237,6 +238,16 @@ cdef struct Book:
     i32 quote           # columns of the two assets
     i32 fees            # the balance that collects
     Half halves[2]
+    i64 collar_bps      # this and the next four: the market's bounds, 0 where there is none
+    u64 max_quantity
+    u64 max_notional
+    u64 max_open_orders
+    u64 max_open_notional
+    i64 quiet_low       # last prices from here to `quiet_high` trigger nothing
+    i64 quiet_high
+    u8 is_bounded
+    u8 is_watched       # somebody waits for a price
+    u8 pad[6]
     i64 rates[16][8][4]
 
 cdef struct Known:      # an order hash and its order
@@ -265,7 +276,8 @@ cdef struct Account:
     i32 first_balance
     i32 mark
     i64 countdown       # when its orders end, 0 for never by this
-    i64 pad2[3]
+    i64 stamp           # the last command that touched it
+    i64 pad2[2]
 
 cdef struct Page:       # 64 nonces of one account
     u64 number
@@ -317,10 +329,14 @@ cdef struct Incoming:   # an order on its way in
     i64 price
     i64 quantity
     i64 remaining
+    i64 held            # what backs it already, of an order that has waited
+    i64 hidden          # when it rests
     u64 nonce
     i64 expiry
     i64 floor
     i64 terms
+    u64 high            # the rest of its terms, and
+    u64 trigger_price   # if it is longer than a command
     i64 max_fee_bps
     i32 book_number
     i32 account
@@ -334,6 +350,20 @@ cdef struct Incoming:   # an order on its way in
     u8 side
     u8 scheme
     u8 by_quote         # its quantity, and what remains of it, count quote units; such an order never rests
+    u8 flags            # that its record will have
+
+cdef struct Sum:        # in 128 bits; of an asset
+    u64 low
+    u64 high
+    uint32_t asset
+
+cdef struct Look:       # what an all-or-none order has seen of a book so far
+    i64 missing
+    i64 taken
+    i64 quote
+    i64 unit
+    i64 fills_left
+    i64 hashes_left
 
 cdef struct Trade:
     i64 seq
@@ -449,8 +479,11 @@ cdef struct Memory:
     i32 *touched_levels
     i64 touched_levels_used
     i64 touched_levels_room
-    i32 touched_accounts[1024]
+    i32 *touched_accounts
     i64 touched_accounts_used
+    i64 touched_accounts_room
 
     void *owner
     i32 failed
+    i32 has_due         # a triggered order may wait for its turn
+    i32 in_frame

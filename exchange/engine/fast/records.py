@@ -6,8 +6,8 @@ Orders are copies, good until the next command.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, KeysView, Mapping
-from typing import TYPE_CHECKING, cast
+from collections.abc import Callable, Iterator, KeysView, Mapping
+from typing import TYPE_CHECKING, Any, cast
 
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
@@ -351,19 +351,20 @@ class ArrayOrder(OpenOrder):
 
     def __init__(self, state: ArrayState, number: int) -> None:
         (
-            order_id, account_id, market, side, price, quantity, remaining, held, nonce, expiry, max_fee_bps, terms,
-            scheme, maker, taker, highest, floor, cap_bps, level, _, _,
+            order_id, account_id, market, side, price, quantity, remaining, held, hidden, nonce, expiry, trigger_price,
+            max_fee_bps, terms, scheme, maker, taker, highest, floor, cap_bps, level,
         ) = state.core.order(number)  # fmt: skip
         order_hash, signature, signer, client_id = state.core.paper(number)
         account = state.account_by_id(account_id)
-        order = Order(account.address, market, side, price, quantity, nonce, expiry, 0, max_fee_bps, terms)
+        order = Order(account.address, market, side, price, quantity, nonce, expiry, trigger_price, max_fee_bps, terms)
         client_order_id = client_id.decode("utf-8", "surrogatepass")
         placed = PlaceOrder(order, order_hash, scheme, signature, signer, client_order_id)
         super().__init__(order_id, placed, account, state.books[market], (maker, taker, highest, floor), cap_bps)
         self.number = number
         self.remaining = remaining
         self.held = held
-        self.level = ArrayLevel(state, level)
+        self.hidden = hidden
+        self.level = ArrayLevel(state, level) if level else None
 
 
 class OpenOrders(Mapping[int, OpenOrder]):
@@ -400,7 +401,7 @@ class OrdersOfAccount(Mapping[int, OpenOrder]):
 
     def __iter__(self) -> Iterator[int]:
         for _, number in self.state.core.orders_of(self.account_id):
-            yield self.state.core.order(number)[8]
+            yield self.state.core.order(number)[9]
 
     def __len__(self) -> int:
         return self.state.core.account(self.account_id)[5]
@@ -421,7 +422,7 @@ class Trades(Mapping[int, Trade]):
             raise KeyError(trade_id)
         fields, at_ms = self.state.core.trade(trade_id)
         match = e.TradeMatched(trade_id, *fields)
-        return Trade(seq_of(match.taker_order), at_ms, match)
+        return Trade(self.state.late_trades.get(trade_id) or seq_of(match.taker_order), at_ms, match)
 
     def __contains__(self, trade_id: object) -> bool:
         return isinstance(trade_id, int) and 0 < trade_id < _U64 >> 1 and self.state.core.has_trade(trade_id)
@@ -436,4 +437,16 @@ class Trades(Mapping[int, Trade]):
         """Take a trade out."""
         trade = self[trade_id]
         self.state.core.drop_trade(trade_id)
+        self.state.late_trades.pop(trade_id, None)
         return trade
+
+
+class Touched:
+    """What a command touches, of which the core keeps the list: a mapping that only takes entries."""
+
+    def __init__(self, touch: Callable[[int], None], number: Callable[[Any], int]) -> None:
+        self._touch = touch
+        self._number = number
+
+    def __setitem__(self, key: object, value: None) -> None:
+        self._touch(self._number(key))

@@ -37,6 +37,9 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     34: (ErrorCode.terms_conflict, "nonce"),
     35: (ErrorCode.trading_stopped, None),
     33: (ErrorCode.account_frozen, None),
+    36: (ErrorCode.order_too_large, "quantity"),
+    37: (ErrorCode.too_much_open, "quantity"),
+    38: (ErrorCode.unavailable, None),
 }
 """By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them;
 in frames by the core."""

@@ -37,6 +37,9 @@ cdef enum:
     ACCOUNT_FROZEN = 33
     NEEDS_SINGLE_FILL = 34
     TRADING_STOPPED = 35
+    ORDER_TOO_LARGE = 36
+    TOO_MUCH_OPEN = 37
+    UNAVAILABLE = 38
 
 cdef enum:
     DELEGATE = 1
@@ -91,6 +94,12 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
         return UNKNOWN_ACCOUNT
     if not is_known(terms):
         return UNSUPPORTED_TERMS
+    read_order(m, it, terms)
+    return 0
+
+
+cdef inline void read_order(Memory *m, Incoming *it, i64 terms) noexcept nogil:
+    """What its command says, where book and account are known."""
     it.book = &m.books[it.book_number]
     it.terms = terms
     it.side = SELL if it.command[1] == SELL else BUY
@@ -100,7 +109,6 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
         word(it.command, 1), word(it.command, 2), <u64>word(it.command, 3), word(it.command, 4))
     it.max_fee_bps = (<const i32 *>it.command)[12]
     it.rates = it.book.rates[m.accounts[it.account].tier][terms & KIND_BITS]
-    return 0
 
 
 cdef inline i32 check_market(Memory *m, Incoming *it) noexcept nogil:
@@ -238,6 +246,7 @@ cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     refusal = refusal or check_expiry(at_ms, it)
     refusal = refusal or check_size(it)
     refusal = refusal or check_band(it)
+    refusal = refusal or (check_bounds(m, it) if unlikely(it.book.is_bounded) else 0)
     refusal = refusal or check_fee_cap(m, it)
     refusal = refusal or check_backlog(m, at_ms, it)
     return refusal or check_funds(m, it)

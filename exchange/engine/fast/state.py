@@ -1,11 +1,14 @@
 """The engine's state over the core's arrays: what `exchange.engine.state.State` is, for the same rules.
 
-The core asks it for the little that only Python knows: forced withdrawals, revoked delegates, clients' ids.
+The core asks it for the little that only Python knows: forced withdrawals, revoked delegates, clients' ids, and what
+orders wait for. Whatever Python tells and touches is told to the core at once, so that all events of a command stand in
+one row.
 """
 
 from __future__ import annotations
 
 from dataclasses import astuple
+from operator import attrgetter
 from typing import cast
 
 from exchange.domain.amount import MAX_AMOUNT
@@ -13,28 +16,37 @@ from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order_id import seq_of
 from exchange.engine import events as e
+from exchange.engine import snapshot
 from exchange.engine.accounts import Account, Balance
-from exchange.engine.book import Book, Half
+from exchange.engine.book import Book, Half, Level
 from exchange.engine.events import CloseReason
+from exchange.engine.exposure import sizes
 from exchange.engine.fast.core import Core
-from exchange.engine.fast.packing import pack_order
+from exchange.engine.fast.packing import Longer, pack_longer
 from exchange.engine.fast.records import (
     ArrayAccount,
     ArrayBalance,
     ArrayBook,
-    ArrayLevel,
     ArrayOrder,
     OpenOrders,
+    Touched,
     Trades,
 )
+from exchange.engine.matcher import take_turn
 from exchange.engine.orders import KINDS, OpenOrder
 from exchange.engine.state import ForcedRequest, State, Trade, Withdrawal
-
-Done = tuple[list[int], list[int], list[int], list[int]]
-"""What Python did for the core: events by their place in `told`, then levels, balances and accounts touched."""
+from exchange.engine.triggers import Watch, forget_trigger, triggered
 
 KIND_COUNT = 6
 """Kinds of orders by what they may be charged: the lowest three bits of their terms, but post-only that takes."""
+
+_U64 = (1 << 64) - 1
+
+Rates = tuple[int, int, int, int, int]
+"""An order's maker's and taker's rate, the highest that it can meet, the floor of what it takes, and its cap."""
+
+Quiet = tuple[bool, int, int]
+"""Whether somebody waits for a price in a market, and between which prices nobody is triggered."""
 
 MAX_ASSETS = 16
 """Assets in markets that the core has columns for."""
@@ -50,12 +62,22 @@ class ArrayState(State):
         self.tiered: dict[int, ArrayAccount] = {}
         self.fees_until = 0
         self.told: list[e.Event] = []
+        self.late_trades: dict[int, int] = {}
+        """The records of those trades whose takers came in earlier ones."""
+        self.waiting: dict[int, int] = {}
+        """The records of the open orders in no book, by id."""
+        self._pushed: dict[int, Quiet] = {}
+        self._bounds: dict[int, e.MarketBoundsChanged] = {}
         self._balances: dict[int, Balance] = {}
         self._order_numbers: tuple[int, dict[int, int]] = (-1, {})
         self._nonce_words: tuple[int, dict[int, dict[int, int]]] = (-1, {})
         super().__init__()
         self.orders = cast("dict[int, OpenOrder]", OpenOrders(self))
         self.trades = cast("dict[int, Trade]", Trades(self))
+        core, numbered = self.core, attrgetter("number")
+        self.touched_levels = cast("dict[Level, None]", Touched(core.touch_level, numbered))
+        self.touched_balances = cast("dict[Balance, None]", Touched(core.touch_balance, numbered))
+        self.touched_accounts = cast("dict[Account, None]", Touched(core.touch_account, attrgetter("account_id")))
 
     # what lives in the core
 
@@ -156,13 +178,68 @@ class ArrayState(State):
     def close(self, order: OpenOrder, reason: CloseReason) -> None:
         """Take a resting order out of its book and release its hold."""
         assert isinstance(order, ArrayOrder)
-        assert order.level is not None
-        self.touched_levels[order.level] = None
+        if order.level is not None:
+            self.touched_levels[order.level] = None
         market, account = order.book.market.market_id, order.account.account_id
         self.events.append(e.OrderClosed(order.order_id, account, market, reason, order.remaining))
         self.core.drop_order(order.number)
         order.pays.held -= order.held
         self.give(order.pays, order.held)
+
+    def enlist(self, order: OpenOrder) -> None:
+        """Keep an order that waits."""
+        self.touched_balances[order.pays] = None
+        self.keep(order)
+
+    def keep(self, order: OpenOrder) -> None:
+        """Enter an order that waits; its hold is in the balances."""
+        rates, longer = _rates(order), _longer(order)
+        self.waiting[order.order_id] = self.core.keep(order.order_id, order.remaining, rates, *longer)
+
+    def find_waiting(self, order_id: int) -> OpenOrder | None:
+        """The open order with this id, if it waits."""
+        number = self.waiting.get(order_id)
+        return self.order_at(number) if number else None
+
+    def take_out(self, order: OpenOrder) -> None:
+        """Have an order that waited be open no more."""
+        self.core.take_out(self.waiting.pop(order.order_id))
+
+    def take_place(self, old: OpenOrder, new: OpenOrder) -> None:
+        """Put an order into the place of a resting one."""
+        assert isinstance(old, ArrayOrder)
+        rates, longer = _rates(new), _longer(new)
+        self.core.replace_order(old.number, new.order_id, new.remaining, new.hidden, rates, *longer)
+        new.level = old.level
+
+    def finish(self, seq: int, at_ms: int, order: OpenOrder) -> bool:
+        """Have the core match an order that is accepted, and rest or close what remains."""
+        self.tell()
+        first, rates, longer = self.core.last_trade + 1, _rates(order), _longer(order)
+        hooked = order.order_id in self.replaced
+        if not self.core.work(order.order_id, at_ms, order.remaining, order.held, rates, *longer, hooked):
+            self.replaced.pop(order.order_id, None)
+        if seq_of(order.order_id) != seq:
+            self.late_trades.update(dict.fromkeys(range(first, self.core.last_trade + 1), seq))
+        return True
+
+    def open_in(self, account: Account, book: Book, besides: OpenOrder | None) -> tuple[int, int]:
+        """How many orders an account has open in a market, but for one, and the sum of their notionals."""
+        number = besides.number if isinstance(besides, ArrayOrder) else 0
+        return self.core.open_in(account.account_id, cast("ArrayBook", book).number, number)
+
+    @property
+    def has_due(self) -> bool:
+        """Whether a triggered order waits for its turn."""
+        while self.due and self.due[0] not in self.waiting:
+            self.due.popleft()
+        self.core.set_due(bool(self.due))
+        return bool(self.due)
+
+    def expire(self, at_ms: int) -> None:
+        """End what has expired."""
+        self.tell()
+        self.core.expire(at_ms)
 
     def watch_countdown(self, account: Account) -> None:
         """Have a countdown end in its time."""
@@ -174,11 +251,45 @@ class ArrayState(State):
         expiry = self.core.next_expiry()
         return None if expiry < 0 else expiry
 
+    def begin(self) -> None:
+        """Begin a command that Python runs."""
+        self.told = []
+        self.core.begin()
+
     def flush(self) -> list[e.Event]:
-        """The events of a rare command that ends."""
-        events = super().flush()
-        self.core.forget_changes()
-        return events
+        """The events of such a command, which ends."""
+        self.tell()
+        self.push_bounds()
+        self.push_quiet()
+        self.core.end()
+        return self.core.decoded((), self.told).get(0) or []
+
+    def tell(self) -> None:
+        """Tell the core what Python told, in its place among what the core tells."""
+        first, count = len(self.told), len(self.events)
+        self.told += self.events
+        self.events = []
+        self.core.tell(first, count)
+
+    def push_quiet(self) -> None:
+        """Tell the core between which prices nobody is triggered, and whether somebody is."""
+        self.core.set_due(bool(self.due))
+        for market in self._pushed.keys() | self.watches.keys():
+            quiet = quiet_of(self.watches.get(market))
+            if self._pushed.get(market) != quiet:
+                self._pushed[market] = quiet
+                self.core.set_quiet(cast("ArrayBook", self.books[market]).number, *quiet)
+
+    def push_bounds(self) -> None:
+        """Tell the core the markets' bounds, if they changed."""
+        if self.bounds == self._bounds:
+            return
+        for market in self._bounds.keys() | self.bounds.keys():
+            bounds = self.bounds.get(market)
+            most = [min(size, _U64) for size in sizes(bounds)] if bounds else [0] * 4
+            collar_bps = bounds.collar_bps if bounds else 0
+            self.core.set_bounds(cast("ArrayBook", self.books[market]).number, collar_bps, *most)
+        self._bounds = dict(self.bounds)
 
     def refresh(self, at_ms: int) -> None:
         """Tell the core which fees hold at a time, if they may have changed."""
@@ -201,28 +312,33 @@ class ArrayState(State):
 
     # what the core asks for
 
-    def cover_forced(self, balance: int) -> Done:
+    def cover_forced(self, balance: int) -> None:
         """Set money aside for forced withdrawals."""
         self.reserve_owed(self.balance_of(balance))
-        return self._hand_back()
+        self.tell()
 
-    def end_countdown(self, account: int) -> Done:
+    def end_countdown(self, account: int) -> None:
         """End the orders of an account that was silent for too long."""
         self._end_countdown(self.account_by_id(account))
-        return self._hand_back()
+        self.tell()
 
-    def _hand_back(self) -> Done:
-        """Where what was told stands in `told`, and the records of what was touched."""
-        first = len(self.told)
-        self.told += self.events
-        self.events = []
-        levels = [cast("ArrayLevel", level).number for level in self.touched_levels]
-        balances = [cast("ArrayBalance", balance).number for balance in self.touched_balances]
-        accounts = [account.account_id for account in self.touched_accounts]
-        self.touched_levels.clear()
-        self.touched_balances.clear()
-        self.touched_accounts.clear()
-        return list(range(first, len(self.told))), levels, balances, accounts
+    def notice(self, market: int, prices: list[int]) -> None:
+        """See what trades at these prices trigger."""
+        triggered(self, market, prices)
+        self.push_quiet()
+
+    def take_turn(self, seq: int, at_ms: int) -> None:
+        """Let the triggered order work whose turn it is."""
+        take_turn(self, seq, at_ms)
+        self.tell()
+        self.push_quiet()
+
+    def forget(self, order_id: int, market: int) -> None:
+        """Forget what is known of an order that has ended: what it replaced, and what it waited for."""
+        self.replaced.pop(order_id, None)
+        if self.waiting.pop(order_id, None):
+            forget_trigger(self, market, order_id)
+            self.push_quiet()
 
     def is_revoked(self, account: int, signer: bytes) -> bool:
         """Whether the signer is a revoked delegate."""
@@ -240,13 +356,10 @@ class ArrayState(State):
 
 def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
-    if reference.replaced:
-        raise ValueError("an order replaces another, as the core knows none")
     if any(order.group for order in reference.orders.values()):
         raise ValueError("an order is a leg of a group, as the core knows none")
-    if reference.bounds:
-        raise ValueError("a market has bounds, of which the core knows none")
     state = ArrayState()
+    state.replaced, state.bounds, state.due = reference.replaced, reference.bounds, reference.due
     state.seq, state.at_ms, state.inbox_id = reference.seq, reference.at_ms, reference.inbox_id
     state.limits, state.fee_rules = reference.limits, reference.fee_rules
     state.assets, state.issued = reference.assets, reference.issued
@@ -256,7 +369,8 @@ def adopt(reference: State) -> ArrayState:
         fee_account = state.account_by_id(book.fee_account.account_id)
         state.books[market] = state.new_book(book.market, fee_account, book.schedules.entries)
         state.books[market].last_price = book.last_price
-    for order in reference.orders.values():
+    state.watches = reference.watches
+    for order in snapshot.standing(reference):
         _adopt_order(state, order)
     for account in state.accounts:
         state.watch_countdown(account)
@@ -270,6 +384,22 @@ def adopt(reference: State) -> ArrayState:
         state.forced[request].reserved = forced.reserved
     state.flush()
     return state
+
+
+def quiet_of(watch: Watch | None) -> Quiet:
+    """What the core knows of a market's waiting orders."""
+    return (False, 0, 0) if watch is None else (True, *watch.quiet())
+
+
+def _rates(order: OpenOrder) -> Rates:
+    return order.maker_ppm, order.taker_ppm, order.hold_ppm, order.floor, order.cap_bps
+
+
+def _longer(order: OpenOrder) -> Longer:
+    longer = pack_longer(order.placed)
+    if longer is None:
+        raise ValueError(f"order {order.order_id} has no packed form")
+    return longer
 
 
 def _same(state: ArrayState, balance: Balance) -> Balance:
@@ -300,19 +430,18 @@ def _adopt_account(state: ArrayState, account: Account) -> None:
 
 
 def _adopt_order(state: ArrayState, order: OpenOrder) -> None:
-    blob = bytearray()
-    packed = pack_order(order.placed, blob)
-    if packed is None:
-        raise ValueError(f"order {order.order_id} has terms that the core does not know")
-    rates = (order.maker_ppm, order.taker_ppm, order.hold_ppm, order.floor, order.cap_bps)
-    state.core.adopt_order(order.order_id, order.remaining, *rates, packed, bytes(blob))
+    if order.level is None:
+        state.keep(order)
+        return
+    hooked = order.order_id in state.replaced
+    state.core.adopt_order(order.order_id, order.remaining, order.hidden, _rates(order), *_longer(order), hooked)
 
 
 def _adopt_trades(state: ArrayState, reference: State) -> None:
     for trade_id, trade in reference.trades.items():
         match = trade.match
         if trade.seq != seq_of(match.taker_order):
-            raise ValueError(f"trade {trade_id} was matched later than its taker came, as the core knows none")
+            state.late_trades[trade_id] = trade.seq
         state.core.adopt_trade(
             trade_id,
             trade.at_ms,

@@ -44,14 +44,14 @@ class Levels:
         placed = c.PlaceOrder(order, self.nonce.to_bytes(32), 0, bytes(65), OWNER)
         packed = pack_order(placed, bytearray())
         assert packed is not None
-        self.core.adopt_order(self.nonce, 1, 0, 0, 0, 0, 0, packed, b"")
+        self.core.adopt_order(self.nonce, 1, 0, (0, 0, 0, 0, 0), 0, 0, packed, b"", False)
         self.open.setdefault((side, price), []).append(self.nonce)
 
     def drop(self, side: int, price: int) -> None:
         """The first order at a price goes."""
         nonces = self.open[side, price]
         self.core.drop_order(self.core.order_on(self.account, nonces.pop(0)))
-        self.core.forget_changes()
+        self.core.end()
         if not nonces:
             del self.open[side, price]
 
