@@ -324,10 +324,12 @@ def diverted(replay: Replay, fee_account: bytes) -> Iterator[Problem]:
 
 
 def matching(evidence: Evidence) -> Iterator[Problem]:
-    """What the journal's orders met is what price and time say; nothing is undone without a cause on chain."""
+    """Orders are signed and meet what price and time say; nothing is undone without a cause on chain."""
     if evidence.replay is None:
         yield from _corrupt(evidence)
         return
+    if evidence.replay.signatures is not None:
+        yield from evidence.replay.signatures.problems
     yield from evidence.replay.priority.problems
     yield from uncaused(evidence.replay)
     yield from reversals(evidence.replay, evidence.chain, evidence.cited)

@@ -26,7 +26,7 @@ from exchange.chain.types import Header
 from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
-from exchange.domain.eip712 import keccak
+from exchange.domain.eip712 import Domain, keccak
 from exchange.journal.errors import CorruptJournal
 from indexer.check import CheckError, Difference, compare_with_fresh_index
 from indexer.mirror import Contract
@@ -98,7 +98,9 @@ async def gather(sources: Sources) -> Evidence:
             raise AuditUnavailable(f"the mirror cannot be checked: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
-    corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq)
+    corrupt, replayed = await asyncio.to_thread(
+        _replay, sources.journal_dir, mirror.journal_seq, sources.deployment.domain
+    )
     cited = await _cited(sources, replayed) if replayed is not None else {}
     return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times, cited)
 
@@ -219,9 +221,9 @@ def _contract(deployment: Deployment) -> Contract:
     return Contract(deployment.chain_id, deployment.custody.lower(), deployment.block_number)
 
 
-def _replay(folder: Path, until_seq: int) -> tuple[CorruptJournal | None, Replay | None]:
+def _replay(folder: Path, until_seq: int, custody: Domain) -> tuple[CorruptJournal | None, Replay | None]:
     try:
-        return None, replay(folder, until_seq)
+        return None, replay(folder, until_seq, custody)
     except CorruptJournal as corrupt:
         return corrupt, None
 

@@ -14,6 +14,8 @@ from typing import Any
 from bizzan.audit.fee_ledger import FeeLedger
 from bizzan.audit.placed import placed_in
 from bizzan.audit.priority import PriorityLedger
+from bizzan.audit.signed import SignatureLedger
+from exchange.domain.eip712 import Domain
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
 from exchange.engine import commands as c
@@ -105,6 +107,8 @@ class Replay:
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
     fees: FeeLedger = field(default_factory=FeeLedger)
     priority: PriorityLedger = field(default_factory=PriorityLedger)
+    signatures: SignatureLedger | None = None
+    """Where it is known for which contract users sign."""
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
     _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
@@ -124,6 +128,8 @@ class Replay:
         self.heads.append(record.head)
         self.inbox_id = getattr(record.command, "inbox_id", self.inbox_id)
         self.fees.command(record)
+        if self.signatures is not None:
+            self.signatures.add(record)
         try:
             happened = self.engine.apply(record.seq, record.at_ms, record.command)
         except Refusal as refusal:
@@ -213,14 +219,15 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
 }
 
 
-def replay(folder: Path, until_seq: int) -> Replay:
+def replay(folder: Path, until_seq: int, custody: Domain | None = None) -> Replay:
     """Replay the journal in `folder` from genesis up to `until_seq`, and check the chain of hashes to its end.
 
-    Raises CorruptJournal, which names file, offset and sequence.
+    With `custody` also what users signed, which must be for that contract. Raises CorruptJournal, which names file,
+    offset and sequence.
     """
     reader = Reader(folder)
     end = max(reader.durable().seq, until_seq)
-    state = Replay()
+    state = Replay(signatures=SignatureLedger(custody) if custody else None)
     for record in reader.read():
         if record.seq <= until_seq:
             state.apply(record)

@@ -20,6 +20,7 @@ from bizzan.audit.comparing import Problem
 from bizzan.audit.journal_replay import Replay
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
+from bizzan.audit.signed import SignatureLedger, unknown_delegates
 from bizzan.audit.told import ToldLedger, key_of
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import checksum
@@ -80,6 +81,7 @@ def audit_journal(
     *,
     domain: Domain | None = None,
     signer: bytes | None = None,
+    custody: Domain | None = None,
     receipts: Sequence[Receipt] = (),
     chain: ChainLedger | None = None,
     read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
@@ -87,13 +89,16 @@ def audit_journal(
 ) -> JournalAudit:
     """Audit a journal, or a published copy.
 
-    With `domain` and `signer` pieces and receipts must be of that bond and key. With `chain`, `read_cited` gives the
+    With `domain` and `signer` pieces and receipts must be of that bond and key. With `custody` everything that users
+    sign must be signed for that contract. With `chain`, `read_cited` gives the
     blocks of the same chain that reversals cite. `engine` replays; by default the
     reference.
     """
     audit = JournalAudit(folder)
     if engine is not None:
         audit.replay.engine = engine
+    if custody is not None:
+        audit.replay.signatures = SignatureLedger(custody)
     published = (folder / INDEX_NAME).exists()
     try:
         audit.pieces = read_index(folder) if published else []
@@ -106,11 +111,15 @@ def audit_journal(
     audit.add("pieces", _pieces(audit, domain, signer))
     audit.add("receipts", _receipts(audit, receipts, domain, signer))
     audit.add("replay", refused(audit.replay))
+    if audit.replay.signatures is not None:
+        audit.add("signatures", audit.replay.signatures.problems)
     audit.add("priority", audit.replay.priority.problems)
     audit.add("fees", audit.replay.fees.problems)
     audit.add("causes", _uncited(audit.replay))
     audit.add("causes", uncaused(audit.replay))
     if chain is not None:
+        if audit.replay.signatures is not None:
+            audit.add("signatures", unknown_delegates(audit.replay.signatures, chain))
         audit.add("batches", settled_as_matched(audit.replay, _as_far(chain, audit.replay)))
         audit.add("fees", collected_as_charged(audit.replay, _as_far(chain, audit.replay)))
         audit.add("causes", _cited_on_chain(audit.replay, chain))

@@ -12,6 +12,7 @@ from pathlib import Path
 from bizzan.client.receipts import recover
 from exchange.domain.receipt import Receipt, ReceiptError
 from exchange.journal.errors import JournalError
+from exchange.journal.publication import INDEX_NAME, RAW_NAME
 from exchange.journal.receipts import RecordFinder, leaf_of
 
 
@@ -55,8 +56,9 @@ def problems(receipt: Receipt, signer: bytes, bond: bytes | None = None, journal
 
 def against_journal(receipt: Receipt, journal: Path) -> Iterator[str]:
     """What differs between a receipt that holds and the journal: proof of fraud, where that journal is signed too."""
+    raw = journal / RAW_NAME if (journal / INDEX_NAME).exists() else journal
     try:
-        record = RecordFinder(journal).find(receipt.seq)
+        record = RecordFinder(raw).find(receipt.seq)
     except LookupError:
         yield f"sequence {receipt.seq} is not in the journal: acknowledged, and not published yet, or skipped"
         return

@@ -95,6 +95,7 @@ def replay(
         folder,
         domain=with_bond.bond_domain if with_bond else None,
         signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
+        custody=there.domain if there else None,
         receipts=given,
         chain=_read_chain(rpc, there) if rpc and there else None,
         read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},

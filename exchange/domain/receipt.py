@@ -7,15 +7,18 @@ journal. A receipt shows one record and its way up to that root, so one user che
     node       keccak(left ‖ right); the tree is as high as its records need, free places hold 32 zero bytes
     signed     JournalCommit(uint64 first_seq,uint64 last_seq,bytes32 head,bytes32 root), under the bond's domain
 
-`subject` is what the user signed: an order's hash, a withdrawal's, the struct hash of a cancel; zeros for commands that
-no user signs. `head` is the journal's head after the record, so every record binds all that came before it. All of it
-follows from the journal alone, whatever the groups were: receipts of an honest engine never contradict each other.
+`subject` is what the user signed: an order's hash, a withdrawal's, the struct hash of a cancel; of a frame what was
+signed together with the orders as they came, because nobody has judged a frame that is acknowledged early; zeros for
+commands that no user signs. `head` is the journal's head after the record, so every record binds all that came before
+it. All of it follows from the journal alone, whatever the groups were: receipts of an honest engine never contradict
+each other.
 
     ReceiptError   a receipt that shows nothing; the message says why
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from typing import Self
 
 from exchange.domain.deployment import DeploymentError, address_bytes, checksum
@@ -64,6 +67,14 @@ def countdown_subject(account: bytes, seconds: int, nonce: int) -> bytes:
 def trading_stop_subject(account: bytes, stopped: bool, nonce: int) -> bytes:
     """The subject of a stop of trading, or its end."""
     return struct_hash("TradingStop", {"account": account, "stopped": int(stopped), "nonce": nonce})
+
+
+def frame_subject(digest: bytes, orders: bytes) -> bytes:
+    """The subject of a frame: what was signed, as the frame says it, and the packed orders that came with it.
+
+    So nobody can put other orders under the signature, which would make the frame void, and keep to the receipt.
+    """
+    return sha256(digest + orders).digest()
 
 
 class RecordTree:

@@ -9,6 +9,7 @@ from exchange.domain.receipt import (
     cancel_all_subject,
     cancel_subject,
     countdown_subject,
+    frame_subject,
     mass_cancel_subject,
     record_hash,
     trading_stop_subject,
@@ -45,7 +46,7 @@ def subject_of(command: Command) -> bytes:
         case PlaceOrder():
             return command.order_hash
         case PlaceFrame():
-            return command.digest
+            return frame_subject(command.digest, command.orders)
         case CancelOrder():
             return cancel_subject(command.account, command.nonce)
         case CancelAll():

@@ -18,7 +18,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED
 from exchange.domain.order import Order, Side
 from exchange.domain.order_id import order_id, seq_of
-from exchange.domain.receipt import Receipt
+from exchange.domain.receipt import Receipt, frame_subject
 from exchange.engine.commands import Credit, PlaceFrame
 from exchange.engine.fast.engine import FastEngine
 from exchange.journal.codec import encode_command
@@ -140,7 +140,7 @@ def check_receipt(ack: FrameAck, request: PlaceFrame) -> None:
         tuple(there.path),
         there.signature,
     )
-    receipt.check(address_bytes(DEPLOYMENT.receipt_signer), recover_signer, request.digest)
+    receipt.check(address_bytes(DEPLOYMENT.receipt_signer), recover_signer, frame_subject(request.digest, request.orders))
 
 
 async def check_listing(database: AsyncEngine) -> None:

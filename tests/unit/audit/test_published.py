@@ -460,10 +460,13 @@ def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> No
     journal = write(day, tmp_path / "journal")
     deployment = tmp_path / "deployment.json"
     deployment.write_text(json.dumps(replace(DEPLOYMENT, receipt_signer=checksum(KEY.address)).to_json()))
-    runner = CliRunner()
-    done = runner.invoke(app, ["audit", "replay", str(published(journal)), "--deployment", str(deployment), "--json"])
+    runner, out = CliRunner(), str(published(journal))
+    done = runner.invoke(app, ["audit", "replay", out, "--json"])
     assert done.exit_code == 0, done.output
     assert json.loads(done.output.splitlines()[-1])["trades"] == 1
+    done = runner.invoke(app, ["audit", "replay", out, "--deployment", str(deployment), "--json"])
+    findings = json.loads(done.output.splitlines()[-1])["findings"]  # the day's orders bear no real signatures
+    assert (done.exit_code, {finding["check"] for finding in findings}) == (1, {"signatures"})
     forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
     done = runner.invoke(app, ["audit", "replay", str(forged)])
     assert (done.exit_code, "cites no block" in done.output) == (1, True)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from bizzan.audit import reversals
 from bizzan.audit.chain_ledger import ChainLedger, Kept, Movement, Place, SettledBatch
 from bizzan.audit.reversals import SLACK_SECONDS, Block
 from exchange.engine import commands as c
@@ -108,3 +110,50 @@ def test_a_reversal_for_what_no_account_said_is_found(
     )
     chain.kept.append(Kept(BEFORE, event, {"account": TAKER}))
     assert found(day, tmp_path / "truth", reason, chain) == ""
+
+
+def test_what_was_settled_by_then_is_owed_no_more(tmp_path: Path) -> None:
+    """Of two trades the first is settled; the second is held against what remained after it."""
+    x = EngineHarness()
+    for account in (MAKER, TAKER):
+        for asset in (USDC, BTC):
+            x.credit(account, asset, 10**12)
+    x.sell(MAKER, 5_000_000, 10)
+    x.buy(TAKER, 5_000_000, 10)
+    x.cut(1)
+    x.sell(MAKER, 5_000_000, 7)
+    x.buy(TAKER, 5_000_000, 7)
+    lots = 7 * DEPLOYMENT.market(1).lot_size
+    cause = f"block {CITED}: ledger: too little trading"
+    journal = write(x, tmp_path / "journal", c.ReverseTrades(x.engine.inbox_id + 1, (2,), cause))
+    for settled, owed in ((True, lots), (False, lots + 10 * DEPLOYMENT.market(1).lot_size)):
+        chain = chain_of(x)
+        if settled:
+            chain.batches.append(SettledBatch(BEFORE, 1, bytes(32), bytes(32), 0, ()))
+        said = texts(audit(journal, chain=chain, read_cited=lambda _: {CITED: Block(HEIGHT, x.now)}))
+        assert f"had {RICH} of asset {BTC}, and owed at most {owed}" in said
+
+
+def test_many_reversals_take_time_in_proportion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each trade's payments are looked at once for all reversals, and once for its own."""
+    x, count = EngineHarness(), 60
+    for account in (MAKER, TAKER):
+        for asset in (USDC, BTC):
+            x.credit(account, asset, 10**15)
+    for _ in range(count):
+        x.sell(MAKER, 5_000_000, 1)
+        x.buy(TAKER, 5_000_000, 1)
+    cause, first = f"block {CITED}: ledger: too little trading", x.engine.inbox_id + 1
+    journal = write(x, tmp_path / "journal", *(c.ReverseTrades(first + n, (n + 1,), cause) for n in range(count)))
+    looked = 0
+    payments = reversals._payments
+
+    def counted(*arguments: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return payments(*arguments)
+
+    monkeypatch.setattr(reversals, "_payments", counted)
+    said = texts(audit(journal, chain=chain_of(x), read_cited=lambda _: {CITED: Block(HEIGHT, x.now)}))
+    assert said.count("ledger: too little trading': trade ") == count
+    assert looked == 2 * count
