@@ -140,7 +140,8 @@ def check_receipt(ack: FrameAck, request: PlaceFrame) -> None:
         tuple(there.path),
         there.signature,
     )
-    receipt.check(address_bytes(DEPLOYMENT.receipt_signer), recover_signer, frame_subject(request.digest, request.orders))
+    subject = frame_subject(request.digest, request.orders)
+    receipt.check(address_bytes(DEPLOYMENT.receipt_signer), recover_signer, subject)
 
 
 async def check_listing(database: AsyncEngine) -> None:
