@@ -11,8 +11,9 @@ from heapq import heappop, heappush
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.engine import events as e
-from exchange.engine.accounts import Balance
+from exchange.engine.accounts import Account, Balance
 from exchange.engine.events import CloseReason
+from exchange.engine.orders import OpenOrder
 from exchange.engine.settling import note_oldest, parties, proceeds, settle
 from exchange.engine.state import State
 
@@ -95,6 +96,36 @@ class Reversal:
         return spendings
 
 
+class Successors:
+    """Finds the open order that stands in the place of one that was amended; each account is gone through once.
+
+    An order is known by its hash as long as the account's latest are remembered (`exchange.engine.accounts.Recent`).
+    Beyond that it stays open; if it trades again, it is itself an order of a trade that cannot settle.
+    """
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.found: dict[int, dict[int, OpenOrder]] = {}
+
+    def find(self, order_id: int, account_id: int) -> OpenOrder | None:
+        """The order that has replaced this one, if it is open."""
+        if not self.state.replaced:
+            return None
+        if account_id not in self.found:
+            self.found[account_id] = self._of(self.state.account_by_id(account_id))
+        order = self.found[account_id].get(order_id)
+        return order if order is not None and order.order_id in self.state.orders else None
+
+    def _of(self, account: Account) -> dict[int, OpenOrder]:
+        known = {}
+        for order in account.orders.values():
+            for order_hash in self.state.replaced.get(order.order_id, ()):
+                number = account.order_hashes.get(order_hash)
+                if number is not None:
+                    known[number] = order
+        return known
+
+
 def take_back(state: State, balance: Balance, amount: int, cause: str, reason: CloseReason) -> int:
     """Take `amount` from an account, sparing trades in cut batches; returns what became a deficit."""
     before = balance.deficit
@@ -105,7 +136,11 @@ def take_back(state: State, balance: Balance, amount: int, cause: str, reason: C
 
 
 def reverse_trades(state: State, trade_ids: tuple[int, ...], cause: str) -> None:
-    """Reverse the named trades, cut or not, and what follows from them; both orders of each are closed."""
+    """Reverse the named trades, cut or not, and what follows from them; both orders of each are closed.
+
+    So is an order that has replaced one of them since: it stands on the same nonce, which is what could not settle, and
+    counts the reversed trade as filled.
+    """
     for trade_id in trade_ids:
         if trade_id not in state.trades:
             raise Refusal(
@@ -114,11 +149,14 @@ def reverse_trades(state: State, trade_ids: tuple[int, ...], cause: str) -> None
                 "trade_ids",
                 {"trade_id": trade_id},
             )
-    reversal = Reversal(state, cause, 0)
+    reversal, successors = Reversal(state, cause, 0), Successors(state)
     for trade_id in sorted(set(trade_ids)):
         match = state.trades[trade_id].match
-        for order_id in (match.maker_order, match.taker_order):
-            order = state.orders.get(order_id)
+        for order_id, account_id in (
+            (match.maker_order, match.maker_account),
+            (match.taker_order, match.taker_account),
+        ):
+            order = state.orders.get(order_id) or successors.find(order_id, account_id)
             if order is not None:
                 state.close(order, CloseReason.trade_reversed)
         reversal.reverse(trade_id, 0)

@@ -1,5 +1,8 @@
 """Reversals: a trade that never happened, and what had been done with its proceeds."""
 
+from dataclasses import replace
+
+from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -33,6 +36,31 @@ def test_both_orders_of_a_named_trade_are_closed(x: EngineHarness) -> None:
     maker_order = x.engine.seq
     x.buy(TAKER, PRICE, 4)
     assert reasons(x.reverse(1)) == [(maker_order, "trade_reversed")]
+
+
+def test_what_replaced_an_order_of_a_named_trade_is_closed_too(x: EngineHarness) -> None:
+    """Twice amended since, and other orders of the account stay."""
+    x.sell(MAKER, PRICE + 50, 1)
+    stays = x.engine.seq
+    x.sell(MAKER, PRICE, 10)
+    x.buy(TAKER, PRICE, 4)
+    for price in (PRICE + 10, PRICE + 20):
+        old = x.engine.open_orders(MAKER)[-1].placed.order
+        order = replace(old, price=price)
+        x.apply(c.AmendOrder(order, keccak(repr(order).encode()), 0, b"\x07" * 65, MAKER))
+    assert reasons(x.reverse(1)) == [(x.engine.seq - 1, "trade_reversed")]
+    assert [order.order_id for order in x.engine.open_orders(MAKER)] == [stays]
+    x.validate()
+
+
+def test_an_order_that_replaced_another_one_stays(x: EngineHarness) -> None:
+    x.sell(MAKER, PRICE, 4)
+    x.buy(TAKER, PRICE, 4)
+    x.sell(MAKER, PRICE + 10, 10)
+    old = x.engine.open_orders(MAKER)[-1].placed.order
+    order = replace(old, price=PRICE + 20)
+    x.apply(c.AmendOrder(order, keccak(repr(order).encode()), 0, b"\x07" * 65, MAKER))
+    assert reasons(x.reverse(1)) == []
 
 
 def test_trades_that_are_final_reversed_or_unknown_are_refused(x: EngineHarness) -> None:
