@@ -21,6 +21,7 @@ TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
 ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px? exchange/domain/*.pyx)
+WEB := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.json web/*.html web/*.ts)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken \
   test_wallets/TestWallet
@@ -39,7 +40,7 @@ export UV_LINK_MODE := copy
 help:
 	@sed -n '3,9s/^# *//p' Makefile
 
-setup: .venv/.stamp node_modules/.stamp build/engine/.stamp build/contracts/.stamp
+setup: .venv/.stamp node_modules/.stamp build/engine/.stamp build/contracts/.stamp backend/web/built/.stamp
 
 .tools/.checked: scripts/setup/check_tools.sh scripts/setup/find_python.sh
 	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
@@ -71,6 +72,21 @@ build/contracts/.stamp: $(CONTRACTS) .venv/.stamp
 	@$(BIN)/python -c 'from bizzan.contracts import artifact; [artifact(name) for name in "$(DEPLOYED)".split()]'
 	@touch $@
 
+web/node_modules/.stamp: web/package-lock.json .tools/.checked
+	@echo "setup: web packages"
+	@cd web && $(NPM) ci --silent --ignore-scripts --no-fund --no-audit
+	@touch $@
+
+backend/web/built/.stamp: $(WEB) web/node_modules/.stamp
+	@echo "setup: web app"
+	@cd web && $(NPM) run --silent build >../build/web.log 2>&1 || { cat ../build/web.log; exit 1; }
+	@touch $@
+
+# A browser for the tests of the web app: one that is there, or Debian's, installed where that is allowed.
+build/.browser: scripts/setup/find_browser.sh
+	@mkdir -p build
+	@scripts/setup/find_browser.sh install >$@
+
 # The consoles of docs/consoles.md, each in an environment of its own.
 brownie ape: %: build/venvs/%/.stamp
 
@@ -90,7 +106,8 @@ build/venvs/peers/.stamp: benchmarks/engine/peers.lock .venv/.stamp
 run: setup
 	@exec $(BIN)/bizzan up
 
-test: setup build/venvs/peers/.stamp lint
+test: setup build/venvs/peers/.stamp build/.browser lint
+	@cd web && $(NPM) run --silent test -- --silent --reporter=dot
 	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
 test-deep: setup brownie ape
@@ -105,11 +122,15 @@ lint: setup
 	@$(BIN)/mypy $(CODE)
 	@$(BIN)/lint-imports --no-logo
 	@$(BIN)/python scripts/export_abis.py --check
+	@$(BIN)/python scripts/export_openapi.py build/openapi.json
+	@cd web && $(NPM) run --silent lint
 	@set -e; for rule in scripts/check_*.py; do [ ! -e "$$rule" ] || $(BIN)/python "$$rule"; done
 
 format: setup
 	@$(BIN)/ruff check --fix --quiet . || true
 	@$(BIN)/ruff format .
+	@$(BIN)/python scripts/export_openapi.py build/openapi.json
+	@cd web && $(NPM) run --silent types >/dev/null && $(NPM) run --silent format
 
 lock: $(UV)
 	@$(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate \
@@ -121,6 +142,7 @@ lock: $(UV)
 	  --no-emit-index-url --no-emit-find-links $(LOCKFLAGS) benchmarks/engine/peers.in -o benchmarks/engine/peers.lock
 	@$(NPM) install --package-lock-only --ignore-scripts --no-fund --no-audit --silent
 	@$(PYTHON) scripts/setup/complete_npm_lock.py package-lock.json
+	@cd web && $(NPM) install --package-lock-only --ignore-scripts --no-fund --no-audit --silent
 
 clean:
-	@rm -rf .venv .tools node_modules build .build reports dist .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .venv .tools node_modules web/node_modules backend/web/built build .build reports dist .mypy_cache .ruff_cache .pytest_cache

@@ -15,6 +15,8 @@ from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
 from backend.deps import check_query
+from backend.faucet import endpoints as faucet
+from backend.faucet import service as faucet_service
 from backend.fees import endpoints as fees
 from backend.guards import endpoints as guards
 from backend.guards.levels import Levels
@@ -36,6 +38,7 @@ from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
 from backend.surveillance import endpoints as surveillance
 from backend.wallets import Wallets
+from backend.web import endpoints as web
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
@@ -74,7 +77,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     for module in (markets, fees, orders, accounts, guards, withdrawals, journal, surveillance, auth, status):
         app.include_router(module.router, dependencies=[Depends(check_query)])
-    for page in (site, stream):
+    if settings.is_local_chain:
+        app.include_router(faucet.router, dependencies=[Depends(check_query)])
+    for page in (site, web, stream):
         app.include_router(page.router)
     errors.install(app)
     openapi.install(app)
@@ -118,6 +123,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         wallets=Wallets(rpc),
         levels=Levels(rpc, address_bytes(deployment.custody)),
         published_dir=settings.published_dir,
+        public_rpc_url=settings.public_rpc_url,
+        faucet=faucet_service.build(settings, deployment, rpc),
     )
     runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):

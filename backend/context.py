@@ -20,6 +20,7 @@ from backend.stream.feed import Feed
 from backend.stream.logins import Logins
 from backend.stream.summaries import Summaries
 from backend.wallets import Wallets
+from exchange.chain.faucet import Faucet
 from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode, Refusal
@@ -60,7 +61,8 @@ class Limits:
 class Api:
     """One worker's parts. `symbols` maps a market's id and symbol, as a path may say it, to the market.
 
-    `sweep_floors` are ledger units by token id, from which on the keeper sweeps deposit addresses.
+    `sweep_floors` are ledger units by token id, from which on the keeper sweeps deposit addresses;
+    `public_rpc_url` is a node of the chain that browsers may ask.
     """
 
     settings: ApiSettings
@@ -80,6 +82,8 @@ class Api:
     wallets: Wallets
     levels: Levels
     published_dir: Path
+    public_rpc_url: str | None
+    faucet: Faucet | None
     started_at: int = field(default_factory=now_ms)
     domain: Domain = field(init=False)
     operators: frozenset[bytes] = field(init=False)

@@ -8,31 +8,17 @@ account. Anywhere but on the local chain there is nothing to hand out, and the c
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
+from exchange.chain.faucet import Gift, gift_of
 from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
 from exchange.domain.instrument import Token
 from exchange.settings import LOCAL_CHAIN_ID
 
-WHOLE_COINS: Mapping[str, int] = {"ETH": 10, "USDC": 100_000, "BTC": 10}
-OTHER_WHOLE_COINS = 1_000
-"""What one call hands out, in whole coins."""
-
 
 class FaucetRefused(Exception):
     """There is no faucet for this chain or address."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gift:
-    """What was sent of one token, in token units, and the transaction that brought it."""
-
-    symbol: str
-    amount: int
-    decimals: int
-    tx_hash: str
 
 
 async def fund(
@@ -50,7 +36,7 @@ async def fund(
 
 async def _give(faucet: CustodyClient, symbol: str, token: Token, address: str) -> Gift:
     """Send one token; the test tokens mint to whoever asks, so they take two transactions."""
-    amount = WHOLE_COINS.get(symbol, OTHER_WHOLE_COINS) * 10**token.decimals
+    amount = gift_of(symbol, token)
     if token.address == ETH:
         receipt = await faucet.transact(address, value=amount)
     else:

@@ -176,6 +176,7 @@ class ApiSettings(Section):
     """The HTTP and WebSocket server.
 
     `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
+    `public_rpc_url` is a node of the chain that browsers may ask; without it, the local chain's, else none.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
     Who signs in as one of `auditors` reads the journal as it is; one of `operators` (the contract's operator always is
     one) what surveillance finds as well.
@@ -183,6 +184,7 @@ class ApiSettings(Section):
 
     host: str = "127.0.0.1"
     domain: str | None = None
+    public_rpc_url: str | None = Field(default=None, pattern=r"^https?://[^\s;,'\"]+$")
     port: Port = 8_000
     workers: Count = 1
     session_seconds: Count = 86_400
@@ -416,6 +418,11 @@ class Settings(BaseSettings):
     def rpc_url(self) -> str:
         """The address of the chain node's JSON-RPC."""
         return self.chain.rpc_url or f"http://127.0.0.1:{self.local.chain_port}"
+
+    @property
+    def public_rpc_url(self) -> str | None:
+        """The chain node that the web app asks; None where there is none for everybody."""
+        return self.api.public_rpc_url or (self.rpc_url if self.is_local_chain else None)
 
     @property
     def state_dir(self) -> Path:

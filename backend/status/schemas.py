@@ -106,6 +106,8 @@ class ExchangeView(Mirrored):
     final_confirmations: int
     limits: LimitsView
     server_time: int = Field(description="milliseconds")
+    public_rpc_url: str | None = Field(description="a node of the chain that browsers may ask; null: ask the wallet's")
+    faucet: bool = Field(description="whether `/v1/faucet` hands out play money")
 
 
 class StatusView(Mirrored):

@@ -42,6 +42,8 @@ async def exchange_view(api: Api) -> schemas.ExchangeView:
         final_confirmations=api.chain.final_confirmations,
         limits=schemas.LimitsView(**{name: getattr(limits, name) for name in schemas.LimitsView.model_fields}),
         server_time=now_ms(),
+        public_rpc_url=api.public_rpc_url,
+        faucet=api.faucet is not None,
         indexed_block=position.indexed_block,
         finalized_block=position.finalized_block,
         journal_seq=position.journal_seq,

@@ -1,4 +1,4 @@
-"""The page at `/` and the API reference at `/docs`: files from here and from a wheel, nothing from elsewhere."""
+"""The page at `/status` and the API reference at `/docs`: files from here and from a wheel, nothing from elsewhere."""
 
 from functools import cache
 from importlib.resources import files
@@ -32,7 +32,7 @@ def _page(name: str, policy: str) -> Response:
     return Response(_read(name), media_type="text/html; charset=utf-8", headers={"content-security-policy": policy})
 
 
-@router.get("/")
+@router.get("/status")
 async def index() -> Response:
     """Live status and links."""
     return _page("index.html", _PAGE_POLICY)

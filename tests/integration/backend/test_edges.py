@@ -35,14 +35,14 @@ async def test_a_typo_in_a_query_is_not_silent(api: httpx.AsyncClient, path: str
     check_refused(await api.get(path), 422, code, field)
 
 
-@pytest.mark.parametrize("path", ["/", "/healthz", "/readyz", "/v1/markets"])
+@pytest.mark.parametrize("path", ["/", "/status", "/healthz", "/readyz", "/v1/markets"])
 async def test_head_is_answered_as_get_without_a_body(api: httpx.AsyncClient, path: str) -> None:
     head, full = await api.head(path), await api.get(path)
     assert (head.status_code, head.content) == (full.status_code, b"")
     assert head.headers["content-type"] == full.headers["content-type"]
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/v1/markets", "/nowhere"])
+@pytest.mark.parametrize("path", ["/", "/trade/BTC-USDC", "/status", "/docs", "/v1/markets", "/nowhere"])
 async def test_every_answer_carries_security_headers(api: httpx.AsyncClient, path: str) -> None:
     headers = (await api.get(path)).headers
     assert headers["x-content-type-options"] == "nosniff"
@@ -51,7 +51,7 @@ async def test_every_answer_carries_security_headers(api: httpx.AsyncClient, pat
     assert "server" not in headers
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/status", "/docs"])
 async def test_pages_need_nothing_from_elsewhere(api: httpx.AsyncClient, path: str) -> None:
     page = (await api.get(path)).text
     assert "http://" not in page
@@ -100,3 +100,24 @@ async def test_too_many_orders_of_an_account_do_not_stop_another(stack: ApiStack
             assert (await client.post("/v1/orders", json=signed_body(other, price=500_000))).status_code == 200
     finally:
         stack.kill("api-writes")
+
+
+async def test_the_app_is_one_document_with_files_that_never_change(api: httpx.AsyncClient) -> None:
+    page = await api.get("/trade/BTC-USDC")
+    assert page.text == (await api.get("/")).text
+    assert page.headers["cache-control"] == "no-cache"
+    script = page.text.split('src="')[1].split('"')[0]
+    packed = await api.get(script)
+    assert "immutable" in packed.headers["cache-control"]
+    assert packed.headers["content-encoding"] == "gzip"
+    plain = await api.get(script, headers={"accept-encoding": "identity"})
+    assert plain.content == packed.content
+    for name in ("/assets/none.js", "/assets/..%2Findex.html", "/brand/.hidden"):
+        check_refused(await api.get(name), 404, "not_found")
+
+
+async def test_the_faucet_gives_every_token_once_mined(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/v1/faucet", json={"address": "0x" + "ab" * 20})
+    assert answer.status_code == 200, answer.text
+    assert {gift["symbol"] for gift in answer.json()["gifts"]} == {"USDC", "ETH", "BTC"}
+    check_refused(await api.post("/v1/faucet", json={"address": "0xab"}), 422, "malformed", "address")

@@ -1,0 +1,1 @@
+"""Play money for newcomers, on the local chain only."""

@@ -1,0 +1,1 @@
+"""The web app: the files that `make setup` builds from `web/`."""

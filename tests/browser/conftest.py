@@ -1,0 +1,64 @@
+"""A whole exchange, and a browser that looks at it as a person does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bizzan.contracts import ROOT
+from tests.browser.page import watch
+from tests.e2e.conftest import bring_prices
+from tests.utils.local_stack import open_folder
+from tests.utils.program import Program
+
+QUIET = (
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="package")
+def program() -> Iterator[Program]:
+    """A running exchange with demo traffic, stopped and removed after the last test of the package."""
+    with open_folder() as folder:
+        bring_prices(folder)
+        program = Program(folder)
+        program.succeed("up", "--detach")
+        yield program
+        program.succeed("down")
+        program.succeed("reset", "--yes")
+
+
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """The machine's own browser; without one the tests fail, with what to install."""
+    found = subprocess.run([ROOT / "scripts/setup/find_browser.sh"], capture_output=True, text=True, check=False)
+    if found.returncode:
+        pytest.fail(found.stderr)
+    sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=[*QUIET, *sandbox])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser, program: Program) -> Iterator[Page]:
+    """A fresh browser profile with nothing in it; whatever its page complains of fails the test."""
+    context = browser.new_context(
+        base_url=program.api_url, viewport={"width": 1440, "height": 900}, color_scheme="dark"
+    )
+    context.set_default_timeout(20_000)
+    page = context.new_page()
+    complaints = watch(page, program)
+    yield page
+    context.close()
+    assert not complaints, complaints

@@ -1,0 +1,108 @@
+import { useEffect, useState } from "react";
+import { useExchange } from "@/app/exchange";
+import { useLink } from "@/app/stream";
+import { goToChain, isWrongChain, signIn, useWallet } from "@/features/wallet/store";
+import { sentenceOf } from "@/lib/api/errors";
+import { t } from "@/lib/i18n";
+import { Button } from "@/ui/Button";
+
+const RESYNC_SHOWN_MS = 4_000;
+
+/** What the user must know before trusting a number on the page. */
+export function Banners() {
+  return (
+    <div aria-live="polite">
+      <Reconnecting />
+      <Degraded />
+      <Resynced />
+      <WrongChain />
+      <NotSignedIn />
+    </div>
+  );
+}
+
+const BAR = "flex flex-wrap items-center justify-center gap-x-4 gap-y-1 px-3 py-1.5 text-center";
+
+/** The clock of a component that shows how long something lasts. */
+function useSeconds(since: number | null): number {
+  const [now, setNow] = useState(Date.now());
+  useEffect(() => {
+    if (since === null) return;
+    const timer = setInterval(() => setNow(Date.now()), 1_000);
+    return () => clearInterval(timer);
+  }, [since]);
+  return since === null ? 0 : Math.max(0, Math.round((now - since) / 1_000));
+}
+
+function Reconnecting() {
+  const lostAt = useLink((link) => link.lostAt);
+  const seconds = useSeconds(lostAt);
+  if (lostAt === null) return null;
+  return <p className={`${BAR} bg-warn/15 text-warn`}>{t("banner.lost", { seconds })}</p>;
+}
+
+function Degraded() {
+  const lost = useLink((link) => link.lostAt !== null);
+  const problems = useExchange((known) => known.status?.problems);
+  const sentences = Object.values(problems ?? {});
+  if (lost || !sentences.length) return null;
+  return (
+    <p className={`${BAR} bg-warn/15 text-warn`}>{t("banner.degraded", { reason: sentences.join("; ") })}</p>
+  );
+}
+
+/** A message of the stream was missing: the book was asked for anew, and the user is told. */
+function Resynced() {
+  const last = useLink((link) => link.lastResync);
+  const [hiddenAt, setHiddenAt] = useState(0);
+  useEffect(() => {
+    if (!last) return;
+    const timer = setTimeout(() => setHiddenAt(last.at), RESYNC_SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [last]);
+  if (!last || last.at <= hiddenAt) return null;
+  return <p className={`${BAR} bg-raised text-soft`}>{t("banner.resynced", { channel: last.channel })}</p>;
+}
+
+function WrongChain() {
+  const wrong = useWallet((state) => state.phase === "connected" && isWrongChain(state));
+  const exchange = useExchange((known) => known.exchange);
+  const [failed, setFailed] = useState<string | null>(null);
+  if (!wrong || !exchange) return null;
+  const go = () =>
+    goToChain().then(
+      () => setFailed(null),
+      (error) => setFailed(sentenceOf(error)),
+    );
+  return (
+    <div className={`${BAR} bg-sell/15 text-text`}>
+      <p>{failed ?? t("banner.wrong_chain", { chain: exchange.chain_id })}</p>
+      <Button kind="primary" size="small" onClick={() => void go()}>
+        {t("banner.switch_chain")}
+      </Button>
+    </div>
+  );
+}
+
+function NotSignedIn() {
+  const needed = useWallet((state) => state.phase === "connected" && !state.session);
+  const [busy, setBusy] = useState(false);
+  const [failed, setFailed] = useState<string | null>(null);
+  if (!needed) return null;
+  const sign = async () => {
+    setBusy(true);
+    await signIn().then(
+      () => setFailed(null),
+      (error) => setFailed(sentenceOf(error)),
+    );
+    setBusy(false);
+  };
+  return (
+    <div className={`${BAR} bg-raised`}>
+      <p className={failed ? "text-sell" : "text-soft"}>{failed ?? t("banner.sign_in")}</p>
+      <Button kind="primary" size="small" busy={busy} onClick={() => void sign()}>
+        {t("wallet.sign_in")}
+      </Button>
+    </div>
+  );
+}

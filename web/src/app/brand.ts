@@ -1,0 +1,16 @@
+/** The brand: `web/brand.json` is the one file that a white label changes (and the logo beside it). */
+import brandFile from "../../brand.json";
+
+export interface Brand {
+  readonly name: string;
+  readonly tagline: string;
+  readonly logo: string;
+  readonly colors: Readonly<Record<"dark" | "light", Readonly<Record<string, string>>>>;
+  readonly legal: {
+    readonly operator: string;
+    readonly notice: string;
+    readonly links: readonly { readonly text: string; readonly href: string }[];
+  };
+}
+
+export const brand: Brand = brandFile;

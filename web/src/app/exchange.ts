@@ -1,0 +1,67 @@
+/** What the exchange is: loaded once, kept in the browser so that the app knows the contract also when the API is away. */
+import { create } from "zustand";
+import { api } from "@/lib/api/client";
+import { sentenceOf } from "@/lib/api/errors";
+import type { Exchange, Status } from "@/lib/api/types";
+import { type MarketUnits, unitsOf } from "@/lib/money/market";
+import { keep, recall } from "@/lib/storage";
+
+interface Known {
+  readonly exchange: Exchange | null;
+  readonly units: ReadonlyMap<string, MarketUnits>;
+  /** The exchange's clock minus ours, in milliseconds. */
+  readonly clockAhead: number;
+  readonly status: Status | null;
+  /** Why the last status could not be had. */
+  readonly away: string | null;
+}
+
+const stored = recall<Exchange>("exchange");
+const RETRY_MS = 1_500;
+const STATUS_MS = 4_000;
+
+export const useExchange = create<Known>(() => ({
+  exchange: stored,
+  units: stored ? unitsOf(stored) : new Map(),
+  clockAhead: 0,
+  status: null,
+  away: null,
+}));
+
+/** Load it, again and again until it comes, and then watch the exchange's state. */
+export async function watchExchange(): Promise<void> {
+  for (;;) {
+    try {
+      const exchange = await api.exchange();
+      keep("exchange", exchange);
+      useExchange.setState({
+        exchange,
+        units: unitsOf(exchange),
+        clockAhead: exchange.server_time - Date.now(),
+      });
+      break;
+    } catch (error) {
+      useExchange.setState({ away: sentenceOf(error) });
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+  for (;;) {
+    try {
+      const status = await api.status();
+      useExchange.setState({ status, away: null, clockAhead: status.server_time - Date.now() });
+    } catch (error) {
+      useExchange.setState({ away: sentenceOf(error) });
+    }
+    await new Promise((resolve) => setTimeout(resolve, document.hidden ? STATUS_MS * 4 : STATUS_MS));
+  }
+}
+
+/** The exchange, once it is known. */
+export function theExchange(): Exchange {
+  const { exchange } = useExchange.getState();
+  if (!exchange) throw new Error("the exchange is not known yet");
+  return exchange;
+}
+
+/** The exchange's time in milliseconds, whatever this machine's clock says. */
+export const exchangeNow = (): number => Date.now() + useExchange.getState().clockAhead;

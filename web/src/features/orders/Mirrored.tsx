@@ -1,0 +1,40 @@
+import { useExchange } from "@/app/exchange";
+import type { TypedData } from "@/lib/chain/typedData";
+import { localDateTime, localNumber, t } from "@/lib/i18n";
+import type { MarketUnits } from "@/lib/money/market";
+
+/** What the wallet is asking the user to sign, in plain words and field by field, to compare with the wallet's window. */
+export function Mirrored({ data, units }: { readonly data: TypedData; readonly units: MarketUnits }) {
+  return (
+    <div
+      role="status"
+      className="flex flex-col gap-2 rounded-md border border-accent bg-accent/10 p-3 text-xs"
+    >
+      <p className="font-semibold text-strong">{t("mirror.title")}</p>
+      <p>{data.primaryType === "Order" ? <OrderWords data={data} units={units} /> : t("mirror.cancel")}</p>
+      <dl className="grid grid-cols-[auto_1fr] gap-x-3 text-soft">
+        {Object.entries(data.message).map(([name, value]) => (
+          <div key={name} className="contents">
+            <dt>{name}</dt>
+            <dd className="break-all text-end font-mono text-text">{`${value}`}</dd>
+          </div>
+        ))}
+      </dl>
+    </div>
+  );
+}
+
+function OrderWords({ data, units }: { readonly data: TypedData; readonly units: MarketUnits }) {
+  const exchange = useExchange((known) => known.exchange);
+  const { side, price, quantity, expiry, max_fee_bps } = data.message as Record<string, bigint>;
+  const params = {
+    quantity: side === 2n ? units.quoteAmount(quantity ?? 0n) : localNumber(units.quantity(quantity ?? 0n)),
+    asset: side === 2n ? units.quote.symbol : units.base.symbol,
+    price: localNumber(units.price(price ?? 0n)),
+    quote: units.quote.symbol,
+    fee: `${max_fee_bps}`,
+    until: localDateTime(Number(expiry) * 1_000),
+    contract: exchange?.contract ?? "",
+  };
+  return t(side === 1n ? "mirror.sell" : side === 0n ? "mirror.buy" : "mirror.buy_quote", params);
+}

@@ -1,0 +1,98 @@
+import { useState } from "react";
+import { localDateTime, localNumber, t } from "@/lib/i18n";
+import { trimmed } from "@/lib/money/decimal";
+import { useAction } from "@/lib/useAction";
+import { Button } from "@/ui/Button";
+import { Empty, Failure } from "@/ui/States";
+import { type Column, Table } from "@/ui/Table";
+import { AmendDialog } from "./AmendDialog";
+import { type OpenOrder, useAccount } from "./account";
+import { SideText, useUnitsById } from "./cells";
+import { cancelAll, cancelOrder } from "./place";
+
+export function OpenOrdersTable() {
+  const orders = useAccount((account) => account.orders);
+  const [amended, setAmended] = useState<OpenOrder | null>(null);
+  const action = useAction();
+  const units = useUnitsById();
+  const rows = [...orders.values()].sort((a, b) => b.order_id - a.order_id);
+  const quantity = (order: OpenOrder, amount: bigint) => {
+    const market = units(order.market);
+    if (!market) return `${amount}`;
+    return localNumber(
+      order.side === "buy_quote" ? trimmed(amount, market.quote.decimals) : market.quantity(amount),
+    );
+  };
+  const price = (order: OpenOrder, value: bigint) =>
+    localNumber(units(order.market)?.price(value) ?? `${value}`);
+  const columns: Column<OpenOrder>[] = [
+    { name: t("orders.market"), cell: (order) => units(order.market)?.symbol },
+    { name: t("form.side"), cell: (order) => <SideText side={order.side} /> },
+    { name: t("form.price"), number: true, cell: (order) => price(order, order.price) },
+    {
+      name: t("orders.remaining"),
+      number: true,
+      cell: (order) => `${quantity(order, order.remaining)} / ${quantity(order, order.quantity)}`,
+    },
+    {
+      name: t("orders.trigger"),
+      number: true,
+      cell: (order) => (order.waiting ? t("orders.waits", { price: price(order, order.triggerPrice) }) : "–"),
+    },
+    { name: t("orders.until"), cell: (order) => localDateTime(order.expiry * 1_000) },
+    {
+      name: t("orders.actions"),
+      quiet: true,
+      cell: (order) => (
+        <span className="flex justify-end gap-1">
+          {order.side !== "buy_quote" && (
+            <Button size="small" kind="quiet" onClick={() => setAmended(order)}>
+              {t("orders.amend")}
+            </Button>
+          )}
+          <Button
+            size="small"
+            kind="quiet"
+            disabled={action.busy}
+            onClick={() => void action.run(() => cancelOrder(order.nonce))}
+          >
+            {t("orders.cancel")}
+          </Button>
+        </span>
+      ),
+    },
+  ];
+  return (
+    <>
+      {action.failed && (
+        <div className="p-2">
+          <Failure>{action.failed}</Failure>
+        </div>
+      )}
+      {rows.length ? (
+        <>
+          <Table
+            caption={t("orders.open")}
+            testId="open-orders"
+            columns={columns}
+            rows={rows}
+            id={(order) => order.order_id}
+          />
+          <div className="flex justify-end p-2">
+            <Button
+              size="small"
+              kind="danger"
+              busy={action.busy}
+              onClick={() => void action.run(() => cancelAll(0))}
+            >
+              {t("orders.cancel_all")}
+            </Button>
+          </div>
+        </>
+      ) : (
+        <Empty>{t("orders.none_open")}</Empty>
+      )}
+      {amended && <AmendDialog order={amended} onClose={() => setAmended(null)} />}
+    </>
+  );
+}

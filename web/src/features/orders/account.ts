@@ -1,0 +1,207 @@
+/**
+ * The account that is signed in, live: balances and open orders from the stream, fills with their settlement from the
+ * mirror. Events carry absolute values, so applying one twice is harmless.
+ */
+import { create } from "zustand";
+import { stream } from "@/app/stream";
+import { useWallet } from "@/features/wallet/store";
+import { api } from "@/lib/api/client";
+import type { Fill } from "@/lib/api/types";
+import type { ChannelState, Message } from "@/lib/stream/client";
+import { raiseNonces } from "./place";
+
+export interface LiveBalance {
+  readonly asset_id: number;
+  readonly available: bigint;
+  readonly held: bigint;
+  readonly reserved: bigint;
+  readonly unsettled: bigint;
+  readonly deficit: bigint;
+}
+
+export interface OpenOrder {
+  readonly order_id: number;
+  readonly order_hash: string;
+  readonly market: number;
+  readonly side: "buy" | "sell" | "buy_quote";
+  readonly price: bigint;
+  readonly quantity: bigint;
+  readonly remaining: bigint;
+  readonly nonce: string;
+  readonly expiry: number;
+  readonly triggerPrice: bigint;
+  readonly waiting: boolean;
+}
+
+interface AccountState {
+  readonly state: ChannelState;
+  readonly status: string;
+  readonly balances: ReadonlyMap<number, LiveBalance>;
+  readonly orders: ReadonlyMap<number, OpenOrder>;
+  readonly fills: readonly Fill[];
+  /** Counts closed orders, so that the history knows when to look again. */
+  readonly closed: number;
+  /** Counts deposits that were credited. */
+  readonly credits: number;
+  readonly notices: readonly Notice[];
+}
+
+/** Something that happened to the account and deserves a word. */
+export interface Notice {
+  readonly id: number;
+  readonly event: string;
+  readonly row: Readonly<Record<string, unknown>>;
+}
+
+const NOTHING: AccountState = {
+  state: "stale",
+  status: "unknown",
+  balances: new Map(),
+  orders: new Map(),
+  fills: [],
+  closed: 0,
+  credits: 0,
+  notices: [],
+};
+
+export const useAccount = create<AccountState>(() => NOTHING);
+
+const FILLS = 100;
+const SETTLING_MS = 1_000;
+const NOTICED = new Set(["fill", "order_closed", "credited", "trade_reversed", "order_triggered"]);
+const KEPT_NOTICES = 6;
+let notices = 0;
+
+type Row = Record<string, string | number | boolean>;
+
+const balanceOf = (row: Row): LiveBalance => ({
+  asset_id: Number(row.asset_id),
+  available: BigInt(row.available as string),
+  held: BigInt(row.held as string),
+  reserved: BigInt(row.reserved as string),
+  unsettled: BigInt(row.unsettled as string),
+  deficit: BigInt(row.deficit as string),
+});
+
+const orderOf = (row: Row): OpenOrder => ({
+  order_id: Number(row.order_id),
+  order_hash: String(row.order_hash),
+  market: Number(row.market),
+  side: row.side as OpenOrder["side"],
+  price: BigInt(row.price as string),
+  quantity: BigInt(row.quantity as string),
+  remaining: BigInt((row.remaining ?? row.quantity) as string),
+  nonce: String(row.nonce),
+  expiry: Number(row.expiry),
+  triggerPrice: BigInt((row.trigger_price as string | undefined) ?? "0"),
+  waiting: Boolean(row.waiting),
+});
+
+function onSnapshot(message: Message): void {
+  const balances = (message.balances as Row[]).map(balanceOf);
+  const orders = (message.orders as Row[]).map(orderOf);
+  useAccount.setState({
+    status: String(message.status),
+    balances: new Map(balances.map((balance) => [balance.asset_id, balance])),
+    orders: new Map(orders.map((order) => [order.order_id, order])),
+  });
+  void refreshFills();
+}
+
+/** The state after one event. */
+function after(now: AccountState, row: Row): Partial<AccountState> {
+  const id = Number(row.order_id);
+  const order = now.orders.get(id);
+  const orders = new Map(now.orders);
+  switch (row.event) {
+    case "balance":
+      return { balances: new Map(now.balances).set(Number(row.asset_id), balanceOf(row)) };
+    case "order_accepted":
+      return { orders: orders.set(id, orderOf(row)) };
+    case "order_amended":
+    case "fill":
+    case "order_reduced":
+      if (order) orders.set(id, { ...order, remaining: BigInt(row.remaining as string) });
+      return { orders };
+    case "order_triggered":
+      if (order) orders.set(id, { ...order, waiting: false });
+      return { orders };
+    case "order_closed":
+      orders.delete(id);
+      return { orders, closed: now.closed + 1 };
+    case "credited":
+      return { credits: now.credits + 1 };
+    case "account_changed":
+      raiseNonces(BigInt(row.min_nonce as string));
+      return { status: String(row.status) };
+    default:
+      return {};
+  }
+}
+
+function onEvents(rows: Row[]): void {
+  let fresh = false;
+  useAccount.setState((before) => {
+    let now = before;
+    for (const row of rows) {
+      now = { ...now, ...after(now, row) };
+      if (NOTICED.has(String(row.event))) {
+        const notice = { id: ++notices, event: String(row.event), row };
+        now = { ...now, notices: [...now.notices, notice].slice(-KEPT_NOTICES) };
+      }
+      fresh ||= row.event === "fill" || row.event === "trade_reversed";
+    }
+    return now;
+  });
+  if (fresh) void refreshFills();
+}
+
+/** Say no more about a notice. */
+export function dismiss(id: number): void {
+  useAccount.setState((now) => ({ notices: now.notices.filter((notice) => notice.id !== id) }));
+}
+
+let timer: ReturnType<typeof setTimeout> | undefined;
+
+/** Read the fills, and read them again while any of them is on its way to being final. */
+async function refreshFills(): Promise<void> {
+  clearTimeout(timer);
+  const { session } = useWallet.getState();
+  if (!session) return;
+  try {
+    const page = await api.fills({ limit: FILLS });
+    if (useWallet.getState().session?.token !== session.token) return;
+    useAccount.setState({ fills: page.fills });
+    const moving = page.fills.some((fill) => fill.status !== "final" && fill.status !== "reversed");
+    const behind = useAccount
+      .getState()
+      .notices.some(({ event, row }) => event === "fill" && Number(row.seq) > page.journal_seq);
+    if (moving || behind) timer = setTimeout(() => void refreshFills(), SETTLING_MS);
+  } catch {
+    timer = setTimeout(() => void refreshFills(), SETTLING_MS * 3);
+  }
+}
+
+let leave: (() => void) | null = null;
+let followed: string | null = null;
+
+/** Follow the account of the session, whichever it is. */
+export function followAccount(): void {
+  useWallet.subscribe(({ session }) => {
+    const token = session?.token ?? null;
+    if (token === followed) return;
+    followed = token;
+    clearTimeout(timer);
+    leave?.();
+    leave = null;
+    useAccount.setState(NOTHING);
+    if (!token) return;
+    leave = stream.subscribe("account", {
+      message: (message) => {
+        if (message.type === "snapshot") onSnapshot(message);
+        else onEvents(message.events as Row[]);
+      },
+      state: (state) => useAccount.setState({ state }),
+    });
+  });
+}

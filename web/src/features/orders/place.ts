@@ -1,0 +1,162 @@
+/** From what an order means to a signed one in the journal: preview, sign, send; and the same for cancels and amends. */
+import { exchangeNow, theExchange } from "@/app/exchange";
+import { orderSigner, useWallet } from "@/features/wallet/store";
+import { api } from "@/lib/api/client";
+import type { Ack, OrderFields, PlaceOrder, Preview } from "@/lib/api/types";
+import { type Address, domainOf, type TypedData } from "@/lib/chain/typedData";
+import type { Meant } from "./draft";
+import { Nonces } from "./nonces";
+
+const SIDES = { buy: 0n, sell: 1n, buy_quote: 2n } as const;
+
+let nonces: Nonces | null = null;
+
+/** The next nonce of this page. */
+function nextNonce(singleFill: boolean): bigint {
+  nonces ??= new Nonces(BigInt(Math.floor(exchangeNow())));
+  return nonces.next(singleFill);
+}
+
+/** Skip the nonces that the account has ended by a cancel-all. */
+export function raiseNonces(minimum: bigint): void {
+  nonces ??= new Nonces(BigInt(Math.floor(exchangeNow())));
+  nonces.raiseTo(minimum);
+}
+
+/** The unsigned order, as the API takes it. */
+export function fieldsOf(
+  meant: Meant,
+  account: Address,
+  market: number,
+  nonce: bigint,
+  feeCap: number,
+): OrderFields {
+  return {
+    account,
+    market,
+    side: meant.side,
+    price: `${meant.price}`,
+    quantity: `${meant.quantity}`,
+    nonce: `${nonce}`,
+    expiry: meant.expiry,
+    max_fee_bps: feeCap,
+    trigger_price: `${meant.triggerPrice}`,
+    terms: `${meant.terms}`,
+  };
+}
+
+/** What the order would pay and meet now; nothing is signed and nothing changes. */
+export function previewOf(meant: Meant, account: Address, market: number): Promise<Preview> {
+  const nonce = meant.singleFill ? 1n << 63n : 0n;
+  return api.preview(fieldsOf(meant, account, market, nonce | BigInt(Math.floor(exchangeNow())), 100));
+}
+
+/** The order as its wallet shows it. */
+export function typedOrder(fields: OrderFields): TypedData {
+  return {
+    domain: domainOf(theExchange()),
+    primaryType: "Order",
+    message: {
+      account: fields.account,
+      market: BigInt(fields.market),
+      side: SIDES[fields.side],
+      price: BigInt(fields.price),
+      quantity: BigInt(fields.quantity),
+      nonce: BigInt(fields.nonce),
+      expiry: BigInt(fields.expiry),
+      trigger_price: BigInt(fields.trigger_price ?? "0"),
+      max_fee_bps: BigInt(fields.max_fee_bps),
+      terms: BigInt(fields.terms ?? "0"),
+    },
+  };
+}
+
+/** Told what the wallet is about to be asked to sign; the answer is called when it has been. */
+export type Mirror = (data: TypedData) => () => void;
+
+const noMirror: Mirror = () => () => undefined;
+
+/** Sign and place an order. The answer comes when it is durable. */
+export async function placeOrder(meant: Meant, market: number, mirror: Mirror = noMirror): Promise<Ack> {
+  const account = accountNow();
+  const { max_fee_bps } = await previewOf(meant, account, market);
+  const fields = fieldsOf(meant, account, market, nextNonce(meant.singleFill), max_fee_bps);
+  return api.place(await signed(fields, mirror));
+}
+
+/** Put another order on the nonce of an open one. */
+export async function amendOrder(
+  meant: Meant,
+  market: number,
+  nonce: bigint,
+  mirror: Mirror = noMirror,
+): Promise<Ack> {
+  const account = accountNow();
+  const { max_fee_bps } = await previewOf(meant, account, market);
+  return api.amend(await signed(fieldsOf(meant, account, market, nonce, max_fee_bps), mirror));
+}
+
+async function signed(fields: OrderFields, mirror: Mirror): Promise<PlaceOrder> {
+  const { signer, scheme } = await orderSigner();
+  const data = typedOrder(fields);
+  const done = signer.asks ? mirror(data) : () => undefined;
+  try {
+    const signature = await signer.signTypedData(data);
+    return { ...fields, ...domainFields(), signature, scheme, index: 0, path: [], client_order_id: "" };
+  } finally {
+    done();
+  }
+}
+
+/** Cancel the order on a nonce. */
+export async function cancelOrder(nonce: string, mirror: Mirror = noMirror): Promise<Ack> {
+  const account = accountNow();
+  const { signer } = await orderSigner();
+  const message = { account, nonce: BigInt(nonce) };
+  const data: TypedData = { domain: domainOf(theExchange()), primaryType: "Cancel", message };
+  const done = signer.asks ? mirror(data) : () => undefined;
+  try {
+    return await api.cancel({
+      account,
+      nonce,
+      ...domainFields(),
+      signature: await signer.signTypedData(data),
+    });
+  } finally {
+    done();
+  }
+}
+
+/** Cancel all open orders of a market (0: of all). */
+export async function cancelAll(market: number, mirror: Mirror = noMirror): Promise<Ack> {
+  const account = accountNow();
+  const { signer } = await orderSigner();
+  const nonce = BigInt(Math.floor(exchangeNow()));
+  const message = { account, market: BigInt(market), side: 2n, nonce };
+  const data: TypedData = { domain: domainOf(theExchange()), primaryType: "MassCancel", message };
+  const done = signer.asks ? mirror(data) : () => undefined;
+  try {
+    const signature = await signer.signTypedData(data);
+    return await api.massCancel({
+      account,
+      market,
+      side: "both",
+      nonce: `${nonce}`,
+      ...domainFields(),
+      signature,
+    });
+  } finally {
+    done();
+  }
+}
+
+function domainFields(): { chain_id: number; contract: string } {
+  const { domain } = theExchange();
+  return { chain_id: domain.chainId, contract: domain.verifyingContract };
+}
+
+function accountNow(): Address {
+  const { wallet } = useWallet.getState();
+  if (!wallet) throw new Error("connect a wallet first");
+  return wallet.signer.address;
+}

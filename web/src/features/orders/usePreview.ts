@@ -1,0 +1,40 @@
+import { useEffect, useState } from "react";
+import { useAddress } from "@/features/wallet/store";
+import { sentenceOf } from "@/lib/api/errors";
+import type { Preview } from "@/lib/api/types";
+import type { Meant } from "./draft";
+import { previewOf } from "./place";
+
+const TYPING_MS = 200;
+
+/** What the exchange says that the order would pay and meet now, or why it would refuse it. */
+export function usePreview(
+  meant: Meant | null,
+  market: number,
+): { preview: Preview | null; refused: string | null } {
+  const address = useAddress();
+  const [answer, setAnswer] = useState<{ preview: Preview | null; refused: string | null }>({
+    preview: null,
+    refused: null,
+  });
+  const key = meant ? [meant.side, meant.price, meant.quantity, meant.triggerPrice, meant.terms].join() : "";
+  // biome-ignore lint/correctness/useExhaustiveDependencies: `key` is what of the order the answer depends on
+  useEffect(() => {
+    if (!meant || !address) {
+      setAnswer({ preview: null, refused: null });
+      return;
+    }
+    let current = true;
+    const timer = setTimeout(() => {
+      previewOf(meant, address, market).then(
+        (preview) => current && setAnswer({ preview, refused: null }),
+        (error) => current && setAnswer({ preview: null, refused: sentenceOf(error) }),
+      );
+    }, TYPING_MS);
+    return () => {
+      current = false;
+      clearTimeout(timer);
+    };
+  }, [key, address, market]);
+  return answer;
+}

@@ -1,0 +1,24 @@
+/** Sign in with Ethereum (EIP-4361): the text that opens a session for private reads. It moves no money. */
+import type { NonceAnswer } from "@/lib/api/types";
+import type { Address } from "@/lib/chain/typedData";
+
+const VALID_MS = 300_000;
+
+const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+/** The message; `now` is the exchange's time. */
+export function signInText(address: Address, nonce: NonceAnswer, scheme: string, now: number): string {
+  return [
+    `${nonce.domain} wants you to sign in with your Ethereum account:`,
+    address,
+    "",
+    "Sign in to read your account. This moves no money.",
+    "",
+    `URI: ${scheme}//${nonce.domain}`,
+    "Version: 1",
+    `Chain ID: ${nonce.chain_id}`,
+    `Nonce: ${nonce.nonce}`,
+    `Issued At: ${seconds(now)}`,
+    `Expiration Time: ${seconds(now + VALID_MS)}`,
+  ].join("\n");
+}

@@ -1,0 +1,62 @@
+/** Keys that the page itself keeps: the burner wallet of the local chain, and delegated keys. Loaded when needed. */
+import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import type { Ask } from "./rpc";
+import type { Call, Signer } from "./signer";
+import { type Address, type Hex, TYPES, type TypedData } from "./typedData";
+
+const PRIORITY_FEE = 1_000_000_000n;
+const GAS_MARGIN_PERCENT = 125n;
+
+export const newKey = generatePrivateKey;
+
+/** The address of a key. */
+export const addressOf = (key: Hex): Address => privateKeyToAccount(key).address;
+
+/** A signer with a key at hand, which asks nobody. Without `chain` it sends no transactions. */
+export function keySigner(key: Hex, chain?: Ask): Signer {
+  const account = privateKeyToAccount(key);
+  return {
+    address: account.address,
+    asks: false,
+    signTypedData: (data: TypedData) =>
+      account.signTypedData({
+        domain: data.domain,
+        primaryType: data.primaryType,
+        types: { [data.primaryType]: TYPES[data.primaryType] },
+        message: data.message,
+      }),
+    signText: (text: string) => account.signMessage({ message: text }),
+    send: async (call: Call) => {
+      if (!chain) throw new Error("this key sends no transactions");
+      return sendWith(key, chain, call);
+    },
+  };
+}
+
+async function sendWith(key: Hex, ask: Ask, call: Call): Promise<Hex> {
+  const account = privateKeyToAccount(key);
+  const transaction = {
+    from: account.address,
+    to: call.to,
+    data: call.data,
+    value: `0x${(call.value ?? 0n).toString(16)}`,
+  };
+  const [chainId, nonce, block, gas] = await Promise.all([
+    ask("eth_chainId", []),
+    ask("eth_getTransactionCount", [account.address, "pending"]),
+    ask("eth_getBlockByNumber", ["latest", false]) as Promise<{ baseFeePerGas?: Hex }>,
+    ask("eth_estimateGas", [transaction]),
+  ]);
+  const raw = await account.signTransaction({
+    type: "eip1559",
+    chainId: Number(chainId),
+    nonce: Number(nonce),
+    to: call.to,
+    data: call.data,
+    value: call.value ?? 0n,
+    gas: (BigInt(gas as string) * GAS_MARGIN_PERCENT) / 100n,
+    maxPriorityFeePerGas: PRIORITY_FEE,
+    maxFeePerGas: 2n * BigInt(block.baseFeePerGas ?? "0x0") + PRIORITY_FEE,
+  });
+  return (await ask("eth_sendRawTransaction", [raw])) as Hex;
+}

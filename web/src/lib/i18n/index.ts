@@ -1,0 +1,110 @@
+/**
+ * Texts in the user's language. `en.ts` is the source: its keys are the type, so a key that is missing in another language
+ * or misspelt in the code does not compile. Languages other than English are loaded when they are chosen.
+ */
+import { useSyncExternalStore } from "react";
+import { en } from "./en";
+
+export type Key = keyof typeof en;
+export type Catalogue = Readonly<Record<Key, string>>;
+export type Params = Readonly<Record<string, string | number>>;
+
+export interface Language {
+  readonly tag: string;
+  readonly name: string;
+  readonly direction: "ltr" | "rtl";
+  readonly load: () => Promise<Catalogue>;
+}
+
+export const LANGUAGES: readonly Language[] = [
+  { tag: "en", name: "English", direction: "ltr", load: () => Promise.resolve(en) },
+];
+
+const STORED = "bizzan.language";
+let language = LANGUAGES[0] as Language;
+let catalogue: Catalogue = en;
+const listeners = new Set<() => void>();
+
+/** The text of a key with `{names}` filled in; of a `count` other than one, that of `<key>.other` where there is one. */
+export function t(key: Key, params: Params = {}): string {
+  const plural = typeof params.count === "number" && category(params.count) !== "one" ? `${key}.other` : key;
+  const text = (plural in catalogue ? catalogue[plural as Key] : catalogue[key]) ?? key;
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+}
+
+function category(count: number): string {
+  return new Intl.PluralRules(language.tag).select(count);
+}
+
+/** Draws the component anew when the language changes. */
+export function useLanguage(): Language {
+  return useSyncExternalStore(
+    (listener) => {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+    () => language,
+  );
+}
+
+/** Change the language, and remember it. */
+export async function setLanguage(tag: string): Promise<void> {
+  const chosen = LANGUAGES.find((known) => known.tag === tag) ?? (LANGUAGES[0] as Language);
+  catalogue = await chosen.load();
+  language = chosen;
+  localStorage.setItem(STORED, chosen.tag);
+  document.documentElement.lang = chosen.tag;
+  document.documentElement.dir = chosen.direction;
+  for (const listener of listeners) listener();
+}
+
+/** The language that was chosen before, or the first of the browser's that there is. */
+export async function startLanguage(): Promise<void> {
+  const wanted = [localStorage.getItem(STORED), ...navigator.languages].filter((tag) => tag !== null);
+  const known = (tag: string) =>
+    LANGUAGES.find((one) => one.tag === tag) ??
+    LANGUAGES.find((one) => one.tag.split("-")[0] === tag.split("-")[0]);
+  const found = wanted.map(known).find((one) => one !== undefined);
+  if (found && found !== language) await setLanguage(found.tag);
+}
+
+/** An exact decimal text with the language's separators: digits are moved as text, never through a float. */
+export function localNumber(text: string): string {
+  const [whole = "", fraction] = text.split(".");
+  const { group, decimal } = separators();
+  const sign = whole.startsWith("-") ? "-" : "";
+  const grouped = whole.replace("-", "").replace(/\B(?=(\d{3})+$)/g, group);
+  return sign + grouped + (fraction === undefined ? "" : decimal + fraction);
+}
+
+const known = new Map<string, { group: string; decimal: string }>();
+
+function separators(): { group: string; decimal: string } {
+  let found = known.get(language.tag);
+  if (!found) {
+    const parts = new Intl.NumberFormat(language.tag, { numberingSystem: "latn" }).formatToParts(12345.6);
+    const part = (type: string) => parts.find((one) => one.type === type)?.value ?? "";
+    found = { group: part("group") || ",", decimal: part("decimal") || "." };
+    known.set(language.tag, found);
+  }
+  return found;
+}
+
+/** A time of day, and a date with the time, in the user's zone. */
+export function localTime(ms: number): string {
+  return new Intl.DateTimeFormat(language.tag, {
+    timeStyle: "medium",
+    hourCycle: "h23",
+    numberingSystem: "latn",
+  }).format(ms);
+}
+
+export function localDateTime(ms: number): string {
+  const style = {
+    dateStyle: "medium",
+    timeStyle: "medium",
+    hourCycle: "h23",
+    numberingSystem: "latn",
+  } as const;
+  return new Intl.DateTimeFormat(language.tag, style).format(ms);
+}

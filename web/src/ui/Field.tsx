@@ -1,0 +1,99 @@
+import { type InputHTMLAttributes, type ReactNode, type SelectHTMLAttributes, useId } from "react";
+
+interface FieldProps extends Omit<InputHTMLAttributes<HTMLInputElement>, "onChange"> {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  /** What is counted, shown at the end. */
+  readonly unit?: ReactNode;
+  /** What is wrong; read out with the field. */
+  readonly error?: string | undefined;
+  readonly hint?: string | undefined;
+}
+
+/** A labelled input with its unit and what is wrong with it. */
+export function Field({ label, value, onChange, unit, error, hint, className = "", ...rest }: FieldProps) {
+  const id = useId();
+  const note = error ?? hint;
+  return (
+    <div className={`flex flex-col gap-1 ${className}`}>
+      <div
+        className={`flex h-10 items-center gap-2 rounded-md border bg-raised px-3 focus-within:border-accent ${error ? "border-sell" : "border-line"}`}
+      >
+        <label htmlFor={id} className="shrink-0 text-xs text-soft">
+          {label}
+        </label>
+        <input
+          id={id}
+          value={value}
+          onChange={(event) => onChange(event.target.value)}
+          aria-invalid={error ? true : undefined}
+          aria-describedby={note ? `${id}-note` : undefined}
+          autoComplete="off"
+          spellCheck={false}
+          {...rest}
+          className="min-w-0 flex-1 bg-transparent text-end text-text outline-none placeholder:text-faint"
+        />
+        {unit && <span className="shrink-0 text-xs text-soft">{unit}</span>}
+      </div>
+      {note && (
+        <p id={`${id}-note`} className={`text-xs ${error ? "text-sell" : "text-soft"}`}>
+          {note}
+        </p>
+      )}
+    </div>
+  );
+}
+
+interface SelectProps extends Omit<SelectHTMLAttributes<HTMLSelectElement>, "onChange"> {
+  readonly label: string;
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  readonly options: readonly { readonly value: string; readonly text: string; readonly disabled?: boolean }[];
+}
+
+export function Select({ label, value, onChange, options, className = "", ...rest }: SelectProps) {
+  const id = useId();
+  return (
+    <div className={`flex h-9 items-center gap-2 rounded-md border border-line bg-raised px-3 ${className}`}>
+      <label htmlFor={id} className="shrink-0 text-xs text-soft">
+        {label}
+      </label>
+      <select
+        id={id}
+        value={value}
+        onChange={(event) => onChange(event.target.value)}
+        {...rest}
+        className="min-w-0 flex-1 bg-raised text-end text-text outline-none"
+      >
+        {options.map((option) => (
+          <option key={option.value} value={option.value} disabled={option.disabled}>
+            {option.text}
+          </option>
+        ))}
+      </select>
+    </div>
+  );
+}
+
+interface CheckProps {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly disabled?: boolean;
+}
+
+export function Check({ label, checked, onChange, disabled = false }: CheckProps) {
+  return (
+    <label className={`flex items-center gap-2 text-xs ${disabled ? "text-faint" : "text-text"}`}>
+      <input
+        type="checkbox"
+        checked={checked}
+        disabled={disabled}
+        onChange={(event) => onChange(event.target.checked)}
+        className="size-3.5 accent-accent"
+      />
+      {label}
+    </label>
+  );
+}
