@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bizzan.contracts import ROOT
 from tests.browser.page import watch
@@ -15,6 +15,7 @@ from tests.e2e.conftest import bring_prices
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 
+PATIENCE_MS = 20_000
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -43,6 +44,7 @@ def browser() -> Iterator[Browser]:
     found = subprocess.run([ROOT / "scripts/setup/find_browser.sh"], capture_output=True, text=True, check=False)
     if found.returncode:
         pytest.fail(found.stderr)
+    expect.set_options(timeout=PATIENCE_MS)
     sandbox = ("--no-sandbox",) if os.geteuid() == 0 else ()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found.stdout.strip(), args=[*QUIET, *sandbox])
@@ -56,7 +58,7 @@ def page(browser: Browser, program: Program) -> Iterator[Page]:
     context = browser.new_context(
         base_url=program.api_url, viewport={"width": 1440, "height": 900}, color_scheme="dark"
     )
-    context.set_default_timeout(20_000)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     complaints = watch(page, program)
     yield page
