@@ -4,7 +4,8 @@
 
 cdef enum:
     COMMAND_AHEAD = 20
-    ACCOUNT_AHEAD = 14
+    PLACE_AHEAD = 15
+    ACCOUNT_AHEAD = 13
     RECORDS_AHEAD = 11
     PLACES_AHEAD = 8
     ORDERS_AHEAD = 5
@@ -19,13 +20,20 @@ cdef inline void guess_command(const u8 *command) noexcept nogil:
     fetch_soon(command + 192)
 
 
-cdef inline void guess_account(Memory *m, const u8 *command) noexcept nogil:
-    fetch_soon(&m.by_address[address_hash(m, command + ACCOUNT_AT) & <u64>(m.by_address_room - 1)])
+cdef inline void guess_place(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    guess.page = <i64>(address_hash(m, command + ACCOUNT_AT) & <u64>(m.by_address_room - 1))
+    fetch_soon(&m.by_address[guess.page])
+
+
+cdef inline void guess_account(Memory *m, Guess *guess) noexcept nogil:
+    cdef i32 account = m.by_address[guess.page]
+    fetch_soon(&m.accounts[account])
+    fetch_soon(&m.accounts[account].young_count)
 
 
 cdef inline void guess_records(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     cdef u64 number = <u64>word(command, 3) >> 6
-    guess.account = find_account(m, command + ACCOUNT_AT)
+    guess.account = account_from(m, command + ACCOUNT_AT, <u64>guess.page)
     guess.page = <i64>(page_hash(m, guess.account, number) & <u64>(m.pages_room - 1))
     fetch_soon(&m.pages[guess.page])
     if command[0] == PLACE:
@@ -35,12 +43,12 @@ cdef inline void guess_records(Memory *m, Guess *guess, const u8 *command) noexc
         guess.span = find_span(m, 2 * guess.book + (command[1] & 1), guess.key >> 6)
         fetch_soon(&m.spans[guess.span].levels[guess.key & 63])
         fetch_soon(&m.columns[guess.account * m.columns_width])
-        fetch_soon(&m.accounts[guess.account].young_count)
 
 
 cdef inline void guess_now(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     """What must be known of a command whose turn has come already."""
     memset(guess, 0, sizeof(Guess))
+    guess_place(m, guess, command)
     guess_records(m, guess, command)
 
 
@@ -64,31 +72,61 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
         fetch_soon(&knowns(account.young, account.young_room)[account.young_count])
 
 
+cdef inline i32 follower(Memory *m, i32 number) noexcept nogil:
+    """The order that is met after one that rests, 0 after the last."""
+    cdef Order *o = &m.orders[number]
+    return o.next or m.levels[worse_level(m, o.level)].head
+
+
+cdef inline void fetch_maker(Memory *m, i32 number) noexcept nogil:
+    """Ask for what a trade with an order changes beside it."""
+    cdef Order *o = &m.orders[number]
+    fetch_soon(&m.blocks[o.slot >> 3])
+    fetch_soon(&m.balances[o.pays])
+    fetch_soon(&m.balances[o.gets])
+    fetch_soon(&m.accounts[o.account])
+
+
 cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    cdef Half *half
     if command[0] == CANCEL:
-        fetch_soon(&m.orders[m.blocks[guess.spot].slots[word(command, 3) & 7]])
+        guess.spot = m.blocks[guess.spot].slots[word(command, 3) & 7]
+        fetch_soon(&m.orders[guess.spot])
         return
     fetch_soon(&m.orders[m.levels[guess.spot].tail])
-    fetch_soon(&m.orders[best_order(m, guess.book, 1 - (command[1] & 1))])
     fetch_soon(&m.orders[m.free_order])
+    half = &m.books[guess.book].halves[1 - (command[1] & 1)]
+    if half.best >= half.sign * word(command, 1):
+        fetch_soon(&m.orders[m.levels[half.top].head])
+        fetch_soon(&m.levels[worse_level(m, half.top)])
 
 
 cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    cdef Half *half
     cdef Order *o
+    cdef i32 maker
     if command[0] == CANCEL:
-        o = &m.orders[m.blocks[guess.spot].slots[word(command, 3) & 7]]
+        o = &m.orders[guess.spot]
         fetch_soon(&m.orders[o.prev])
         fetch_soon(&m.orders[o.next])
         fetch_soon(&m.levels[o.level])
         fetch_soon(&m.balances[o.pays])
+        return
+    half = &m.books[guess.book].halves[1 - (command[1] & 1)]
+    if half.best >= half.sign * word(command, 1):
+        maker = m.levels[half.top].head
+        fetch_maker(m, maker)
+        fetch_soon(&m.orders[follower(m, maker)])
 
 
 cdef inline void look_ahead(Memory *m, Guess *guesses, const u8 *commands, i64 i, i64 count) noexcept nogil:
     """Look at commands behind the one numbered `i` (below zero before the first of all), each a step further."""
     if <u64>(i + COMMAND_AHEAD) < <u64>count:
         guess_command(commands + (i + COMMAND_AHEAD) * COMMAND_SIZE)
+    if <u64>(i + PLACE_AHEAD) < <u64>count:
+        guess_place(m, &guesses[<u64>(i + PLACE_AHEAD) % AHEAD], commands + (i + PLACE_AHEAD) * COMMAND_SIZE)
     if <u64>(i + ACCOUNT_AHEAD) < <u64>count:
-        guess_account(m, commands + (i + ACCOUNT_AHEAD) * COMMAND_SIZE)
+        guess_account(m, &guesses[<u64>(i + ACCOUNT_AHEAD) % AHEAD])
     if <u64>(i + RECORDS_AHEAD) < <u64>count:
         guess_records(m, &guesses[<u64>(i + RECORDS_AHEAD) % AHEAD], commands + (i + RECORDS_AHEAD) * COMMAND_SIZE)
     if <u64>(i + PLACES_AHEAD) < <u64>count:

@@ -119,11 +119,9 @@ cdef class Core:
         for i in range(m.orders_used):
             if m.orders[i].id and m.orders[i].flags & APART:
                 release(extra_of(&m.papers[i])[0])
-        for i in range(m.accounts_used):
-            release(m.accounts[i].young)
-            release(m.accounts[i].old)
         for i in range(m.seconds_used):
             release(m.seconds[i].expiries)
+        release_pieces(&m.pieces)
         for array in (
             <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
@@ -461,7 +459,7 @@ cdef class Core:
         return {(<char *>known[i].order_hash)[:32]: known[i].order_id for i in range(count)}
 
     def remember_hash(self, i32 account, bytes order_hash, i64 order_id):
-        remember(&self.m.accounts[account], <const u8 *>order_hash, order_id, hash_of_hash(<const u8 *>order_hash))
+        remember(&self.m, &self.m.accounts[account], <const u8 *>order_hash, order_id, hash_of_hash(<const u8 *>order_hash))
 
     # balances
 

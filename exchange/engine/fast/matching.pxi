@@ -108,7 +108,7 @@ cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     it.page.used |= <u64>1 << (it.nonce & 63)
     if sequence > account.top_nonce and same_address(it.command + SIGNER, it.command + ACCOUNT_AT):
         account.top_nonce = sequence
-    remember(account, it.command + ORDER_HASH, it.id, it.guess.hash_hash)
+    remember(m, account, it.command + ORDER_HASH, it.id, it.guess.hash_hash)
     if unlikely(client_id_size(it.command)):
         note_client_id(m, it)
     cdef i64 *event = emit(m, ACCEPTED)
@@ -220,12 +220,16 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     cdef i64 limit = reach(it, half), unit = 1, price, lots, blocked
     cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
     cdef bint met = False
-    cdef i32 number
+    cdef i32 number, following = follower(m, m.levels[half.top].head)
+    fetch_soon(&m.orders[following])
     while half.best >= limit:
         price = half.sign * half.best
         number = m.levels[half.top].head
         maker = &m.orders[number]
-        fetch_soon(&m.orders[maker.next or m.levels[worse_level(m, half.top)].head])
+        if following:
+            fetch_maker(m, following)
+            following = follower(m, following)
+            fetch_soon(&m.orders[following])
         if it.by_quote:
             unit = price
             if it.remaining < unit:

@@ -94,5 +94,51 @@ cdef void *grown(void *array, i64 *room, i64 needed, i64 size) noexcept nogil:
     room[0] = after
     return larger
 
+
+# pieces: what accounts have of their own comes out of larger blocks, so that thousands of them stand in huge pages too
+
+cdef enum:
+    PIECE = 1408                    # bytes of a piece of size 0; each further size is twice as large
+    PIECE_SIZES = 6
+    FIRST_BLOCK = (1 << 16) - 64    # bytes of the first block of pieces
+    LARGEST_BLOCK = (1 << 21) - 64  # with its head a huge page
+
+
+cdef void new_block_of_pieces(Pieces *pieces) noexcept nogil:
+    cdef void **block
+    pieces.size = min(2 * pieces.size, LARGEST_BLOCK) if pieces.size else FIRST_BLOCK
+    block = <void **>enlarged(NULL, pieces.size)
+    if block == NULL:
+        fatal(b"the matching engine has no memory left")
+    block[0] = pieces.blocks
+    pieces.blocks, pieces.left = block, pieces.size - 64
+
+
+cdef void *new_piece(Pieces *pieces, i32 size) noexcept nogil:
+    """A piece, from the start of a line on; what it holds is anything."""
+    cdef void **piece = pieces.free[size]
+    cdef i64 bytes = <i64>PIECE << size
+    if piece != NULL:
+        pieces.free[size] = <void **>piece[0]
+        return piece
+    if pieces.left < bytes:
+        new_block_of_pieces(pieces)
+    pieces.left -= bytes
+    return <u8 *>pieces.blocks + (pieces.size - pieces.left - bytes)
+
+
+cdef void free_piece(Pieces *pieces, i32 size, void *piece) noexcept nogil:
+    (<void **>piece)[0] = pieces.free[size]
+    pieces.free[size] = <void **>piece
+
+
+cdef void release_pieces(Pieces *pieces) noexcept nogil:
+    cdef void **block = pieces.blocks
+    while block != NULL:
+        pieces.blocks = <void **>block[0]
+        release(block)
+        block = pieces.blocks
+
+
 cdef extern from "Python.h":
     void fatal "Py_FatalError"(const char *message) noexcept nogil

@@ -382,6 +382,12 @@ cdef struct Trade:
     u8 gone
     u8 pad[2]
 
+cdef struct Pieces:
+    void **blocks       # the latest block of them; each begins with where the one before it is
+    i64 left            # of it, in bytes
+    i64 size
+    void **free[6]      # pieces of each size to be used again; each begins likewise
+
 cdef struct Memory:
     i64 seq
     i64 at_ms
@@ -439,6 +445,7 @@ cdef struct Memory:
     i64 span_places_used
     u64 draws           # the last random number
 
+    Pieces pieces       # what `young` and `old` of accounts are
     Page *pages
     i64 pages_used
     i64 pages_room

@@ -9,9 +9,9 @@ cdef inline u64 address_hash(Memory *m, const u8 *address) noexcept nogil:
                                                                     | <u64>address[18] << 8 | address[19]))
 
 
-cdef inline i32 find_account(Memory *m, const u8 *address) noexcept nogil:
-    """The account's id, 0 for an address that has none."""
-    cdef u64 mask = <u64>m.by_address_room - 1, at = address_hash(m, address) & mask
+cdef inline i32 account_from(Memory *m, const u8 *address, u64 at) noexcept nogil:
+    """The account's id, 0 for an address that has none, sought from an entry on."""
+    cdef u64 mask = <u64>m.by_address_room - 1
     while m.by_address[at]:
         if same_address(m.accounts[m.by_address[at]].address, address):
             return m.by_address[at]
@@ -268,16 +268,22 @@ cdef Known *find_known(u64 *generation, i32 room, i32 count, const u8 *order_has
     return NULL
 
 
-cdef void widen_young(Account *account) noexcept nogil:
+cdef inline i32 size_for(i32 room) noexcept nogil:
+    """The size of a piece that holds a generation of so many: 32 or more, doubled."""
+    return 58 - leading_zeros(<u64>room)
+
+
+cdef void widen_young(Memory *m, Account *account) noexcept nogil:
     cdef u64 *before = account.young
     cdef i32 room = account.young_room, i
-    cdef i64 words = 0
     account.young_room = 2 * room if room else 32
-    account.young = <u64 *>grown(NULL, &words, 11 * account.young_room // 2, 8)
+    account.young = <u64 *>new_piece(&m.pieces, size_for(account.young_room))
+    memset(account.young, 0, 4 * account.young_room)
     for i in range(account.young_count):
         learn(account, i, knowns(before, room)[i].order_hash, knowns(before, room)[i].order_id,
               hash_of_hash(knowns(before, room)[i].order_hash))
-    release(before)
+    if room:
+        free_piece(&m.pieces, size_for(room), before)
 
 
 cdef inline bint learn(Account *account, i32 place, const u8 *order_hash, i64 order_id, u64 hash) noexcept nogil:
@@ -288,11 +294,11 @@ cdef inline bint learn(Account *account, i32 place, const u8 *order_hash, i64 or
     return filtered(filter_word(account.young, account.young_room, hash), hash)
 
 
-cdef inline void remember(Account *account, const u8 *order_hash, i64 order_id, u64 hash) noexcept nogil:
+cdef inline void remember(Memory *m, Account *account, const u8 *order_hash, i64 order_id, u64 hash) noexcept nogil:
     """Put the hash into the young generation; a full one becomes the old one."""
     cdef Known *known
     if unlikely(account.young_count == account.young_room):
-        widen_young(account)
+        widen_young(m, account)
     if unlikely(learn(account, account.young_count, order_hash, order_id, hash)):
         known = find_known(account.young, account.young_room, account.young_count, order_hash)
         if known != NULL:
