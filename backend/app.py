@@ -125,6 +125,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         published_dir=settings.published_dir,
         public_rpc_url=settings.public_rpc_url,
         faucet=faucet_service.build(settings, deployment, rpc),
+        entry_socket=settings.entry_socket(),
     )
     runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):

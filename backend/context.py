@@ -84,6 +84,7 @@ class Api:
     published_dir: Path
     public_rpc_url: str | None
     faucet: Faucet | None
+    entry_socket: Path
     started_at: int = field(default_factory=now_ms)
     domain: Domain = field(init=False)
     operators: frozenset[bytes] = field(init=False)

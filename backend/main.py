@@ -26,6 +26,8 @@ def run(settings: Settings) -> None:
         ws=StreamProtocol,
         ws_max_size=settings.api.limits.frame_bytes,
         ws_per_message_deflate=False,
+        proxy_headers=bool(settings.api.proxies),
+        forwarded_allow_ips=list(settings.api.proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         access_log=False,
         server_header=False,

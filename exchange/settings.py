@@ -179,7 +179,8 @@ class ApiSettings(Section):
     `public_rpc_url` is a node of the chain that browsers may ask; without it, the local chain's, else none.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
     Who signs in as one of `auditors` reads the journal as it is; one of `operators` (the contract's operator always is
-    one) what surveillance finds as well.
+    one) what surveillance finds as well. Headers that say for whom a proxy speaks (`X-Forwarded-For`) are believed from
+    the networks in `proxies` alone.
     """
 
     host: str = "127.0.0.1"
@@ -192,6 +193,7 @@ class ApiSettings(Section):
     min_withdrawals: Mapping[str, Count] = {"USDC": 1_000_000, "ETH": 50_000, "BTC": 2_000}
     auditors: tuple[Address, ...] = ()
     operators: tuple[Address, ...] = ()
+    proxies: tuple[Network, ...] = ()
     limits: ApiLimits = ApiLimits()
 
 

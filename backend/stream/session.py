@@ -2,7 +2,8 @@
 
 Requests are read one after another and commands are pipelined: a command reaches the engine in the order
 in which it came, and its answer leaves when it is durable. A client with too many open requests is not
-read further until some are answered; one that does not read is cut off (close code 4008).
+read further until some are answered; one that does not read is cut off (close code 4008). Binary messages of order
+entry's protocol go to order entry.
 """
 
 import asyncio
@@ -16,11 +17,12 @@ from websockets.frames import CloseCode
 
 from backend.context import Api
 from backend.deps import session_address, token_hash
-from backend.errors import internal
+from backend.errors import RateLimited, internal
 from backend.orders import service as orders
 from backend.orders.schemas import Ack
 from backend.stream import schemas
 from backend.stream.outbox import Outbox, SlowReader
+from backend.stream.relay import FIRST_BYTE, Relay
 from backend.stream.subscriptions import Subscriptions
 from backend.wire import decode
 from exchange.domain.errors import ErrorCode, Refusal
@@ -49,19 +51,22 @@ class Session:
         self._outbox = Outbox(limits.queued_messages, limits.stalled_seconds)
         self._subscriptions = Subscriptions(api, self._outbox)
         self._tasks: set[asyncio.Task[None]] = set()
+        self._relay = Relay(websocket, api.entry_socket, address, limits.stalled_seconds)
 
     async def run(self) -> None:
         """Read and write until either ends."""
         reader = asyncio.create_task(self._read())
         writer = asyncio.create_task(self._outbox.drain(self._websocket))
         try:
-            await asyncio.wait((reader, writer), return_when=asyncio.FIRST_COMPLETED)
-            if writer.done() and isinstance(writer.exception(), SlowReader):
+            stalled = self._relay.stalled
+            await asyncio.wait((reader, writer, stalled), return_when=asyncio.FIRST_COMPLETED)
+            if any(one.done() and isinstance(one.exception(), SlowReader) for one in (reader, writer, stalled)):
                 self._api.metrics.slow.inc()
                 await self._close(CLOSE_SLOW_READER, "slow_reader: you do not read as fast as you subscribed")
         finally:
             self._subscriptions.leave_all()
             self._leave_session()
+            await self._relay.close()
             for task in (reader, writer, *self._tasks):
                 task.cancel()
             await asyncio.gather(reader, writer, *self._tasks, return_exceptions=True)
@@ -79,8 +84,21 @@ class Session:
                     self._api.metrics.not_text.inc()
                 return
             text = message.get("text")
+            if text is None and message["bytes"].startswith(FIRST_BYTE):
+                await self._relay_message(message["bytes"])
+                continue
             self._outbox.begin()
             await self._answer(text if text is not None else message["bytes"])
+
+    async def _relay_message(self, data: bytes) -> None:
+        """Hand a message of the binary protocol to order entry."""
+        try:
+            self._api.limits.address_writes.take(self._ip)
+        except RateLimited as refusal:
+            params: dict[str, str | int] = {"retry_after_ms": 1_000 * refusal.retry_after}
+            await self._relay.refuse(data, Refusal(refusal.code, refusal.message, None, params))
+        else:
+            await self._relay.forward(data)
 
     async def _answer(self, text: str | bytes) -> None:
         """Answer one message; commands go on in the background."""

@@ -1,6 +1,7 @@
 """A client of order entry at speed: a session on one connection, frames of orders and single orders over it.
 
-    async with EntryClient("127.0.0.1", 8001, domain, wallet) as entry:
+    async with EntryClient("127.0.0.1", 8001, domain, wallet) as entry:            # its own port
+    async with EntryClient.on_stream("http://127.0.0.1:8000", domain, wallet) as entry:     # the API's stream
         outcome = await entry.place_frame(orders)                 # signed as a whole; the answer says each order's fate
         early, outcome = await entry.place_frame_early(orders)    # with the session's MAC: durable first, matched then
 
@@ -15,11 +16,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from coincurve import PrivateKey
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import WebSocketException
 
 from bizzan.client.wallet import Wallet
 from exchange.domain import entry as wire
@@ -44,22 +47,107 @@ class EntryLost(Exception):
     """The connection has ended; what was under way may have been placed."""
 
 
+class Channel(Protocol):
+    """A way to order entry, message by message."""
+
+    def write(self, data: bytes) -> None:
+        """Send a whole message soon."""
+
+    async def read(self) -> bytes:
+        """The next message: its kind and its body. EntryLost at the end."""
+
+    async def close(self) -> None:
+        """End it."""
+
+
+class TcpChannel:
+    """Order entry's own port."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._reader, self._writer = reader, writer
+
+    @classmethod
+    async def open(cls, host: str, port: int) -> Self:
+        """Connect."""
+        return cls(*await asyncio.open_connection(host, port))
+
+    def write(self, data: bytes) -> None:
+        """As `Channel`."""
+        self._writer.write(data)
+
+    async def read(self) -> bytes:
+        """As `Channel`."""
+        try:
+            size = int.from_bytes(await self._reader.readexactly(wire.LENGTH.size))
+            return await self._reader.readexactly(size)
+        except (OSError, EOFError):
+            raise EntryLost("the connection has ended") from None
+
+    async def close(self) -> None:
+        """As `Channel`."""
+        self._writer.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+
+
+class StreamChannel:
+    """Binary messages on the API's stream."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
+        self._unsent: asyncio.Queue[bytes] = asyncio.Queue()
+        self._sending = asyncio.create_task(self._send())
+
+    @classmethod
+    async def open(cls, base_url: str) -> Self:
+        """Connect."""
+        return cls(await connect(base_url.replace("http", "ws", 1) + "/v1/stream", max_size=None))
+
+    def write(self, data: bytes) -> None:
+        """As `Channel`."""
+        self._unsent.put_nowait(data)
+
+    async def read(self) -> bytes:
+        """As `Channel`."""
+        try:
+            data = await self._socket.recv(decode=False)
+        except WebSocketException:
+            raise EntryLost("the connection has ended") from None
+        return data[wire.LENGTH.size :]
+
+    async def close(self) -> None:
+        """As `Channel`."""
+        self._sending.cancel()
+        await self._socket.close()
+
+    async def _send(self) -> None:
+        with contextlib.suppress(WebSocketException):
+            while True:
+                await self._socket.send(await self._unsent.get())
+
+
 class EntryClient:
     """One session. `wallet` signs: it is the account itself, or a key that trades for `account`."""
 
     def __init__(self, host: str, port: int, domain: Domain, wallet: Wallet, account: bytes | None = None) -> None:
-        self._host, self._port = host, port
+        self._connect: Callable[[], Awaitable[Channel]] = lambda: TcpChannel.open(host, port)
         self._domain = domain
         self._wallet = wallet
         self._account = account or wallet.address
-        self._reader: asyncio.StreamReader | None = None
-        self._writer: asyncio.StreamWriter | None = None
+        self._channel: Channel | None = None
         self._mac_key = b""
         self._number = 0
         self._waiting: dict[int, tuple[asyncio.Future[Any], asyncio.Future[Any]]] = {}
         self._task: asyncio.Task[None] | None = None
         self.expires_ms = 0
         """When the session ends."""
+
+    @classmethod
+    def on_stream(cls, base_url: str, domain: Domain, wallet: Wallet, account: bytes | None = None) -> Self:
+        """A session over the stream of the API at `base_url`."""
+        client = cls("", 0, domain, wallet, account)
+        client._connect = lambda: StreamChannel.open(base_url)
+        return client
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -72,23 +160,23 @@ class EntryClient:
 
     async def open(self) -> None:
         """Connect and open the session. EntryRefused, or EntryLost, when it cannot be."""
-        self._reader, self._writer = await asyncio.open_connection(self._host, self._port)
+        self._channel = await self._connect()
         try:
-            await self._shake_hands(self._writer)
+            await self._shake_hands(self._channel)
         except BaseException:
             await self.close()
             raise
         self._task = asyncio.create_task(self._receive())
 
-    async def _shake_hands(self, writer: asyncio.StreamWriter) -> None:
-        writer.write(wire.hello(self._account))
+    async def _shake_hands(self, channel: Channel) -> None:
+        channel.write(wire.hello(self._account))
         challenge = wire.Challenge.unpack(await self._expect(wire.Kind.challenge))
         if challenge.separator != self._domain.separator:
             raise EntryLost("this is another exchange: its domain is not the one that you sign for")
         mine = PrivateKey()
         key = mine.public_key.format()
         signature = self._wallet.sign_digest(wire.session_digest(self._domain, self._account, challenge.challenge, key))
-        writer.write(wire.message(wire.Kind.open, key + signature))
+        channel.write(wire.message(wire.Kind.open, key + signature))
         theirs, self.expires_ms = wire.unpack_opened(await self._expect(wire.Kind.opened))
         self._mac_key = wire.shared_key(mine, theirs, challenge.challenge)
 
@@ -98,10 +186,8 @@ class EntryClient:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
-        if self._writer is not None:
-            self._writer.close()
-            with contextlib.suppress(OSError):
-                await self._writer.wait_closed()
+        if self._channel is not None:
+            await self._channel.close()
 
     async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
         """Sign the orders as a whole and wait until they are durable and matched."""
@@ -129,21 +215,17 @@ class EntryClient:
         return wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
 
     def _send(self, data: bytes, number: int) -> tuple[asyncio.Future[Any], asyncio.Future[Any]]:
-        if self._writer is None or self._task is None or self._task.done():
+        if self._channel is None or self._task is None or self._task.done():
             raise EntryLost("the session is not open")
         loop = asyncio.get_running_loop()
         pair = loop.create_future(), loop.create_future()
         self._waiting[number] = pair
-        self._writer.write(data)
+        self._channel.write(data)
         return pair
 
     async def _read(self) -> tuple[int, bytes]:
-        assert self._reader is not None
-        try:
-            size = int.from_bytes(await self._reader.readexactly(wire.LENGTH.size))
-            data = await self._reader.readexactly(size)
-        except (OSError, EOFError):
-            raise EntryLost("the connection has ended") from None
+        assert self._channel is not None
+        data = await self._channel.read()
         return data[0], data[1:]
 
     async def _expect(self, kind: wire.Kind) -> bytes:

@@ -189,6 +189,17 @@ def check_path(signature: bytes) -> None:
 def check_account(c: Candidate) -> None:
     """The account may trade, and the signer may sign for it."""
     account = c.account
+    check_may_trade(account, c.placed.signer)
+    others = len(account.orders) - (c.replaces is not None)
+    if (c.kind.rests or c.waits_for is not None) and others >= c.state.limits.max_open_orders:
+        limit = c.state.limits.max_open_orders
+        raise Refusal(
+            ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
+        )
+
+
+def check_may_trade(account: Account, signer: bytes) -> None:
+    """Refusal of every order of an account by a signer."""
     if account.deficits:
         raise Refusal(ErrorCode.account_blocked, "the account has a deficit after a reorg: deposit to repay it")
     if account.exiting:
@@ -199,14 +210,8 @@ def check_account(c: Candidate) -> None:
         raise Refusal(
             ErrorCode.trading_stopped, "the account's trading is stopped, by its owner or the operator: lift the stop"
         )
-    if account.revoked and c.placed.signer in account.revoked:
+    if account.revoked and signer in account.revoked:
         raise Refusal(ErrorCode.unknown_delegate, "this delegate is revoked: sign with another key", "signature")
-    others = len(account.orders) - (c.replaces is not None)
-    if (c.kind.rests or c.waits_for is not None) and others >= c.state.limits.max_open_orders:
-        limit = c.state.limits.max_open_orders
-        raise Refusal(
-            ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
-        )
 
 
 def check_nonce(c: Candidate) -> None:

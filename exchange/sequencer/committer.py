@@ -25,6 +25,7 @@ from exchange.engine.commands import (
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.orders import trigger_bits
+from exchange.engine.risk import check_may_trade
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
@@ -140,7 +141,7 @@ class Committer:
     async def _commit_group(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
     ) -> FramesResult:
-        items = [self._known(item) for item in items]
+        items = [self._admitted(item) for item in items]
         frames = [item for item in items if not isinstance(item, Refused)]
         try:
             self._reserve_frames(frames)
@@ -162,11 +163,21 @@ class Committer:
             committed.append(Committed(seq, at_ms, head, events))
         return FramesResult(_merge(items, outcomes), committed)
 
-    def _known(self, item: FrameItem) -> FrameItem:
-        """A frame of an account that was never credited is refused, so that strangers fill no journal."""
-        if isinstance(item, Refused) or self.engine.account(item[1].orders[:20]) is not None:
+    def _admitted(self, item: FrameItem) -> FrameItem:
+        """A frame of which no order can be taken is refused, so that it fills no journal.
+
+        Such are those of strangers, of accounts that may not trade, and of delegates whose revocation was obeyed.
+        """
+        if isinstance(item, Refused):
             return item
-        return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
+        account = self.engine.account(item[1].orders[:20])
+        if account is None:
+            return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
+        try:
+            check_may_trade(account, item[1].signer)
+        except Refusal as refusal:
+            return Refused.of(refusal)
+        return item
 
     def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> None:
         """Room for the frames, and for the ticks of all orders that wait: what one triggers works before the next."""

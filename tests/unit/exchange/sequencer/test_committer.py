@@ -184,6 +184,33 @@ async def test_frame_of_a_stranger_is_refused_and_not_journaled(committer: Commi
     assert (told[0], committer.journal.seq) == (stranger, 7)
 
 
+async def test_frame_of_who_may_not_trade_is_refused_and_not_journaled(committer: Committer) -> None:
+    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
+    expiry = NOW_MS // 1_000 + 3_600
+    delegated = frame_of(
+        STRANGER, [Order(SELLER.raw, 1, 1, 600_000, 2, n + 1, expiry, 0, 10, 0) for n in range(2)], account=SELLER.raw
+    )
+
+    async def code(frame: c.PlaceFrame) -> str | None:
+        seq = committer.journal.seq
+        (outcome,) = (await committer.commit_frames([(encode_command(frame), frame)], lambda _: None, True)).outcomes
+        assert (committer.journal.seq == seq) is isinstance(outcome, Refused)
+        return outcome.code if isinstance(outcome, Refused) else None
+
+    assert await code(delegated) is None
+    await committer.commit(_items(c.ObeyRevocation(4, SELLER.raw, STRANGER.raw)))
+    assert await code(delegated) == ErrorCode.unknown_delegate, "from the next record on"
+    own = _frame(SELLER, 600_000, first=10)[1]
+    assert await code(own) is None
+    for inbox_id, command, refused in (
+        (5, c.SetTradingStop(5, SELLER.raw, True), ErrorCode.trading_stopped),
+        (6, c.SetTradingStop(6, SELLER.raw, False), None),
+        (7, c.SetFrozen(7, SELLER.raw, True), ErrorCode.account_frozen),
+    ):
+        await committer.commit(_items(command))
+        assert await code(_frame(SELLER, 600_000, first=10 * inbox_id)[1]) == refused
+
+
 async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     committer: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
