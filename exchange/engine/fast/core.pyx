@@ -15,6 +15,7 @@ include "tables.pxi"
 include "money.pxi"
 include "levels.pxi"
 include "books.pxi"
+include "expiries.pxi"
 include "risk.pxi"
 include "matching.pxi"
 include "longer.pxi"
@@ -65,13 +66,26 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
         m.record_fills = m.record_hashes = 0
         if unlikely(m.has_due):
             take_turn(m, seq, at_ms)
+        note_outcome(m, OPEN, 0)
     else:
         refusal = NO_COMMAND
-    if refusal == 0:
+    if unlikely(refusal):
+        refuse(m, refusal)
+        return refusal
+    if not m.brief:
         tell_changes(m)
-        if m.dropped_level:
-            free_dropped_levels(m)
-    return refusal
+    if m.dropped_level:
+        free_dropped_levels(m)
+    return 0
+
+
+cdef void refuse(Memory *m, i32 refusal) noexcept nogil:
+    cdef i64 *event
+    if m.brief:
+        m.outcomes[m.message].refusal = refusal
+        return
+    event = emit(m, REFUSED)
+    event[1] = refusal
 
 
 cdef class Core:
@@ -127,44 +141,53 @@ cdef class Core:
             <size_t>m.by_address, <size_t>m.columns, <size_t>m.books, <size_t>m.levels, <size_t>m.pages,
             <size_t>m.blocks, <size_t>m.seconds, <size_t>m.second_heap,
             <size_t>m.second_places, <size_t>m.spans, <size_t>m.span_places, <size_t>m.trades, <size_t>m.events,
-            <size_t>m.touched_balances, <size_t>m.touched_levels, <size_t>m.touched_accounts,
+            <size_t>m.outcomes, <size_t>m.touched_balances, <size_t>m.touched_levels, <size_t>m.touched_accounts,
         ):
             release(<void *><size_t>array)
 
     # commands
 
     def run(self, const u8[::1] commands, const u8[::1] blob, i64 first, i64 count, i64 at_ms, bint stop):
-        cdef Memory *m = &self.m
-        cdef const u8 *packed = &commands[0] if commands.shape[0] else NULL
-        cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
-        cdef i64 i, seq = m.seq, end = first + count
-        cdef Guess guesses[AHEAD]
-        cdef i32 refusal
-        cdef i64 *event
         if first < 0 or count < 0 or (first + count) * COMMAND_SIZE > commands.shape[0]:
             raise ValueError("there are not so many commands")
-        if not measured(packed, first, count, blob.shape[0]):
-            raise ValueError("a command names bytes that are not in the blob")
+        return self.run_commands(commands, blob, first, count, at_ms, stop)
+
+    def run_brief(self, const u8[::1] commands, const u8[::1] blob, i64 at_ms):
+        """As `run`, for nobody who follows: an outcome for each command, a view that holds until the next run."""
+        cdef Memory *m = &self.m
+        cdef i64 count = commands.shape[0] // COMMAND_SIZE
+        m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
+        m.brief = True
+        try:
+            self.run_commands(commands, blob, 0, count, at_ms, False)
+        finally:
+            m.brief = False
+        return PyMemoryView_FromMemory(<char *>m.outcomes, count * sizeof(Outcome), 0x100)
+
+    cdef i64 run_commands(self, const u8[::1] commands, const u8[::1] blob, i64 first, i64 count, i64 at_ms,
+                          bint stop) except -1:
+        """Apply commands; how many were applied or refused, up to the first that was refused if it is to `stop` there."""
+        cdef Memory *m = &self.m
+        cdef const u8 *packed = &commands[0] + first * COMMAND_SIZE if commands.shape[0] else NULL
+        cdef const u8 *beside = &blob[0] if blob.shape[0] else NULL
+        cdef i64 i, seq = m.seq
+        cdef Guess guesses[AHEAD]
         m.event = m.events
+        m.blob_size = blob.shape[0]
         memset(guesses, 0, sizeof(guesses))
         with nogil:
-            for i in range(first - COMMAND_AHEAD, first + count):
-                look_ahead(m, guesses, packed + first * COMMAND_SIZE, i - first, end - first)
-                if i < first:
+            for i in range(-COMMAND_AHEAD, count):
+                look_ahead(m, guesses, packed, i, count)
+                if i < 0:
                     continue
-                m.message = i
+                m.message = first + i
                 m.stamp += 1
-                refusal = apply_one(m, seq + 1, at_ms, packed + i * COMMAND_SIZE, beside,
-                                    &guesses[<u64>(i - first) % AHEAD])
-                if m.failed:
-                    break
-                if refusal == 0:
+                if apply_one(m, seq + 1, at_ms, packed + i * COMMAND_SIZE, beside, &guesses[<u64>i % AHEAD]) == 0:
                     seq += 1
-                    continue
-                event = emit(m, REFUSED)
-                event[1] = refusal
-                if stop:
-                    count = i - first + 1
+                elif stop:
+                    count = i + 1
+                    break
+                if m.failed:
                     break
         if m.failed:
             raise self.owner.failure
@@ -174,10 +197,11 @@ cdef class Core:
         return count
 
     def run_frame(self, i64 seq, i64 at_ms, const u8[::1] orders, const u8[::1] digests, const u8[::1] nodes,
-                  bytes signature, bytes signer, u8 scheme):
-        """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number."""
+                  bytes signature, bytes signer, u8 scheme, bint brief):
+        """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number. No events where it
+        is `brief`."""
         cdef Memory *m = &self.m
-        cdef i64 count = orders.shape[0] // 80, height = 1, at, done
+        cdef i64 count = orders.shape[0] // 80, height = 1, done
         cdef u8 command[256]
         cdef u8 blob[65 + 2 + 32 * 10]
         while (<i64>1 << height) < count:
@@ -192,17 +216,17 @@ cdef class Core:
         memcpy(command + SIGNER, <const u8 *>signer, 20)
         memcpy(blob, <const u8 *>signature, 65)
         m.event = m.events
+        m.blob_size = sizeof(blob)
+        m.brief = brief
+        m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
         with nogil:
             done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, command, blob)
+        m.brief = False
         if m.failed:
             raise self.owner.failure
         m.changes += 1
         m.seq, m.at_ms = seq, at_ms
-        codes = bytearray(count)
-        for at in range(0, m.event - m.events, EVENT_WORDS):
-            if m.events[at] & 255 == REFUSED:
-                codes[m.events[at] >> 8] = <u8>m.events[at + 1]
-        return bytes(codes)
+        return bytes([m.outcomes[i].refusal for i in range(done)])
 
     def events(self):
         """The packed events of the last run, EVENT_WORDS words each: a view that holds until the next run."""
@@ -255,6 +279,8 @@ cdef class Core:
         """Tell the events that stand in the owner's list."""
         cdef i64 *event
         cdef i64 place
+        if self.m.brief:
+            return
         for place in range(first, first + count):
             event = emit(&self.m, TOLD)
             event[1] = place
@@ -650,6 +676,12 @@ cdef class Core:
         return (self.m.books[t.book].market, t.price, t.lots, t.price * t.lots, t.side, t.maker_order, t.seq,
                 t.maker_account, t.taker_account, t.maker_fee, t.taker_fee, t.maker_remaining, t.taker_remaining), t.at_ms
 
+    def trade_records(self, i64 first):
+        """The records of the trades from an id on, TRADE_SIZE bytes each: a view that holds until the next command."""
+        cdef Memory *m = &self.m
+        cdef i64 at = max(first - m.first_trade, m.trades_start)
+        return PyMemoryView_FromMemory(<char *>(m.trades + at), max(m.trades_used - at, 0) * sizeof(Trade), 0x100)
+
     def trade_ids(self):
         """An iterator over the trades there are, oldest first."""
         cdef i64 at = self.m.trades_start
@@ -706,22 +738,6 @@ cdef list by_age(list orders):
     """Ids and records in order of acceptance: by sequence, then by place in a frame."""
     orders.sort(key=lambda found: (found[0] & 0xFFFFFFFFFF, found[0]))
     return orders
-
-
-cdef bint measured(const u8 *commands, i64 first, i64 count, i64 blob_size) noexcept nogil:
-    """Whether what commands keep in the blob is there."""
-    cdef i64 i, size, at
-    cdef const u8 *command
-    for i in range(first, first + count):
-        command = commands + i * COMMAND_SIZE
-        fetch_soon(command + 16 * COMMAND_SIZE)
-        size = signature_size(command) + client_id_size(command)
-        if command[0] != PLACE or size <= INLINE:
-            continue
-        at = (<const i64 *>(command + INSIDE))[0]
-        if at < 0 or at > blob_size - size:
-            return False
-    return True
 
 
 cdef object decoded_event(Memory *m, i64 *w, commands, told):

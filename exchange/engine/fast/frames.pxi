@@ -44,7 +44,7 @@ cdef inline void write_path(const u8 *nodes, i64 index, i64 height, u8 *blob) no
 
 cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, const u8 *digests, const u8 *nodes,
                    i64 height, u8 *command, u8 *blob) noexcept nogil:
-    """Place them; returns how many were placed before something failed."""
+    """Place them; returns how many were placed before something failed. An outcome for each."""
     cdef i64 index
     cdef i32 refusal
     cdef i64 *event
@@ -66,7 +66,8 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
             refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
         if m.failed:
             break
-        if refusal:
+        m.outcomes[index].refusal = refusal
+        if refusal and not m.brief:
             event = emit(m, REFUSED)
             event[1] = refusal
     m.in_frame = False
@@ -74,6 +75,7 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
         return index
     m.record_fills = m.record_hashes = 0
     m.message = count
-    tell_changes(m)
+    if not m.brief:
+        tell_changes(m)
     free_dropped_levels(m)
     return count

@@ -16,12 +16,23 @@ cdef enum:              # the places of the reasons in core.pyx
 
 
 cdef inline void tell_closed(Memory *m, i64 order_id, i32 account, i64 market, i64 reason, i64 remaining) noexcept nogil:
-    cdef i64 *event = emit(m, CLOSED)
+    cdef i64 *event
+    if m.brief:
+        return
+    event = emit(m, CLOSED)
     event[1] = order_id
     event[2] = account
     event[3] = market
     event[4] = reason
     event[5] = remaining
+
+
+cdef inline void note_outcome(Memory *m, i64 reason, i64 remaining) noexcept nogil:
+    cdef Outcome *outcome
+    if not m.brief:
+        return
+    outcome = &m.outcomes[m.message]
+    outcome.refusal, outcome.reason, outcome.remaining = 0, <i32>reason, remaining
 
 
 cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
@@ -44,18 +55,21 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
 cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
     """Close every order whose expiry has come, in order of expiry, then of acceptance; end countdowns likewise."""
     cdef i32 second
-    cdef i64 i, at
+    cdef i64 i, key
     cdef Expiry due
     while m.soonest * 1_000 <= at_ms:
+        if is_span(m.seconds[m.second_heap[0]].key):
+            split_span(m)
+            continue
         second = pop_second(m)
-        at = m.seconds[second].at
+        key = m.seconds[second].key
         qsort(m.seconds[second].expiries, m.seconds[second].used, sizeof(Expiry), by_id)
         for i in range(m.seconds[second].used):
             due = m.seconds[second].expiries[i]
-            if not is_awaited(m, at, &due):
+            if not is_awaited(m, key, &due):
                 continue
             if due.id > 0:
-                close_order(m, <i32>due.order, EXPIRED_NOW)
+                close_order(m, due.order, EXPIRED_NOW)
             else:
                 with gil:
                     end_countdown(m, -due.id)
@@ -73,6 +87,8 @@ cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const
     cdef i64 since = m.trades_used
     it.command, it.blob, it.guess = command, blob, guess
     it.id = number
+    if not is_whole(m, command):
+        return NO_COMMAND
     if unlikely(m.has_due) and is_others_turn(m):
         return UNAVAILABLE
     cdef i32 refusal = check(m, at_ms, &it)
@@ -83,6 +99,7 @@ cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const
         it.page = find_page(m, it.account, it.nonce >> 6)
     accept(m, &it)
     cdef i64 reason = work(m, at_ms, &it)
+    note_outcome(m, reason, it.remaining)
     if reason == OPEN:
         rest(m, &it)
     else:
@@ -111,6 +128,11 @@ cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     remember(m, account, it.command + ORDER_HASH, it.id, it.guess.hash_hash)
     if unlikely(client_id_size(it.command)):
         note_client_id(m, it)
+    if not m.brief:
+        tell_accepted(m, it)
+
+
+cdef inline void tell_accepted(Memory *m, Incoming *it) noexcept nogil:
     cdef i64 *event = emit(m, ACCEPTED)
     event[1] = it.id
     event[2] = it.account
@@ -297,7 +319,10 @@ cdef void reduce_order(Memory *m, i32 number, i64 lots) noexcept nogil:
 
 
 cdef void tell_reduced(Memory *m, i64 order_id, i32 account, i64 market, i64 lots, i64 remaining) noexcept nogil:
-    cdef i64 *event = emit(m, REDUCED)
+    cdef i64 *event
+    if m.brief:
+        return
+    event = emit(m, REDUCED)
     event[1] = order_id
     event[2] = account
     event[3] = market
@@ -401,7 +426,8 @@ cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 pr
     trade.side, trade.gone = it.side, 0
     if m.oldest < 0:
         m.oldest = at_ms
-    tell_trade(m, m.last_trade, trade)
+    if not m.brief:
+        tell_trade(m, m.last_trade, trade)
 
 
 cdef inline void tell_trade(Memory *m, i64 trade_id, Trade *trade) noexcept nogil:
@@ -464,6 +490,7 @@ cdef inline i32 cancel(Memory *m, const u8 *command, Guess *guess) noexcept nogi
         return UNKNOWN_DELEGATE
     order = order_in(m, page, nonce)
     if order:
+        note_outcome(m, CANCELLED, m.orders[order].remaining)
         close_order(m, order, CANCELLED)
         return 0
     return ORDER_CLOSED if page.used >> (nonce & 63) & 1 else UNKNOWN_ORDER

@@ -32,7 +32,7 @@ cdef inline i64 *emit(Memory *m, i64 kind) noexcept nogil:
 
 
 cdef inline void touch_balance(Memory *m, i32 balance) noexcept nogil:
-    if m.balances[balance].stamp == m.stamp:
+    if m.brief or m.balances[balance].stamp == m.stamp:
         return
     m.balances[balance].stamp = m.stamp
     if unlikely(m.touched_balances_used == m.touched_balances_room):
@@ -43,7 +43,7 @@ cdef inline void touch_balance(Memory *m, i32 balance) noexcept nogil:
 
 
 cdef inline void touch_level(Memory *m, i32 level) noexcept nogil:
-    if m.levels[level].stamp == m.stamp:
+    if m.brief or m.levels[level].stamp == m.stamp:
         return
     m.levels[level].stamp = m.stamp
     if unlikely(m.touched_levels_used == m.touched_levels_room):
@@ -54,7 +54,7 @@ cdef inline void touch_level(Memory *m, i32 level) noexcept nogil:
 
 
 cdef void touch_account(Memory *m, i32 account) noexcept nogil:
-    if m.accounts[account].stamp == m.stamp:
+    if m.brief or m.accounts[account].stamp == m.stamp:
         return
     m.accounts[account].stamp = m.stamp
     m.touched_accounts = <i32 *>grown(

@@ -6,6 +6,15 @@
     64   account 20 | signer 20 | order_hash 32
     136  signature, then client's id (UTF-8), together at most 120 bytes; otherwise where they stand in the blob, 64
 
+A command that names bytes beyond the blob is refused as none.
+
+What is left where nobody follows is an outcome for each command, and a record for each trade:
+
+    outcome   refusal 32 | reason 32 | remaining 64: 0, or the refusal's number, and then nothing else; why the order
+              ended, as a place in core.REASONS, or 10 while it rests (and for a Tick); and what remained of it
+    trade     seq 64 | at_ms 64 | price 64 | lots 64 | maker's order 64 | maker's fee 64 | taker's fee 64
+              maker's remaining 64 | taker's remaining 64 | maker 32 | taker 32 | book 32 | side 8 | gone 8 | zero 16
+
 All in the machine's order of bytes: the buffer never leaves the process. A command that does not fit (its numbers are
 beyond any that is accepted, or its terms are not the core's) has no packed form.
 """
@@ -18,6 +27,9 @@ from exchange.engine import commands as c
 
 COMMAND_SIZE = 256
 EVENT_SIZE = 88
+OUTCOME_SIZE = 16
+TRADE_SIZE = 88
+OPEN = 10
 INLINE = 120
 PLACE, CANCEL, TICK = 1, 2, 3
 

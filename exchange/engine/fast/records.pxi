@@ -297,10 +297,11 @@ cdef struct Block:      # the open orders on 8 nonces of one account, of which t
 
 cdef struct Expiry:     # of an order, or of an account's countdown under its id made negative
     i64 id
-    i64 order
+    i32 order
+    i32 beside          # its second within its span
 
-cdef struct Second:     # what expires in one second, in no order
-    i64 at
+cdef struct Second:     # what expires in one second or span of seconds (expiries.pxi), in no order
+    i64 key
     Expiry *expiries
     i64 used
     i64 room
@@ -388,6 +389,11 @@ cdef struct Pieces:
     i64 size
     void **free[6]      # pieces of each size to be used again; each begins likewise
 
+cdef struct Outcome:    # what became of one command, where nobody follows: a line holds four
+    i32 refusal         # 0: it was accepted
+    i32 reason          # why its order ended, OPEN for one that rests
+    i64 remaining       # of its order
+
 cdef struct Memory:
     i64 seq
     i64 at_ms
@@ -403,6 +409,7 @@ cdef struct Memory:
     i64 fee_cap_bps
     u64 seed
     i64 message
+    i64 blob_size
 
     Order *orders
     Paper *papers
@@ -459,6 +466,7 @@ cdef struct Memory:
     i64 seconds_room
     i32 free_second
     i32 latest_second   # the one that was last put into
+    i64 split_until     # everything before this is filed by second
     i64 soonest         # no expiry is before it
     i32 *second_heap    # the seconds that there are, the first on top
     i64 second_heap_used
@@ -474,6 +482,10 @@ cdef struct Memory:
     i64 trades_used
     i64 trades_room
     i64 trades_count
+
+    bint brief          # nobody follows: only outcomes and trades are kept
+    Outcome *outcomes
+    i64 outcomes_room
 
     i64 *events
     i64 *event          # the next one's place

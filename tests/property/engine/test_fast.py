@@ -21,11 +21,11 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.fast.engine import FastEngine
-from exchange.engine.fast.packing import EVENT_SIZE, pack_all
+from exchange.engine.fast.packing import EVENT_SIZE, TRADE_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
 from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
-from tests.utils.twins import Outcome, assert_same_batch
+from tests.utils.twins import OUTCOME, Outcome, assert_outcome, assert_same_batch
 
 TRADERS = [bytes([number]) * 20 for number in range(1, 7)] + [FEES]
 MARKETS = (
@@ -52,6 +52,8 @@ WRONG: dict[str, list[Any]] = {
     "account": [b"\x77" * 20],
 }
 WORDS = struct.Struct("=11q")
+TRADE = struct.Struct("=9q3iBB2x")
+assert TRADE.size == TRADE_SIZE
 
 
 class Stream:
@@ -190,6 +192,34 @@ class Stream:
             self.count(expected)
             self.at_ms += self.rng.choice((0, 1, 700, 12_000))
 
+    def brief(self, rounds: int) -> None:
+        """Runs where nobody follows, a third of them told: the same outcomes, trades and state."""
+        for number in range(rounds):
+            commands = [order for order in self.orders() if not _unpackable(order)]
+            first, seq = self.reference.state.last_trade + 1, self.reference.seq
+            expected = self.reference.apply_batch(self.at_ms, commands)
+            if number % 3 == 0:
+                self.fast.run_packed(self.at_ms, *pack_all(commands))
+            else:
+                outcomes = list(OUTCOME.iter_unpack(self.fast.run_brief(self.at_ms, *pack_all(commands))))
+                accepted = 0
+                for told, outcome, command in zip(outcomes, expected, commands, strict=True):
+                    accepted += not isinstance(outcome, Refusal)
+                    assert_outcome(told, outcome, command, seq + accepted)
+                assert isinstance(self.fast.state, ArrayState)
+                told_trades = TRADE.iter_unpack(self.fast.state.core.trade_records(first))
+                made = [event for done in expected if isinstance(done, list) for event in done]
+                matched = [event for event in made if isinstance(event, e.TradeMatched)]
+                assert [trade[:7] for trade in told_trades] == [
+                    (t.taker_order, self.at_ms, t.price, t.quantity, t.maker_order, t.maker_fee, t.taker_fee)
+                    for t in matched
+                ]
+            assert self.fast.dump() == self.reference.dump()
+            self.count(expected)
+            for command in [self.chain() for _ in range(number % 3)]:
+                self.both([command])
+            self.at_ms += self.rng.choice((0, 1, 700, 12_000))
+
 
 def _unpackable(command: c.Command) -> bool:
     try:
@@ -224,6 +254,13 @@ def test_packed_commands_do_the_same_as_the_reference() -> None:
     stream = Stream(99)
     stream.packed(80)
     assert len([kind for kind in stream.seen if " " in kind]) > 12
+
+
+def test_runs_that_nobody_follows_do_the_same_as_the_reference() -> None:
+    stream = Stream(98)
+    stream.brief(120)
+    assert len([kind for kind in stream.seen if " " in kind]) > 12
+    assert stream.fast.violations() == []
 
 
 def test_what_accounts_remember_is_the_same_after_thousands_of_orders() -> None:
@@ -293,6 +330,7 @@ def test_batches_do_the_same_in_both_engines_for_long(seed: int) -> None:
     stream = Stream(seed)
     stream.live(400)
     stream.packed(100)
+    stream.brief(100)
 
 
 def test_terms_that_the_core_does_not_know_make_it_the_reference() -> None:
@@ -344,5 +382,7 @@ def test_packed_commands_that_name_bytes_beyond_the_blob_are_refused() -> None:
     engine = FastEngine()
     placed = EngineHarness(MARKETS).order(TRADERS[0], Side.buy, 100, 10, signature=b"\x07" * 200)
     buffer, blob = pack_all([placed])
-    with pytest.raises(ValueError, match="not in the blob"):
-        engine.run_packed(START_MS, buffer, blob[:-1])
+    told = engine.run_packed(START_MS, buffer, blob[:-1])
+    assert [event[:2] for event in WORDS.iter_unpack(told)] == [(0, 32)]
+    assert engine.run_brief(START_MS, buffer, blob[:-1]).cast("i")[0] == 32
+    assert engine.seq == 0

@@ -47,6 +47,7 @@ def codes_of(x: EngineHarness, frame: c.PlaceFrame) -> list[ErrorCode | None]:
     outcome = Engine.apply_frame(x.engine, seq, x.at_ms, frame)
     fast = x.engine.fast.apply_frame(seq, x.at_ms, decode_command(encode_command(frame)))  # type: ignore[arg-type]
     assert outcome == fast
+    assert x.engine.brief.apply_frame(seq, x.at_ms, frame, tell=False).codes == outcome.codes
     x.kept.append((seq, x.at_ms, frame))
     return [code_of(code) for code in outcome.codes]
 
