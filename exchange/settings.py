@@ -143,12 +143,12 @@ class PathSettings(Section):
 
 
 class EngineSettings(Section):
-    """The engine process: `implementation` is `reference`, or `fast`, which is the reference where it is not compiled.
+    """The engine process: `implementation` is `fast`, which is the reference where it is not compiled, or `reference`.
 
     Both give the same events and the same state; a change needs no more than a restart.
     """
 
-    implementation: Literal["fast", "reference"] = "reference"
+    implementation: Literal["fast", "reference"] = "fast"
 
 
 class ApiLimits(Section):

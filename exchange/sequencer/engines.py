@@ -27,7 +27,7 @@ def implementation(choice: str) -> type[Engine]:
 
 
 def watch_handover(engine: Engine, metrics: EngineMetrics) -> None:
-    """Tell whether the fast engine is at work, and when it becomes the reference."""
+    """Tell whether the fast engine is at work, when it becomes the reference, and when it is fast again."""
     fast = getattr(engine, "is_fast", False)
     metrics.fast.set(fast)
     if not hasattr(engine, "on_handover"):
@@ -38,6 +38,11 @@ def watch_handover(engine: Engine, metrics: EngineMetrics) -> None:
         metrics.handovers.inc()
         _log.error("the fast engine became the reference", reason=reason)
 
+    def returned() -> None:
+        metrics.fast.set(1)
+        _log.info("the fast engine is at work again")
+
     engine.on_handover = handed_over
+    engine.on_return = returned  # type: ignore[attr-defined]
     if not fast:
         handed_over("what the journal holds")

@@ -1,8 +1,9 @@
 """The fast engine: `Engine` over the core. Same commands, same events, same `state_hash()`.
 
 Orders, cancels and ticks run in the core; every other command runs the reference's own code over the core's records.
-What the core does not know (terms, commands, numbers) it hands over: the engine becomes the reference for good, through
-a snapshot, says so to `on_handover`, and goes on.
+What the core does not know (commands, numbers beyond 64 bits) it hands over: the engine becomes the reference, through
+a snapshot, says so to `on_handover`, and goes on. Some time later it looks whether the arrays can hold the state again,
+and then returns to them.
 """
 
 from __future__ import annotations
@@ -33,24 +34,62 @@ from exchange.engine.state import State
 LATEST_MS = 1 << 53
 WIDEST_BAND_BPS = 1 << 32
 
+RETURN_AFTER = 1_024
+"""How many records the engine stays the reference before it looks; each time twice as long."""
+
+CALM = 64
+"""Who was fast for so many times as long as it last stayed the reference begins with `RETURN_AFTER` again."""
+
+LARGEST_RETURN = 200_000
+"""With more accounts and open orders it looks no more: that would take so long that a restart is better."""
+
 RAISING = (c.Uncredit, c.Debit, c.ReverseTrades)
 """Commands that may give back what trades moved before they collect it."""
 
 
 class FastEngine(Engine):
-    """The state machine over arrays. `on_handover` is told why, once, when it becomes the reference."""
+    """The state machine over arrays.
+
+    `on_handover` is told why it becomes the reference, `on_return` that it is fast again.
+    """
 
     def __init__(self, state: State | None = None, on_handover: Callable[[str], None] | None = None) -> None:
         super().__init__(state or ArrayState())
         self.on_handover = on_handover
+        self.on_return: Callable[[], None] | None = None
+        self._patience = RETURN_AFTER
+        self._returned_at = 0
+        self._look_at = self.seq + RETURN_AFTER
 
     @property
     def is_fast(self) -> bool:
-        """Whether the core does the work; False for ever after a handover."""
+        """Whether the core does the work."""
         return isinstance(self.state, ArrayState)
+
+    def go_back(self) -> bool:
+        """Return to the arrays if they can hold the state; whether they do."""
+        if not self.is_fast:
+            try:
+                self.state = adopt(self.state)
+            except (ValueError, OverflowError):
+                return False
+            self._returned_at = self.seq
+            if self.on_return is not None:
+                self.on_return()
+        return True
+
+    def _look_back(self, seq: int) -> None:
+        """Return to the arrays when it is time to look and they can hold the state."""
+        if self.is_fast or seq < self._look_at:
+            return
+        self._patience *= 2
+        self._look_at = seq + self._patience
+        if len(self.state.accounts) + len(self.state.orders) <= LARGEST_RETURN:
+            self.go_back()
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
         """As `Engine.apply`."""
+        self._look_back(seq)
         state = self.state
         if not isinstance(state, ArrayState) or isinstance(command, c.PlaceFrame):
             return super().apply(seq, at_ms, command)
@@ -68,6 +107,7 @@ class FastEngine(Engine):
 
     def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
         """As `Engine.apply_frame`, the whole frame in one call."""
+        self._look_back(seq)
         state, verdict = self.state, command.judged()
         if isinstance(state, ArrayState) and not (at_ms < LATEST_MS and seq < SEQ_LIMIT):
             self._become_reference(f"record {seq} at {at_ms}")
@@ -197,14 +237,18 @@ class FastEngine(Engine):
         """Become the reference with a command that it accepts; one that it refuses changes nothing."""
         reference = Engine(snapshot.load(self.dump()))
         events = reference.apply(seq, at_ms, command)
-        self.state = reference.state
-        if self.on_handover is not None:
-            self.on_handover(reason)
+        self._become(reference.state, reason)
         return events
 
     def _become_reference(self, reason: str) -> None:
         """Become the reference with nothing done."""
-        self.state = snapshot.load(self.dump())
+        self._become(snapshot.load(self.dump()), reason)
+
+    def _become(self, state: State, reason: str) -> None:
+        self.state = state
+        if state.seq - self._returned_at > CALM * self._patience:
+            self._patience = RETURN_AFTER
+        self._look_at = state.seq + self._patience
         if self.on_handover is not None:
             self.on_handover(reason)
 

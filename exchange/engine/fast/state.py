@@ -7,6 +7,7 @@ one row.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import astuple
 from operator import attrgetter
 from typing import cast
@@ -358,6 +359,7 @@ def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
     if any(order.group for order in reference.orders.values()):
         raise ValueError("an order is a leg of a group, as the core knows none")
+    _check_sums(reference)
     state = ArrayState()
     state.replaced, state.bounds, state.due = reference.replaced, reference.bounds, reference.due
     state.seq, state.at_ms, state.inbox_id = reference.seq, reference.at_ms, reference.inbox_id
@@ -389,6 +391,17 @@ def adopt(reference: State) -> ArrayState:
 def quiet_of(watch: Watch | None) -> Quiet:
     """What the core knows of a market's waiting orders."""
     return (False, 0, 0) if watch is None else (True, *watch.quiet())
+
+
+def _check_sums(reference: State) -> None:
+    """What an asset's balances add up to is what the core counts."""
+    deficits: Counter[int] = Counter()
+    for account in reference.accounts:
+        for balance in account.balances.values() if account.deficits else ():
+            deficits[balance.asset] += balance.deficit
+    for asset, issued in reference.issued.items():
+        if issued + deficits[asset] > MAX_AMOUNT:
+            raise ValueError(f"the balances of asset {asset} are more than the core counts")
 
 
 def _rates(order: OpenOrder) -> Rates:

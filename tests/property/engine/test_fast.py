@@ -20,7 +20,7 @@ from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInFor
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
-from exchange.engine.fast.engine import FastEngine
+from exchange.engine.fast.engine import RETURN_AFTER, FastEngine
 from exchange.engine.fast.packing import EVENT_SIZE, TRADE_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
@@ -333,7 +333,7 @@ def test_batches_do_the_same_in_both_engines_for_long(seed: int) -> None:
     stream.brief(100)
 
 
-def test_terms_that_the_core_does_not_know_make_it_the_reference() -> None:
+def test_a_time_that_the_core_does_not_know_makes_it_the_reference() -> None:
     reasons: list[str] = []
     engine = FastEngine(on_handover=reasons.append)
     reference = Engine()
@@ -354,6 +354,32 @@ def test_a_sum_beyond_what_the_core_counts_makes_it_the_reference() -> None:
     x.apply(c.ReserveForced(next(x.inbox_ids), TRADERS[0], USDC, 2**63 - 1, "again"))
     assert x.engine.dump()
     assert x.engine.reasons == ["a sum of requests"]  # type: ignore[attr-defined]
+
+
+def test_it_returns_to_the_arrays_when_they_can_hold_the_state_again() -> None:
+    x = EngineHarness(MARKETS)
+    for account in (TRADERS[0], TRADERS[1]):
+        x.apply(c.ReserveForced(next(x.inbox_ids), account, USDC, 2**63 - 1, account.hex()))
+    x.engine.may_hand_over = True  # type: ignore[attr-defined]
+    fast: FastEngine = x.engine.fast  # type: ignore[attr-defined]
+    returns: list[int] = []
+    fast.on_return = lambda: returns.append(fast.seq)
+    x.apply(c.ReserveForced(next(x.inbox_ids), TRADERS[0], USDC, 2**63 - 1, "again"))
+    handed_over = fast.seq
+    for _ in range(RETURN_AFTER):
+        x.apply(c.Tick())
+    assert returns == [], "the requests are still more than the arrays count"
+    x.apply(c.ReleaseForced(next(x.inbox_ids), "again"))
+    while fast.seq < handed_over + 4 * RETURN_AFTER:
+        x.apply(c.Tick())
+    assert len(returns) == 1
+    assert x.engine.dump()
+    x.apply(c.ReserveForced(next(x.inbox_ids), TRADERS[0], USDC, 2**63 - 1, "once more"))
+    assert len(x.engine.reasons) == 2  # type: ignore[attr-defined]
+    handed_over = fast.seq
+    for _ in range(4 * RETURN_AFTER - 2):
+        x.apply(c.Tick())
+    assert len(returns) == 1, "each time it looks after twice as many records"
 
 
 def test_the_mass_of_an_asset_is_the_sum_of_every_part_of_its_balances() -> None:

@@ -53,6 +53,16 @@ def test_a_handover_is_told_in_the_log_and_in_the_metrics() -> None:
     assert metrics.registry.get_sample_value("bizzan_engine_handovers_total") == 1
 
 
+def test_a_return_is_told_in_the_log_and_in_the_metrics() -> None:
+    metrics, engine = EngineMetrics(), FastEngine()
+    watch_handover(engine, metrics)
+    engine.apply(1, 1 << 60, c.ListAsset(Asset(0, "USDC", 6)))
+    with capture_logs() as logs:
+        assert engine.go_back()
+    assert metrics.registry.get_sample_value("bizzan_engine_fast") == 1
+    assert [entry["event"] for entry in logs] == ["the fast engine is at work again"]
+
+
 def test_the_reference_has_nothing_to_hand_over() -> None:
     metrics = EngineMetrics()
     watch_handover(Engine(), metrics)
