@@ -58,11 +58,12 @@ cdef inline void leave_alone(Alone *a, i32 number) noexcept nogil:
 
 cdef inline void rest_alone(Alone *a, Message *it, i64 missing) noexcept nogil:
     cdef Memory *m = a.m
-    cdef i32 number = new_order(m), level
+    cdef i32 number = new_order(m), span
+    cdef i64 key = tick_key(&m.books[1], it.side, it.price)
     cdef Order *o = &m.orders[number]
     o.id, o.remaining, o.side = it.id, missing, it.side
-    level = find_level(m, 1, it.side, it.price)
-    queue_order(m, number, level or new_level(m, 1, it.side, it.price))
+    span = find_span(m, 2 + it.side, key >> 6)
+    queue_order(m, number, level_at(m, span, key) or new_level(m, 2 + it.side, span, key, it.price))
     a.numbers[it.id] = number
 
 

@@ -34,12 +34,6 @@ cdef inline i32 level_at(Memory *m, i32 span, i64 key) noexcept nogil:
     return m.spans[span].levels[key & 63]  # span 0 stays empty
 
 
-cdef inline i32 find_level(Memory *m, i32 book, i32 side, i64 price) noexcept nogil:
-    """The level, 0 when nobody has an order there."""
-    cdef i64 key = tick_key(&m.books[book], side, price)
-    return level_at(m, find_span(m, 2 * book + side, key >> 6), key)
-
-
 cdef inline i32 best_of(Span *span) noexcept nogil:
     return span.levels[63 - leading_zeros(span.live)]
 
@@ -59,18 +53,19 @@ cdef inline i32 best_order(Memory *m, i32 book, i32 side) noexcept nogil:
     return m.levels[m.books[book].halves[side].top].head
 
 
-cdef inline bint is_level(Memory *m, i32 number, i32 book, i32 side, i64 price) noexcept nogil:
-    """Whether a level with orders is what is sought."""
-    cdef Level *level = &m.levels[number]
-    return level.price == price and level.book == book and level.side == side and level.tail
+cdef inline bint is_guessed(Incoming *it) noexcept nogil:
+    """Whether the guess has the price's key, so that the price is a multiple of the tick."""
+    cdef i64 tick = ~it.guess.key if it.side else it.guess.key
+    return <u64>tick * <u64>it.book.tick_size == <u64>it.price
 
 
 cdef inline i32 level_for(Memory *m, Incoming *it) noexcept nogil:
     """The level where an order will rest, made now if it is new."""
-    cdef i32 level = <i32>it.guess.spot
-    if likely(is_level(m, level, it.book_number, it.side, it.price)):
-        return level
-    return find_level(m, it.book_number, it.side, it.price) or new_level(m, it.book_number, it.side, it.price)
+    cdef i64 key = it.guess.key if likely(is_guessed(it)) else tick_key(it.book, it.side, it.price)
+    cdef i32 half = 2 * it.book_number + it.side, span = it.guess.span
+    if unlikely(m.spans[span].number != key >> 6 or m.spans[span].half != half or m.spans[span].live == 0):
+        span = find_span(m, half, key >> 6)
+    return level_at(m, span, key) or new_level(m, half, span, key, it.price)
 
 
 # spans
@@ -147,7 +142,7 @@ cdef i32 new_span(Memory *m, i32 number_of_half, i64 number) noexcept nogil:
     for floor in range(floors_for(m)):
         m.spans[span].worse[floor] = before[floor][0]
         before[floor][0] = span
-    m.spans[span].number = number
+    m.spans[span].number, m.spans[span].half = number, number_of_half
     enter_span(m, span, number_of_half, number)
     return span
 
@@ -170,11 +165,10 @@ cdef void drop_span(Memory *m, i32 number_of_half, i32 span) noexcept nogil:
 # levels
 
 
-cdef i32 new_level(Memory *m, i32 book, i32 side, i64 price) noexcept nogil:
-    """An empty level in its side."""
-    cdef Half *half = &m.books[book].halves[side]
-    cdef i64 key = tick_key(&m.books[book], side, price)
-    cdef i32 number = m.free_level, span = find_span(m, 2 * book + side, key >> 6)
+cdef i32 new_level(Memory *m, i32 number_of_half, i32 span, i64 key, i64 price) noexcept nogil:
+    """An empty level in its side, and in its span if that is there already."""
+    cdef Half *half = &m.books[number_of_half >> 1].halves[number_of_half & 1]
+    cdef i32 number = m.free_level
     if number:
         m.free_level = m.levels[number].head
     else:
@@ -182,10 +176,10 @@ cdef i32 new_level(Memory *m, i32 book, i32 side, i64 price) noexcept nogil:
         m.levels = <Level *>grown(m.levels, &m.levels_room, number + 1, sizeof(Level))
         m.levels_used += 1
     if unlikely(span == 0):
-        span = new_span(m, 2 * book + side, key >> 6)
+        span = new_span(m, number_of_half, key >> 6)
     cdef Level *level = &m.levels[number]
     memset(level, 0, sizeof(Level))
-    level.price, level.book, level.side = price, book, side
+    level.price, level.book, level.side = price, number_of_half >> 1, number_of_half & 1
     level.span, level.bit = span, <i32>(key & 63)
     m.spans[span].levels[level.bit] = number
     m.spans[span].live |= <u64>1 << level.bit

@@ -212,7 +212,8 @@ cdef struct Span:       # the levels of 64 neighbouring ticks of a side, of whic
     u64 live            # a bit for each that is there, the best one's the highest
     i64 number          # the first tick's, a 64th of it
     i32 worse[9]        # the next spans: the next one, and with each floor about the fourth next of the floor below
-    i32 pad[3]
+    i32 half            # twice the book, and one more for the asks
+    i32 pad[2]
     i32 levels[64]      # 0 for none
 
 cdef struct SpanPlace:  # an entry of the table of spans

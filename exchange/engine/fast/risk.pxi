@@ -185,7 +185,7 @@ cdef inline i64 with_fee(i64 notional, i64 rate) noexcept nogil:
 
 cdef inline i32 check_size(Incoming *it) noexcept nogil:
     cdef i64 fee
-    if it.price <= 0 or it.price % it.book.tick_size:
+    if it.price <= 0 or not is_guessed(it) and it.price % it.book.tick_size:
         return PRICE_OFF_TICK
     if it.quantity < (it.price if it.by_quote else 1):
         return QUANTITY_OFF_LOT
