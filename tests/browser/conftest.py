@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 
 import pytest
@@ -14,8 +16,10 @@ from tests.browser.page import watch
 from tests.e2e.conftest import bring_prices
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
+from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 20_000
+TRAFFIC_SECONDS = 240
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -33,9 +37,17 @@ def program() -> Iterator[Program]:
         bring_prices(folder)
         program = Program(folder)
         program.succeed("up", "--detach")
+        wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)
         yield program
         program.succeed("down")
         program.succeed("reset", "--yes")
+
+
+def asks(program: Program) -> list[list[str]]:
+    """What is for sale."""
+    with urllib.request.urlopen(f"{program.api_url}/v1/markets/BTC-USDC/book", timeout=10) as answer:
+        found: list[list[str]] = json.load(answer)["asks"]
+    return found
 
 
 @pytest.fixture(scope="package")

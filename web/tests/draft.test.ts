@@ -112,6 +112,26 @@ describe("the order form", () => {
     expect(complaint(part)).toEqual(said);
   });
 
+  test("one of two is a resting order and a stop, with one group", () => {
+    const { meant, second } = of({
+      side: "sell",
+      price: "11000",
+      amount: "0.01",
+      withStop: true,
+      stopPrice: "9000",
+    });
+    expect(meant).toMatchObject({ side: "sell", price: 1_100_000n, triggerPrice: 0n });
+    expect(second).toMatchObject({ side: "sell", quantity: 100n, triggerPrice: 900_000n, price: 891_000n });
+    const group = BigInt(NOW / 1_000) << 96n;
+    expect([meant?.terms, second?.terms]).toEqual([group, group | 2n | (1n << 5n)]);
+    expect(
+      complaint({ side: "sell", price: "11000", amount: "0.01", withStop: true, stopPrice: "10500" }),
+    ).toEqual({
+      stopPrice: "form.stop_above",
+    });
+    expect(complaint({ price: "9000", amount: "0.01", withStop: true })).toEqual({});
+  });
+
   test("bounds of the market", () => {
     expect(complaint({ price: "9900", amount: "0.02" }, { maxQuantity: 100n })).toEqual({
       amount: "form.too_large",
@@ -140,8 +160,9 @@ test("terms are packed bit by bit as the exchange reads them", () => {
     trigger: "trailing",
     displayed: 7n,
     trailBps: 250,
+    group: 9,
   });
-  expect(word).toBe(1n | 4n | (3n << 3n) | (3n << 5n) | (7n << 16n) | (250n << 80n));
+  expect(word).toBe(1n | 4n | (3n << 3n) | (3n << 5n) | (7n << 16n) | (250n << 80n) | (9n << 96n));
 });
 
 test("nonces count on, both kinds apart, and skip what is used up", () => {

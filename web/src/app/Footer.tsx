@@ -1,4 +1,5 @@
 import { brand } from "@/app/brand";
+import { openDialog } from "@/app/dialogs";
 import { follow } from "@/app/router";
 import { t } from "@/lib/i18n";
 
@@ -7,6 +8,9 @@ export function Footer() {
     <footer className="flex shrink-0 flex-wrap items-center gap-x-4 gap-y-1 border-t border-line bg-panel px-3 py-2 text-xs text-soft max-lg:pb-16">
       <span>{brand.legal.notice}</span>
       <span className="ms-auto flex flex-wrap gap-x-4">
+        <button type="button" onClick={() => openDialog("keys")} className="hover:text-text max-lg:hidden">
+          {t("keys.title")}
+        </button>
         <a href="/legal" onClick={follow} className="hover:text-text">
           {t("footer.legal")}
         </a>

@@ -1,9 +1,11 @@
 import { useEffect, useState } from "react";
 import { brand } from "@/app/brand";
-import { closeDialog, useDialog } from "@/app/dialogs";
+import { closeDialog, openDialog, useDialog } from "@/app/dialogs";
 import { useExchange } from "@/app/exchange";
+import { KeysDialog } from "@/app/KeysDialog";
 import type { PageProps } from "@/app/routes";
-import { Chart } from "@/features/market/chart/Chart";
+import { useShortcuts } from "@/app/shortcuts";
+import { ChartPanel } from "@/features/market/chart/ChartPanel";
 import { Ladder } from "@/features/market/Ladder";
 import { type LiveMarket, useLive, useLiveMarket } from "@/features/market/live";
 import { MarketBar } from "@/features/market/MarketBar";
@@ -11,10 +13,13 @@ import { MarketsDialog } from "@/features/market/MarketsDialog";
 import { Tape } from "@/features/market/Tape";
 import { AccountTabs } from "@/features/orders/AccountTabs";
 import { OrderForm } from "@/features/orders/OrderForm";
+import { cancelAll } from "@/features/orders/place";
 import { type Key, localNumber, t } from "@/lib/i18n";
 import type { MarketUnits } from "@/lib/money/market";
 import { keep, recall } from "@/lib/storage";
-import { Empty, Loading } from "@/ui/States";
+import { useAction } from "@/lib/useAction";
+import { Button } from "@/ui/Button";
+import { Empty, Failure, Loading } from "@/ui/States";
 
 /** One market: `rest` is its symbol. */
 export default function TradePage({ rest }: PageProps) {
@@ -42,6 +47,12 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
   const [part, setPart] = useState<Part>("chart");
   const dialog = useDialog((state) => state.open);
   useTitle(live, units);
+  const cancel = useAction();
+  useShortcuts({
+    "/": () => openDialog("markets"),
+    "?": () => openDialog("keys"),
+    x: () => void cancel.run(() => cancelAll(units.id)),
+  });
   const pick = (price: string) => {
     setPicked((now) => ({ price, count: now.count + 1 }));
     setPart((now) => (now === "book" ? "trade" : now));
@@ -54,7 +65,7 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
       </h1>
       <MarketBar live={live} units={units} />
       <div className="grid min-h-0 flex-1 gap-px bg-line max-lg:flex max-lg:flex-col lg:grid-cols-[minmax(0,1fr)_17rem_19rem] lg:grid-rows-[minmax(20rem,1fr)_16rem]">
-        <Chart units={units} className={on("chart", "max-lg:min-h-[60dvh] max-lg:flex-1")} />
+        <ChartPanel live={live} units={units} className={on("chart", "max-lg:min-h-[60dvh] max-lg:flex-1")} />
         <div className={on("book", "min-h-0 flex-col gap-px lg:row-span-2 lg:flex max-lg:flex-1")}>
           <Ladder live={live} units={units} onPrice={pick} className="flex-[3_1_0] max-lg:min-h-[28rem]" />
           <Tape live={live} units={units} className="flex-[2_1_0] max-lg:min-h-64" />
@@ -63,9 +74,9 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
           live={live}
           units={units}
           picked={picked}
-          className={on("trade", "overflow-y-auto lg:row-span-2")}
+          className={on("trade", "overflow-y-auto max-lg:flex-1 lg:row-span-2")}
         />
-        <AccountTabs className={on("account", "max-lg:min-h-[60dvh]")} />
+        <AccountTabs className={on("account", "max-lg:min-h-[60dvh] max-lg:flex-1")} />
       </div>
       <nav
         aria-label={t("parts.label")}
@@ -83,6 +94,12 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
           </button>
         ))}
       </nav>
+      {cancel.failed && (
+        <div className="fixed inset-x-3 top-14 z-40">
+          <Failure action={<Button onClick={cancel.clear}>{t("close")}</Button>}>{cancel.failed}</Failure>
+        </div>
+      )}
+      {dialog === "keys" && <KeysDialog onClose={closeDialog} />}
       {dialog === "markets" && <MarketsDialog onClose={closeDialog} />}
     </>
   );

@@ -23,20 +23,22 @@ export function Panel({ title, quiet = false, state = "live", end, children, cla
     >
       <header
         className={
-          quiet ? "sr-only" : "flex h-9 shrink-0 items-center justify-between gap-2 border-b border-line px-3"
+          quiet
+            ? "sr-only"
+            : "flex min-h-9 shrink-0 flex-wrap items-center justify-between gap-x-2 gap-y-1 border-b border-line px-3 py-1"
         }
       >
         <h2 id={id} className="truncate font-semibold text-text">
           {title}
         </h2>
         {!quiet && (
-          <div className="flex items-center gap-2">
+          <div className="flex flex-wrap items-center gap-2">
             {state !== "live" && <NotLive state={state} />}
             {end}
           </div>
         )}
       </header>
-      <div className={`min-h-0 flex-1 ${state === "live" ? "" : "stale"}`}>{children}</div>
+      <div className={`flex min-h-0 flex-1 flex-col ${state === "live" ? "" : "stale"}`}>{children}</div>
     </section>
   );
 }

@@ -30,7 +30,7 @@ export function MarketBar({ live, units }: { readonly live: LiveMarket; readonly
         type="button"
         onClick={() => openDialog("markets")}
         aria-haspopup="dialog"
-        className="flex items-center gap-2 rounded-md px-1.5 py-1 text-lg font-bold tracking-tight text-strong hover:bg-raised"
+        className="flex items-center gap-2 whitespace-nowrap rounded-md px-1.5 py-1 text-lg font-bold tracking-tight text-strong hover:bg-raised"
       >
         {units.base.symbol}
         <span className="font-normal text-soft">/ {units.quote.symbol}</span>

@@ -37,7 +37,7 @@ export function Tape({ live, units, className = "" }: TapeProps) {
   return (
     <Panel title={t("tape.title")} state={state} className={className}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <section tabIndex={0} aria-label={t("tape.recent")} className="h-full overflow-y-auto">
+      <section tabIndex={0} aria-label={t("tape.recent")} className="min-h-0 flex-1 overflow-y-auto">
         <table data-testid="tape" className="w-full">
           <thead className="sticky top-0 bg-panel text-2xs text-soft">
             <tr>

@@ -1,39 +1,27 @@
-import { type FormEvent, useEffect, useState } from "react";
-import { openDialog } from "@/app/dialogs";
-import { exchangeNow, useExchange } from "@/app/exchange";
+import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { exchangeNow } from "@/app/exchange";
+import { useShortcuts } from "@/app/shortcuts";
 import { type LiveMarket, useLive } from "@/features/market/live";
-import { startPlaying } from "@/features/wallet/newcomer";
-import { isWrongChain, useWallet } from "@/features/wallet/store";
+import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { Market } from "@/lib/api/types";
 import type { TypedData } from "@/lib/chain/typedData";
-import { type Key, localNumber, t } from "@/lib/i18n";
+import { t } from "@/lib/i18n";
 import { trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
 import { useAction } from "@/lib/useAction";
-import { Button } from "@/ui/Button";
-import { Check, Field, Select } from "@/ui/Field";
+import { Field } from "@/ui/Field";
 import { Panel } from "@/ui/Panel";
 import { Segments } from "@/ui/Segments";
 import { Failure } from "@/ui/States";
 import { useAccount } from "./account";
-import {
-  type Draft,
-  EMPTY,
-  inQuote,
-  judge,
-  type Meant,
-  postOnlyOf,
-  type Surroundings,
-  timeInForceOf,
-} from "./draft";
+import { type Draft, EMPTY, inQuote, judge, type Surroundings } from "./draft";
+import { Advanced, Available, Kind, Slider, Submit, Unit } from "./FormParts";
 import { Mirrored } from "./Mirrored";
-import { placeOrder } from "./place";
+import { placeOrder, placeTwo } from "./place";
 import { Summary } from "./Summary";
-import { SELF_TRADES, type SelfTrade, type TimeInForce, type Trigger } from "./terms";
 import { usePreview } from "./usePreview";
 
-const SHARES = [25n, 50n, 75n, 100n];
 /** Of what is available, so much is left for the fee when a purchase takes all of it: parts of 10,000. */
 const FEE_ROOM = 20n;
 
@@ -61,12 +49,34 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
   }, [picked]);
 
   const around = useSurroundings(live, units);
-  const { meant, complaints } = judge(draft, units, around);
+  const { meant, second, complaints } = judge(draft, units, around);
   const { preview, refused } = usePreview(meant, units.id);
   const available = useAvailable(draft, units);
   const error = (field: keyof typeof complaints): string | undefined => {
     const complaint = complaints[field];
     return complaint && t(complaint.key, complaint.params);
+  };
+
+  const form = useRef<HTMLFormElement>(null);
+  const focus = (name: string) => form.current?.querySelector<HTMLInputElement>(`[name=${name}]`)?.focus();
+  useShortcuts({
+    b: () => change({ side: "buy" }),
+    s: () => change({ side: "sell", unit: "base" }),
+    l: () => change({ kind: "limit", unit: "base" }),
+    m: () => change({ kind: "market" }),
+    p: () => focus("price"),
+    a: () => focus("amount"),
+  });
+  /** Up and down move the price by a tick, from the nearest one, or from the best when there is none. */
+  const stepPrice = (event: KeyboardEvent<HTMLInputElement>) => {
+    const step = { ArrowUp: 1n, ArrowDown: -1n }[event.key];
+    if (!step) return;
+    event.preventDefault();
+    const best = draft.side === "buy" ? around.bestBid : around.bestAsk;
+    const from = units.nearestPrice(draft.price) ?? best ?? around.lastPrice;
+    if (!from) return;
+    const price = draft.price ? from + step * units.tickSize : from;
+    if (price > 0n) change({ price: units.price(price) });
   };
 
   const submit = async (event: FormEvent) => {
@@ -78,18 +88,24 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
       return () => setMirrored(null);
     };
     await action.run(async () => {
-      const ack = await placeOrder(meant, units.id, mirror);
+      const ack = await (second
+        ? placeTwo(meant, second, units.id, mirror)
+        : placeOrder(meant, units.id, mirror));
       setPlaced(t("form.placed", { seq: ack.seq }));
       setDraft((now) => ({ ...now, amount: "" }));
     });
   };
 
+  const best = draft.side === "buy" ? around.bestBid : around.bestAsk;
+  const bestText = best ? units.price(best) : "";
   const share = (percent: bigint) =>
     change({ amount: shareOf(percent, available, draft, units, meantPrice(draft, units, around)) });
   return (
     <Panel title={t("form.title")} quiet className={className}>
       <form
+        ref={form}
         data-testid="order-form"
+        onKeyDown={leaveOnEscape}
         onSubmit={(event) => void submit(event)}
         className="flex flex-col gap-2.5 p-3"
       >
@@ -126,6 +142,9 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         {draft.kind === "limit" ? (
           <Field
             label={t("form.price")}
+            name="price"
+            onKeyDown={stepPrice}
+            placeholder={bestText}
             value={draft.price}
             onChange={(price) => change({ price })}
             inputMode="decimal"
@@ -144,6 +163,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         )}
         <Field
           label={t("form.amount")}
+          name="amount"
           value={draft.amount}
           onChange={(amount) => change({ amount })}
           inputMode="decimal"
@@ -166,6 +186,11 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
       </form>
     </Panel>
   );
+}
+
+/** Escape leaves a field, so that the keys mean what they mean outside of it. */
+function leaveOnEscape(event: KeyboardEvent): void {
+  if (event.key === "Escape" && event.target instanceof HTMLElement) event.target.blur();
 }
 
 /** What the form must know of the market and the clock; drawn anew when the best prices change. */
@@ -229,224 +254,4 @@ function shareOf(
   // a market purchase must be paid at its worst price
   const worst = draft.kind === "market" ? units.shift(price, 100n) : price;
   return units.quantity((part * (10_000n - FEE_ROOM)) / 10_000n / worst);
-}
-
-interface PartProps {
-  readonly draft: Draft;
-  readonly change: (part: Partial<Draft>) => void;
-}
-
-function Kind({ draft, change }: PartProps) {
-  const triggers: Trigger[] = ["none", "stop_loss", "take_profit", "trailing"];
-  return (
-    <div className="flex flex-col gap-2">
-      <Segments
-        label={t("form.kind")}
-        value={draft.kind}
-        onChange={(kind) => change({ kind, ...(kind === "limit" ? { unit: "base" } : {}) })}
-        options={[
-          { value: "limit", text: t("form.limit") },
-          { value: "market", text: t("form.market") },
-        ]}
-      />
-      <Select
-        label={t("form.starts")}
-        value={draft.trigger}
-        onChange={(trigger) => change({ trigger: trigger as Trigger, unit: "base" })}
-        options={triggers.map((value) => ({ value, text: t(`trigger.${value}` as Key) }))}
-      />
-    </div>
-  );
-}
-
-function Unit({ draft, units, change }: PartProps & { readonly units: MarketUnits }) {
-  if (draft.side === "sell" || draft.kind === "limit" || draft.trigger !== "none") return units.base.symbol;
-  return (
-    <select
-      aria-label={t("form.unit")}
-      value={draft.unit}
-      onChange={(event) => change({ unit: event.target.value as Draft["unit"], amount: "" })}
-      className="bg-raised text-soft"
-    >
-      <option value="base">{units.base.symbol}</option>
-      <option value="quote">{units.quote.symbol}</option>
-    </select>
-  );
-}
-
-function Slider({
-  onShare,
-  disabled,
-}: {
-  readonly onShare: (percent: bigint) => void;
-  readonly disabled: boolean;
-}) {
-  const [percent, setPercent] = useState("0");
-  const set = (value: string) => {
-    setPercent(value);
-    onShare(BigInt(value));
-  };
-  return (
-    <div className="flex flex-col gap-1.5">
-      <input
-        type="range"
-        min="0"
-        max="100"
-        step="1"
-        value={percent}
-        disabled={disabled}
-        aria-label={t("form.share")}
-        aria-valuetext={`${percent} %`}
-        onChange={(event) => set(event.target.value)}
-        className="h-4 w-full accent-accent"
-      />
-      <div className="flex gap-1">
-        {SHARES.map((share) => (
-          <button
-            key={`${share}`}
-            type="button"
-            disabled={disabled}
-            onClick={() => set(`${share}`)}
-            className="h-6 flex-1 rounded bg-raised text-xs text-soft hover:text-text disabled:opacity-50"
-          >
-            {`${share} %`}
-          </button>
-        ))}
-      </div>
-    </div>
-  );
-}
-
-interface AdvancedProps extends PartProps {
-  readonly units: MarketUnits;
-  readonly error: (field: "displayed" | "until" | "timeInForce") => string | undefined;
-}
-
-function Advanced({ draft, units, change, error }: AdvancedProps) {
-  const market = draft.kind === "market";
-  const times: TimeInForce[] = market
-    ? ["ioc", "fok"]
-    : draft.trigger === "none"
-      ? ["gtc", "gtd", "ioc", "fok"]
-      : ["gtc", "gtd"];
-  const inForce = timeInForceOf(draft);
-  const rests = inForce === "gtc" || inForce === "gtd";
-  return (
-    <details className="rounded-md border border-line">
-      <summary className="cursor-pointer px-3 py-1.5 text-xs text-soft hover:text-text">
-        {t("form.more")}
-      </summary>
-      <div className="flex flex-col gap-2 p-3 pt-1">
-        <Select
-          label={t("form.time_in_force")}
-          value={inForce}
-          onChange={(timeInForce) => change({ timeInForce: timeInForce as TimeInForce })}
-          options={times.map((value) => ({ value, text: t(`tif.${value}` as Key) }))}
-        />
-        {error("timeInForce") && <p className="text-xs text-sell">{error("timeInForce")}</p>}
-        {inForce === "gtd" && (
-          <Field
-            label={t("form.until")}
-            type="datetime-local"
-            value={draft.until}
-            onChange={(until) => change({ until })}
-            error={error("until")}
-          />
-        )}
-        {!market && (
-          <Check
-            label={t("form.post_only")}
-            checked={postOnlyOf(draft)}
-            disabled={!rests}
-            onChange={(postOnly) => change({ postOnly })}
-          />
-        )}
-        {!market && rests && (
-          <Field
-            label={t("form.displayed")}
-            value={draft.displayed}
-            onChange={(displayed) => change({ displayed })}
-            inputMode="decimal"
-            unit={units.base.symbol}
-            error={error("displayed")}
-          />
-        )}
-        <Select
-          label={t("form.self_trade")}
-          value={draft.selfTrade}
-          onChange={(selfTrade) => change({ selfTrade: selfTrade as SelfTrade })}
-          options={SELF_TRADES.map((value) => ({ value, text: t(`self_trade.${value}` as Key) }))}
-        />
-      </div>
-    </details>
-  );
-}
-
-function Available({
-  amount,
-  draft,
-  units,
-}: {
-  readonly amount: bigint;
-  readonly draft: Draft;
-  readonly units: MarketUnits;
-}) {
-  const connected = useWallet((state) => state.session !== null);
-  const state = useAccount((account) => account.state);
-  if (!connected) return null;
-  const asset = draft.side === "buy" ? units.quote : units.base;
-  return (
-    <p className={`flex justify-between text-xs text-soft ${state === "live" ? "" : "stale"}`}>
-      <span>{t("form.available")}</span>
-      <button type="button" onClick={() => openDialog("deposit")} className="text-text hover:text-accent">
-        <span data-testid="available">{localNumber(trimmed(amount, asset.decimals))}</span> {asset.symbol}
-        <span className="ms-1 text-accent">+</span>
-        <span className="sr-only">{t("wallet.deposit")}</span>
-      </button>
-    </p>
-  );
-}
-
-interface SubmitProps {
-  readonly draft: Draft;
-  readonly meant: Meant | null;
-  readonly units: MarketUnits;
-  readonly busy: boolean;
-}
-
-/** The one button of the form: whatever the next step is. */
-function Submit({ draft, meant, units, busy }: SubmitProps) {
-  const connected = useWallet((state) => state.phase === "connected");
-  const signedIn = useWallet((state) => state.session !== null);
-  const wrong = useWallet((state) => state.phase === "connected" && isWrongChain(state));
-  const faucet = useExchange((known) => known.exchange?.faucet ?? false);
-  const action = useAction();
-  if (!connected && faucet) {
-    const play = async () => {
-      if (await action.run(() => startPlaying())) openDialog("deposit");
-    };
-    return (
-      <div className="flex flex-col gap-2">
-        {action.failed && <Failure>{action.failed}</Failure>}
-        <Button kind="primary" size="large" busy={action.busy} onClick={() => void play()}>
-          {action.busy ? t("wallet.making") : t("wallet.play")}
-        </Button>
-        <Button size="small" onClick={() => openDialog("wallet")}>
-          {t("wallet.connect")}
-        </Button>
-      </div>
-    );
-  }
-  if (!connected)
-    return (
-      <Button kind="primary" size="large" onClick={() => openDialog("wallet")}>
-        {t("wallet.connect")}
-      </Button>
-    );
-  const key: Key = draft.side === "buy" ? "form.submit_buy" : "form.submit_sell";
-  return (
-    <Button type="submit" kind={draft.side} size="large" busy={busy} disabled={!meant || !signedIn || wrong}>
-      {busy ? t("form.sending") : t(key, { asset: units.base.symbol })}
-    </Button>
-  );
 }

@@ -24,6 +24,10 @@ export interface Draft {
   readonly selfTrade: SelfTrade;
   /** Shown at a time, of base; empty: all. */
   readonly displayed: string;
+  /** With a stop beside it, of which and of this only one ever fills. */
+  readonly withStop: boolean;
+  /** At which price that stop starts. */
+  readonly stopPrice: string;
   /** For good-till-date, as a local date and time. */
   readonly until: string;
   /** Percent by which a market order may be worse than the best price. */
@@ -43,6 +47,8 @@ export const EMPTY: Draft = {
   postOnly: false,
   selfTrade: "cancel_taker",
   displayed: "",
+  withStop: false,
+  stopPrice: "",
   until: "",
   slippage: "1",
 };
@@ -53,6 +59,7 @@ export type Field =
   | "triggerPrice"
   | "trail"
   | "displayed"
+  | "stopPrice"
   | "until"
   | "slippage"
   | "timeInForce";
@@ -88,6 +95,8 @@ export interface Surroundings {
 
 export interface Judged {
   readonly meant: Meant | null;
+  /** The other leg of one of two. */
+  readonly second: Meant | null;
   readonly complaints: Partial<Record<Field, Complaint>>;
 }
 
@@ -120,8 +129,11 @@ export function judge(draft: Draft, units: MarketUnits, around: Surroundings): J
     complain("timeInForce", "form.decrement_fok");
   const whole =
     triggerPrice !== null && price && quantity && displayed !== null && trailBps !== null && expiry;
-  if (!whole || Object.keys(complaints).length) return { meant: null, complaints };
+  const stop = withStopOf(draft) ? judgeStop(draft, units, around, price, complain) : null;
+  const missing = !whole || (withStopOf(draft) && !stop);
+  if (missing || Object.keys(complaints).length) return { meant: null, second: null, complaints };
   const timeInForce = timeInForceOf(draft);
+  const group = stop ? Math.floor(around.now / 1_000) : 0;
   const terms = packTerms({
     timeInForce,
     postOnly: postOnlyOf(draft),
@@ -129,10 +141,54 @@ export function judge(draft: Draft, units: MarketUnits, around: Surroundings): J
     trigger: draft.trigger,
     displayed,
     trailBps,
+    group,
   });
   const side = inQuote(draft) ? "buy_quote" : draft.side;
   const singleFill = timeInForce === "ioc" || timeInForce === "fok";
-  return { meant: { side, price, quantity, triggerPrice, terms, expiry, singleFill }, complaints };
+  const meant: Meant = { side, price, quantity, triggerPrice, terms, expiry, singleFill };
+  return { meant, second: stop && secondLeg(meant, stop, draft, group), complaints };
+}
+
+/** One of two goes with an order that rests and waits for nothing. */
+export const withStopOf = (draft: Draft): boolean =>
+  draft.withStop && draft.kind === "limit" && draft.trigger === "none" && !isTaking(timeInForceOf(draft));
+
+/** Where the stop starts, and the worst price that it then takes. */
+interface Stop {
+  readonly trigger: bigint;
+  readonly worst: bigint;
+}
+
+function judgeStop(
+  draft: Draft,
+  units: MarketUnits,
+  around: Surroundings,
+  price: bigint | null,
+  complain: Complain,
+): Stop | null {
+  if (!draft.stopPrice) return null;
+  const trigger =
+    units.parsePrice(draft.stopPrice) ?? complain("stopPrice", "form.off_tick", { tick: units.tickText });
+  const slippage = parsePercent(draft.slippage);
+  if (!trigger || slippage === null) return null;
+  const from = around.lastPrice ?? price ?? trigger;
+  const sells = draft.side === "sell";
+  if (sells ? trigger >= from : trigger <= from)
+    return complain("stopPrice", sells ? "form.stop_above" : "form.stop_below", { last: units.price(from) });
+  return { trigger, worst: units.shift(trigger, sells ? -slippage : slippage) };
+}
+
+function secondLeg(first: Meant, stop: Stop, draft: Draft, group: number): Meant {
+  const terms = packTerms({
+    timeInForce: "ioc",
+    postOnly: false,
+    selfTrade: draft.selfTrade,
+    trigger: "stop_loss",
+    displayed: 0n,
+    trailBps: 0,
+    group,
+  });
+  return { ...first, price: stop.worst, triggerPrice: stop.trigger, terms, singleFill: true };
 }
 
 /** A market order is an order that takes at once or ends, with the worst price that is accepted. */

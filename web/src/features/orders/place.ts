@@ -84,6 +84,18 @@ export async function placeOrder(meant: Meant, market: number, mirror: Mirror = 
   return api.place(await signed(fields, mirror));
 }
 
+/** Sign and place the two legs of which only one ever fills; the second once the first is durable. */
+export async function placeTwo(
+  first: Meant,
+  second: Meant,
+  market: number,
+  mirror: Mirror = noMirror,
+): Promise<Ack> {
+  const ack = await placeOrder(first, market, mirror);
+  await placeOrder(second, market, mirror);
+  return ack;
+}
+
 /** Put another order on the nonce of an open one. */
 export async function amendOrder(
   meant: Meant,

@@ -16,6 +16,8 @@ export interface Terms {
   /** Lots that the book shows at a time; 0: all. */
   readonly displayed: bigint;
   readonly trailBps: number;
+  /** Orders with one number cancel one another; 0: none. */
+  readonly group: number;
 }
 
 export function packTerms(terms: Terms): bigint {
@@ -25,6 +27,7 @@ export function packTerms(terms: Terms): bigint {
     (BigInt(SELF_TRADES.indexOf(terms.selfTrade)) << 3n) |
     (BigInt(TRIGGERS.indexOf(terms.trigger)) << 5n) |
     (terms.displayed << 16n) |
-    (BigInt(terms.trailBps) << 80n)
+    (BigInt(terms.trailBps) << 80n) |
+    (BigInt(terms.group) << 96n)
   );
 }

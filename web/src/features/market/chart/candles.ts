@@ -7,13 +7,23 @@ import type { ChannelState } from "@/lib/stream/client";
 export const INTERVALS = ["1m", "5m", "15m", "1h", "4h", "1d", "1w"] as const;
 export type Interval = (typeof INTERVALS)[number];
 
+export const INTERVAL_MS: Readonly<Record<Interval, number>> = {
+  "1m": 60_000,
+  "5m": 300_000,
+  "15m": 900_000,
+  "1h": 3_600_000,
+  "4h": 14_400_000,
+  "1d": 86_400_000,
+  "1w": 604_800_000,
+};
+
 const PAGE = 500;
 
 export interface CandleView {
   /** All of them anew, oldest first. */
   replace(candles: readonly Candle[]): void;
   /** The last ones have changed, or are new. */
-  update(candles: readonly Candle[]): void;
+  update(all: readonly Candle[], changed: readonly Candle[]): void;
   state(state: ChannelState): void;
   failed(error: unknown): void;
 }
@@ -86,6 +96,6 @@ export class Candles {
       if (this.list.at(-1)?.start_ms === candle.start_ms) this.list.pop();
       this.list.push(candle);
     }
-    if (changed.length) this.view.update(changed);
+    if (changed.length) this.view.update(this.list, changed);
   }
 }

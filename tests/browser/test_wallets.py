@@ -1,0 +1,131 @@
+"""A trader with a wallet of the browser's: orders by hand, by a delegated key, by keyboard, and what goes wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import barriers
+from tests.browser.wallet import BrowserWallet
+from tests.utils.program import Program
+
+MARKET = "/trade/BTC-USDC"
+LOW_PRICE = "100"
+
+
+@pytest.fixture
+def wallet(page: Page, program: Program) -> BrowserWallet:
+    """A wallet with play money, announced to the page."""
+    wallet = BrowserWallet(page, program.rpc_url)
+    body = json.dumps({"address": wallet.account.address}).encode()
+    request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).close()
+    return wallet
+
+
+def connect(page: Page) -> None:
+    """Open the market and connect the wallet."""
+    page.goto(MARKET)
+    page.get_by_role("banner").get_by_role("button", name="Connect wallet").click()
+    page.get_by_role("dialog").get_by_role("button", name="Test Wallet").click()
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
+def sign_in(page: Page) -> None:
+    """Sign in, and wait for the account."""
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_hidden()
+
+
+def deposit(page: Page) -> None:
+    """Deposit what is suggested, and wait until it can be traded."""
+    page.get_by_role("banner").get_by_role("button", name="Deposit").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Deposit ")).click()
+    expect(page.get_by_role("dialog")).to_be_hidden(timeout=60_000)
+
+
+def place(page: Page, price: str, amount: str) -> None:
+    """Fill the form with a limit purchase, and send it."""
+    page.get_by_label("Price", exact=True).fill(price)
+    page.get_by_label("Amount", exact=True).fill(amount)
+    page.get_by_role("button", name="Buy BTC").click()
+
+
+def test_a_wallet_trades_by_hand_and_by_a_delegated_key(page: Page, wallet: BrowserWallet) -> None:
+    connect(page)
+    wallet.rejects = True
+    page.get_by_role("button", name="Sign in", exact=True).click()
+    expect(page.get_by_text("rejected in the wallet")).to_be_visible()
+    wallet.rejects = False
+    sign_in(page)
+    deposit(page)
+
+    wallet.rejects = True
+    place(page, LOW_PRICE, "0.5")
+    expect(page.get_by_test_id("order-form").get_by_text("rejected in the wallet")).to_be_visible()
+    wallet.rejects = False
+    page.get_by_role("button", name="Buy BTC").click()
+    orders = page.get_by_test_id("open-orders")
+    expect(orders.get_by_text("0.5000 / 0.5000")).to_be_visible()
+
+    orders.get_by_role("button", name="Amend").click()
+    page.get_by_role("dialog").get_by_label("Whole amount").fill("0.4")
+    page.get_by_role("dialog").get_by_role("button", name="Amend").click()
+    expect(orders.get_by_text("0.4000 / 0.4000")).to_be_visible()
+    expect(orders.get_by_role("row")).to_have_count(2)
+
+    one_click(page)
+    wallet.asked.clear()
+    place(page, LOW_PRICE, "0.3")
+    expect(orders.get_by_text("0.3000 / 0.3000")).to_be_visible()
+    page.get_by_role("button", name="Cancel all").click()
+    expect(page.get_by_text("No open orders.")).to_be_visible()
+    assert wallet.asked == []
+    page.get_by_role("tab", name="History").click()
+    expect(page.get_by_test_id("history").get_by_text("cancelled").first).to_be_visible()
+
+
+def one_click(page: Page) -> None:
+    """Turn one-click trading on."""
+    page.get_by_role("banner").get_by_role("button", name="0x").click()
+    page.get_by_role("dialog").get_by_role("button", name="One-click trading").click()
+    page.get_by_role("button", name="Turn on").click()
+    expect(page.get_by_role("button", name="Turn off")).to_be_visible(timeout=60_000)
+    assert barriers(page) == []
+    page.keyboard.press("Escape")
+
+
+def test_a_wallet_on_another_chain_is_asked_to_switch(page: Page, wallet: BrowserWallet) -> None:
+    wallet.chain_id = 1
+    connect(page)
+    expect(page.get_by_text("Your wallet is on another chain.")).to_be_visible()
+    page.get_by_role("button", name="Switch chain").click()
+    expect(page.get_by_text("Your wallet is on another chain.")).to_be_hidden()
+    wallet.go_to(5)
+    expect(page.get_by_text("Your wallet is on another chain.")).to_be_visible()
+    assert barriers(page) == []
+
+
+def test_the_keyboard_alone_trades(page: Page, wallet: BrowserWallet) -> None:
+    connect(page)
+    sign_in(page)
+    deposit(page)
+    page.locator("body").press("b")
+    page.keyboard.press("p")
+    page.keyboard.type(LOW_PRICE)
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Price", exact=True)).to_have_value("100.1")
+    page.keyboard.press("Escape")
+    page.keyboard.press("a")
+    page.keyboard.type("0.2")
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("open-orders").get_by_text("0.2000 / 0.2000")).to_be_visible()
+    page.keyboard.press("Escape")
+    page.keyboard.press("x")
+    expect(page.get_by_text("No open orders.")).to_be_visible()
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog")).to_contain_text("Keyboard")

@@ -1,0 +1,106 @@
+"""A wallet as a browser has one: announced by EIP-6963, asked by EIP-1193, with a key of the test's behind it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import urllib.request
+from collections.abc import Callable
+from typing import Any
+
+from eth_account import Account
+from eth_account.messages import encode_defunct, encode_typed_data
+from playwright.sync_api import Page
+
+REJECTED = 4001
+ANNOUNCE = """
+(() => {
+  const listeners = {};
+  const provider = {
+    request: async ({ method, params }) => {
+      const answer = JSON.parse(await window.testWallet(method, JSON.stringify(params ?? [])));
+      if (answer.error) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
+      return answer.result;
+    },
+    on: (event, listener) => (listeners[event] ??= []).push(listener),
+    removeListener: () => undefined,
+  };
+  window.testWalletTells = (event, value) => (listeners[event] ?? []).forEach((listener) => listener(value));
+  const icon = "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg'/>";
+  const info = { uuid: "00000000-0000-4000-8000-000000000000", name: "Test Wallet", icon, rdns: "test.wallet" };
+  const announce = () =>
+    window.dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: Object.freeze({ info, provider }) }));
+  window.addEventListener("eip6963:requestProvider", announce);
+  announce();
+})();
+"""
+
+
+class BrowserWallet:
+    """Install it before the page is opened. `asked` are the methods that would have opened its window."""
+
+    def __init__(self, page: Page, rpc_url: str, chain_id: int = 31_337) -> None:
+        self._page = page
+        self._rpc_url = rpc_url
+        self._ids = itertools.count(1)
+        self.account = Account.create()
+        self.chain_id = chain_id
+        self.rejects = False
+        self.asked: list[str] = []
+        page.expose_function("testWallet", self._answer)
+        page.add_init_script(ANNOUNCE)
+
+    def go_to(self, chain_id: int) -> None:
+        """The user chooses another chain in the wallet."""
+        self.chain_id = chain_id
+        self._page.evaluate("(id) => window.testWalletTells('chainChanged', id)", hex(chain_id))
+
+    def _answer(self, method: str, text: str) -> str:
+        params: list[Any] = json.loads(text)
+        known: dict[str, Callable[[], Any]] = {
+            "eth_requestAccounts": lambda: [self.account.address],
+            "eth_accounts": lambda: [self.account.address],
+            "eth_chainId": lambda: hex(self.chain_id),
+            "personal_sign": lambda: self._sign(encode_defunct(hexstr=params[0])),
+            "eth_signTypedData_v4": lambda: self._sign(encode_typed_data(full_message=json.loads(params[1]))),
+            "eth_sendTransaction": lambda: self._send(params[0]),
+            "wallet_switchEthereumChain": lambda: self._switch(int(params[0]["chainId"], 16)),
+        }
+        if method not in known:
+            return json.dumps(self._ask(method, params))
+        if not method.startswith("eth_a") and method != "eth_chainId":
+            self.asked.append(method)
+            if self.rejects:
+                return json.dumps({"error": {"code": REJECTED, "message": "User rejected the request."}})
+        return json.dumps({"result": known[method]()})
+
+    def _sign(self, message: Any) -> str:
+        return "0x" + bytes(self.account.sign_message(message).signature).hex()
+
+    def _switch(self, chain_id: int) -> None:
+        self.chain_id = chain_id
+
+    def _send(self, call: dict[str, str]) -> str:
+        """Fill in what wallets fill in, sign it and send it."""
+        address = self.account.address
+        nonce = int(self._ask("eth_getTransactionCount", [address, "pending"])["result"], 16)
+        transaction = {
+            "chainId": self.chain_id,
+            "nonce": nonce,
+            "to": call["to"],
+            "data": call["data"],
+            "value": int(call.get("value", "0x0"), 16),
+            "gas": 600_000,
+            "maxFeePerGas": 10**11,
+            "maxPriorityFeePerGas": 10**9,
+        }
+        raw = bytes(self.account.sign_transaction(transaction).raw_transaction)
+        sent: str = self._ask("eth_sendRawTransaction", ["0x" + raw.hex()])["result"]
+        return sent
+
+    def _ask(self, method: str, params: list[Any]) -> dict[str, Any]:
+        body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}).encode()
+        request = urllib.request.Request(self._rpc_url, body, {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+        return found
