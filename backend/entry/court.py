@@ -12,7 +12,7 @@ from multiprocessing.process import BaseProcess
 from time import perf_counter
 from typing import NamedTuple, cast
 
-from backend.entry.judges import LENGTH, attend, frame_request, orders_request, warm_up_request
+from backend.entry.judges import LENGTH, attend, frame_request, orders_request, signer_request, warm_up_request
 from exchange.domain.entry import SIGNED_ORDER_SIZE
 from exchange.domain.order import PACKED_SIZE
 
@@ -143,6 +143,10 @@ class Court:
             self._queue(account, orders_request(separator, part), len(part) // SIGNED_ORDER_SIZE)
             for part in (signed[at : at + size] for at in range(0, len(signed), size))
         ]
+
+    def find_signer(self, account: bytes, digest: bytes, signature: bytes) -> asyncio.Future[bytes]:
+        """Who signed a digest for an account; nothing where nobody did."""
+        return self._queue(account, signer_request(digest, signature), 1)
 
     def share_out(self) -> None:
         """Give the judges what they have room for, the accounts in turn."""

@@ -1,4 +1,4 @@
-"""What is done with a client's messages: hello, challenge, session, then frames and single orders.
+"""What is done with a client's messages: hello, challenge, session, then frames, single orders, and cancels.
 
 Messages with orders are judged at once, side by side, and stand in a line until the engine gets them in the order in
 which they came. A message that is malformed is refused with what is wrong.
@@ -20,7 +20,7 @@ from coincurve import PrivateKey
 from backend.entry.bounds import RETRY_MS, Door, Room
 from backend.entry.court import Court, JudgesLost
 from backend.entry.judges import JUDGED_SIZE
-from backend.entry.link import EngineLink, FrameCall, OrdersCall
+from backend.entry.link import CommandCall, EngineLink, FrameCall, OrdersCall
 from backend.entry.metrics import EntryMetrics
 from exchange.domain import entry as wire
 from exchange.domain.eip712 import Domain, Scheme
@@ -29,7 +29,7 @@ from exchange.domain.frame import flaw_of_shape
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order import PACKED_SIZE
 from exchange.domain.recovery import SIGNATURE_SIZE, recover
-from exchange.engine.commands import PlaceFrame
+from exchange.engine.commands import CancelOrder, Command, MassCancel, PlaceFrame, SetCountdown
 from exchange.journal.codec import encode_command
 from exchange.journal.plain import signer_of
 from exchange.sequencer.packing import packed_receipt
@@ -38,6 +38,7 @@ from exchange.settings import EntrySettings
 
 CHECKED_SECONDS = 0.5
 MAX_PENDING = 40_000
+BRAKES_IN_FLIGHT = 16
 ORDERS_AT_ONCE = 128
 """More orders of a message go to the engine in several groups, the first while others are judged."""
 
@@ -54,6 +55,8 @@ class Session:
     expires_at: float
     last_number: int = 0
     in_flight: int = 0
+    brakes: int = 0
+    """Messages under way that take orders back; they have room of their own."""
     checked_at: float = 0.0
     scope: tuple[int, int] | None = None
     """Markets (bit by number) and last expiry of a delegated key; None for the account's own."""
@@ -191,6 +194,8 @@ class Desk:
             return await self._frame(body, since)
         if kind == wire.Kind.orders:
             return await self._orders(body, since)
+        if wire.Kind.cancel <= kind <= wire.Kind.countdown:
+            return await self._brake(kind, body, since)
         if kind == wire.Kind.ping:
             self._send(wire.message(wire.Kind.pong, body[:8]))
         elif kind == wire.Kind.hello:
@@ -198,7 +203,7 @@ class Desk:
         elif kind == wire.Kind.open:
             await self._open(body)
         else:
-            raise wire.ProtocolError(f"no message of kind {kind}: hello, open, frame, orders and ping are taken")
+            raise wire.ProtocolError(f"no message of kind {kind}: 1 to 8 are taken")
         return None
 
     def _hello(self, body: bytes) -> None:
@@ -459,6 +464,51 @@ class Desk:
         if not markets >> int.from_bytes(order[20:24]) & 1:
             return number_of(ErrorCode.delegate_out_of_scope)
         return number_of(ErrorCode.delegate_expired) if int.from_bytes(order[24:29]) > until else ACCEPTED
+
+    # what takes orders back
+
+    async def _brake(self, kind: int, body: bytes, since: float) -> Step:
+        """Find who signed it. It needs no share of the queue: who has too much under way may still take it back."""
+        session = await self.live_session()
+        brake = wire.Brake.unpack(kind, body)
+        if session.brakes >= BRAKES_IN_FLIGHT:
+            params: dict[str, str | int] = {"retry_after_ms": RETRY_MS}
+            raise Refusal(ErrorCode.too_many_requests, f"at most {BRAKES_IN_FLIGHT} are under way", None, params)
+        session.brakes += 1
+        self._exchange.metrics.messages.labels("brake").inc()
+        digest = brake.digest(self._exchange.domain, session.account)
+        signer = self._exchange.court.find_signer(session.account, digest, brake.signature)
+        return partial(self._give_brake, session, brake, since, signer)
+
+    async def _give_brake(
+        self, session: Session, brake: wire.Brake, since: float, finding: "asyncio.Future[bytes]"
+    ) -> None:
+        signer = await finding
+        if signer not in (session.account, session.signer):
+            session.brakes -= 1
+            self.refuse(brake.number, ErrorCode.wrong_signature, "the signature is not the account's or the session's")
+            return
+
+        def outcome(ack: Ack | Refused) -> None:
+            session.brakes -= 1
+            if isinstance(ack, Refused):
+                refusal = ack.refusal()
+                self.refuse(brake.number, refusal.code, refusal.message, _retry_of(refusal))
+            else:
+                self._send(wire.pack_done(brake.number, ack.seq, ack.at_ms, packed_receipt(ack.receipt)))
+                self._observe("brake", since)
+
+        command = _command_of(brake, session.account, signer)
+        self._exchange.link.give(CommandCall(encode_command(command), outcome))
+
+
+def _command_of(brake: wire.Brake, account: bytes, signer: bytes) -> Command:
+    fields = brake.fields
+    if brake.kind == wire.Kind.cancel:
+        return CancelOrder(account, fields["nonce"], brake.signature, signer)
+    if brake.kind == wire.Kind.countdown:
+        return SetCountdown(account, fields["seconds"], fields["nonce"], brake.signature, signer)
+    return MassCancel(account, fields["market"], fields["side"], fields["nonce"], brake.signature, signer)
 
 
 def _apart(pairs: list[tuple[int, bytes]]) -> tuple[list[int], list[bytes]]:

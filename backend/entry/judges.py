@@ -1,6 +1,6 @@
 """Signatures checked on every core: what a judge, a process of its own, does. Nothing here knows of connections.
 
-request    length u32 (of all that follows) | kind u8 | separator 32 | what is judged
+request    length u32 (of all that follows) | kind u8 | what is judged
 answer     length u32 | the verdict
 """
 
@@ -16,7 +16,7 @@ from exchange.domain.order import PACKED_SIZE
 from exchange.domain.recovery import SIGNATURE_SIZE, recover
 from exchange.journal.plain import PLAIN_SIZE, pack_plain
 
-FRAME, ORDERS, WARM_UP = 1, 2, 3
+FRAME, ORDERS, SIGNER, WARM_UP = 1, 2, 3, 4
 LENGTH = struct.Struct(">I")
 JUDGED_SIZE = 1 + PLAIN_SIZE
 """A single order's verdict: 1 and its record's bytes; zeros where nobody signed it."""
@@ -37,6 +37,11 @@ def orders_request(separator: bytes, signed: bytes) -> bytes:
     return _request(ORDERS, separator + signed)
 
 
+def signer_request(digest: bytes, signature: bytes) -> bytes:
+    """Asks who signed a digest."""
+    return _request(SIGNER, digest + signature)
+
+
 def warm_up_request() -> bytes:
     """Asks for nothing: it is answered when the judge is there."""
     return _request(WARM_UP, b"")
@@ -47,11 +52,16 @@ def _request(kind: int, body: bytes) -> bytes:
 
 
 def answer(request: bytes) -> bytes:
-    """The verdict on a request: of a frame what is wrong with it in words, of orders `JUDGED_SIZE` bytes each."""
+    """The verdict on a request.
+
+    Of a frame what is wrong with it in words, of orders `JUDGED_SIZE` bytes each, of a digest its signer or nothing.
+    """
     kind, body = request[0], request[1:]
     if kind == FRAME:
         separator, scheme, signer, root, signature = _FRAME.unpack_from(body)
         return judge(separator, scheme, signer, root, signature, body[_FRAME.size :]).flaw.encode()
+    if kind == SIGNER:
+        return recover(body[:32], body[32:]) or b""
     return judge_orders(body[:32], body[32:]) if kind == ORDERS else b""
 
 

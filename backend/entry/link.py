@@ -17,8 +17,10 @@ from exchange.sequencer.protocol import (
     Frames,
     Journaled,
     OrdersPlaced,
+    Outcomes,
     PlaceOrders,
     Refused,
+    Submit,
     decode_from_engine,
     encode_frame,
 )
@@ -49,6 +51,14 @@ class OrdersCall:
     on_outcomes: Callable[[list[bytes]], None]
 
 
+@dataclass(slots=True)
+class CommandCall:
+    """A command by itself under way."""
+
+    payload: bytes
+    on_outcome: Callable[[Ack | Refused], None]
+
+
 class EngineLink(asyncio.Protocol):
     """One connection that comes back by itself. `pending` counts the orders that the engine has not answered."""
 
@@ -57,7 +67,7 @@ class EngineLink(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
         self._last_id = 0
-        self._waiting: dict[int, list[FrameCall] | OrdersCall] = {}
+        self._waiting: dict[int, list[FrameCall] | OrdersCall | CommandCall] = {}
         self._frames: list[FrameCall] = []
         self._flush_planned = False
         self.pending = 0
@@ -97,6 +107,15 @@ class EngineLink(asyncio.Protocol):
         self._waiting[self._last_id] = call
         self._transport.write(encode_frame(PlaceOrders(self._last_id, call.payloads)))
 
+    def give(self, call: CommandCall) -> None:
+        """Send a command."""
+        if self._transport is None:
+            call.on_outcome(_AWAY)
+            return
+        self._last_id += 1
+        self._waiting[self._last_id] = call
+        self._transport.write(encode_frame(Submit(self._last_id, [call.payload])))
+
     def _flush(self) -> None:
         self._flush_planned = False
         calls, self._frames = self._frames, []
@@ -134,6 +153,8 @@ class EngineLink(asyncio.Protocol):
         for call in waiting.values():
             if isinstance(call, list):
                 self._lose(call)
+            elif isinstance(call, CommandCall):
+                call.on_outcome(_AWAY)
             else:
                 call.on_outcomes([_AWAY_PACKED] * len(call.payloads))
 
@@ -171,3 +192,7 @@ class EngineLink(asyncio.Protocol):
             assert isinstance(orders, OrdersCall)
             self.pending -= len(orders.payloads)
             orders.on_outcomes(answer.outcomes)
+        elif isinstance(answer, Outcomes):
+            command = self._waiting.pop(answer.id)
+            assert isinstance(command, CommandCall)
+            command.on_outcome(answer.outcomes[0])

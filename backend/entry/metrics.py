@@ -11,11 +11,11 @@ _SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0
 
 
 class EntryMetrics:
-    """Orders and messages by kind: `frame`, `mac_frame` or `orders`."""
+    """Orders and messages by kind: `frame`, `mac_frame`, `orders`, or `brake` for what takes orders back."""
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
-        self.messages = Counter("bizzan_entry_messages_total", "Messages with orders", ["kind"], registry=registry)
+        self.messages = Counter("bizzan_entry_messages_total", "Messages of a session", ["kind"], registry=registry)
         self.accepted = Counter("bizzan_entry_accepted_orders_total", "Orders accepted", ["kind"], registry=registry)
         self.refused = Counter(
             "bizzan_entry_refused_orders_total", "Orders refused one by one", ["kind", "reason"], registry=registry

@@ -16,7 +16,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -137,6 +139,7 @@ class EntryClient:
         self._channel: Channel | None = None
         self._mac_key = b""
         self._number = 0
+        self._last_brake = 0
         self._waiting: dict[int, tuple[asyncio.Future[Any], asyncio.Future[Any]]] = {}
         self._task: asyncio.Task[None] | None = None
         self.expires_ms = 0
@@ -207,6 +210,33 @@ class EntryClient:
         _, outcome = self._send(wire.pack_orders(self._number, signed), self._number)
         return await outcome  # type: ignore[no-any-return]
 
+    async def cancel(self, nonce: int) -> wire.Done:
+        """Cancel the open order on a nonce."""
+        return await self._brake(wire.Kind.cancel, {"nonce": nonce})
+
+    async def mass_cancel(self, market: int = 0, side: int = 2) -> wire.Done:
+        """Cancel the open orders of one market or all (0), of one side or both (2)."""
+        return await self._brake(wire.Kind.mass_cancel, {"market": market, "side": side, "nonce": self._brake_nonce()})
+
+    async def countdown(self, seconds: int) -> wire.Done:
+        """All open orders end so many seconds from now, unless this is called again before; 0 ends the countdown.
+
+        The exchange counts, so it works however this client ends.
+        """
+        return await self._brake(wire.Kind.countdown, {"seconds": seconds, "nonce": self._brake_nonce()})
+
+    def _brake_nonce(self) -> int:
+        """The time in milliseconds, and never the same twice."""
+        self._last_brake = max(int(time.time() * 1_000), self._last_brake + 1)
+        return self._last_brake
+
+    async def _brake(self, kind: wire.Kind, fields: dict[str, int]) -> wire.Done:
+        self._number += 1
+        brake = wire.Brake(kind, self._number, fields)
+        signature = self._wallet.sign_digest(brake.digest(self._domain, self._account))
+        _, done = self._send(replace(brake, signature=signature).pack(), self._number)
+        return await done  # type: ignore[no-any-return]
+
     def _frame(self, orders: Sequence[Order]) -> wire.FrameMessage:
         self._number += 1
         packed = b"".join(order.pack() for order in orders)
@@ -263,6 +293,9 @@ class EntryClient:
         elif kind == wire.Kind.orders_outcome:
             number, outcomes = wire.unpack_orders_outcome(body)
             self._finish(number, outcomes)
+        elif kind == wire.Kind.done:
+            done = wire.Done.unpack(body)
+            self._finish(done.number, done)
         elif kind == wire.Kind.refused:
             refused = wire.Refused.unpack(body)
             if refused.number not in self._waiting:

@@ -10,7 +10,7 @@ key of the MAC, so whoever only listens never has it.
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
@@ -55,6 +55,9 @@ class Kind(IntEnum):
     frame = 3
     orders = 4
     ping = 5
+    cancel = 6
+    mass_cancel = 7
+    countdown = 8
     challenge = 129
     opened = 130
     journaled = 131
@@ -62,6 +65,7 @@ class Kind(IntEnum):
     orders_outcome = 133
     pong = 134
     refused = 135
+    done = 136
 
 
 def message(kind: Kind, body: bytes) -> bytes:
@@ -305,6 +309,61 @@ def unpack_orders_outcome(body: bytes) -> tuple[int, list[OrderOutcome]]:
     return number, outcomes
 
 
+_BRAKES: Mapping[int, tuple[str, struct.Struct, tuple[str, ...]]] = {
+    Kind.cancel: ("Cancel", struct.Struct(f">QQ{SIGNATURE_SIZE}s"), ("nonce",)),
+    Kind.mass_cancel: ("MassCancel", struct.Struct(f">QIBQ{SIGNATURE_SIZE}s"), ("market", "side", "nonce")),
+    Kind.countdown: ("Countdown", struct.Struct(f">QIQ{SIGNATURE_SIZE}s"), ("seconds", "nonce")),
+}
+"""What takes orders back: how it is signed, its bytes, and the fields between number and signature."""
+
+
+@dataclass(frozen=True, slots=True)
+class Brake:
+    """A message that takes orders back; `fields` as in the EIP-712 message, without the account."""
+
+    kind: int
+    number: int
+    fields: Mapping[str, int]
+    signature: bytes = bytes(SIGNATURE_SIZE)
+
+    def digest(self, domain: Domain, account: bytes) -> bytes:
+        """What is signed."""
+        return domain.hash(_BRAKES[self.kind][0], {"account": account, **self.fields})
+
+    def pack(self) -> bytes:
+        """The whole message."""
+        _, shape, names = _BRAKES[self.kind]
+        return message(Kind(self.kind), shape.pack(self.number, *(self.fields[name] for name in names), self.signature))
+
+    @classmethod
+    def unpack(cls, kind: int, body: bytes) -> Self:
+        """From a body of its kind."""
+        _, shape, names = _BRAKES[kind]
+        number, *values, signature = _unpack(shape, body, Kind(kind).name)
+        return cls(kind, number, dict(zip(names, values, strict=True)), signature)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What takes orders back is durable at `seq`, and has done so."""
+
+    number: int
+    seq: int
+    at_ms: int
+    receipt: EntryReceipt | None
+
+    @classmethod
+    def unpack(cls, body: bytes) -> Self:
+        """From a body."""
+        number, seq, at_ms = _unpack(_PLACE, body[: _PLACE.size], "done")
+        return cls(number, seq, at_ms, EntryReceipt.unpack(body[_PLACE.size :])[0])
+
+
+def pack_done(number: int, seq: int, at_ms: int, receipt: bytes) -> bytes:
+    """A whole `done`."""
+    return message(Kind.done, _PLACE.pack(number, seq, at_ms) + receipt)
+
+
 def pack_opened(key: bytes, expires_ms: int) -> bytes:
     """A whole `opened`: the exchange's public key of this session, and when it ends."""
     return message(Kind.opened, _OPENED.pack(key, expires_ms))
@@ -339,7 +398,7 @@ def pack_refused(number: int, code: int, retry_ms: int, text: str) -> bytes:
 
 def number_in(kind: int, body: bytes) -> int:
     """The client's number in a message that may be malformed; 0 if it has none."""
-    return int.from_bytes(body[:8]) if kind in (Kind.frame, Kind.orders, Kind.ping) and len(body) >= 8 else 0
+    return int.from_bytes(body[:8]) if Kind.frame <= kind <= Kind.countdown and len(body) >= 8 else 0
 
 
 def _unpack(shape: struct.Struct, body: bytes, name: str) -> tuple[Any, ...]:

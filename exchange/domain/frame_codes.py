@@ -49,6 +49,8 @@ CODES: Mapping[int, ErrorCode] = {
     37: ErrorCode.forbidden,
     38: ErrorCode.order_too_large,
     39: ErrorCode.too_much_open,
+    50: ErrorCode.order_closed,
+    51: ErrorCode.unknown_order,
 }
 OTHER = 255
 """A refusal that has no number of its own yet."""

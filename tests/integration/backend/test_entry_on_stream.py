@@ -15,7 +15,9 @@ from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode
 from exchange.domain.frame_codes import code_of
 from exchange.domain.order import Order, Side
+from exchange.sequencer.client import EngineClient
 from tests.utils.api_stack import BTC_USDC, DOMAIN, PRICE, ApiStack
+from tests.utils.dead_man import check_dead_man
 from tests.utils.waiting import wait_for
 
 
@@ -71,6 +73,12 @@ async def test_both_kinds_of_messages_share_a_connection(entry: ApiStack) -> Non
             refused = wire.Refused.unpack(answer[5:])
             assert code_of(refused.code) == ErrorCode.malformed
             assert "one message" in refused.text
+
+
+async def test_client_of_the_stream_that_is_killed_leaves_no_orders_behind(entry: ApiStack) -> None:
+    wallet = await entry.trader()
+    async with EngineClient(entry.folder / "engine.sock") as watcher:
+        await check_dead_man(watcher, wallet.key.hex(), wallet.address, entry.base_url, BTC_USDC, PRICE - 10_000)
 
 
 async def test_end_of_order_entry_is_told_and_a_new_session_opens(entry: ApiStack) -> None:

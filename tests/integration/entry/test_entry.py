@@ -5,6 +5,7 @@ import random
 import struct
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import httpx
 import pytest
@@ -30,6 +31,7 @@ from tests.integration.sequencer.engine_process import (
     Service,
     engine_process,
 )
+from tests.utils.dead_man import check_dead_man
 
 DOMAIN = DEPLOYMENT.domain
 WALLETS = [Wallet(bytes([n + 1]) * 32) for n in range(3)]
@@ -245,3 +247,41 @@ async def test_sessions_and_frames_in_flight_are_bounded(stack: tuple[EngineProc
     with pytest.raises(EntryRefused) as caught:
         await stranger.open()
     assert caught.value.code == ErrorCode.unknown_delegate
+
+
+async def test_orders_are_taken_back_over_the_session(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    bids = [replace(order, side=0, price=PRICE - 10 * n) for n, order in enumerate(orders(WALLETS[0], 1, 6))]
+    async with EngineClient(engine.socket) as watcher:
+
+        async def left() -> list[int]:
+            return [Order.unpack(view.packed).nonce for view in await watcher.open_orders(WALLETS[0].address)]
+
+        async with client_of(entry) as client:
+            await client.place_frame(bids)
+            done = await client.cancel(2)
+            assert (await watcher.journal_head())[0] == done.seq
+            assert done.receipt is not None
+            assert await left() == [1, 3, 4, 5, 6]
+            await client.mass_cancel(BTC_USDC, side=1)
+            assert await left() == [1, 3, 4, 5, 6], "these are bids"
+            await client.mass_cancel()
+            assert await left() == []
+            with pytest.raises(EntryRefused) as caught:
+                await client.cancel(2)
+            assert caught.value.code == ErrorCode.order_closed
+            brake = wire.Brake(wire.Kind.countdown, 90, {"seconds": 5, "nonce": int(time.time() * 1_000)})
+            _, answer = client._send(brake.pack(), 90)
+            with pytest.raises(EntryRefused, match="not the account's"):
+                await answer
+
+
+async def test_client_that_is_killed_leaves_no_orders_behind(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    key = WALLETS[0].key.hex()
+    async with EngineClient(engine.socket) as watcher:
+        await check_dead_man(watcher, key, WALLETS[0].address, str(entry.port), BTC_USDC, PRICE)
+    engine.stop()
+    assert verify(engine.journal_dir)

@@ -67,6 +67,13 @@ async def test_frames_are_judged_by_their_bytes(court: Court) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_signer_of_a_digest_is_found(court: Court) -> None:
+    digest = DOMAIN.hash("Cancel", {"account": OWNER.raw, "nonce": 7})
+    assert await court.find_signer(OWNER.raw, digest, KEY.key.sign(digest)) == KEY.raw
+    assert await court.find_signer(OWNER.raw, digest, bytes(65)) == b""
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_account_that_sends_little_waits_for_no_other(court: Court) -> None:
     finished: list[str] = []
     many = court.judge_orders(b"much", DOMAIN.separator, signed(orders(32)) * 40)
