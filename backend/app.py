@@ -26,9 +26,10 @@ from backend.markets import service as market_service
 from backend.metrics import Metrics
 from backend.middleware import Gate
 from backend.orders import endpoints as orders
+from backend.reserves import endpoints as reserves
 from backend.status import endpoints as status
 from backend.status import site
-from backend.status.totals import Counts, Totals
+from backend.status.totals import Counts, Owned, Totals
 from backend.status.watch import Watch
 from backend.stream import endpoints as stream
 from backend.stream.engine_view import load_account
@@ -42,7 +43,7 @@ from backend.web import endpoints as web
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
-from exchange.database import delegates, payouts, positions, publication, sessions, trades
+from exchange.database import balances, delegates, payouts, positions, publication, sessions, trades
 from exchange.database import fees as fee_rows
 from exchange.database.engine import create_engine
 from exchange.database.positions import Position
@@ -75,7 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, surveillance, auth, status):
+    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, reserves, surveillance, auth, status):
         app.include_router(module.router, dependencies=[Depends(check_query)])
     if settings.is_local_chain:
         app.include_router(faucet.router, dependencies=[Depends(check_query)])
@@ -184,6 +185,9 @@ async def _totals(api: Api) -> Counts:
             fees=await fee_rows.totals(connection, chain_id),
             diverted=await fee_rows.diverted(connection, chain_id),
             published=await publication.published(connection),
+            owned=Owned(
+                (await positions.read(connection, chain_id)).indexed_block, await balances.owned(connection, chain_id)
+            ),
         )
 
 

@@ -1,7 +1,7 @@
 """Counts that cost a scan: read once for all who ask, at most every two seconds, and more rarely as they grow."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -18,10 +18,19 @@ COUNTING_SHARE = 20
 
 
 @dataclass(frozen=True, slots=True)
+class Owned:
+    """What all accounts have in trading and funding at `block`, in ledger units by token id."""
+
+    block: int
+    amounts: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True)
 class Counts:
     """What `exchange.database` counts.
 
-    Trades, mismatches, withdrawals given up, fees, the markets that divert them, and how far the journal is published.
+    Trades, mismatches, withdrawals given up, fees, the markets that divert them, how far the journal is published, and
+    what users own.
     """
 
     trades: Row[Any]
@@ -30,6 +39,7 @@ class Counts:
     fees: FeeTotals
     diverted: Sequence[str]
     published: Published
+    owned: Owned
 
 
 class Totals:

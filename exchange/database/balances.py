@@ -38,3 +38,13 @@ async def uncredited(conn: AsyncConnection, chain_id: int, address: bytes) -> di
         .group_by(deposit.c.token_id)
     )
     return {token_id: int(amount) for token_id, amount in await conn.execute(query)}
+
+
+async def owned(conn: AsyncConnection, chain_id: int) -> dict[int, tuple[int, int]]:
+    """Per token id: what all accounts have in trading and in funding at the indexed block, in ledger units."""
+    query = (
+        select(chain_balance.c.token_id, func.sum(chain_balance.c.trading), func.sum(chain_balance.c.funding))
+        .where(chain_balance.c.chain_id == chain_id)
+        .group_by(chain_balance.c.token_id)
+    )
+    return {token_id: (int(trading), int(funding)) for token_id, trading, funding in await conn.execute(query)}

@@ -142,6 +142,12 @@ async def deposit_address(trader: Trader) -> Calls:
     return Calls([good, good], [ask, good | {"method": "GET"}, ask | {"headers": {"authorization": "Bearer nobody"}}])
 
 
+async def faucet(trader: Trader) -> Calls:
+    """Play money, which goes to an address on chain, and for what is no address."""
+    post = {"method": "POST", "url": "/v1/faucet"}
+    return Calls([post | {"json": {"address": new_wallet().text_address}}], [post | {"json": {"address": "0xab"}}])
+
+
 async def login(trader: Trader) -> Calls:
     """Sign in, and in another's name."""
     post = {"method": "POST", "url": "/v1/auth/login"}
@@ -191,6 +197,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "POST /v1/account/deposit-address": deposit_address,
     "GET /v1/account/guards": read("/v1/account/guards", {"after": "0x1"}),
     "GET /v1/outflow": read("/v1/outflow", {}, "/v1/outflow/x"),
+    "GET /v1/reserves": read("/v1/reserves", {}, "/v1/reserves/x"),
     "GET /v1/journal": read("/v1/journal", {"before": "-1"}),
     "GET /v1/journal/{first_seq}/hashes": read("/v1/journal/1/hashes", {}, "/v1/journal/2/hashes"),
     "GET /v1/journal/{first_seq}/raw": raw_piece,
@@ -201,6 +208,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/orders": read("/v1/orders", {"status": "gone"}),
     "GET /v1/orders/{order}": read("/v1/orders/{order}", {}, "/v1/orders/9999999999"),
     "GET /v1/orders/{order}/receipt": read("/v1/orders/{order}/receipt", {}, "/v1/orders/9999999999/receipt"),
+    "POST /v1/faucet": faucet,
     "POST /v1/auth/nonce": nonce,
     "POST /v1/auth/login": login,
     "POST /v1/auth/logout": logout,

@@ -19,6 +19,7 @@ export interface Route {
 
 export const ROUTES: readonly Route[] = [
   { path: "trade", name: "nav.trade", page: lazy(() => import("@/pages/TradePage")) },
+  { path: "proof", name: "nav.proof", page: lazy(() => import("@/pages/ProofPage")) },
   { path: "legal", page: lazy(() => import("@/pages/LegalPage")) },
 ];
 

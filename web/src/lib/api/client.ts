@@ -73,5 +73,19 @@ export const api = {
   cancel: (cancel: T.CancelOrder) => request<T.Ack>("POST", "/v1/orders/cancel", cancel),
   massCancel: (cancel: T.MassCancel) => request<T.Ack>("POST", "/v1/orders/mass-cancel", cancel),
 
+  reserves: () => request<T.Reserves>("GET", "/v1/reserves"),
+  batches: (options: Page) => request<T.BatchPage>("GET", `/v1/fees/batches${query(options)}`),
+  fees: () => request<T.Fees>("GET", "/v1/fees"),
+  receipt: (order: string | number) => request<T.ReceiptAnswer>("GET", `/v1/orders/${order}/receipt`),
+
+  depositAddress: () => request<T.DepositAddress>("POST", "/v1/account/deposit-address"),
+  deposits: (options: { before?: string | undefined; limit?: number | undefined }) =>
+    request<T.DepositPage>("GET", `/v1/deposits${query(options)}`),
+  withdrawals: (options: Page) => request<T.WithdrawalPage>("GET", `/v1/withdrawals${query(options)}`),
+  outflow: () => request<T.Outflow>("GET", "/v1/outflow"),
+  withdraw: (signed: T.WithdrawalRequest) => request<T.WithdrawalAck>("POST", "/v1/withdrawals", signed),
+  moveToFunding: (signed: T.FundingTransferRequest) =>
+    request<T.WithdrawalAck>("POST", "/v1/funding-transfers", signed),
+
   faucet: (address: string) => request<T.FaucetAnswer>("POST", "/v1/faucet", { address }),
 };

@@ -642,6 +642,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reserves": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Reserves
+         * @description By token, the sum of what all accounts have in trading and in funding, at one block that it names.
+         *
+         *     Ask any node of the chain for the contract's `liabilities(token_id)` at that block, which must be the same, and for
+         *     the contract's balance of the token, which must be at least that many times the token's `unit`.
+         */
+        get: operations["get_reserves_v1_reserves_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/surveillance/cases": {
         parameters: {
             query?: never;
@@ -2013,6 +2036,19 @@ export interface components {
             in_force: boolean;
         };
         /**
+         * ReservesView
+         * @description What users own by token at one block. The contract's `liabilities` at that block are the same.
+         */
+        ReservesView: {
+            /**
+             * Block
+             * @description height up to which the chain was mirrored when it was added up
+             */
+            block: number;
+            /** Tokens */
+            tokens: components["schemas"]["TokenReserve"][];
+        };
+        /**
          * ScheduleView
          * @description The fees of orders accepted from `effective_at` on, until the next schedule's.
          */
@@ -2204,6 +2240,25 @@ export interface components {
              * @description what can go out now without approvals; null without a limit
              */
             available: string | null;
+        };
+        /**
+         * TokenReserve
+         * @description What all accounts together have of one token, in ledger units: the sum of the contract's logs.
+         */
+        TokenReserve: {
+            /** Token Id */
+            token_id: number;
+            /** Asset Id */
+            asset_id: number;
+            /** Symbol */
+            symbol: string;
+            /**
+             * Trading
+             * @example 500000000000
+             */
+            trading: string;
+            /** Funding */
+            funding: string;
         };
         /**
          * TokenView
@@ -5375,6 +5430,53 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_reserves_v1_reserves_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReservesView"];
                 };
             };
             /** @description The request is malformed */

@@ -1,3 +1,5 @@
+import { proof } from "./en.proof";
+
 /** English: the source of all texts. `{names}` are filled in; `<key>.other` is the plural of a key with `{count}`. */
 export const en = {
   close: "Close",
@@ -341,4 +343,6 @@ export const en = {
   "closed.trading_stopped": "trading is stopped",
   "closed.amended": "amended",
   "closed.price_collar": "the next price was too far from where it started",
+
+  ...proof,
 } as const;

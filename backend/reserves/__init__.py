@@ -1,0 +1,1 @@
+"""Reserves: what users own by token, to be held against what the contract has."""

@@ -1,0 +1,254 @@
+import { useCallback, useId, useState } from "react";
+import { openDialog } from "@/app/dialogs";
+import { theExchange, useExchange } from "@/app/exchange";
+import { useUnitsById } from "@/features/orders/cells";
+import { theChain, useWallet } from "@/features/wallet/store";
+import { api } from "@/lib/api/client";
+import { sentenceOf } from "@/lib/api/errors";
+import type { Exchange, Order } from "@/lib/api/types";
+import type { Address } from "@/lib/chain/typedData";
+import { localDateTime, localNumber, t } from "@/lib/i18n";
+import { fixed, trimmed } from "@/lib/money/decimal";
+import { save } from "@/lib/save";
+import { usePolled } from "@/lib/usePolled";
+import { Button } from "@/ui/Button";
+import { Badge, Fact, Facts } from "@/ui/Card";
+import { Copied } from "@/ui/Copied";
+import { FRAME } from "@/ui/Page";
+import { Panel } from "@/ui/Panel";
+import { Empty, Failure, Loading } from "@/ui/States";
+import { type Column, Table } from "@/ui/Table";
+import type { Expected, Receipt, Verdict } from "./receipt";
+import { useHasNode } from "./useReserves";
+
+const EVERY_MS = 20_000;
+const SHOWN = 10;
+const ETH_DIGITS = 18;
+const checker = () => import("./receipt");
+
+const expectedOf = (exchange: Exchange, subject?: string): Expected => ({
+  name: exchange.domain.name,
+  chainId: exchange.chain_id,
+  bond: exchange.operator_bond,
+  signer: exchange.receipt_signer,
+  ...(subject ? { subject } : {}),
+});
+
+interface Row {
+  readonly order: Order;
+  readonly receipt: Receipt | null;
+  readonly verdict: Verdict | null;
+  /** Why there is none. */
+  readonly failed: string | null;
+}
+
+async function rowOf(order: Order): Promise<Row> {
+  try {
+    const { receipt } = await api.receipt(order.order_hash);
+    const { verify } = await checker();
+    const verdict = await verify(receipt, expectedOf(theExchange(), order.order_hash));
+    return { order, receipt, verdict, failed: null };
+  } catch (error) {
+    return { order, receipt: null, verdict: null, failed: sentenceOf(error) };
+  }
+}
+
+/** The user's own receipts, each verified in this page, and any other that is pasted. */
+export function Receipts() {
+  const [text, setText] = useState("");
+  const session = useWallet((state) => state.session);
+  const read = useCallback(async () => {
+    const { orders } = await api.orders({ limit: SHOWN });
+    return Promise.all(orders.map(rowOf));
+  }, []);
+  const { value, state, failed } = usePolled(session ? read : null, EVERY_MS);
+  return (
+    <Panel title={t("receipts.title")} state={session ? state : "live"} className={FRAME}>
+      <p className="p-3 text-soft">{t("receipts.explain")}</p>
+      <Key />
+      {failed && (
+        <div className="p-3">
+          <Failure>{failed}</Failure>
+        </div>
+      )}
+      {!session && (
+        <Empty action={<Button onClick={() => openDialog("wallet")}>{t("wallet.connect")}</Button>}>
+          {t("receipts.signed_out")}
+        </Empty>
+      )}
+      {session && !value && !failed && <Loading label={t("loading")} />}
+      {value?.length === 0 && <Empty>{t("receipts.none")}</Empty>}
+      {value && value.length > 0 && (
+        <Rows rows={value} onOpen={(receipt) => setText(JSON.stringify(receipt, null, 2))} />
+      )}
+      <Check text={text} onText={setText} />
+    </Panel>
+  );
+}
+
+/** The receipt key, and whether the chain holds a bond against it. */
+function Key() {
+  const exchange = useExchange((known) => known.exchange);
+  const hasNode = useHasNode();
+  const bond = exchange?.operator_bond;
+  const read = useCallback(async () => {
+    const { bondOf } = await import("@/lib/chain/ledger");
+    return bondOf(theChain(), bond as Address);
+  }, [bond]);
+  const { value } = usePolled(hasNode && bond ? read : null, EVERY_MS);
+  if (!exchange) return null;
+  const same = value && value.signer.toLowerCase() === exchange.receipt_signer.toLowerCase();
+  return (
+    <div className="flex flex-wrap items-center gap-x-3 gap-y-1 border-y border-line px-3 py-2 text-xs">
+      <span className="text-soft">{t("receipts.key")}</span>
+      <Copied text={exchange.receipt_signer} />
+      {value &&
+        (value.slashed ? (
+          <Badge tone="bad">{t("receipts.key_slashed")}</Badge>
+        ) : same ? (
+          <span className="text-buy">
+            {t("receipts.key_bonded", { amount: localNumber(trimmed(value.wei, ETH_DIGITS)) })}
+          </span>
+        ) : (
+          <span className="text-sell">{t("receipts.key_differs", { found: value.signer })}</span>
+        ))}
+    </div>
+  );
+}
+
+function Rows({
+  rows,
+  onOpen,
+}: {
+  readonly rows: readonly Row[];
+  readonly onOpen: (receipt: Receipt) => void;
+}) {
+  const units = useUnitsById();
+  const columns: Column<Row>[] = [
+    {
+      name: t("receipts.order"),
+      cell: ({ order }) => {
+        const market = units(order.market);
+        if (!market) return order.order_id;
+        const quantity = fixed(BigInt(order.quantity) * market.lotSize, market.base.decimals);
+        return `${market.symbol} · ${localNumber(quantity.replace(/\.?0+$/, ""))}`;
+      },
+    },
+    {
+      name: t("receipts.seq"),
+      number: true,
+      cell: (row) => (row.receipt ? localNumber(`${row.receipt.seq}`) : "–"),
+    },
+    { name: t("receipts.at"), cell: (row) => (row.receipt ? localDateTime(row.receipt.at_ms) : "–") },
+    {
+      name: t("receipts.verdict"),
+      cell: ({ verdict, failed }) =>
+        verdict ? (
+          <Badge tone={verdict.good ? "good" : "bad"}>
+            {t(verdict.good ? "receipts.good" : "receipts.bad")}
+          </Badge>
+        ) : (
+          <span className="text-warn">{failed}</span>
+        ),
+    },
+    {
+      name: t("receipts.open"),
+      quiet: true,
+      cell: ({ receipt }) =>
+        receipt && (
+          <Button size="small" onClick={() => onOpen(receipt)}>
+            {t("receipts.open")}
+          </Button>
+        ),
+    },
+  ];
+  return (
+    <Table
+      caption={t("receipts.title")}
+      testId="receipts"
+      columns={columns}
+      rows={rows}
+      id={(row) => row.order.order_hash}
+    />
+  );
+}
+
+/** Any receipt: what it says, and whether it is what was signed. */
+function Check({ text, onText }: { readonly text: string; readonly onText: (text: string) => void }) {
+  const id = useId();
+  const [found, setFound] = useState<{ text: string; verdict: Verdict; receipt: Receipt | null } | null>(
+    null,
+  );
+  const run = async () => {
+    const { readReceipt, verify } = await checker();
+    const read = readReceipt(text);
+    if ("text" in read) {
+      const verdict = { good: false, faults: [read], root: null, signedBy: null };
+      setFound({ text, verdict, receipt: null });
+    } else setFound({ text, verdict: await verify(read, expectedOf(theExchange())), receipt: read });
+  };
+  const shown = found?.text === text ? found : null;
+  return (
+    <div className="flex flex-col gap-3 border-t border-line p-3">
+      <label htmlFor={id} className="font-semibold text-text">
+        {t("receipts.check")}
+      </label>
+      <textarea
+        id={id}
+        dir="ltr"
+        value={text}
+        rows={7}
+        spellCheck={false}
+        placeholder={t("receipts.paste")}
+        onChange={(event) => onText(event.target.value)}
+        className="w-full rounded-md border border-line bg-raised p-2 font-mono text-xs text-text placeholder:text-soft"
+      />
+      <div className="flex gap-2">
+        <Button kind="primary" disabled={!text.trim()} onClick={() => void run()}>
+          {t("receipts.verify")}
+        </Button>
+        <Button disabled={!text.trim()} onClick={() => save("receipt.json", "application/json", text)}>
+          {t("receipts.save")}
+        </Button>
+      </div>
+      {shown && <Finding verdict={shown.verdict} receipt={shown.receipt} />}
+    </div>
+  );
+}
+
+function Finding({ verdict, receipt }: { readonly verdict: Verdict; readonly receipt: Receipt | null }) {
+  return (
+    <div
+      role="status"
+      data-testid="verdict"
+      data-good={verdict.good}
+      className={`flex flex-col gap-2 rounded-md border p-3 ${verdict.good ? "border-buy bg-buy/10" : "border-sell bg-sell/10"}`}
+    >
+      <p className={`font-semibold ${verdict.good ? "text-buy" : "text-sell"}`}>
+        <span aria-hidden="true">{verdict.good ? "✓ " : "✗ "}</span>
+        {t(verdict.good ? "receipts.good" : "receipts.bad")}
+      </p>
+      {verdict.faults.map((one) => (
+        <p key={one.text} className="break-words">
+          {t(one.text, one.params)}
+        </p>
+      ))}
+      {receipt && (
+        <Facts>
+          <Fact name={t("receipts.seq")}>{localNumber(`${receipt.seq}`)}</Fact>
+          <Fact name={t("receipts.at")}>{localDateTime(receipt.at_ms)}</Fact>
+          {verdict.root && (
+            <Fact name={t("receipts.root")}>
+              <Copied text={verdict.root} />
+            </Fact>
+          )}
+          {verdict.signedBy && (
+            <Fact name={t("receipts.signed_by")}>
+              <Copied text={verdict.signedBy} />
+            </Fact>
+          )}
+        </Facts>
+      )}
+    </div>
+  );
+}
