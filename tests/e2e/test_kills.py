@@ -18,9 +18,20 @@ from tests.utils.placer import Placer
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-SERVICES = ("engine", "api", "indexer", "keeper", "postgres", "anvil", "projector", "publisher", "surveillance")
+SERVICES = (
+    "engine",
+    "api",
+    "indexer",
+    "keeper",
+    "postgres",
+    "anvil",
+    "projector",
+    "publisher",
+    "surveillance",
+    "entry",
+)
 RECOVERY_SECONDS = 180
-DEEP_KILLS = 63
+DEEP_KILLS = 70
 SEED = 20_261_120
 
 
@@ -46,11 +57,18 @@ def kill(program: Program, service: str) -> None:
     )
 
 
+def frames_go_on(placer: Placer) -> None:
+    """Frames are acknowledged again."""
+    before = len(placer.framed)
+    wait_for(lambda: len(placer.framed) > before, "frames", RECOVERY_SECONDS)
+
+
 def check(program: Program, placer: Placer) -> None:
     """Everything agrees, and every acknowledged order is known."""
     program.succeed("audit")
     placer.stop()
     assert placer.acks
+    assert placer.framed
     assert asyncio.run(placer.missing()) == []
     assert not [error for error in placer.refusals if error.status < 500 and error.code != "settlement_backlog"]
 
@@ -58,6 +76,7 @@ def check(program: Program, placer: Placer) -> None:
 def test_each_process_killed_once(program: Program, placer: Placer) -> None:
     for service in SERVICES:
         kill(program, service)
+        frames_go_on(placer)
     check(program, placer)
 
 

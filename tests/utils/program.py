@@ -39,6 +39,11 @@ class Program:
         return f"http://127.0.0.1:{self._environment['BIZZAN_API__PORT']}"
 
     @property
+    def entry_port(self) -> int:
+        """Where its order entry listens."""
+        return int(self._environment["BIZZAN_ENTRY__PORT"])
+
+    @property
     def rpc_url(self) -> str:
         """Where its chain node listens."""
         return f"http://127.0.0.1:{self._environment['BIZZAN_LOCAL__CHAIN_PORT']}"
