@@ -69,7 +69,7 @@ def open_market(database_url: str, chain_id: int, symbol: str, wait_seconds: flo
         if halting is not None:
             raise OperatorError(
                 f"{name} is halted on chain: {_HALTED_BY[halting.kind]} (block {halting.block_number}), so its trades "
-                "could not settle; it opens by itself when nothing halts it there any more"
+                "could not settle; it opens by itself when nothing halts it there any more, unless an operator did too"
             )
         return name, {"market": market_id, "status": "open"}
 
@@ -115,7 +115,7 @@ def _run(
         try:
             async with database.begin() as conn:
                 name, payload = await make(conn)
-                inbox_id = await engine_inbox.post(conn, kind, payload, f"operator:{uuid.uuid4()}")
+                inbox_id = await engine_inbox.post(conn, kind, payload, f"{engine_inbox.OPERATOR}{uuid.uuid4()}")
             return name, await _applied(database, inbox_id, seconds)
         finally:
             await database.dispose()

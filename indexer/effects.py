@@ -255,8 +255,15 @@ class Effects:
             await self._switch(conn, f"{name}:0x{account.hex()}", _cause(last) if stands else None, on, off)
 
     async def _reconcile_market(self, conn: AsyncConnection, market_id: int) -> None:
-        """A market is halted while it is so on chain, or a token of it takes no deposits there."""
+        """A market is halted while it is so on chain, or a token of it takes no deposits there.
+
+        One that an operator halted as well stays so until an operator opens it.
+        """
         halting = await chain_events.halting(conn, self._chain_id, market_id)
+        if halting is None and (by_operator := await chain_effects.operator_halt(conn, market_id)) is not None:
+            for effect in (await chain_effects.standing(conn, self._chain_id, [f"{HALTED}{market_id}"])).values():
+                await chain_effects.close(conn, self._chain_id, effect, by_operator)
+            return
         on, off = (("set_market_status", {"market": market_id, "status": value}) for value in ("halted", "open"))
         await self._switch(conn, f"{HALTED}{market_id}", None if halting is None else _cause(halting), on, off)
 

@@ -6,14 +6,16 @@ again (a log that a reorg removed may come back), as another generation with com
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.engine_inbox import Post, post_many
+from exchange.database.engine_inbox import OPERATOR, REPLAYED, Post, hold, post_many
 from exchange.database.tables import block, chain_effect, engine_inbox, market
 from exchange.domain.errors import ErrorCode
+from exchange.domain.instrument import MarketStatus
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,27 @@ async def unheard_halts(conn: AsyncConnection, chain_id: int) -> list[tuple[int,
         .where(chain_effect.c.chain_id == chain_id, chain_effect.c.undo_inbox_id.is_(None), unknown)
     )
     return [(market_id, inbox_id, Effect(*row)) for market_id, inbox_id, *row in await conn.execute(query)]
+
+
+async def operator_halt(conn: AsyncConnection, market_id: int) -> int | None:
+    """The inbox id of an operator's own halt of a market that stands beside the chain's; None if there is none.
+
+    Whatever opens a market ends both. An inbox that was made of the journal does not say whose a halt was: of two the
+    second was of the other cause. Nobody posts until the transaction ends, so the answer stays true.
+    """
+    await hold(conn)
+    status, market_of = engine_inbox.c.payload["status"].astext, engine_inbox.c.payload["market"].astext
+    query = (
+        select(engine_inbox.c.id, engine_inbox.c.dedup_key, status.label("status"))
+        .where(engine_inbox.c.kind == "set_market_status", engine_inbox.c.refusal.is_(None))
+        .where(market_of == str(market_id))
+        .order_by(engine_inbox.c.id.desc())
+    )
+    rows = takewhile(lambda row: row.status != MarketStatus.open, (await conn.execute(query)).all())
+    halts = list(rows)
+    own = [row.id for row in halts if row.dedup_key.startswith(OPERATOR)]
+    replayed = [row.id for row in halts if row.dedup_key.startswith(REPLAYED)]
+    return own[-1] if own else replayed[-1] if len(replayed) > 1 else None
 
 
 async def do(conn: AsyncConnection, chain_id: int, wishes: Sequence[Wish]) -> list[int]:

@@ -17,6 +17,12 @@ INBOX_LOCK = 0x696E626F
 CHANNEL = "engine_inbox"
 
 
+OPERATOR = "operator:"
+"""What the keys of an operator's own commands start with."""
+REPLAYED = "replayed:"
+"""What the keys start with that are made up for an inbox which was lost."""
+
+
 @dataclass(frozen=True, slots=True)
 class InboxRow:
     """One command. `kind` is the command's class name in snake_case, `payload` its fields without `inbox_id`."""
@@ -35,6 +41,11 @@ class Post:
     dedup_key: str
 
 
+async def hold(conn: AsyncConnection) -> None:
+    """Keep everybody else from posting until the transaction ends."""
+    await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": INBOX_LOCK})
+
+
 async def post(conn: AsyncConnection, kind: str, payload: Mapping[str, object], dedup_key: str) -> int:
     """Append a command and return its id; a `dedup_key` that was posted before returns the id it had.
 
@@ -47,7 +58,7 @@ async def post_many(conn: AsyncConnection, posts: Sequence[Post]) -> list[int]:
     """Append commands in order and return their ids, as `post` does for one."""
     if not posts:
         return []
-    await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": INBOX_LOCK})
+    await hold(conn)
     keys = [item.dedup_key for item in posts]
     query = select(engine_inbox.c.dedup_key, engine_inbox.c.id).where(engine_inbox.c.dedup_key.in_(keys))
     ids: dict[str, int] = {row.dedup_key: row.id for row in await conn.execute(query)}

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from exchange.database.engine_inbox import REPLAYED
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.engine import commands as c
 from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
@@ -66,7 +67,7 @@ def dedup_key(command: Any) -> str:
         case c.FinalizeBatch(batch=batch):
             return f"finalize:{batch}:0"
         case _:
-            return f"replayed:{command.inbox_id}"
+            return f"{REPLAYED}{command.inbox_id}"
 
 
 def _from_json(name: str, hint: Any, value: Any) -> Any:

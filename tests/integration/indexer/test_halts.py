@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 import pytest
 
 from exchange.chain.signing import Key
+from exchange.database import engine_inbox
+from exchange.database.engine import create_engine
 from exchange.domain.eip712 import keccak
 from exchange.settings import load_settings
 from tests.integration.indexer.conftest import OpenMirror
@@ -88,6 +91,54 @@ async def test_market_stays_halted_until_nothing_halts_it(
         owner.does(("set_token_status", USDC, True))
         await catch_up(mirror)
         assert set((await statuses(database_url)).values()) == {"open"}
+
+
+async def say(database_url: str, market: int, status: str, key: str = "operator:") -> None:
+    """An operator's own word about a market."""
+    engine = create_engine(database_url, pool_size=1)
+    async with engine.begin() as conn:
+        payload = {"market": market, "status": status}
+        await engine_inbox.post(conn, "set_market_status", payload, f"{key}{uuid.uuid4()}")
+    await engine.dispose()
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["before the chain", "after the chain"])
+async def test_market_that_an_operator_halts_too_waits_for_the_operator(
+    owner: Owner, database_url: str, open_mirror: OpenMirror, first: bool
+) -> None:
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+        if first:
+            await say(database_url, 1, "halted")
+        owner.does(("set_market_status", 1, True), ("set_market_status", 2, True))
+        await catch_up(mirror)
+        if not first:
+            await say(database_url, 1, "halted")
+        owner.does(("set_market_status", 1, False), ("set_market_status", 2, False))
+        await catch_up(mirror)
+        assert await statuses(database_url) == {1: "halted", 2: "open"}
+        await say(database_url, 1, "open")
+        owner.does(("set_market_status", 1, True))
+        await catch_up(mirror)
+        assert (await statuses(database_url))[1] == "halted"
+        owner.does(("set_market_status", 1, False))
+        await catch_up(mirror)
+        assert (await statuses(database_url))[1] == "open", "the operator's halt is over"
+
+
+async def test_of_two_halts_in_an_inbox_made_anew_one_was_the_operators(
+    owner: Owner, database_url: str, open_mirror: OpenMirror
+) -> None:
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+        await say(database_url, 1, "halted", "replayed:")
+        owner.does(("set_market_status", 1, True), ("set_market_status", 2, True))
+        await catch_up(mirror)
+        renamed = "update engine_inbox set dedup_key = 'replayed:' || id where dedup_key like 'halted:%'"
+        await query(database_url, renamed)
+        owner.does(("set_market_status", 1, False), ("set_market_status", 2, False))
+        await catch_up(mirror)
+        assert await statuses(database_url) == {1: "halted", 2: "open"}
 
 
 async def test_market_that_was_halted_before_the_engine_listed_it_is_halted_when_it_does(
