@@ -10,17 +10,45 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from exchange.database.tables import surveillance_case, surveillance_position
 
 _C = surveillance_case.c
+# From the accounts to the keys and payers beside them, and from each of these on to its other accounts: the indexes
+# are stepped through from one account to the next, so a look costs by what it finds and not by what there is. One link
+# above the most that tell is enough to know that there are too many.
 _LINKS = """
-with link as (
-    select 'signer' as kind, account, delegate as key from delegate where chain_id = :chain_id and kind = 'added'
+with recursive near as (
+    select delegate as key from delegate
+    where chain_id = :chain_id and kind = 'added' and account = any(cast(:accounts as bytea[]))
     union
-    select 'funder', account, sender from deposit where chain_id = :chain_id and sender <> account
-), near as (
-    select key from link where account = any(:accounts) union select unnest(cast(:accounts as bytea[]))
-), telling as (
-    select key from link where key in (select key from near) group by key having count(*) <= :linked
+    select sender from deposit
+    where chain_id = :chain_id and sender <> account and account = any(cast(:accounts as bytea[]))
+    union
+    select unnest(cast(:accounts as bytea[]))
+), link as (
+    select found.kind, found.account, near.key, count(*) over (partition by near.key) as linked
+    from near cross join lateral (
+        (with recursive paid as (
+            (select account from deposit
+             where sender = near.key and chain_id = :chain_id and account <> near.key order by account limit 1)
+            union all
+            select (select d.account from deposit d
+                    where d.sender = near.key and d.account > paid.account
+                      and d.chain_id = :chain_id and d.account <> near.key
+                    order by d.account limit 1)
+            from paid where paid.account is not null
+        ) select 'funder' as kind, account from paid where account is not null limit :linked + 1)
+        union all
+        (with recursive signed as (
+            (select account from delegate
+             where delegate = near.key and chain_id = :chain_id and kind = 'added' order by account limit 1)
+            union all
+            select (select d.account from delegate d
+                    where d.delegate = near.key and d.account > signed.account
+                      and d.chain_id = :chain_id and d.kind = 'added'
+                    order by d.account limit 1)
+            from signed where signed.account is not null
+        ) select 'signer', account from signed where account is not null limit :linked + 1)
+    ) as found
 )
-select kind, account, key from link where key in (select key from telling) order by key, account, kind limit :most
+select kind, account, key from link where linked <= :linked order by key, account, kind limit :most
 """
 MOST_LINKS = 20_000
 

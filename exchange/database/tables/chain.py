@@ -97,6 +97,7 @@ deposit = _derived(
         Column("to_funding", Boolean, nullable=False, comment="whether it went to funding, which is not credited"),
         integer("credit_inbox_id", "the inbox command that credited it, null until then", nullable=True),
         Index(None, "account", "block_number"),
+        Index(None, "sender", "account"),
     ],
 )
 
@@ -174,6 +175,7 @@ delegate = _derived(
         integer("effective_at", "when a revocation binds settlement, in seconds since 1970; 0 when added"),
         integer("nonce", "delegation nonce", kind=u64()),
         Index(None, "account", "delegate", "block_number"),
+        Index(None, "delegate", "account"),
     ],
 )
 

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database import surveillance as rows
 from exchange.database.engine import create_engine
-from exchange.database.tables import deposit, surveillance_case
+from exchange.database.tables import delegate, deposit, surveillance_case
 from exchange.engine import commands as c
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
@@ -119,6 +119,43 @@ async def test_a_payer_of_very_many_hides_no_other(database: AsyncEngine, monkey
     async with database.connect() as connection:
         assert await rows.links(connection, CHAIN_ID, {MAKER, TAKER}, 20) == [rows.Link("funder", TAKER, MAKER)]
         assert len(await rows.links(connection, CHAIN_ID, {MAKER, TAKER}, 22)) == 3
+
+
+async def test_a_key_ties_accounts_as_a_payer_does(database: AsyncEngine) -> None:
+    """Added twice is one link, and a revoked key is none of its own."""
+    key, other = b"\x0d" * 20, b"\x0e" * 20
+    for place, (account, kind) in enumerate(((MAKER, "added"), (MAKER, "added"), (TAKER, "added"), (other, "revoked"))):
+        row = {"chain_id": CHAIN_ID, "block_number": 1, "block_hash": b"\x01" * 32, "log_index": place}
+        row |= {"tx_hash": b"\x02" * 32, "kind": kind, "account": account, "delegate": key, "markets": 2}
+        row |= {"expiry": 1, "effective_at": 0, "nonce": place}
+        async with database.begin() as connection:
+            await connection.execute(delegate.insert(), row)
+    async with database.connect() as connection:
+        found = await rows.links(connection, CHAIN_ID, {MAKER}, 20)
+    assert found == [rows.Link("signer", account, key) for account in sorted((MAKER, TAKER))]
+
+
+async def test_a_look_costs_by_what_it_finds_and_not_by_all_deposits(database: AsyncEngine) -> None:
+    """Of a payer with ten thousand accounts a few are read, and of ten thousand others none."""
+    everybody = """
+    insert into deposit (chain_id, block_number, block_hash, log_index, tx_hash, kind, account, token_id, sender,
+                         amount, to_funding)
+    select :chain_id, 1, decode(repeat('ab', 32), 'hex'), n, decode(repeat('cd', 32), 'hex'), 'deposit',
+           decode(lpad(to_hex(n), 40, '0'), 'hex'), 1,
+           decode(case when n % 2 = 0 then repeat('ef', 20) else 'ff' || lpad(to_hex(n), 38, '0') end, 'hex'),
+           5, false
+    from generate_series(1, 20000) as n
+    """
+    accounts = [(2).to_bytes(20), (3).to_bytes(20)]
+    asked = {"chain_id": CHAIN_ID, "accounts": accounts, "linked": 20, "most": 100}
+    async with database.begin() as connection:
+        await connection.execute(text(everybody), {"chain_id": CHAIN_ID})
+        await connection.execute(text("analyze deposit"))
+        found = await rows.links(connection, CHAIN_ID, accounts, 20)
+        explain = text(f"explain (analyze, buffers, format json) {rows._LINKS}")
+        (plan,) = (await connection.execute(explain, asked)).scalar_one()
+    assert [(each.kind, each.account) for each in found] == [("funder", (3).to_bytes(20))]
+    assert plan["Plan"]["Shared Hit Blocks"] + plan["Plan"]["Shared Read Blocks"] < 400
 
 
 async def test_without_the_link_they_are_no_case(journal: Path, database: AsyncEngine) -> None:
