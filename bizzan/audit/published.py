@@ -86,13 +86,14 @@ def audit_journal(
     chain: ChainLedger | None = None,
     read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
     engine: Engine | None = None,
+    progress: Callable[[int, int], None] = lambda seq, last: None,
 ) -> JournalAudit:
     """Audit a journal, or a published copy.
 
     With `domain` and `signer` pieces and receipts must be of that bond and key. With `custody` everything that users
     sign must be signed for that contract. With `chain`, `read_cited` gives the
     blocks of the same chain that reversals cite. `engine` replays; by default the
-    reference.
+    reference. `progress` is told each sequence that is done, and the last that there is.
     """
     audit = JournalAudit(folder)
     if engine is not None:
@@ -102,7 +103,7 @@ def audit_journal(
     published = (folder / INDEX_NAME).exists()
     try:
         audit.pieces = read_index(folder) if published else []
-        _read(audit, folder / RAW_NAME if published else folder)
+        _read(audit, folder / RAW_NAME if published else folder, progress)
     except CorruptJournal as corrupt:
         where = f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}"
         audit.add("chain", [(where, f"the line is not what was journaled: {corrupt.reason}")])
@@ -127,10 +128,13 @@ def audit_journal(
     return audit
 
 
-def _read(audit: JournalAudit, raw: Path) -> None:
-    for record in Reader(raw).read():
+def _read(audit: JournalAudit, raw: Path, progress: Callable[[int, int], None]) -> None:
+    reader = Reader(raw)
+    last = reader.durable().seq
+    for record in reader.read():
         audit.replay.apply(record)
         audit.leaves.append(leaf_of(record))
+        progress(record.seq, last)
 
 
 def _pieces(audit: JournalAudit, domain: Domain | None, signer: bytes | None) -> Iterator[Problem]:

@@ -78,6 +78,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Show from the published journal alone that matching was fair; print a counterexample and exit 1 otherwise."""
+    from bizzan.audit.progress import Progress
     from bizzan.audit.published import audit_journal, read_receipts
     from exchange.sequencer.seed import SeedError, load_deployment
 
@@ -90,6 +91,7 @@ def replay(
         raise SupervisorError("--rpc needs --deployment: which contract to read")
     if not folder.is_dir():
         raise SupervisorError(f"{folder} is no folder with a journal")
+    progress = Progress()
     with_bond = there if there and there.gives_receipts else None
     found = audit_journal(
         folder,
@@ -99,7 +101,9 @@ def replay(
         receipts=given,
         chain=_read_chain(rpc, there) if rpc and there else None,
         read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},
+        progress=progress,
     )
+    progress.end(found.replay.seq)
     for finding in found.findings:
         _print(str(finding))
     said = found.as_json()
