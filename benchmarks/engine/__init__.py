@@ -4,7 +4,8 @@
 
 The last line is
 
-    {"reference": …, "reference_with_risk": …, "fast": …, "fast_with_risk": …, "peers": {name: …}, "equal": true}
+    {"reference": …, "reference_with_risk": …, "fast": …, "fast_with_risk": …,
+     "fast_with_risk_unfollowed": …, "peers": {name: …}, "equal": true}
 
 in messages a second over all streams of steps.py: `reference` and `fast` are the books alone, as the peers are, and
 `_with_risk` the engines as they are, with accounts, holds, fees and events. `equal` says that on every stream all of

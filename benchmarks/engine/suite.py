@@ -19,6 +19,7 @@ import json
 import struct
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -36,6 +37,7 @@ from exchange.engine.events import TradeMatched
 from exchange.engine.fast.core import BookAlone
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import COMMAND_SIZE, EVENT_SIZE, pack_all
+from exchange.engine.fast.state import ArrayState
 
 STEPS = 60_000
 RUNS = 3
@@ -44,26 +46,54 @@ ACCOUNTS = 50
 GTC = Terms().pack()
 
 MATCHED = 2
+TRADE = struct.Struct("=9q3iBB2x")
 EVENT = struct.Struct(f"={EVENT_SIZE // 8}q")
 REPORT = struct.Struct("=6q")
 
 Played = tuple[float, list[Trade]]
 
 
-def commands_of(steps: list[Step]) -> list[c.Command]:
-    """The stream for an engine: order n is of one of the accounts of its side, with nonce n + 1."""
-    commands: list[c.Command] = []
-    owners: list[bytes] = []
-    for side, price, lots in steps:
-        if side == CANCEL:
-            commands.append(c.CancelOrder(owners[price], price + 1, b"", owners[price]))
-            continue
-        number = len(owners)
+class Translator:
+    """Writes steps as commands. Every account counts its nonces, from one stream to the next."""
+
+    def __init__(self) -> None:
+        self.nonces: Counter[bytes] = Counter()
+        self.placed: list[tuple[bytes, int]] = []
+
+    def commands(self, steps: list[Step]) -> list[c.Command]:
+        """The stream for an engine: order n is of one of the accounts of its side."""
+        commands: list[c.Command] = []
+        first = len(self.placed)
+        for side, price, lots in steps:
+            if side == CANCEL:
+                commands.append(_cancel(*self.placed[first + price]))
+            else:
+                commands.append(self._order(len(self.placed) - first, side, price, lots))
+        return commands
+
+    def _order(self, number: int, side: int, price: int, lots: int) -> c.PlaceOrder:
         account = address(2 * (number % (ACCOUNTS // 2)) + side + 1)
-        owners.append(account)
-        order = Order(account, 1, side, price, lots, number + 1, EXPIRY, 0, 10, GTC)
-        commands.append(c.PlaceOrder(order, (number + 1).to_bytes(32), 0, b"\x07" * 65, account))
-    return commands
+        self.nonces[account] += 1
+        self.placed.append((account, self.nonces[account]))
+        order = Order(account, 1, side, price, lots, self.nonces[account], EXPIRY, 0, 10, GTC)
+        order_hash = (len(self.placed) * 0x9E3779B97F4A7C15F39CC0605CEDC8341082276BF3A1D5 % (1 << 255)).to_bytes(32)
+        return c.PlaceOrder(order, order_hash, 0, b"\x07" * 65, account)
+
+
+def _cancel(account: bytes, nonce: int) -> c.CancelOrder:
+    return c.CancelOrder(account, nonce, b"", account)
+
+
+def warmed(steps: list[Step], translator: Translator) -> FastEngine:
+    """An engine that has lived: it has played the stream before, nothing is open any more, and all trades are final."""
+    engine = FastEngine()
+    seed(engine, ACCOUNTS)
+    for commands in (translator.commands(steps), [_cancel(*placed) for placed in translator.placed]):
+        engine.run_brief(START_MS, *pack_all(commands))
+    inbox_id, seq = engine.inbox_id, engine.seq
+    for command in (c.CutBatch(inbox_id + 1, 1, seq), c.FinalizeBatch(inbox_id + 2, 1)):
+        engine.apply(engine.seq + 1, START_MS, command)
+    return engine
 
 
 def numbers_of(steps: list[Step], first_seq: int) -> dict[int, int]:
@@ -76,7 +106,7 @@ def with_risk(steps: list[Step]) -> Played:
     """The reference as it is."""
     engine = seed(Engine(), ACCOUNTS)
     first, apply = engine.seq + 1, engine.apply
-    commands = commands_of(steps)
+    commands = Translator().commands(steps)
     started = time.process_time()
     told = [apply(seq, START_MS, command) for seq, command in enumerate(commands, first)]
     seconds = time.process_time() - started
@@ -110,11 +140,11 @@ def fast(steps: list[Step]) -> Played:
 
 
 def fast_with_risk(steps: list[Step]) -> Played:
-    """The fast engine as it is: packed commands in batches, and packed events."""
-    engine = FastEngine()
-    seed(engine, ACCOUNTS)
+    """The fast engine as it is where somebody follows: packed commands in batches, and packed events."""
+    translator = Translator()
+    engine = warmed(steps, translator)
     first, play = engine.seq + 1, engine.run_packed
-    data = memoryview(pack_all(commands_of(steps))[0])
+    data = memoryview(pack_all(translator.commands(steps))[0])
     numbers = numbers_of(steps, first)
     seconds, trades = 0.0, cast("list[Trade]", [])
     for at in range(0, len(steps), BATCH):
@@ -128,11 +158,28 @@ def fast_with_risk(steps: list[Step]) -> Played:
     return seconds, trades
 
 
+def fast_with_risk_unfollowed(steps: list[Step]) -> Played:
+    """The same where nobody follows: packed commands in batches, an outcome for each, and records of trades."""
+    translator = Translator()
+    engine = warmed(steps, translator)
+    first, last_trade, play = engine.seq + 1, engine.state.last_trade, engine.run_brief
+    data = memoryview(pack_all(translator.commands(steps))[0])
+    batches = [data[at * COMMAND_SIZE : (at + BATCH) * COMMAND_SIZE] for at in range(0, len(steps), BATCH)]
+    started = time.process_time()
+    for batch in batches:
+        play(START_MS, batch)
+    seconds = time.process_time() - started
+    numbers = numbers_of(steps, first)
+    made = TRADE.iter_unpack(cast("ArrayState", engine.state).core.trade_records(last_trade + 1))
+    return seconds, [(price, lots, numbers[maker], numbers[taker]) for taker, _, price, lots, maker, *_ in made]
+
+
 CONTESTANTS: dict[str, Callable[[list[Step]], Played]] = {
     "reference": play_reference,
     "reference_with_risk": with_risk,
     "fast": fast,
     "fast_with_risk": fast_with_risk,
+    "fast_with_risk_unfollowed": fast_with_risk_unfollowed,
 }
 
 

@@ -556,6 +556,8 @@ cdef class Core:
         book.market, book.lot_size, book.tick_size, book.min_notional = market, lot_size, tick_size, min_notional
         book.band_bps, book.last_price, book.base, book.quote = band_bps, last_price, base_column, quote_column
         book.fees = fees
+        book.tick_zeros = trailing_zeros(<u64>tick_size)
+        book.tick_inverse = inverse_of(<u64>tick_size >> book.tick_zeros)
         book.halves[0].sign, book.halves[1].sign = 1, -1
         book.halves[0].best = book.halves[1].best = NO_PRICE
         return number

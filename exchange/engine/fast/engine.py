@@ -133,8 +133,8 @@ class FastEngine(Engine):
         while len(outcomes) < len(commands):
             state, blob, packed = self.state, bytearray(), []
             if isinstance(state, ArrayState) and state.at_ms <= at_ms < LATEST_MS:
-                for command in commands[len(outcomes) :]:
-                    data = pack(command, blob)
+                for at in range(len(outcomes), len(commands)):
+                    data = pack(commands[at], blob)
                     if data is None:
                         break
                     packed.append(data)

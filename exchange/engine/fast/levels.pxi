@@ -8,9 +8,14 @@ cdef enum:
     FLOORS = 9          # of its links: on each one of four spans of the floor below
 
 
+cdef inline i64 ticks_of(Book *book, i64 price) noexcept nogil:
+    """How many ticks a price has; of one that is off the tick, a number that times the tick is another or too large."""
+    return <i64>((<u64>price >> book.tick_zeros) * book.tick_inverse)
+
+
 cdef inline i64 tick_key(Book *book, i32 side, i64 price) noexcept nogil:
     """A price's place among the ticks of its side."""
-    cdef i64 tick = price // book.tick_size
+    cdef i64 tick = ticks_of(book, price)
     return ~tick if side else tick
 
 
@@ -56,7 +61,7 @@ cdef inline i32 best_order(Memory *m, i32 book, i32 side) noexcept nogil:
 cdef inline bint is_guessed(Incoming *it) noexcept nogil:
     """Whether the guess has the price's key, so that the price is a multiple of the tick."""
     cdef i64 tick = ~it.guess.key if it.side else it.guess.key
-    return <u64>tick * <u64>it.book.tick_size == <u64>it.price
+    return product(tick, it.book.tick_size) == it.price
 
 
 cdef inline i32 level_for(Memory *m, Incoming *it) noexcept nogil:

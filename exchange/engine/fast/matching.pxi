@@ -241,7 +241,7 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
     cdef Order *maker
     cdef i64 limit = reach(it, half), unit = 1, price, lots, blocked
     cdef i64 fills_left = room_for_fills(m), hashes_left = MAX_PROOFS - m.record_hashes - it.hashes
-    cdef bint met = False
+    cdef i64 first = 1
     cdef i32 number, following = follower(m, m.levels[half.top].head)
     fetch_soon(&m.orders[following])
     while half.best >= limit:
@@ -264,9 +264,9 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
             return TOO_MANY_FILLS
         fills_left -= 1
         hashes_left -= maker.hashes
-        m.record_fills += 1 if met else 2
-        m.record_hashes += maker.hashes if met else maker.hashes + it.hashes
-        met = True
+        m.record_fills += 1 + first
+        m.record_hashes += maker.hashes + first * it.hashes
+        first = 0
         lots = most_lots(it, it.remaining, unit, maker)
         blocked = beyond(m, it, maker, lots, lots * price)
         if unlikely(blocked):
@@ -301,7 +301,7 @@ cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil
 
 cdef inline i64 hold_of(Book *book, Order *o, i64 price, i64 remaining) noexcept nogil:
     """What backs that much of an order."""
-    return with_fee(price * remaining, o.hold_ppm) if o.side == BUY else remaining * book.lot_size
+    return chosen(o.side == BUY, with_fee(price * remaining, o.hold_ppm), remaining * book.lot_size)
 
 
 cdef void reduce_order(Memory *m, i32 number, i64 lots) noexcept nogil:

@@ -46,6 +46,18 @@ cdef extern from *:
         return a > MAX_AMOUNT - b;
     }
 
+    /* one of two numbers, without a branch where it is hard to guess which */
+    static inline int64_t chosen(int first, int64_t one, int64_t other) {
+        return other ^ ((one ^ other) & -(int64_t)(first != 0));
+    }
+
+    /* what times an odd number is 1, in 64 bits */
+    static inline uint64_t inverse_of(uint64_t odd) {
+        uint64_t inverse = odd;
+        for (int i = 0; i < 5; i++) inverse *= 2 - odd * inverse;
+        return inverse;
+    }
+
     static inline uint64_t mixed(uint64_t a, uint64_t b) {
         __uint128_t wide = (__uint128_t)(a ^ UINT64_C(0x9E3779B97F4A7C15)) * (b ^ UINT64_C(0xD6E8FEB86659FD93));
         return (uint64_t)wide ^ (uint64_t)(wide >> 64);
@@ -97,6 +109,7 @@ cdef extern from *:
     }
 
     #define leading_zeros(word) __builtin_clzll(word)
+    #define trailing_zeros(word) __builtin_ctzll(word)
     #define fetch_soon(address) __builtin_prefetch(address)
     #define likely(condition) __builtin_expect(!!(condition), 1)
     #define unlikely(condition) __builtin_expect(!!(condition), 0)
@@ -107,12 +120,15 @@ cdef extern from *:
     int64_t capped_ceiling(int64_t value, int64_t rate, int64_t scale) noexcept nogil
     int64_t product(int64_t a, int64_t b) noexcept nogil
     bint exceeds(int64_t a, int64_t b) noexcept nogil
+    int64_t chosen(bint first, int64_t one, int64_t other) noexcept nogil
+    uint64_t inverse_of(uint64_t odd) noexcept nogil
     uint64_t mixed(uint64_t a, uint64_t b) noexcept nogil
     bint same_address(const uint8_t *a, const uint8_t *b) noexcept nogil
     bint filtered(uint64_t *word, uint64_t hash) noexcept nogil
     uint64_t word_at(const uint8_t *data) noexcept nogil
     void put_paper(void *to, const uint8_t *command, int64_t floor, int64_t rates) noexcept nogil
     int leading_zeros(uint64_t word) noexcept nogil
+    int trailing_zeros(uint64_t word) noexcept nogil
     void fetch_soon(const void *address) noexcept nogil
     bint likely(bint condition) noexcept nogil
     bint unlikely(bint condition) noexcept nogil
@@ -231,13 +247,15 @@ cdef struct Book:
     i64 market
     i64 lot_size
     i64 tick_size
+    u64 tick_inverse    # of its odd part
     i64 min_notional
     i64 band_bps
     i64 last_price
     i32 is_open
     i32 base
-    i32 quote           # columns of the two assets
+    i32 quote           # columns of the two assets, beside each other
     i32 fees            # the balance that collects
+    i32 tick_zeros      # bits behind it
     Half halves[2]
     i64 collar_bps      # this and the next four: the market's bounds, 0 where there is none
     u64 max_quantity

@@ -185,7 +185,7 @@ cdef inline i64 with_fee(i64 notional, i64 rate) noexcept nogil:
 
 cdef inline i32 check_size(Incoming *it) noexcept nogil:
     cdef i64 fee
-    if it.price <= 0 or not is_guessed(it) and it.price % it.book.tick_size:
+    if it.price <= 0 or not is_guessed(it) and product(ticks_of(it.book, it.price), it.book.tick_size) != it.price:
         return PRICE_OFF_TICK
     if it.quantity < (it.price if it.by_quote else 1):
         return QUANTITY_OFF_LOT
@@ -231,9 +231,10 @@ cdef inline i32 check_backlog(Memory *m, i64 at_ms, Incoming *it) noexcept nogil
 
 cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:
     cdef bint buys = it.side == BUY
-    it.pays = balance_in(m, it.account, it.book.quote if buys else it.book.base)
-    it.gets = balance_in(m, it.account, it.book.base if buys else it.book.quote)
-    cdef i64 needed = with_fee(it.notional, it.rates[2]) + it.rates[3] if buys else it.quantity * it.book.lot_size
+    cdef i32 *columns = &it.book.base
+    it.pays = balance_in(m, it.account, columns[1 - it.side])
+    it.gets = balance_in(m, it.account, columns[it.side])
+    cdef i64 needed = chosen(buys, with_fee(it.notional, it.rates[2]) + it.rates[3], it.quantity * it.book.lot_size)
     return INSUFFICIENT_BALANCE if needed > m.balances[it.pays].available else 0
 
 

@@ -33,11 +33,11 @@ cdef i32 new_account(Memory *m, const u8 *address) noexcept nogil:
     m.columns = <i32 *>grown(m.columns, &columns_room, m.columns_width * m.accounts_room, sizeof(i32))
     m.accounts_used += 1
     memcpy(m.accounts[account].address, address, 20)
-    if m.by_address_room >= 2 * m.accounts_used:
+    if m.by_address_room >= 4 * m.accounts_used:
         enter_account(m, <i32>account)
         return <i32>account
     release(m.by_address)
-    m.by_address = <i32 *>grown(NULL, &room, 4 * m.accounts_used, sizeof(i32))
+    m.by_address = <i32 *>grown(NULL, &room, 8 * m.accounts_used, sizeof(i32))
     m.by_address_room = room
     for i in range(1, m.accounts_used):
         enter_account(m, <i32>i)
@@ -110,10 +110,15 @@ cdef inline u64 page_hash(Memory *m, i64 account, u64 number) noexcept nogil:
     return mixed(number ^ m.seed, <u64>account)
 
 
+cdef inline bint is_others(Page *page, i32 account, u64 number) noexcept nogil:
+    return (page.account != 0) & ((page.number != number) | (page.account != account))
+
+
 cdef inline Page *page_from(Memory *m, i32 account, u64 number, u64 at) noexcept nogil:
     """The page, or the free entry where it would stand, sought from an entry on."""
     cdef u64 mask = <u64>m.pages_room - 1
-    while m.pages[at].account and (m.pages[at].number != number or m.pages[at].account != account):
+    at = (at + is_others(&m.pages[at], account, number)) & mask  # the first step without a branch, which is hard to guess
+    while is_others(&m.pages[at], account, number):
         at = (at + 1) & mask
     return &m.pages[at]
 

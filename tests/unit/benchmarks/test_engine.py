@@ -46,7 +46,7 @@ def test_peers_are_those_of_the_lock() -> None:
 
 def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     figures = suite.measure(quiet=False, steps=300, runs=1)
-    assert list(figures) == ["reference", "reference_with_risk", "fast", "fast_with_risk", "peers", "equal"]
+    assert list(figures) == [*suite.CONTESTANTS, "peers", "equal"]
     assert figures["equal"] is True
     assert figures["peers"].keys() == {peer.name for peer in peers.PEERS}
     assert min(figures[name] for name in suite.CONTESTANTS) > 0
