@@ -2,12 +2,19 @@
 import { fileURLToPath } from "node:url";
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
+import brand from "./brand.json" with { type: "json" };
 
 const api = process.env.BIZZAN_URL ?? "http://127.0.0.1:8000";
 
+/** The document says the brand's name and shows its logo before any script runs. */
+const branded: Plugin = {
+  name: "brand",
+  transformIndexHtml: (html) => html.replaceAll("%BRAND%", brand.name).replaceAll("%LOGO%", brand.logo),
+};
+
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), branded],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
     outDir: fileURLToPath(new URL("../backend/web/built", import.meta.url)),

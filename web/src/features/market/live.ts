@@ -1,5 +1,5 @@
 /** A market as it is now: book and tape, outside React. Views draw once per frame after something has changed. */
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useCallback, useEffect, useState, useSyncExternalStore } from "react";
 import { stream } from "@/app/stream";
 import type { Trade } from "@/lib/api/types";
 import { nextFrame } from "@/lib/frame";
@@ -110,8 +110,6 @@ export function useLive<V extends string | number | bigint | boolean | null>(
   live: LiveMarket,
   read: (live: LiveMarket) => V,
 ): V {
-  return useSyncExternalStore(
-    (changed) => live.onFrame(changed),
-    () => read(live),
-  );
+  const subscribe = useCallback((changed: () => void) => live.onFrame(changed), [live]);
+  return useSyncExternalStore(subscribe, () => read(live));
 }

@@ -6,6 +6,8 @@ import type { Meant } from "./draft";
 import { previewOf } from "./place";
 
 const TYPING_MS = 200;
+/** The book moves, so what the order would meet is asked again. */
+const AGAIN_MS = 2_000;
 
 /** What the exchange says that the order would pay and meet now, or why it would refuse it. */
 export function usePreview(
@@ -25,12 +27,17 @@ export function usePreview(
       return;
     }
     let current = true;
-    const timer = setTimeout(() => {
-      previewOf(meant, address, market).then(
-        (preview) => current && setAnswer({ preview, refused: null }),
-        (error) => current && setAnswer({ preview: null, refused: sentenceOf(error) }),
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = async () => {
+      const next = await previewOf(meant, address, market).then(
+        (preview) => ({ preview, refused: null }),
+        (error) => ({ preview: null, refused: sentenceOf(error) }),
       );
-    }, TYPING_MS);
+      if (!current) return;
+      setAnswer(next);
+      timer = setTimeout(() => void ask(), AGAIN_MS);
+    };
+    timer = setTimeout(() => void ask(), TYPING_MS);
     return () => {
       current = false;
       clearTimeout(timer);

@@ -93,7 +93,9 @@ export async function startWallet(): Promise<void> {
       useWallet.setState({ announced: [...announced, wallet] });
     if (phase === "none" && recall<string>("wallet") === wallet.info.rdns) void connectInjected(wallet, true);
   });
-  if (recall<string>("wallet") === "burner" && recall<Hex>("burner")) await connectBurner();
+  // when the exchange is away, the page says so, and offers to sign in later
+  if (recall<string>("wallet") === "burner" && recall<Hex>("burner"))
+    await connectBurner().catch(() => undefined);
 }
 
 /** The burner wallet of this browser, made now if there is none. */
@@ -202,6 +204,9 @@ whenLoggedIn((ok) => {
 
 // one-click trading
 
+const INDEXED_TRIES = 60;
+const INDEXED_PAUSE_MS = 500;
+
 export const DELEGATE_HOURS = [1, 8, 24] as const;
 
 /** Make a key in this browser that trades for the account until it expires; one transaction says so on chain. */
@@ -215,9 +220,17 @@ export async function startDelegate(seconds: number): Promise<void> {
   const custody = theExchange().contract as Address;
   const markets = theExchange().markets.reduce((bits, market) => bits | (1n << BigInt(market.market_id)), 0n);
   const hash = await wallet.signer.send(addDelegate(custody, delegate.address, markets, BigInt(expiry)));
-  await theChain().mined(hash);
+  await indexed(Number((await theChain().mined(hash)).blockNumber));
   keep("delegate", delegate);
   useWallet.setState({ delegate });
+}
+
+/** Wait until the exchange has seen a block; it takes a delegated key's orders from then on. */
+async function indexed(block: number): Promise<void> {
+  for (let tries = 0; tries < INDEXED_TRIES; tries++) {
+    if ((await api.status()).indexed_block >= block) return;
+    await new Promise((resolve) => setTimeout(resolve, INDEXED_PAUSE_MS));
+  }
 }
 
 /** Take the key's right back on chain, and forget it. */
