@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,9 @@ from bizzan.deployer import default_config, deploy
 from bizzan.supervisor.anvil import Anvil
 from exchange.domain.deployment import ETH, Deployment
 from exchange.domain.eip712 import keccak
+from exchange.journal.reader import Reader
 from exchange.settings import Settings
+from tests.integration.audit.operator_desk import Case, Commands, Desk, moved, orders_in
 from tests.utils.documents import blocks, run_bash, tool_folder, with_settings
 
 DOCUMENT = blocks("auditing.md")
@@ -50,6 +53,7 @@ def run(anvil: Anvil, deployment: Deployment, *names: str) -> str:
 
 def test_every_block_is_run_here() -> None:
     names = ["settings", "start", "roles", "windows", "lists", "announced", "storage", "money", "watch"]
+    names += ["journal", "replay"]
     assert list(DOCUMENT) == names
 
 
@@ -103,3 +107,27 @@ def test_the_contract_is_covered(anvil: Anvil, deployment: Deployment) -> None:
 def test_a_contract_that_holds_too_little_is_told(anvil: Anvil, deployment: Deployment) -> None:
     anvil.rpc("anvil_setBalance", deployment.custody, hex(25 * 10**18 - 1))
     assert f"token 1 {ETH}: owed 2500000000, held 2499999999: SHORT" in run(anvil, deployment, "money").splitlines()
+
+
+def test_the_published_journal_is_replayed_by_one_command(anvil: Anvil, deployment: Deployment, tmp_path: Path) -> None:
+    """An honest day passes, and what the document says of a fraud is what is printed."""
+    snapshot = anvil.rpc("evm_snapshot")
+    desk = Desk(anvil, deployment, tmp_path)
+    desk.open()
+    honest = desk.settle(desk.day)
+    file, _ = desk.files(Case(desk.folder))
+    last: list[str] = []
+    for published in (desk.publish(honest), desk.publish(moved(honest, *orders_in(honest)[1::-1]))):
+        own = {"PUBLISHED": str(published), "DEPLOYMENT": str(file)}
+        blocks_ = [with_settings(DOCUMENT["journal"], own), f"{DOCUMENT['replay'].rstrip()} || echo exit $?"]
+        last.append(run_bash("\n".join(blocks_), path=[], environment={"ETH_RPC_URL": anvil.url}))
+    anvil.rpc("evm_revert", snapshot)
+    assert "exit" not in last[0]
+    assert last[0].rstrip().endswith("every line follows")
+    assert f"ends at head {honest_head(desk, honest)}, the journal's at sequence" in last[1]
+    assert last[1].splitlines()[-1] == "exit 1"
+
+
+def honest_head(desk: Desk, honest: Commands) -> str:
+    """The head at which the honest batch ends, as the chain has it."""
+    return list(Reader(desk.write(honest[:-1])).read())[-1].head.hex()
