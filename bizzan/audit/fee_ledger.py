@@ -77,6 +77,8 @@ class FeeLedger:
     tiers: dict[bytes, list[tuple[int, int]]] = field(default_factory=dict)
     orders: dict[int, OrderFees] = field(default_factory=dict)
     fills: int = 0
+    auctions: set[int] = field(default_factory=set)
+    """Markets that trade at the price of an auction, where no floor is due."""
     problems: list[Problem] = field(default_factory=list)
 
     def command(self, record: Record) -> None:
@@ -92,6 +94,10 @@ class FeeLedger:
                 self._trade(record, event)
             elif isinstance(event, e.OrderAccepted):
                 self._accepted(record, event)
+            elif isinstance(event, e.AuctionPriced):
+                self.auctions.add(event.market)
+            elif isinstance(event, e.MarketChanged):
+                self.auctions.discard(event.market)
 
     # FEE-1
 
@@ -198,9 +204,13 @@ class FeeLedger:
 
     def _trade(self, record: Record, match: e.TradeMatched) -> None:
         maker, taker = self.orders[match.maker_order], self.orders[match.taker_order]
+        if match.market in self.auctions:
+            as_taker = match.quote * taker.taker_ppm // MILLION
+        else:
+            as_taker = taker.as_taker(match.quote)
         for role, order_id, order, charged, due in (
             ("maker", match.maker_order, maker, match.maker_fee, maker.as_maker(match.quote)),
-            ("taker", match.taker_order, taker, match.taker_fee, taker.as_taker(match.quote)),
+            ("taker", match.taker_order, taker, match.taker_fee, as_taker),
         ):
             self.fills += 1
             what = f"trade {match.trade_id}, quote {match.quote}: the {role}, order {order_id}, pays {charged}"

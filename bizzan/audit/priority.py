@@ -10,6 +10,7 @@ PRI-3  stays     an order leaves the book only by its end, its expiry, or a comm
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
 PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any other
 PRI-6  groups    of the legs of a group one fills or works at most; what decides it ends the other in the same record
+PRI-7  auctions  all trades of an auction are at the one best price, the better limit first, and nobody comes in between
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from bizzan.audit.auctioning import Auctions
 from bizzan.audit.comparing import Problem
 from bizzan.audit.pairs import Pairs
 from bizzan.audit.placed import placed_in
 from bizzan.audit.waiting import WaitingRoom
+from exchange.domain.order_id import age
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.events import CloseReason
@@ -101,6 +104,7 @@ class PriorityLedger:
     """When an account's orders end unless it says otherwise before, in milliseconds."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     pairs: Pairs = field(default_factory=Pairs)
+    auctions: Auctions = field(default_factory=Auctions)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
     collars: dict[int, int] = field(default_factory=dict)
@@ -113,21 +117,31 @@ class PriorityLedger:
     _ended: CloseReason | None = None
     _decided: bool = False
     """Whether it replaces an order that was no leg any more."""
+    _auctioned: bool = False
+    """Whether an auction was priced, or traded, in the record."""
+    _halted: set[int] = field(default_factory=set)
+    _disturbed: set[int] = field(default_factory=set)
+    """Markets where orders ended after the auction was priced."""
     _stands_still: bool = False
     """Whether it only takes over the place of another."""
 
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
         self._placed, self._working, self._ended = placed_in(record), 0, None
+        over = self.auctions.over(record.at_ms, self._halted)
         ended_countdowns: set[bytes] = set()
-        self._stands_still = self._decided = False
+        self._stands_still = self._decided = self._auctioned = False
         for event in events:
             if isinstance(event, e.MarketListed):
-                self.waiting.last[event.market.market_id] = event.market.reference_price
+                self._listed(event)
+            elif isinstance(event, e.AuctionStarted):
+                self.auctions.started(event.market, event.ends_at)
+            elif isinstance(event, e.AuctionPriced):
+                self._priced(record, event)
             elif isinstance(event, e.MarketBoundsChanged):
                 self.collars[event.market] = event.collar_bps
             elif isinstance(event, e.MarketChanged):
-                self.waiting.changed(event.market, event.status)
+                self._changed(record, event)
             elif isinstance(event, e.OrderAccepted):
                 self._after(record)
                 self._accepted(record, event)
@@ -136,7 +150,7 @@ class PriorityLedger:
             elif isinstance(event, e.OrderTriggered):
                 self._triggered(record, event)
             elif isinstance(event, e.TradeMatched):
-                self._trade(record, event)
+                self._matched(record, event)
             elif isinstance(event, e.OrderReduced):
                 self._reduced(record, event)
             elif isinstance(event, e.OrderClosed):
@@ -151,6 +165,9 @@ class PriorityLedger:
         self._say(record, self.pairs.close_record())
         if isinstance(record.command, c.PlaceOrder) and not self._working:
             self._problem(record, "the order is in the journal and was skipped")
+        elif over and isinstance(record.command, c.Tick):
+            if not self._auctioned:
+                self._problem(record, f"the auction of market {over} was to trade, and did not")
         elif not self._working and isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
             self._problem(record, f"order {self.waiting.due(self.orders)} was to work, and did not")
         if isinstance(record.command, c.SetCountdown):
@@ -168,6 +185,8 @@ class PriorityLedger:
             return
         if turn:
             self._problem(record, f"the order comes before order {turn}, whose turn it was")
+        if over := self.auctions.over(record.at_ms, self._halted):
+            self._problem(record, f"the order comes before the auction of market {over} has traded")
         self._working, self._ended = event.order_id, None
         order = command.order
         differs = [name for name in _SIGNED if getattr(event, name) != getattr(order, name)]
@@ -230,6 +249,9 @@ class PriorityLedger:
             self._sits(record, order)
             return
         best = self._best(order.market, SELL if order.book_side == BUY else BUY)
+        if order.market in self.auctions.ends:
+            self._gathered(record, order)
+            best = None
         crossing = best is not None and order.crosses(best.price)
         if ended is None:
             if crossing and best is not None:
@@ -253,6 +275,100 @@ class PriorityLedger:
             self._problem(record, "the order ends because it would take, and nothing stood against it")
         elif ended == CloseReason.filled and order.side != BUY_QUOTE and order.remaining:
             self._problem(record, f"the order ends as filled with {order.remaining} lots unfilled")
+
+    # PRI-7
+
+    def _listed(self, event: e.MarketListed) -> None:
+        market = event.market
+        self.waiting.last[market.market_id] = market.reference_price
+        self.auctions.ticks[market.market_id] = market.tick_size
+        if market.status != "open":
+            self.waiting.changed(market.market_id, market.status)
+
+    def _changed(self, record: Record, event: e.MarketChanged) -> None:
+        market = event.market
+        if event.status == "halted":
+            self._halted.add(market)
+            self.auctions.prices.pop(market, None)
+        else:
+            self._halted.discard(market)
+        if event.status == "open":
+            bid, ask = self._best(market, BUY), self._best(market, SELL)
+            if bid is not None and ask is not None and bid.price >= ask.price:
+                self._problem(record, f"the market opens, and order {bid.order_id} stands against {ask.order_id}")
+            if self.auctions.left.get(market) and market not in self._disturbed:
+                left = self.auctions.left[market]
+                self._problem(record, f"the market opens, and {left} lots that meet in its auction did not trade")
+        if event.status in ("open", "delisted"):
+            self.auctions.stopped(market)
+        self.waiting.changed(market, event.status)
+
+    def _priced(self, record: Record, event: e.AuctionPriced) -> None:
+        """The price of an auction, beside all others."""
+        self._auctioned = True
+        self._disturbed.discard(event.market)
+        queues = (self.books.get((event.market, side), {}) for side in (BUY, SELL))
+        orders = [order for half in queues for queue in half.values() for order in queue.values()]
+        told = (event.price, event.volume, event.surplus)
+        if event.market not in self.auctions.ends:
+            self._problem(record, f"market {event.market} has a price of an auction, and is in none")
+        self._say(record, self.auctions.priced(event.market, told, orders, self.waiting.last.get(event.market, 0)))
+
+    def _gathered(self, record: Record, order: Standing) -> None:
+        """An order that rests in an auction, and could meet its own account."""
+        half = self.books.get((order.market, SELL if order.book_side == BUY else BUY), {})
+        for price, queue in half.items():
+            for other in queue.values() if order.crosses(price) else ():
+                if other.account == order.account and self._ended is None:
+                    self._problem(record, f"the order rests in an auction against its own account's {other.order_id}")
+
+    def _matched(self, record: Record, match: e.TradeMatched) -> None:
+        price = self.auctions.prices.get(match.market)
+        if price is None:
+            return self._trade(record, match)
+        self.trades += 1
+        self._auctioned = True
+        what = f"trade {match.trade_id}"
+        maker, taker = self.orders.get(match.maker_order), self.orders.get(match.taker_order)
+        if maker is None or taker is None or maker.book_side == taker.book_side:
+            return self._problem(record, f"{what} is of an auction, and not between two orders that stand here")
+        for text in self._wrong_in_auction(record, match, maker, taker, price):
+            self._problem(record, f"{what}: {text}")
+        self.auctions.left[match.market] -= match.quantity
+        self.waiting.last[match.market] = match.price
+        for order in (maker, taker):
+            self._uses(record, order)
+            order.remaining -= match.quantity
+            if order.hidden:  # it keeps its place with the next part
+                shown = order.remaining - order.hidden
+                order.hidden = order.remaining - (shown if shown > 0 else min(order.displayed, order.remaining))
+        if (match.maker_remaining, match.taker_remaining) != (maker.remaining, taker.remaining):
+            self._problem(record, f"{what} leaves other lots than {maker.remaining} and {taker.remaining}")
+        for order in (maker, taker):
+            if order.remaining <= 0:
+                self._leave(order)
+        return None
+
+    def _wrong_in_auction(
+        self, record: Record, match: e.TradeMatched, maker: Standing, taker: Standing, price: int
+    ) -> Iterable[str]:
+        if match.price != price or match.quote != price * match.quantity:
+            yield f"is at {match.price} for {match.quote}, the auction's price is {price}"
+        if age(maker.order_id) > age(taker.order_id):
+            yield f"order {maker.order_id} is the maker, and came after order {taker.order_id}"
+        if maker.account == taker.account:
+            yield "is of an account with itself"
+        for order in (maker, taker):
+            best = self._best(match.market, order.book_side)
+            if best is not order and best is not None:
+                yield f"is of order {order.order_id}, and order {best.order_id} at {best.price} stood before it"
+            if not order.crosses(match.price):
+                yield f"is at {match.price}, beyond the limit {order.price} of order {order.order_id}"
+            if order.expiry * 1_000 <= record.at_ms:
+                yield f"order {order.order_id} had expired at {order.expiry} s"
+        lots = min(maker.remaining, taker.remaining)
+        if match.quantity != lots:
+            yield f"is of {match.quantity} lots, both orders allow {lots}"
 
     # PRI-6
 
@@ -363,6 +479,8 @@ class PriorityLedger:
         order = self.orders.get(event.order_id)
         if event.order_id == self._working:
             return  # judged once the command is done
+        if order is not None:
+            self._disturbed.add(order.market)
         if event.reason == CloseReason.group:
             self.pairs.released(event.order_id)
         elif event.reason != CloseReason.amended:

@@ -69,6 +69,8 @@ class WaitingRoom:
         if order.order_id in self.started:
             return False
         waiting = self._of(order)
+        if waiting is not None and order.market in self.halted:  # in an auction nobody starts to work
+            return True
         return waiting is not None and not (self.last[order.market] and waiting.reached(self.last[order.market]))
 
     def starts_at_once(self, order: Order) -> bool:

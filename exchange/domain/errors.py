@@ -43,6 +43,7 @@ class ErrorCode(StrEnum):
 
     unknown_market = "unknown_market"
     market_halted = "market_halted"
+    auction_call = "auction_call"
     market_exists = "market_exists"
     unknown_asset = "unknown_asset"
     asset_exists = "asset_exists"

@@ -49,6 +49,7 @@ CODES: Mapping[int, ErrorCode] = {
     37: ErrorCode.forbidden,
     38: ErrorCode.order_too_large,
     39: ErrorCode.too_much_open,
+    40: ErrorCode.auction_call,
     50: ErrorCode.order_closed,
     51: ErrorCode.unknown_order,
 }

@@ -26,9 +26,10 @@ class Token:
 
 
 class MarketStatus(StrEnum):
-    """`open` takes orders; `halted` takes cancels only; `delisted` is for ever."""
+    """`open` takes orders; `auction` takes them for later; `halted` takes cancels only; `delisted` is for ever."""
 
     open = "open"
+    auction = "auction"
     halted = "halted"
     delisted = "delisted"
 

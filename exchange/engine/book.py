@@ -163,6 +163,7 @@ class Book:
         "bids",
         "fee_account",
         "fees",
+        "in_call",
         "is_open",
         "last_price",
         "lot_size",
@@ -190,6 +191,7 @@ class Book:
         """Adopt the market's status; what orders are checked against is kept at hand."""
         self.market = market
         self.is_open = market.status is MarketStatus.open
+        self.in_call = market.status is MarketStatus.auction
         self.tick_size = market.tick_size
         self.min_notional = market.min_notional
         self.band_bps = market.band_bps

@@ -197,11 +197,22 @@ class SetFeeRules:
 
 @dataclass(frozen=True, slots=True)
 class SetMarketStatus:
-    """Open, halt or delist a market (a `MarketStatus` value)."""
+    """Open, halt or delist a market (a `MarketStatus` value). One that is in an auction trades first when it opens."""
 
     inbox_id: int
     market: int
     status: str
+
+
+@dataclass(frozen=True, slots=True)
+class StartAuction:
+    """Gather orders in a market, which rest without matching until it opens: at `ends_at` (unix seconds), or 0, by
+    `SetMarketStatus`. For a market in an auction it sets another end.
+    """
+
+    inbox_id: int
+    market: int
+    ends_at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -421,6 +432,7 @@ Command = (
     | SetLimits
     | SetFeeRules
     | SetMarketStatus
+    | StartAuction
     | SetMarketBounds
     | AnnounceFees
     | SetAccountTier

@@ -1,7 +1,5 @@
 """Everything that is not an order, money or settlement: cancels, what the chain says of accounts, listings."""
 
-from dataclasses import replace
-
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import MarketStatus
@@ -9,11 +7,12 @@ from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Account
+from exchange.engine.auctions import change_status, gather, open_market, price_auction
 from exchange.engine.book import Book
 from exchange.engine.events import CloseReason
 from exchange.engine.fees import check_schedule
 from exchange.engine.orders import by_age
-from exchange.engine.state import State
+from exchange.engine.state import Auction, State
 
 CANCELLED = CloseReason.cancelled
 
@@ -130,6 +129,8 @@ def list_market(state: State, at_ms: int, command: c.ListMarket) -> None:
     fee_account = state.open_account(command.fee_account)
     state.books[market.market_id] = state.new_book(market, fee_account, [(at_ms, schedule)])
     state.events.append(e.MarketListed(market, fee_account.account_id))
+    if market.status is MarketStatus.auction:
+        gather(state, state.books[market.market_id], 0)
     state.events.append(e.FeesAnnounced(market.market_id, at_ms, schedule.tiers, schedule.floor))
 
 
@@ -141,18 +142,31 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
     except ValueError:
         choices = ", ".join(MarketStatus)
         raise Refusal(ErrorCode.malformed, f"status must be one of {choices}", "status") from None
+    if status is MarketStatus.auction:
+        raise Refusal(ErrorCode.malformed, "an auction has a command of its own", "status")
     if book.market.status is MarketStatus.delisted:
         raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
-    book.change(replace(book.market, status=status))
-    _tell_market(state, book)
+    auction = state.auctions.get(command.market)
     if status is MarketStatus.open:
-        watch = state.watches.get(command.market)
-        state.due.extend(watch.passed([book.last_price]) if watch is not None and book.last_price else ())
+        return _open(state, book, auction)
+    if auction is not None:
+        auction.price = 0  # one that traded goes on when the market opens, at the price of then
+    change_status(state, book, status)
     if status is MarketStatus.delisted:
+        state.auctions.pop(command.market, None)
         waiting = by_age(order for order in state.orders.values() if order.level is None and order.book is book)
         for order in [order for half in (book.bids, book.asks) for level in half for order in level] + waiting:
             if not order.ended:
                 state.close(order, CloseReason.market_delisted)
+    return None
+
+
+def _open(state: State, book: Book, auction: Auction | None) -> None:
+    """Open a market, once the auction that it is in has traded."""
+    if auction is None:
+        open_market(state, book)
+    elif not auction.price:
+        price_auction(state, auction)
 
 
 def set_limits(state: State, command: c.SetLimits) -> None:
@@ -188,7 +202,3 @@ def _raise_min_nonce(state: State, account: Account, min_nonce: int, reason: Clo
     for order in by_age(account.orders.values()):
         if order.placed.order.nonce & ~SINGLE_FILL < min_nonce and not order.ended:
             state.close(order, reason)
-
-
-def _tell_market(state: State, book: Book) -> None:
-    state.events.append(e.MarketChanged(book.market.market_id, book.market.status.value))

@@ -15,7 +15,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
-from exchange.engine import brakes, control, custody, exposure, fees, settling, snapshot
+from exchange.engine import auctions, brakes, control, custody, exposure, fees, settling, snapshot
 from exchange.engine import commands as c
 from exchange.engine.accounts import Account
 from exchange.engine.book import Half
@@ -48,6 +48,7 @@ HANDLERS: dict[type, Handler] = {
 
 INBOX_HANDLERS: dict[type, Handler] = {
     c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
+    c.StartAuction: lambda state, seq, at_ms, command: auctions.start_auction(state, at_ms, command),
     c.SetMarketBounds: lambda state, seq, at_ms, command: exposure.set_market_bounds(state, command),
     c.AnnounceFees: lambda state, seq, at_ms, command: fees.announce_fees(state, at_ms, command),
     c.SetAccountTier: lambda state, seq, at_ms, command: fees.set_account_tier(state, at_ms, command),
@@ -177,13 +178,22 @@ class Engine:
 
     @property
     def has_due(self) -> bool:
-        """Whether a triggered order waits for its turn: then a `Tick` comes before any order."""
+        """Whether an auction trades, or a triggered order waits for its turn: then a `Tick` comes before any order."""
         return self.state.has_due
+
+    def ends_call(self, at_ms: int) -> bool:
+        """Whether a market gathers orders until a time that has come: then a `Tick` comes before any order."""
+        state = self.state
+        return any(state.calls_until(a) and a.ends_at * 1_000 <= at_ms for a in state.auctions.values())
 
     @property
     def waiting(self) -> int:
-        """How many orders wait for a price, or for their turn after it has come."""
-        return sum(len(watch.triggers) for watch in self.state.watches.values()) + len(self.state.due)
+        """How many ticks may be due at once: one for each order that waits for a price, and parts of auctions."""
+        state = self.state
+        waiting = sum(len(watch.triggers) for watch in state.watches.values()) + len(state.due)
+        if state.auctions:
+            waiting += len(state.auctions) + len(state.orders) // min(state.limits.max_fills, auctions.LEAST_FILLS) + 1
+        return waiting
 
     @property
     def oldest_unsettled_at(self) -> int | None:

@@ -68,6 +68,27 @@ class MarketChanged:
 
 
 @_event
+class AuctionStarted:
+    """The market gathers orders until `ends_at`, in unix seconds; 0: until it is opened."""
+
+    market: int
+    ends_at: int
+
+
+@_event
+class AuctionPriced:
+    """The auction trades `volume` lots at `price`; `surplus` lots at it are left over, bids above zero, asks below.
+
+    All of it follows in the records after this one, unless something ends orders in between. 0 lots: nobody meets.
+    """
+
+    market: int
+    price: int
+    volume: int
+    surplus: int
+
+
+@_event
 class MarketBoundsChanged:
     """What is bounded in a market, after the change; see `SetMarketBounds`."""
 
@@ -357,6 +378,8 @@ Event = (
     AssetListed
     | MarketListed
     | MarketChanged
+    | AuctionStarted
+    | AuctionPriced
     | MarketBoundsChanged
     | FeeRulesChanged
     | FeesAnnounced

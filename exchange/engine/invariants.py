@@ -5,17 +5,19 @@ ENG-2  no_negative       no part of a balance is negative or beyond 63 bits; who
 ENG-3  backed_orders     held = what the open orders hold, each exactly what its remaining lots need
 ENG-4  backed_outflows   reserved = fast withdrawals held + what forced withdrawals reserved
 ENG-5  unsettled         unsettled = the proceeds of all trades that are not final
-ENG-6  books             sorted, linked, summed, in order of arrival and never crossed
+ENG-6  books             sorted, linked, summed, in order of arrival and, but for auctions, never crossed
 ENG-7  stopped_accounts  who is blocked, leaving or stopped has no open order; nobody has one below the minimum nonce
 ENG-8  schedules         fee schedules are in order of time, within the cap, and no rate rises with the tier
 ENG-9  triggers          who waits is open, in no book, and its price has not come; who is due is open and in no book
 ENG-10 groups            a leg whose group is not decided is open and unused; of two legs one waits, and they are a pair
+ENG-11 auctions          in an auction orders gather, or trade at its price; no account crosses itself
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterator
 
 from exchange.domain.amount import MAX_AMOUNT
+from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import SINGLE_FILL
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
@@ -108,7 +110,8 @@ def books(state: State) -> Iterator[str]:
     """ENG-6."""
     resting = 0
     for book in state.books.values():
-        yield from _crossed(book)
+        if book.market.market_id not in state.auctions:
+            yield from _crossed(book)
         for half in (book.bids, book.asks):
             yield from _half(state, half)
             resting += sum(1 for level in half.levels.values() for _ in level)
@@ -190,6 +193,31 @@ def _pair(state: State, order: OpenOrder, partner: OpenOrder) -> Iterator[str]:
         yield f"orders {order.order_id} and {partner.order_id} rest both, or are not open both"
 
 
+def auctions(state: State) -> Iterator[str]:
+    """ENG-11."""
+    for market, auction in state.auctions.items():
+        status = state.books[market].market.status
+        if status not in (MarketStatus.auction, MarketStatus.halted) or (auction.price and status != "auction"):
+            yield f"market {market} is {status} and in an auction at {auction.price}"
+    for market, book in state.books.items():
+        if book.in_call and market not in state.auctions:
+            yield f"market {market} gathers orders, for no auction"
+        if market in state.auctions:
+            yield from _self_crossed(book)
+
+
+def _self_crossed(book: Book) -> Iterator[str]:
+    """Each account's best bid and best ask."""
+    best: dict[tuple[int, int], int] = {}
+    for half in (book.bids, book.asks):
+        for level in half:
+            for order in level:
+                best.setdefault((half.side, order.account.account_id), level.price)
+    for (side, account), bid in best.items():
+        if side == 0 and best.get((1, account), bid + 1) <= bid:
+            yield f"account {account} bids {bid} in market {book.market.market_id} and asks for no more"
+
+
 CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     conservation,
     no_negative,
@@ -201,6 +229,7 @@ CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     schedules,
     triggers,
     groups,
+    auctions,
 )
 
 

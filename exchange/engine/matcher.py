@@ -4,20 +4,21 @@ A trade is at the maker's price. The buyer pays quote and fee, the seller receiv
 go to the market's fee account. What comes in can be traded at once and counts as unsettled until it is final.
 """
 
-from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import PPM, TakerFees
 from exchange.domain.order import SINGLE_FILL, SelfTrade
 from exchange.domain.order_id import seq_of
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
+from exchange.engine.auctions import end_calls, trade_auction
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
 from exchange.engine.exposure import reach
 from exchange.engine.groups import decide, reseat
-from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, displayed_of, group_of, trigger_bits
+from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, by_age, displayed_of, group_of, trigger_bits
 from exchange.engine.risk import Candidate, check, kind_of
+from exchange.engine.settling import limited_by
 from exchange.engine.state import State, Trade
 from exchange.engine.triggers import next_due, notice, wait
 
@@ -36,9 +37,6 @@ CANCEL_TAKER = int(SelfTrade.cancel_taker)
 CANCEL_MAKER = int(SelfTrade.cancel_maker)
 DECREMENT = int(SelfTrade.decrement)
 
-QUOTE_BOUND = 2
-"""What one trade brings one balance in quote is at most this many times its quote: proceeds and both fees."""
-
 
 def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
     """Accept and match an order, whose id is `number`; Refusal if a rule is against it."""
@@ -47,9 +45,9 @@ def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
 
 
 def check_turn(state: State) -> None:
-    """Refuse whoever comes before a triggered order."""
-    if state.due and state.has_due:
-        raise Refusal(ErrorCode.unavailable, "a triggered order works first: a Tick is due")
+    """Refuse whoever comes before an auction that trades, or a triggered order."""
+    if (state.due or state.auctions) and state.has_due:
+        raise Refusal(ErrorCode.unavailable, "an auction or a triggered order works first: a Tick is due")
 
 
 def enter(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
@@ -102,8 +100,12 @@ def _start(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Cand
 
 
 def tick(state: State, seq: int, at_ms: int) -> None:
-    """What has expired ends, and the triggered order whose turn it is works."""
+    """What has expired ends; an auction trades, or the triggered order works whose turn it is."""
     state.expire(at_ms)
+    if state.auctions:
+        end_calls(state, at_ms)
+        if trade_auction(state, seq, at_ms):
+            return
     take_turn(state, seq, at_ms)
 
 
@@ -182,6 +184,8 @@ def _accept(state: State, number: int, candidate: Candidate) -> OpenOrder:
 def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> CloseReason | None:
     """Match the order as its terms say. Returns why it ends now, or None when it rests."""
     half = taker.book.opposite(taker.side)
+    if taker.book.in_call:
+        return _gather(state, taker, kind, half)
     if half.crosses(taker.price):
         if kind.post_only:
             return POST_ONLY_WOULD_TAKE
@@ -195,6 +199,18 @@ def _work(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind) -> C
     if kind.rests:
         return None
     return FOK_UNFILLED if kind.all_or_none else UNFILLED
+
+
+def _gather(state: State, taker: OpenOrder, kind: Kind, half: Half) -> CloseReason | None:
+    """Let an order rest in the call of an auction, apart from all of its own account that it could meet later."""
+    if not half.crosses(taker.price):
+        return None
+    own = [order for order in by_age(taker.account.orders.values()) if order.level and order.level.half is half]
+    for maker in sorted(own, key=lambda order: -half.sign * order.price):
+        while not maker.ended and half.sign * maker.price >= half.sign * taker.price:
+            if _meet_own(state, taker, maker, kind.self_trade, 1):
+                return SELF_TRADE
+    return None
 
 
 def _obstacle(state: State, half: Half, taker: OpenOrder, kind: Kind) -> CloseReason | None:
@@ -221,7 +237,7 @@ def _obstacle(state: State, half: Half, taker: OpenOrder, kind: Kind) -> CloseRe
             lots = min(missing // unit, shown)
             taken += lots
             quote += lots * maker.price
-            if _beyond(taker, maker, taken, quote) is not None:
+            if limited_by(taker, maker, taken, quote) is not None:
                 return UNSETTLED_LIMIT
             missing -= lots * unit
             if missing < unit:
@@ -275,7 +291,7 @@ def _match(state: State, seq: int, at_ms: int, taker: OpenOrder, kind: Kind, hal
             hashes_left -= maker.hashes
             _count(state, taker, maker)
             lots = min(taker.remaining // unit if by_quote else taker.remaining, maker.remaining - maker.hidden)
-            beyond = _beyond(taker, maker, lots, lots * maker.price)
+            beyond = limited_by(taker, maker, lots, lots * maker.price)
             if beyond is taker:
                 return UNSETTLED_LIMIT
             if beyond is maker:
@@ -313,18 +329,6 @@ def _meet_own(state: State, taker: OpenOrder, maker: OpenOrder, mode: int, unit:
     if mode != CANCEL_TAKER:
         state.close(maker, SELF_TRADE)
     return mode != CANCEL_MAKER
-
-
-def _beyond(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOrder | None:
-    """The order that cannot trade this much, because what is unsettled would exceed what the ledger counts."""
-    book = taker.book
-    base, quote = lots * book.lot_size, QUOTE_BOUND * quote
-    to_taker, to_maker = (base, quote) if taker.side == BUY else (quote, base)
-    if maker.gets.unsettled + to_maker > MAX_AMOUNT:
-        return maker
-    if taker.gets.unsettled + to_taker > MAX_AMOUNT or book.fees.unsettled + quote > MAX_AMOUNT:
-        return taker
-    return None
 
 
 def _fill(
@@ -413,10 +417,6 @@ def _pay(
             state.give(pays, rounding)
     touched = state.touched_balances
     touched[taker.pays] = touched[pays] = None
-    for balance, amount in ((taker.gets, taker_gets), (maker.gets, maker_gets), (book.fees, maker_fee + taker_fee)):
-        balance.unsettled += amount
-        if balance.deficit or balance.owed:
-            state.give(balance, amount)
-        else:
-            balance.available += amount
-            touched[balance] = None
+    state.receive(taker.gets, taker_gets)
+    state.receive(maker.gets, maker_gets)
+    state.receive(book.fees, maker_fee + taker_fee)

@@ -68,7 +68,7 @@ def preview(state: State, at_ms: int, order: Order) -> Preview:
     needed = max(cap_for(hold_ppm), cap_for_floor(floor, notional))
     cap = min(max(order.max_fee_bps, needed), highest)
     trigger = trigger_of(order, book.last_price)
-    if trigger is not None and not trigger.reached(book.last_price):
+    if book.in_call or (trigger is not None and not trigger.reached(book.last_price)):
         lots = quote = fee = 0
     else:
         lots, quote, fee = _walk(state, book, kind, order, TakerFees(taker_ppm, floor, cap))

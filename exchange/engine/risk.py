@@ -106,7 +106,7 @@ class Candidate:
 
     def _await_trigger(self) -> None:
         trigger = trigger_of(self.order, self.book.last_price)
-        if trigger is not None and not trigger.reached(self.book.last_price):
+        if trigger is not None and (self.book.in_call or not trigger.reached(self.book.last_price)):
             self.waits_for = trigger
 
     @property
@@ -165,7 +165,9 @@ def check_trigger(word: int) -> None:
 
 def check_market(c: Candidate) -> None:
     """The market takes orders; side and scheme are ones that it can settle."""
-    if not c.book.is_open:
+    if c.book.in_call:
+        check_call(c)
+    elif not c.book.is_open:
         status = c.book.market.status.value
         raise Refusal(ErrorCode.market_halted, f"the market is {status}: it takes cancels only", "market")
     if c.order.side not in SIDES:
@@ -176,6 +178,17 @@ def check_market(c: Candidate) -> None:
         check_path(c.placed.signature)
     if c.order.trigger_price or trigger_bits(c.order.terms):
         check_terms(c.order, c.book.tick_size)
+
+
+def check_call(c: Candidate) -> None:
+    """In the call of an auction orders gather: those that rest and may take, and those that wait for a price."""
+    auction = c.state.auctions[c.order.market]
+    if 0 < auction.ends_at * 1_000 <= c.at_ms:
+        raise Refusal(ErrorCode.unavailable, "the auction trades first: a Tick is due")
+    if c.waits_for is None and (c.kind.post_only or not c.kind.rests):
+        raise Refusal(
+            ErrorCode.auction_call, "an auction takes gtc and gtd orders that are not post_only", "time_in_force"
+        )
 
 
 def check_path(signature: bytes) -> None:

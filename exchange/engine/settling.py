@@ -4,12 +4,17 @@ Batch k holds the trades of the sequences after those of batch k-1 and up to its
 cut in order and become final in order; what is final can be withdrawn and never be reversed.
 """
 
+from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Side
 from exchange.engine import events as e
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.commands import CutBatch, FinalizeBatch
+from exchange.engine.orders import BUY, OpenOrder
 from exchange.engine.state import Batch, State, Trade
+
+QUOTE_BOUND = 2
+"""What one trade brings one balance in quote is at most this many times its quote: proceeds and both fees."""
 
 
 def cut_batch(state: State, seq: int, command: CutBatch) -> None:
@@ -64,6 +69,18 @@ def note_oldest(state: State) -> None:
     """Note the time of the oldest trade that is not final, after trades have gone."""
     oldest = next(iter(state.trades.values()), None)
     state.oldest_unsettled_at = None if oldest is None else oldest.at_ms
+
+
+def limited_by(taker: OpenOrder, maker: OpenOrder, lots: int, quote: int) -> OpenOrder | None:
+    """The order that cannot trade this much, because what is unsettled would exceed what the ledger counts."""
+    book = taker.book
+    base, quote = lots * book.lot_size, QUOTE_BOUND * quote
+    to_taker, to_maker = (base, quote) if taker.side == BUY else (quote, base)
+    if maker.gets.unsettled + to_maker > MAX_AMOUNT:
+        return maker
+    if taker.gets.unsettled + to_taker > MAX_AMOUNT or book.fees.unsettled + quote > MAX_AMOUNT:
+        return taker
+    return None
 
 
 def proceeds(state: State, trade: Trade) -> tuple[tuple[Balance, int], ...]:

@@ -21,11 +21,11 @@ from exchange.engine.accounts import Account, Balance, NonceSet, Recent
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import OpenOrder, by_age, group_of
-from exchange.engine.state import Batch, ForcedRequest, State, Trade, Withdrawal
+from exchange.engine.state import Auction, Batch, ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 11
+VERSION = 12
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -68,6 +68,7 @@ def dump(state: State) -> bytes:
             [astuple(state.bounds[market]) for market in sorted(state.bounds)],
             [[order_id, *state.replaced[order_id]] for order_id in sorted(state.replaced)],
             [[order.order_id, order.partner.order_id if order.partner else 0] for order in _legs(orders)],
+            [[auction.market, auction.ends_at, auction.price] for auction in state.auctions.values()],
         ]
     )
 
@@ -89,7 +90,7 @@ def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
     _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
-    withdrawals, forced, triggers, due, bounds, replaced, legs = rest
+    withdrawals, forced, triggers, due, bounds, replaced, legs, auctions = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
@@ -115,6 +116,7 @@ def _load(parts: list[Any]) -> State:
     for values in orders:
         _load_order(state, values, waiting)
     _load_legs(state, legs)
+    state.auctions = {market: Auction(market, ends_at, price) for market, ends_at, price in auctions}
     for account in state.accounts:
         state.watch_countdown(account)
     for seq, at_ms, *fields in trades:

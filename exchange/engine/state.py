@@ -45,6 +45,17 @@ class Batch:
         self.last_trade = last_trade
 
 
+class Auction:
+    """A market whose orders gather until `ends_at` (unix seconds; 0: until it opens); then they trade at `price`."""
+
+    __slots__ = ("ends_at", "market", "price")
+
+    def __init__(self, market: int, ends_at: int, price: int = 0) -> None:
+        self.market = market
+        self.ends_at = ends_at
+        self.price = price
+
+
 class Withdrawal:
     """The hold of a signed fast withdrawal."""
 
@@ -98,6 +109,8 @@ class State:
         """Of the markets that have any."""
         self.replaced: dict[int, tuple[bytes, ...]] = {}
         """By an open order that replaced others on its nonce, their hashes: none of them comes back."""
+        self.auctions: dict[int, Auction] = {}
+        """Of the markets whose orders have gathered and have not traded since."""
         self.watches: dict[int, Watch] = {}
         self.due: deque[int] = deque()
         """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""
@@ -164,6 +177,15 @@ class State:
         balance.available += amount
         if balance.owed and amount:
             self.reserve_owed(balance)
+
+    def receive(self, balance: Balance, amount: int) -> None:
+        """A trade that is not final brings in `amount`."""
+        balance.unsettled += amount
+        if balance.deficit or balance.owed:
+            self.give(balance, amount)
+        else:
+            balance.available += amount
+            self.touched_balances[balance] = None
 
     def reserve_owed(self, balance: Balance) -> None:
         """Set available money aside for the forced withdrawals of this balance, oldest request first."""
@@ -348,7 +370,9 @@ class State:
 
     @property
     def has_due(self) -> bool:
-        """Whether a triggered order waits for its turn: then a `Tick` is the next that can trade."""
+        """Whether an auction trades, or a triggered order waits for its turn: then a `Tick` is the next that can."""
+        if self.auctions and any(auction.price for auction in self.auctions.values()):
+            return True
         while self.due and self.due[0] not in self.orders:
             self.due.popleft()
         return bool(self.due)
@@ -371,7 +395,13 @@ class State:
         expiries = self.expiries
         while expiries and not self._is_awaited(*expiries[0]):
             heappop(expiries)
-        return expiries[0][0] if expiries else None
+        times = [expiries[0][0]] if expiries else []
+        times += [auction.ends_at for auction in self.auctions.values() if self.calls_until(auction)]
+        return min(times, default=None)
+
+    def calls_until(self, auction: Auction) -> bool:
+        """Whether an auction gathers orders until a time; not while its market is halted."""
+        return bool(auction.ends_at and not auction.price and self.books[auction.market].in_call)
 
     def expire(self, at_ms: int) -> None:
         """End every countdown, and close every order, whose time has come: in order of time, then as they stand here,

@@ -196,6 +196,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     33: c.PlaceFrame,
     34: c.AmendOrder,
     35: c.SetMarketBounds,
+    36: c.StartAuction,
 }
 
 _VERSIONS = {7: 2}

@@ -307,6 +307,8 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         27: e.OrderTriggered,
         28: e.OrderAmended,
         29: e.MarketBoundsChanged,
+        30: e.AuctionStarted,
+        31: e.AuctionPriced,
     }
 )
 

@@ -14,6 +14,7 @@ from typing import Any, Self, cast
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import Refusal
+from exchange.domain.instrument import MarketStatus
 from exchange.domain.order_id import SEQ_LIMIT
 from exchange.engine import commands as c
 from exchange.engine import snapshot
@@ -295,6 +296,8 @@ def _fits(command: Any) -> bool:
 def _no_room(state: ArrayState, command: Any) -> str:
     """Why what a command may add up to is more than the core counts."""
     if isinstance(command, c.ListMarket):
+        if command.market.status is MarketStatus.auction:
+            return "the command ListMarket of a market in an auction"
         assets = {command.market.base_asset, command.market.quote_asset}
         for book in state.books.values():
             assets |= {book.base_asset, book.quote_asset}

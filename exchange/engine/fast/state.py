@@ -359,6 +359,8 @@ def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
     if any(order.group for order in reference.orders.values()):
         raise ValueError("an order is a leg of a group, as the core knows none")
+    if reference.auctions:
+        raise ValueError("a market is in an auction, of which the core knows none")
     _check_sums(reference)
     state = ArrayState()
     state.replaced, state.bounds, state.due = reference.replaced, reference.bounds, reference.due

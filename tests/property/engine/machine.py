@@ -1,4 +1,4 @@
-"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-10 after every step."""
+"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-11 after every step."""
 
 from dataclasses import replace
 from typing import Any
@@ -49,6 +49,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.books = {market.market_id: NaiveBook(MAX_FILLS) for market in MARKETS}
         self.waiting_room = NaiveWaiting()
         self.groups = NaiveGroups()
+        self.calls: set[int] = set()
+        self.last = {market.market_id: market.reference_price for market in MARKETS}
         self.x.apply(c.SetLimits(0, 10, MAX_FILLS))
         self.expected_issued = dict.fromkeys(self.x.engine.state.issued, 0)
         self.withdrawals: list[bytes] = []
@@ -189,7 +191,7 @@ class EngineMachine(RuleBasedStateMachine):
         if events is None:
             return
         order_id = self.x.engine.seq
-        if self.waiting_room.comes(order_id, order.order, last):
+        if self.waiting_room.comes(order_id, order.order, last, market in self.calls):
             self.expire(events)
             assert not only(events, e.TradeMatched)
         else:
@@ -198,9 +200,37 @@ class EngineMachine(RuleBasedStateMachine):
         self.take_turns()
 
     def take_turns(self) -> None:
-        """Let those work whose price has come."""
+        """Let auctions trade, and those work whose price has come."""
         while self.x.engine.has_due:
-            self.turn(self.waiting_room.turn())
+            if self.x.engine.ends_call(self.x.at_ms) or any(a.price for a in self.x.engine.state.auctions.values()):
+                self.part()
+            else:
+                self.turn(self.waiting_room.turn())
+
+    def part(self) -> None:
+        """The next part of an auction, in a tick."""
+        events = self.apply(c.Tick())
+        assert events is not None
+        self.expire(events)
+        self.auction(events)
+
+    def auction(self, events: list[e.Event]) -> None:
+        """Prices and trades of auctions are those of the naive book, one after another."""
+        for event in events:
+            if isinstance(event, e.AuctionPriced):
+                book = self.books[event.market]
+                assert (event.price, event.volume, event.surplus) == book.auction_price(self.last[event.market])
+                self.last[event.market] = event.price or self.last[event.market]
+            elif isinstance(event, e.TradeMatched):
+                met = self.books[event.market].meet(event.price)
+                assert (event.maker_order, event.taker_order, event.quantity) == met
+                assert event.price == self.last[event.market]
+            elif isinstance(event, e.MarketChanged) and event.status == "open":
+                assert self.books[event.market].auction_price(0) == (0, 0, 0)
+                self.calls.discard(event.market)
+                self.waiting_room.drop(set(self.x.engine.state.orders))
+                if self.last[event.market]:
+                    self.waiting_room.trades(event.market, self.last[event.market])
 
     def turn(self, order_id: int) -> None:
         """The order whose turn it is works, in a tick."""
@@ -230,6 +260,12 @@ class EngineMachine(RuleBasedStateMachine):
         by_quote = order.side == Side.buy_quote
         side, slice_ = 0 if by_quote else order.side, terms.displayed_quantity
         new = Resting(order_id, order.account, side, order.price, order.quantity, slice_)
+        if order.market in self.calls:
+            reason = self.books[order.market].gather(new, terms.self_trade.name)
+            assert dict(reasons(events)).get(order_id) == reason
+            assert not only(events, e.TradeMatched)
+            self.waiting_room.drop(set(self.x.engine.state.orders))
+            return
         trades, reason = self.books[order.market].place(
             new, terms.time_in_force.name, terms.post_only, terms.self_trade.name, by_quote
         )
@@ -242,6 +278,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.waiting_room.drop(set(self.x.engine.state.orders))
         for trade in matched:
             self.waiting_room.trades(order.market, trade.price)
+            self.last[order.market] = trade.price
         self.waiting_room.drop(set(self.x.engine.state.orders))
 
     @rule(account=traders, price=prices, quantity=quantities, data=st.data())
@@ -271,7 +308,8 @@ class EngineMachine(RuleBasedStateMachine):
         assert waits or price != signed.price or remaining > before
         book.drop({old.order_id})
         self.waiting_room.drop({*self.x.engine.state.orders})
-        if Terms.unpack(order.terms).trigger_type and self.waiting_room.comes(order_id, order, last):
+        in_call = signed.market in self.calls
+        if Terms.unpack(order.terms).trigger_type and self.waiting_room.comes(order_id, order, last, in_call):
             assert not only(events, e.TradeMatched)
             return
         self.compare(events, replace(order, quantity=remaining), order_id)
@@ -335,7 +373,31 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
         self.x.at_ms += seconds * 1_000
+        if self.x.engine.ends_call(self.x.at_ms):
+            self.part()
+            self.take_turns()
+            return
         self.follow(self.step(c.Tick()))
+
+    @rule(market=markets, seconds=st.sampled_from((0, 0, 1, 15)))
+    def call(self, market: int, seconds: int) -> None:
+        events = self.apply(c.StartAuction(self.inbox(), market, self.x.now + seconds if seconds else 0))
+        assert events is not None
+        self.calls.add(market)
+        self.take_turns()
+
+    @precondition(lambda self: self.calls)
+    @rule(data=st.data(), halted=st.booleans())
+    def open(self, data: st.DataObject, halted: bool) -> None:
+        self.open_market(data.draw(st.sampled_from(sorted(self.calls))), halted)
+
+    def open_market(self, market: int, halted: bool) -> None:
+        """Open a market, which may have been halted in between."""
+        for status in ("halted", "open") if halted else ("open",):
+            events = self.apply(c.SetMarketStatus(self.inbox(), market, status))
+            assert events is not None
+            self.auction(events)
+        self.take_turns()
 
     @rule(account=traders, asset=assets, amount=amounts)
     def credit(self, account: bytes, asset: int, amount: int) -> None:

@@ -77,6 +77,49 @@ class NaiveBook:
             return trades, None
         return trades, reason or "unfilled"
 
+    def gather(self, new: Resting, self_trade: str) -> str | None:
+        """An order comes into the call of an auction; why it ends, or None when it rests."""
+        own = [o for o in self.queue(new.side, new.price) if o.account == new.account]
+        for maker in sorted(own, key=lambda o: (o.price if new.side == 0 else -o.price, o.order_id)):
+            while maker in self.resting:
+                if self_trade == "decrement":
+                    lots = min(new.lots, maker.shown)
+                    self.take(maker, lots)
+                    new.lots -= lots
+                elif self_trade != "cancel_taker":
+                    self.resting.remove(maker)
+                if self_trade in ("cancel_taker", "cancel_both") or not new.lots:
+                    return "self_trade"
+        new.shown, new.rank = min(new.lots, new.slice or new.lots), next(self.ranks)
+        self.resting.append(new)
+        return None
+
+    def auction_price(self, last: int) -> tuple[int, int, int]:
+        """The price of an auction, its lots and what is left over, by trying every price; zeros when nobody meets."""
+        ranks = []
+        for price in range(1, 200):
+            wanted = sum(o.lots for o in self.resting if o.side == 0 and o.price >= price)
+            given = sum(o.lots for o in self.resting if o.side == 1 and o.price <= price)
+            if wanted and given:
+                ranks.append((-min(wanted, given), abs(wanted - given), abs(price - last), price, wanted - given))
+        return (min(ranks)[3], -min(ranks)[0], min(ranks)[4]) if ranks else (0, 0, 0)
+
+    def meet(self, price: int) -> tuple[int, int, int] | None:
+        """The next trade at an auction's price: (maker order, taker order, lots)."""
+        bids = [o for o in self.resting if o.side == 0 and o.price >= price]
+        asks = [o for o in self.resting if o.side == 1 and o.price <= price]
+        if not bids or not asks:
+            return None
+        pair = min(bids, key=lambda o: (-o.price, o.rank)), min(asks, key=lambda o: (o.price, o.rank))
+        lots = min(o.lots for o in pair)
+        for order in pair:
+            order.lots -= lots
+            order.shown = order.shown - lots if lots < order.shown else min(order.lots, order.slice or order.lots)
+            if not order.lots:
+                self.resting.remove(order)
+        maker, taker = sorted(o.order_id for o in pair)
+        return maker, taker, lots
+
     def take(self, maker: Resting, lots: int) -> None:
         """Take lots that an order shows; when they are used up it shows the next, behind all others."""
         maker.lots -= lots
@@ -188,10 +231,10 @@ class NaiveWaiting:
     waits: list[Waiting] = field(default_factory=list)
     turns: list[int] = field(default_factory=list)
 
-    def comes(self, order_id: int, order: Order, last: int) -> bool:
-        """An order comes; whether it waits."""
+    def comes(self, order_id: int, order: Order, last: int, in_call: bool = False) -> bool:
+        """An order comes; whether it waits, as all do in the call of an auction."""
         new = Waiting(order_id, order, [last])
-        if new.reached(last):
+        if new.reached(last) and not in_call:
             return False
         self.waits.append(new)
         return True

@@ -32,7 +32,9 @@ WEIGHTS = {
     "stay": 10,
     "cut": 3,
     "finalize": 2,
-    "reverse": 2,
+    "reverse": 3,
+    "call": 2,
+    "open": 2,
 }
 
 
@@ -49,6 +51,7 @@ class CountingMachine(EngineMachine):
         self.seen["kept_place"] += sum(event.kept_place for event in only(events or [], e.OrderAmended))
         self.seen["cascaded"] += sum(event.because_of > 0 for event in only(events or [], e.TradeReversed))
         self.seen["grouped"] += sum(event.reason == "group" for event in only(events or [], e.OrderClosed))
+        self.seen["auctions"] += sum(event.volume > 0 for event in only(events or [], e.AuctionPriced))
         self.seen["short"] += sum(event.short > 0 for event in only(events or [], e.Debited))
         return events
 
@@ -176,6 +179,13 @@ class Life:
         if self.machine.x.engine.state.batches:
             self.machine.finalize()
 
+    def call(self) -> None:
+        self.machine.call(self.rng.choice((1, 2)), self.rng.choice((0, 0, 30)))
+
+    def open(self) -> None:
+        if self.machine.calls:
+            self.machine.open_market(self.rng.choice(sorted(self.machine.calls)), self.rng.random() < 0.2)
+
     def reverse(self) -> None:
         trades = list(self.machine.x.engine.state.trades)
         if not trades:
@@ -199,6 +209,7 @@ def test_long_lives_meet_everything() -> None:
         "OrderAmended": 60,
         "kept_place": 5,
         "grouped": 40,
+        "auctions": 10,
         "TradeMatched": 600,
         "TradeReversed": 50,
         "cascaded": 5,
