@@ -30,6 +30,7 @@ _CONFLICT = (
     ErrorCode.nonce_too_low,
     ErrorCode.duplicate_client_order_id,
     ErrorCode.market_halted,
+    ErrorCode.auction_call,
     ErrorCode.insufficient_balance,
     ErrorCode.account_blocked,
     ErrorCode.account_exiting,

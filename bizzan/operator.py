@@ -58,8 +58,15 @@ def change_market(
     return _run(database_url, kind, make, wait_seconds)
 
 
-def open_market(database_url: str, chain_id: int, symbol: str, wait_seconds: float = WAIT_SECONDS) -> tuple[str, int]:
-    """Open a market again, unless the contract itself halts it; as `change_market` otherwise. Raises OperatorError."""
+def open_market(
+    database_url: str,
+    chain_id: int,
+    symbol: str,
+    kind: str,
+    values: Mapping[str, object],
+    wait_seconds: float = WAIT_SECONDS,
+) -> tuple[str, int]:
+    """Have a market take orders, unless the contract itself halts it; as `change_market` otherwise."""
 
     async def make(conn: AsyncConnection) -> tuple[str, Mapping[str, object]]:
         there = await markets.known(conn)
@@ -71,9 +78,9 @@ def open_market(database_url: str, chain_id: int, symbol: str, wait_seconds: flo
                 f"{name} is halted on chain: {_HALTED_BY[halting.kind]} (block {halting.block_number}), so its trades "
                 "could not settle; it opens by itself when nothing halts it there any more, unless an operator did too"
             )
-        return name, {"market": market_id, "status": "open"}
+        return name, {"market": market_id, **values}
 
-    return _run(database_url, "set_market_status", make, wait_seconds)
+    return _run(database_url, kind, make, wait_seconds)
 
 
 def change_account(

@@ -5,6 +5,19 @@ import msgspec
 Level = tuple[str, str]
 
 
+class AuctionView(msgspec.Struct, kw_only=True):
+    """An auction that is under way, and what it would do now with the lots that the book shows."""
+
+    ends_at: int
+    """Unix seconds; 0: when the operator opens the market."""
+    price: str
+    """The price of all its trades; 0 where nobody meets."""
+    volume: str
+    """Lots that would trade."""
+    surplus: str
+    """Lots at the price that would not: bids above zero, asks below."""
+
+
 class MarketView(msgspec.Struct, kw_only=True):
     """A market's rules. `price` and `tick_size` are quote ledger units per lot; `lot_size` base ledger units.
 
@@ -35,6 +48,8 @@ class MarketView(msgspec.Struct, kw_only=True):
     taker_fee_ppm: int
     fee_floor: str
     status: str
+    """`open`; `auction`: orders gather and trade later at one price; `halted`: cancels only; `delisted`."""
+    auction: AuctionView | None = None
 
 
 class BookView(msgspec.Struct, kw_only=True):
@@ -45,6 +60,8 @@ class BookView(msgspec.Struct, kw_only=True):
     seq: int
     bids: list[Level]
     asks: list[Level]
+    auction: AuctionView | None = None
+    """Only in an auction, where the best bid may be above the best ask."""
 
 
 class TradeView(msgspec.Struct, kw_only=True):

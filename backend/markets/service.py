@@ -7,6 +7,7 @@ from sqlalchemy import Row
 from backend.context import Api, now_ms, symbol_of
 from backend.markets import schemas
 from backend.stream.book import ASK, BID, Level, as_strings
+from backend.stream.feed import as_json
 from exchange.database import candles, positions, trades
 from exchange.domain.amount import BPS
 from exchange.domain.errors import ErrorCode, Refusal
@@ -39,6 +40,7 @@ def market_view(api: Api, market: Market) -> schemas.MarketView:
         taker_fee_ppm=taker,
         fee_floor=str(schedule.floor),
         status=live.status.value,
+        auction=auction_view(api, market),
     )
 
 
@@ -51,7 +53,14 @@ def book(api: Api, market: Market, depth: int) -> schemas.BookView:
         seq=found.seq,
         bids=as_strings(found.levels(BID, depth)),
         asks=as_strings(found.levels(ASK, depth)),
+        auction=auction_view(api, market),
     )
+
+
+def auction_view(api: Api, market: Market) -> schemas.AuctionView | None:
+    """The market's auction and what it would do now, if it is in one."""
+    found = api.feed.auction(market.market_id)
+    return None if found is None else schemas.AuctionView(**as_json(found))
 
 
 async def trade_page(api: Api, market: Market, before: int | None, limit: int) -> schemas.TradePage:

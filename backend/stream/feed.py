@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 
@@ -18,6 +18,7 @@ from backend.stream.account_feed import AccountFeed, Load
 from backend.stream.book import ASK, BID, Book, as_strings
 from backend.stream.channels import Channel, Sink
 from backend.stream.fee_board import FeeBoard
+from exchange.domain.auction import clearing
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.domain.order import Side
@@ -32,6 +33,27 @@ log = structlog.get_logger()
 FLUSH_SECONDS = 0.02
 RETRY_SECONDS = 0.2
 KEPT_TRADES = 100
+
+
+class Indicative(NamedTuple):
+    """An auction that is under way: its end (unix seconds, 0: when it is opened) and price, lots and what is left over
+    if it ended now. All zero where nobody meets.
+    """
+
+    ends_at: int
+    price: int
+    volume: int
+    surplus: int
+
+
+def as_json(auction: Indicative) -> dict[str, Any]:
+    """An auction as JSON carries it."""
+    return {
+        "ends_at": auction.ends_at,
+        "price": str(auction.price),
+        "volume": str(auction.volume),
+        "surplus": str(auction.surplus),
+    }
 
 
 class Feed:
@@ -54,6 +76,8 @@ class Feed:
         self.trades: dict[int, deque[dict[str, Any]]] = {m: deque(maxlen=KEPT_TRADES) for m in markets}
         self.last_price: dict[int, int] = {}
         """Of the trades that this feed has seen, by market."""
+        self._reference: dict[int, int] = {}
+        """What the engine has as last price, by market."""
         self.starts = 0
         self.start_seq = 0
         self.accounts = AccountFeed(load_account)
@@ -65,11 +89,14 @@ class Feed:
         self._flush_due = False
         self.bounds: dict[int, tuple[int, int, int, int, int]] = dict.fromkeys(markets, (0, 0, 0, 0, 0))
         """What is bounded in each market, as in `SetMarketBounds`."""
+        self.auction_ends: dict[int, int] = {}
+        """When the last auction of a market ends, in unix seconds; 0: when it is opened."""
         self._handlers: dict[type, Callable[[int, int, Any], None]] = {
             events.LevelChanged: self._on_level,
             events.TradeMatched: self._on_trade,
             events.MarketChanged: self._on_market,
             events.MarketBoundsChanged: self._on_bounds,
+            events.AuctionStarted: self._on_auction,
             events.FeesAnnounced: self.fees.announce,
             events.FeeRulesChanged: self.fees.set_rules,
         }
@@ -143,6 +170,8 @@ class Feed:
             self.trades[market_id].clear()
             self._set_rules(there)
             self.bounds[market_id] = there.bounds
+            self.auction_ends[market_id] = there.auction_ends_at
+            self._reference[market_id] = there.last_price
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
             self._snapshot_all(market_id)
         self.fees.restart(books)
@@ -187,12 +216,15 @@ class Feed:
             "taker_side": "sell" if event.taker_side == Side.sell else "buy",
             "at": at_ms,
         }
-        self.last_price[event.market] = event.price
+        self.last_price[event.market] = self._reference[event.market] = event.price
         self.trades[event.market].appendleft(trade)
         self._new_trades.setdefault(event.market, []).append(trade)
 
     def _on_market(self, seq: int, at_ms: int, event: events.MarketChanged) -> None:
         self._set_rules(event)
+
+    def _on_auction(self, seq: int, at_ms: int, event: events.AuctionStarted) -> None:
+        self.auction_ends[event.market] = event.ends_at
 
     def _on_bounds(self, seq: int, at_ms: int, event: events.MarketBoundsChanged) -> None:
         self.bounds[event.market] = (event.collar_bps, *sizes(event))
@@ -207,7 +239,8 @@ class Feed:
         """Send what has gathered, one message per channel."""
         self._flush_due = False
         for market_id, (bids, asks) in self._levels.items():
-            content = {"bids": as_strings(bids.items()), "asks": as_strings(asks.items())}
+            levels = {"bids": as_strings(bids.items()), "asks": as_strings(asks.items())}
+            content = {**levels, **self._indicative(market_id)}
             self._book_channels[market_id].publish("diff", self.books[market_id].seq, content)
         for market_id, trades in self._new_trades.items():
             self._trade_channels[market_id].publish("trades", self.seq, {"trades": trades})
@@ -217,4 +250,18 @@ class Feed:
 
     def _book_content(self, market_id: int) -> dict[str, Any]:
         book = self.books[market_id]
-        return {"bids": as_strings(book.levels(BID)), "asks": as_strings(book.levels(ASK))}
+        levels = {"bids": as_strings(book.levels(BID)), "asks": as_strings(book.levels(ASK))}
+        return {**levels, **self._indicative(market_id)}
+
+    def auction(self, market_id: int) -> Indicative | None:
+        """What an auction would do now with the lots that the book shows; None outside of one."""
+        market, book = self._markets[market_id], self.books[market_id]
+        if market.status is not MarketStatus.auction:
+            return None
+        last = self._reference.get(market_id, 0)
+        found = clearing(book.levels(BID), book.levels(ASK), last, market.tick_size)
+        return Indicative(self.auction_ends.get(market_id, 0), *(found or (0, 0, 0)))
+
+    def _indicative(self, market_id: int) -> dict[str, Any]:
+        found = self.auction(market_id)
+        return {} if found is None else {"auction": as_json(found)}

@@ -1,7 +1,8 @@
-"""Commands of the operator about one market: halt, open, delist, bound."""
+"""Commands of the operator about one market: halt, open, auction, delist, bound."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from exchange.settings import load_settings
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
 
-commands = typer.Typer(help="Halt, open, bound or delist a market.", no_args_is_help=True)
+commands = typer.Typer(help="Halt, open, auction, bound or delist a market.", no_args_is_help=True)
 
 
 @commands.command()
@@ -24,15 +25,21 @@ def halt(symbol: Symbol) -> None:
 
 @commands.command(name="open")
 def open_again(symbol: Symbol) -> None:
-    """Take orders again, unless the contract halts the market."""
-    from bizzan.operator import OperatorError, open_market
-
-    settings = load_settings()
-    try:
-        name, seq = open_market(settings.database_url(), settings.chain.chain_id, symbol)
-    except OperatorError as error:
-        raise SupervisorError(str(error)) from None
+    """Take orders again, unless the contract halts the market; what gathered in an auction trades first."""
+    name, seq = _open(symbol, "set_market_status", {"status": "open"})
     _tell(name, "open", seq)
+
+
+@commands.command()
+def auction(
+    symbol: Symbol,
+    seconds: Annotated[int, typer.Option(min=0, help="How long orders gather; 0: until the market is opened.")] = 0,
+) -> None:
+    """Gather orders without matching; when it ends, all that meet trade at one price, and the market is open."""
+    ends_at = int(time.time()) + seconds if seconds else 0
+    name, seq = _open(symbol, "start_auction", {"ends_at": ends_at})
+    until = f"until {ends_at} (unix seconds)" if ends_at else "until it is opened"
+    console.print(f"{name} gathers orders {until} from journal sequence {seq}")
 
 
 @commands.command()
@@ -62,6 +69,16 @@ def bound(
     }
     name, seq = _change(symbol, "set_market_bounds", values)
     console.print(f"{name} has new bounds from journal sequence {seq}")
+
+
+def _open(symbol: str, kind: str, values: Mapping[str, object]) -> tuple[str, int]:
+    from bizzan.operator import OperatorError, open_market
+
+    settings = load_settings()
+    try:
+        return open_market(settings.database_url(), settings.chain.chain_id, symbol, kind, values)
+    except OperatorError as error:
+        raise SupervisorError(str(error)) from None
 
 
 def _set_status(symbol: str, status: str) -> None:

@@ -233,6 +233,15 @@ class OrderAnswer(msgspec.Struct, frozen=True):
     order: Order
 
 
+class Auction(msgspec.Struct, frozen=True):
+    """An auction that is under way, and what it would do now with the lots that the book shows."""
+
+    ends_at: int
+    price: int
+    volume: int
+    surplus: int
+
+
 class Book(msgspec.Struct, frozen=True):
     """Levels of both sides, best first."""
 
@@ -241,6 +250,7 @@ class Book(msgspec.Struct, frozen=True):
     seq: int
     bids: list[Level]
     asks: list[Level]
+    auction: Auction | None = None
 
 
 class Trade(msgspec.Struct, frozen=True):

@@ -20,6 +20,7 @@ from exchange.engine.commands import (
     PlaceOrder,
     SetFeeRules,
     SetLimits,
+    SetMarketStatus,
     Tick,
 )
 from exchange.engine.engine import Engine
@@ -121,11 +122,12 @@ class Committer:
         committed meanwhile. Frames are judged while the disk works; what is found is a matter of their bytes. While
         orders wait for a price, frames are taken one by one: what one of them triggers works before the next.
         """
-        if not self.engine.waiting or len(items) < 2:
+        ends_call = self.engine.ends_call(self.now_ms())
+        if not ends_call and (not self.engine.waiting or len(items) < 2):
             return await self._commit_group(items, durable, tell)
         acks: list[Ack | Refused] = []
         outcomes: list[FrameAck | Refused] = []
-        committed: list[Committed] = []
+        committed = (await self.tick()).committed if ends_call else []
         for item in items:
             result = await self._commit_group([item], acks.extend, tell)
             outcomes += result.outcomes
@@ -247,13 +249,18 @@ class Committer:
         return GroupResult(outcomes, group.committed(heads))
 
     def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
-        """Apply commands one by one; what one of them triggers works before the next."""
+        """Apply commands one by one; what one of them triggers works before the next, and an auction that ends."""
         outcomes: list[Ack | Refused] = []
+        self._take_turns(group)
         for item in items:
             outcomes.append(item if isinstance(item, Refused) else self._take(item, group))
-            while self.engine.has_due:
-                self._take(_TICK, group)
+            self._take_turns(group)
         return outcomes
+
+    def _take_turns(self, group: "_Group") -> None:
+        """Let auctions trade whose time has come, and orders work whose price has."""
+        while self.engine.has_due or self.engine.ends_call(group.at_ms):
+            self._take(_TICK, group)
 
     def _take(self, item: tuple[bytes, Command], group: "_Group") -> Ack | Refused:
         """Apply one command after the group's others; what it did joins them."""
@@ -302,6 +309,8 @@ class Committer:
         """Room for the commands, and for the ticks of all orders that wait, those that come included."""
         sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
         ticks = self.engine.waiting + sum(_may_wait(item) for item in items)
+        if any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items):
+            ticks += len(items)  # what gathers and opens within the group
         self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:

@@ -200,7 +200,7 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
 
     `status` is that of now, which need not be the deployment's. `schedules` are the market's fees: from when
     (milliseconds; the first holds already), maker's and taker's rates by tier, floor. `bounds` are as in
-    `SetMarketBounds`.
+    `SetMarketBounds`. In an auction `auction_ends_at` says when it ends, in unix seconds, if it has a time.
     """
 
     market: int
@@ -210,6 +210,7 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     status: str
     schedules: list[tuple[int, tuple[tuple[int, int], ...], int]]
     bounds: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
+    auction_ends_at: int = 0
 
 
 class Books(msgspec.Struct, array_like=True, frozen=True):

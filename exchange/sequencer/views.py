@@ -30,6 +30,7 @@ def books(engine: Engine, head: bytes) -> Books:
             levels.market.status.value,
             [(from_ms, schedule.tiers, schedule.floor) for from_ms, schedule in levels.schedules],
             _bounds(engine, levels.market.market_id),
+            _ends_at(engine, levels.market.market_id),
         )
         for levels in engine.books()
     ]
@@ -40,6 +41,11 @@ def books(engine: Engine, head: bytes) -> Books:
 def _bounds(engine: Engine, market: int) -> tuple[int, int, int, int, int]:
     found = engine.state.bounds.get(market)
     return (0, 0, 0, 0, 0) if found is None else (found.collar_bps, *sizes(found))
+
+
+def _ends_at(engine: Engine, market: int) -> int:
+    auction = engine.state.auctions.get(market)
+    return 0 if auction is None else auction.ends_at
 
 
 def status(engine: Engine, head: bytes, pending: int, journal_full: bool) -> EngineStatus:

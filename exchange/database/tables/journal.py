@@ -37,7 +37,7 @@ market = Table(
     integer("min_notional", "smallest notional in quote ledger units"),
     integer("band_bps", "how far a limit price may be from the reference, in basis points; 0 is no band", kind=Integer),
     integer("reference_price", "reference price at listing, in quote ledger units per lot"),
-    string("status", "open, halted or delisted"),
+    string("status", "open, auction, halted or delisted"),
     integer("fee_account", "account id that collects fees"),
     comment="Markets the engine matches.",
 )
