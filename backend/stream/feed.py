@@ -260,7 +260,8 @@ class Feed:
             return None
         last = self._reference.get(market_id, 0)
         found = clearing(book.levels(BID), book.levels(ASK), last, market.tick_size)
-        return Indicative(self.auction_ends.get(market_id, 0), *(found or (0, 0, 0)))
+        ends_at = self.auction_ends.get(market_id, 0)
+        return Indicative(ends_at, found.price, found.volume, found.surplus) if found else Indicative(ends_at, 0, 0, 0)
 
     def _indicative(self, market_id: int) -> dict[str, Any]:
         found = self.auction(market_id)

@@ -50,20 +50,22 @@ class Auctions:
         return 0
 
     def priced(self, market: int, told: tuple[int, int, int], orders: Iterable[Order], last: int) -> Iterator[str]:
-        """A price is fixed; `told` is with how many lots, and how many are left over."""
-        price, volume, surplus = told
+        """A price is fixed; `told` is it, and how many lots are bid and asked at it."""
+        price, *lots_told = told
         bids, asks = _sides(orders)
-        self.left[market] = volume
+        self.left[market] = min(lots_told)
         if price:
             self.prices[market] = price
             if price % self.ticks.get(market, 1):
                 yield f"the auction's price {price} is off the tick"
-        found, over = _at(price, bids, asks) if price else (0, 0)
-        if (found, over) != (volume, surplus):
-            yield f"the auction is told to trade {volume} lots at {price}, {surplus} left over: it is {found} and {over}"
+        wanted, given = _at(price, bids, asks) if price else (0, 0)
+        if [wanted, given] != lots_told:
+            yield f"the auction is told to have {lots_told} lots bid and asked at {price}: it is {wanted} and {given}"
+        found, over = min(wanted, given), wanted - given
         rank = (-found, abs(over), abs(price - last), price)
         for other in sorted(_tries(bids + asks, last, self.ticks.get(market, 1))):
-            lots, rest = _at(other, bids, asks)
+            wanted, given = _at(other, bids, asks)
+            lots, rest = min(wanted, given), wanted - given
             if lots and (not price or (-lots, abs(rest), abs(other - last), other) < rank):
                 yield (
                     f"the auction's price is {price} for {found} lots, {over} left over; at {other} it is {lots} lots, "
@@ -78,10 +80,10 @@ def _sides(orders: Iterable[Order]) -> tuple[list[tuple[int, int]], list[tuple[i
 
 
 def _at(price: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> tuple[int, int]:
-    """How many lots trade at a price, and how many bids are left over (below zero: asks)."""
+    """How many lots are bid and asked at a price."""
     wanted = sum(lots for limit, lots in bids if limit >= price)
     given = sum(lots for limit, lots in asks if limit <= price)
-    return min(wanted, given), wanted - given
+    return wanted, given
 
 
 def _tries(there: list[tuple[int, int]], last: int, tick: int) -> set[int]:

@@ -309,7 +309,7 @@ class PriorityLedger:
         self._disturbed.discard(event.market)
         queues = (self.books.get((event.market, side), {}) for side in (BUY, SELL))
         orders = [order for half in queues for queue in half.values() for order in queue.values()]
-        told = (event.price, event.volume, event.surplus)
+        told = (event.price, event.bids, event.asks)
         if event.market not in self.auctions.ends:
             self._problem(record, f"market {event.market} has a price of an auction, and is in none")
         self._say(record, self.auctions.priced(event.market, told, orders, self.waiting.last.get(event.market, 0)))

@@ -7,8 +7,8 @@ Call auctions of exchanges (Euronext, Xetra, Nasdaq's crosses) look for it by th
     3  nearest to the last price, or to the reference price before any trade
     4  the lower
 
-Any multiple of the tick may be the price, not only somebody's limit: between two limits nothing changes but the distance
-to the last price.
+Any multiple of the tick may be the price, not only somebody's limit: between two limits nothing changes but how far it
+is from the last price.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,11 +19,21 @@ Interest = tuple[int, int]
 
 
 class Clearing(NamedTuple):
-    """The price of an auction, the lots that trade at it, and what is left over: above zero bids, below it asks."""
+    """The price of an auction, and the lots that are bid and asked at it: the fewer of both trade."""
 
     price: int
-    volume: int
-    surplus: int
+    bids: int
+    asks: int
+
+    @property
+    def volume(self) -> int:
+        """The lots that trade."""
+        return min(self.bids, self.asks)
+
+    @property
+    def surplus(self) -> int:
+        """The lots that are left over: above zero bids, below it asks."""
+        return self.bids - self.asks
 
 
 def clearing(bids: Iterable[Interest], asks: Iterable[Interest], last_price: int, tick_size: int) -> Clearing | None:
@@ -31,12 +41,8 @@ def clearing(bids: Iterable[Interest], asks: Iterable[Interest], last_price: int
     demand, supply = dict(bids), dict(asks)
     if not demand or not supply or max(demand) < min(supply):
         return None
-    found = min(
-        (-min(wanted, given), abs(wanted - given), abs(price - last_price), price, wanted - given)
-        for price, wanted, given in _candidates(demand, supply, last_price, tick_size)
-    )
-    volume, _, _, price, surplus = found
-    return Clearing(price, -volume, surplus)
+    found = (Clearing(*candidate) for candidate in _candidates(demand, supply, last_price, tick_size))
+    return min(found, key=lambda c: (-c.volume, abs(c.surplus), abs(c.price - last_price), c.price))
 
 
 def _candidates(

@@ -10,7 +10,6 @@ open.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from exchange.domain.auction import Interest, clearing
 from exchange.domain.errors import ErrorCode, Refusal

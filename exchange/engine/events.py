@@ -77,15 +77,15 @@ class AuctionStarted:
 
 @_event
 class AuctionPriced:
-    """The auction trades `volume` lots at `price`; `surplus` lots at it are left over, bids above zero, asks below.
+    """The auction trades at `price`, at which so many lots are bid and asked: the fewer of both. All 0: nobody meets.
 
-    All of it follows in the records after this one, unless something ends orders in between. 0 lots: nobody meets.
+    All of it follows in this record and those after it, unless something ends orders in between.
     """
 
     market: int
     price: int
-    volume: int
-    surplus: int
+    bids: int
+    asks: int
 
 
 @_event

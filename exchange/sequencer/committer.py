@@ -251,8 +251,9 @@ class Committer:
     def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
         """Apply commands one by one; what one of them triggers works before the next, and an auction that ends."""
         outcomes: list[Ack | Refused] = []
-        self._take_turns(group)
         for item in items:
+            if item is not _TICK and self.engine.ends_call(group.at_ms):
+                self._take_turns(group)
             outcomes.append(item if isinstance(item, Refused) else self._take(item, group))
             self._take_turns(group)
         return outcomes

@@ -10,8 +10,8 @@ import httpx
 
 from bizzan.client.wallet import Wallet
 from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
-from exchange.engine.commands import SetMarketBounds
-from tests.utils.api_stack import DOMAIN, ETH_USDC, ApiStack, an_order, mirrored, order_body, signed_body
+from exchange.engine.commands import SetMarketBounds, SetMarketStatus, StartAuction
+from tests.utils.api_stack import DOMAIN, ETH_BTC, ETH_USDC, ApiStack, an_order, mirrored, order_body, signed_body
 from tests.utils.refusals import check_refused
 from tests.utils.sign_in import sign_in
 
@@ -113,3 +113,43 @@ async def test_a_market_shows_its_bounds_and_refuses_by_them(api: httpx.AsyncCli
     more = signed_body(trader, Side.buy, price - 9_000, 20, market=ETH_USDC)
     check_refused(await api.post("/v1/orders", json=more), 409, "too_much_open", "quantity")
     await stack.submit(SetMarketBounds(stack.inbox_id(), ETH_USDC, 0, 0, 0, 0, 0))
+
+
+async def test_an_auction_shows_its_price_and_trades_at_it(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    buyer, seller = [await stack.trader() for _ in range(2)]
+    market: dict[str, Any] = (await api.get("/v1/markets/ETH-BTC")).json()
+    last = (await api.get("/v1/markets/ETH-BTC/ticker")).json()["last_price"]
+    price, lots = int(last or market["reference_price"]), 10_000
+    await stack.submit(StartAuction(stack.inbox_id(), ETH_BTC, 0))
+    await shown_by_market(api, "status", "auction")
+    now = signed_body(buyer, Side.buy, price, lots, market=ETH_BTC, time_in_force=TimeInForce.ioc)
+    check_refused(await api.post("/v1/orders", json=now), 409, "auction_call", "time_in_force")
+    bid = await placed(api, signed_body(buyer, Side.buy, price + 5, lots, market=ETH_BTC))
+    ask = await placed(api, signed_body(seller, Side.sell, price - 5, lots // 2, market=ETH_BTC))
+    expected = {"ends_at": 0, "price": str(price), "volume": str(lots // 2), "surplus": str(lots // 2)}
+    await shown_by_market(api, "auction", expected)
+    book = (await api.get("/v1/markets/ETH-BTC/book")).json()
+    assert book["auction"] == expected
+    assert int(book["bids"][0][0]) > int(book["asks"][0][0])
+
+    await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "open"))
+    await shown_by_market(api, "auction", None)
+    await mirrored(api, ask["seq"] + 2)
+    sold, bought = await shown(api, seller, ask["order_id"]), await shown(api, buyer, bid["order_id"])
+    assert [(order["status"], order["filled"]) for order in (sold, bought)] == [
+        ("filled", str(lots // 2)),
+        ("open", str(lots // 2)),
+    ]
+    fills = [
+        (await api.get("/v1/fills", headers=await sign_in(api, who))).json()["fills"][0] for who in (buyer, seller)
+    ]
+    assert [(fill["price"], fill["role"]) for fill in fills] == [(str(price), "maker"), (str(price), "taker")]
+
+
+async def shown_by_market(api: httpx.AsyncClient, name: str, value: object) -> None:
+    """The market shows it, once the worker has seen it."""
+    for _ in range(400):
+        if (await api.get("/v1/markets/ETH-BTC")).json()[name] == value:
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError((await api.get("/v1/markets/ETH-BTC")).json())

@@ -229,11 +229,16 @@ def set_market_status(x: Exchange) -> c.Command:
     delisted = x.x.engine.state.books[2].market.status is MarketStatus.delisted
     market = x.must(c.ListMarket(replace(MARKETS[1], market_id=100 + next(x.numbers)), FEES)) if delisted else None
     number = 2 if market is None else only(market, e.MarketListed)[0].market.market_id
-    return c.SetMarketStatus(x.inbox(), number, x.draw(st.sampled_from(MarketStatus)).value)
+    others = [status for status in MarketStatus if status is not MarketStatus.auction]
+    return c.SetMarketStatus(x.inbox(), number, x.draw(st.sampled_from(others)).value)
 
 
 def set_market_bounds(x: Exchange) -> c.Command:
     return c.SetMarketBounds(x.inbox(), int(x.draw(st.sampled_from([1, 2]))), x.draw(st.integers(0, 9_999)), 0, 0, 0, 0)
+
+
+def start_auction(x: Exchange) -> c.Command:
+    return c.StartAuction(x.inbox(), 2, x.draw(st.sampled_from([0, x.x.now + 30])))
 
 
 def set_fee_rules(x: Exchange) -> c.Command:
@@ -340,6 +345,7 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.SetLimits: set_limits,
     c.SetMarketStatus: set_market_status,
     c.SetMarketBounds: set_market_bounds,
+    c.StartAuction: start_auction,
     c.SetFeeRules: set_fee_rules,
     c.AnnounceFees: announce_fees,
     c.SetAccountTier: set_account_tier,

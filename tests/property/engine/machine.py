@@ -219,7 +219,7 @@ class EngineMachine(RuleBasedStateMachine):
         for event in events:
             if isinstance(event, e.AuctionPriced):
                 book = self.books[event.market]
-                assert (event.price, event.volume, event.surplus) == book.auction_price(self.last[event.market])
+                assert (event.price, event.bids, event.asks) == book.auction_price(self.last[event.market])
                 self.last[event.market] = event.price or self.last[event.market]
             elif isinstance(event, e.TradeMatched):
                 met = self.books[event.market].meet(event.price)

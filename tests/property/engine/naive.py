@@ -95,14 +95,14 @@ class NaiveBook:
         return None
 
     def auction_price(self, last: int) -> tuple[int, int, int]:
-        """The price of an auction, its lots and what is left over, by trying every price; zeros when nobody meets."""
+        """The price of an auction, and lots bid and asked at it, by trying every price; zeros when nobody meets."""
         ranks = []
         for price in range(1, 200):
             wanted = sum(o.lots for o in self.resting if o.side == 0 and o.price >= price)
             given = sum(o.lots for o in self.resting if o.side == 1 and o.price <= price)
             if wanted and given:
-                ranks.append((-min(wanted, given), abs(wanted - given), abs(price - last), price, wanted - given))
-        return (min(ranks)[3], -min(ranks)[0], min(ranks)[4]) if ranks else (0, 0, 0)
+                ranks.append((-min(wanted, given), abs(wanted - given), abs(price - last), price, wanted, given))
+        return min(ranks)[3:] if ranks else (0, 0, 0)
 
     def meet(self, price: int) -> tuple[int, int, int] | None:
         """The next trade at an auction's price: (maker order, taker order, lots)."""

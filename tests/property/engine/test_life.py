@@ -51,7 +51,7 @@ class CountingMachine(EngineMachine):
         self.seen["kept_place"] += sum(event.kept_place for event in only(events or [], e.OrderAmended))
         self.seen["cascaded"] += sum(event.because_of > 0 for event in only(events or [], e.TradeReversed))
         self.seen["grouped"] += sum(event.reason == "group" for event in only(events or [], e.OrderClosed))
-        self.seen["auctions"] += sum(event.volume > 0 for event in only(events or [], e.AuctionPriced))
+        self.seen["auctions"] += sum(event.bids > 0 for event in only(events or [], e.AuctionPriced))
         self.seen["short"] += sum(event.short > 0 for event in only(events or [], e.Debited))
         return events
 

@@ -346,6 +346,88 @@ def test_a_wrong_amend_is_found(
 
 
 @pytest.fixture
+def auction(day: EngineHarness) -> EngineHarness:
+    """Orders that gather and trade at one price, in two parts."""
+    day.apply(c.SetLimits(0, 100, 1))
+    day.apply(c.StartAuction(next(day.inbox_ids), 1, 0))
+    day.buy(TAKER, PRICE + 400, 130)
+    day.buy(MAKER, PRICE + 200, 50)
+    day.sell(MAKER, PRICE + 300, 20)
+    day.apply(c.SetMarketStatus(next(day.inbox_ids), 1, "open"))
+    day.turns()
+    day.buy(TAKER, PRICE + 10, 5)
+    return day
+
+
+def test_an_honest_auction_passes(auction: EngineHarness, tmp_path: Path) -> None:
+    found = audit(write(auction, tmp_path / "journal"))
+    assert texts(found) == ""
+    assert found.replay.priority.trades == 5
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (
+            lambda event: replace(event, price=PRICE + 200),
+            "for 180 lots, -20 left over; at 5000010 it is 180",
+        ),
+        (lambda event: replace(event, price=PRICE), "left over; at 5000010 it is 180 lots"),
+        (lambda event: replace(event, bids=170), "bid and asked at 5000010: it is 180 and 200"),
+        (lambda event: replace(event, market=2), "market 2 has a price of an auction, and is in none"),
+        (lambda event: replace(event, price=PRICE + 15), "is off the tick"),
+    ],
+)
+def test_a_wrong_price_of_an_auction_is_found(
+    auction: EngineHarness, tmp_path: Path, edit: Callable[[e.AuctionPriced], e.AuctionPriced], text: str
+) -> None:
+    def tell(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [edit(event) if isinstance(event, e.AuctionPriced) else event for event in events]
+
+    assert text in texts(audit(write(auction, tmp_path / "journal"), engine=Hostile(tell)))
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (lambda match: replace(match, price=PRICE), "the auction's price is 5000010"),
+        (lambda match: replace(match, quantity=1), "is of 1 lots, both orders allow"),
+        (lambda match: replace(match, maker_fee=match.maker_fee + 1), "the schedule of its acceptance asks"),
+        (
+            lambda match: replace(match, maker_order=match.taker_order, taker_order=match.maker_order),
+            "is the maker, and came after order",
+        ),
+    ],
+)
+def test_a_wrong_trade_of_an_auction_is_found(
+    auction: EngineHarness, tmp_path: Path, edit: Callable[[e.TradeMatched], e.TradeMatched], text: str
+) -> None:
+    def tell(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        ticked = isinstance(command, c.Tick)
+        return [edit(event) if ticked and isinstance(event, e.TradeMatched) else event for event in events]
+
+    assert text in texts(audit(write(auction, tmp_path / "journal"), engine=Hostile(tell)))
+
+
+def test_an_auction_that_is_not_finished_is_found(auction: EngineHarness, tmp_path: Path) -> None:
+    def forget(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        return [] if isinstance(command, c.Tick) else events
+
+    found = texts(audit(write(auction, tmp_path / "journal"), engine=Hostile(forget)))
+    assert "the auction of market 1 was to trade, and did not" in found
+    assert "the order comes before the auction of market 1 has traded" in found
+
+
+def test_an_auction_that_opens_with_orders_left_is_found(auction: EngineHarness, tmp_path: Path) -> None:
+    def early(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        opens = isinstance(command, c.SetMarketStatus)
+        return [*events, e.MarketChanged(1, "open")] if opens else events
+
+    found = texts(audit(write(auction, tmp_path / "journal"), engine=Hostile(early)))
+    assert "180 lots that meet in its auction did not trade" in found
+
+
+@pytest.fixture
 def pair(day: EngineHarness) -> EngineHarness:
     """A sale at a profit and a stop as legs of one group; then the first fills."""
     day.sell(OTHER, PRICE, 10, terms=Terms(group=7).pack())

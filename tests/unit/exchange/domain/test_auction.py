@@ -20,7 +20,7 @@ def tried(bids: dict[int, int], asks: dict[int, int], last: int) -> Clearing | N
         volume = min(wanted, given_)
         rank = (-volume, abs(wanted - given_), abs(price - last), price)
         if volume and (best is None or rank < best[0]):
-            best = rank, Clearing(price, volume, wanted - given_)
+            best = rank, Clearing(price, wanted, given_)
     return best and best[1]
 
 
@@ -35,15 +35,15 @@ def test_nobody_meets() -> None:
 
 
 def test_most_lots_trade() -> None:
-    assert clearing([(110, 5), (100, 5)], [(90, 4), (105, 6)], 100, 5) == Clearing(105, 5, -5)
+    assert clearing([(110, 5), (100, 5)], [(90, 4), (105, 6)], 100, 5) == Clearing(105, 5, 10)
 
 
 def test_fewest_are_left_over() -> None:
-    assert clearing([(110, 5), (100, 3)], [(90, 5)], 100, 5) == Clearing(105, 5, 0)
+    assert clearing([(110, 5), (100, 3)], [(90, 5)], 100, 5) == Clearing(105, 5, 5)
 
 
 def test_the_nearest_to_the_last_price_then_the_lower() -> None:
-    assert clearing([(120, 5)], [(80, 5)], 101, 5) == Clearing(100, 5, 0)
-    assert clearing([(120, 5)], [(80, 5)], 140, 5) == Clearing(120, 5, 0)
-    assert clearing([(120, 5)], [(80, 5)], 0, 5) == Clearing(80, 5, 0)
-    assert clearing([(110, 2), (90, 2)], [(110, 2), (90, 2)], 100, 10) == Clearing(100, 2, 0)
+    assert clearing([(120, 5)], [(80, 5)], 101, 5) == Clearing(100, 5, 5)
+    assert clearing([(120, 5)], [(80, 5)], 140, 5) == Clearing(120, 5, 5)
+    assert clearing([(120, 5)], [(80, 5)], 0, 5) == Clearing(80, 5, 5)
+    assert clearing([(110, 2), (90, 2)], [(110, 2), (90, 2)], 100, 10) == Clearing(100, 2, 2)

@@ -12,6 +12,7 @@ from exchange.domain.errors import ErrorCode
 from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine.fast.engine import PATIENCE
 from tests.utils.engine import (
     BTC,
     BTC_USDC,
@@ -351,4 +352,23 @@ def test_a_reversed_trade_of_a_decided_leg_ends_that_alone(x: EngineHarness, own
     events = x.buy(TAKER, PRICE + 1_000, 3)
     undone = x.reverse(only(events, e.TradeMatched)[0].trade_id)
     assert (limit, "trade_reversed") in reasons(undone)
+    x.validate_and_drain()
+
+
+def test_the_fast_engine_comes_back_when_the_last_group_is_over(x: EngineHarness, owner: bytes) -> None:
+    fast: Any = x.engine.fast  # type: ignore[attr-defined]
+    returned: list[bool] = []
+    fast.on_return = lambda: returned.append(True)
+    pair(x, owner)
+    assert not fast.is_fast
+    for _ in range(2 * PATIENCE):
+        x.apply(c.Tick())
+    assert not fast.is_fast, "the legs are there"
+    x.apply(c.MassCancel(owner, 0, 2, x.at_ms, b"", owner))
+    for _ in range(2 * PATIENCE):
+        x.apply(c.Tick())
+    assert fast.is_fast
+    assert returned == [True]
+    x.refuse(leg(x, owner, PRICE + 1_000), ErrorCode.group_used)
+    x.buy(TAKER, PRICE, 4)
     x.validate_and_drain()

@@ -235,3 +235,40 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     result = await committer.commit_frames(frames, lambda acks: None, True)
     assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
     assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
+
+
+def _ask(nonce: int) -> c.PlaceOrder:
+    order = Order(TAKER, 1, 1, 580_000, 2, nonce, NOW_MS // 1_000 + 3_600, 0, 10, 0)
+    return c.PlaceOrder(order, bytes([nonce, 7]) * 16, 0, b"\1" * 65, TAKER)
+
+
+async def test_an_auction_trades_behind_what_opens_the_market_and_before_what_comes_then(committer: Committer) -> None:
+    orders = [_buy(50), _ask(51), _buy(52), _ask(53)]
+    await committer.commit(_items(*COMMANDS[:5], c.SetLimits(0, 100, 1), c.StartAuction(11, 1, 0), *orders))
+    result = await committer.commit(_items(c.SetMarketStatus(12, 1, "open"), _buy(54)))
+    assert all(isinstance(outcome, Ack) for outcome in result.outcomes)
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-4:]
+    assert kinds == ["SetMarketStatus", "Tick", "Tick", "PlaceOrder"]
+
+
+async def test_an_auction_ends_at_its_time_before_the_order_that_comes_then(committer: Committer, clock: Clock) -> None:
+    ends_at = NOW_MS // 1_000 + 30
+    await committer.commit(_items(*COMMANDS[:5], c.StartAuction(11, 1, ends_at), _buy(50), _ask(51)))
+    assert committer.tick_due_in_ms() == 30_000
+    clock.now_ms += 30_000
+    result = await committer.commit(_items(_ask(52)))
+    assert isinstance(result.outcomes[0], Ack)
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-2:]
+    assert kinds == ["Tick", "PlaceOrder"]
+    assert committer.engine.state.last_trade == 1
+
+
+async def test_an_auction_ends_at_its_time_before_the_frame_that_comes_then(committer: Committer, clock: Clock) -> None:
+    ends_at = NOW_MS // 1_000 + 30
+    credit = c.Credit(3, SELLER.raw, 2, 10**10, "c")
+    await committer.commit(_items(*COMMANDS[:5], credit, c.StartAuction(11, 1, ends_at), _buy(50), _ask(51)))
+    clock.now_ms += 30_000
+    result = await committer.commit_frames([_frame(SELLER, 600_000)], lambda acks: None, True)
+    assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"]
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-2:]
+    assert kinds == ["Tick", "PlaceFrame"]

@@ -42,6 +42,8 @@ def _every_event() -> list[e.Event]:
         e.OrderTriggered(1, 1, 1, 3),
         e.OrderAmended(2, 1, 1, 1, 3, True),
         e.MarketBoundsChanged(1, 500, 10, 20, 3, 40),
+        e.AuctionStarted(1, 1_900_000_000),
+        e.AuctionPriced(1, 100, 8, 5),
         e.CountdownSet(1, 2**40),
         e.TradingStopChanged(1, True, False),
         e.LimitsChanged(1, 2, 3),

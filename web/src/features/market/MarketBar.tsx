@@ -40,7 +40,9 @@ export function MarketBar({ live, units }: { readonly live: LiveMarket; readonly
         <span className="sr-only">{t("market.choose")}</span>
       </button>
       {status && status !== "open" && (
-        <span className="rounded bg-sell/15 px-2 py-0.5 text-sell">{t("market.halted")}</span>
+        <span className="rounded bg-sell/15 px-2 py-0.5 text-sell">
+          {t(status === "auction" ? "market.auction" : "market.halted")}
+        </span>
       )}
       <p
         data-testid="last-price"

@@ -1302,7 +1302,7 @@ export interface components {
          * @description Stable codes of refusals; a code is never renamed or reused.
          * @enum {string}
          */
-        ErrorCode: "malformed" | "unknown_field" | "body_too_large" | "too_many_requests" | "too_many_subscriptions" | "unauthenticated" | "forbidden" | "not_found" | "method_not_allowed" | "unavailable" | "internal" | "wrong_signature" | "wrong_chain" | "wrong_contract" | "unknown_scheme" | "unknown_delegate" | "delegate_expired" | "delegate_out_of_scope" | "expired" | "expiry_too_far" | "nonce_used" | "nonce_too_low" | "nonce_out_of_range" | "group_used" | "duplicate_client_order_id" | "unknown_market" | "market_halted" | "market_exists" | "unknown_asset" | "asset_exists" | "price_off_tick" | "price_out_of_band" | "quantity_off_lot" | "below_min_notional" | "amount_out_of_range" | "order_too_large" | "too_much_open" | "fee_cap_too_low" | "fee_cap_out_of_range" | "fee_notice_too_short" | "unsupported_terms" | "terms_conflict" | "insufficient_balance" | "account_blocked" | "account_exiting" | "trading_stopped" | "unknown_account" | "unknown_order" | "order_closed" | "too_many_open_orders" | "unknown_withdrawal" | "duplicate_withdrawal" | "withdrawal_deadline" | "too_many_withdrawals" | "bad_recipient" | "settlement_backlog" | "account_frozen" | "recipient_not_allowed" | "inbox_out_of_order" | "batch_out_of_order" | "unknown_batch" | "unknown_trade" | "token_full" | "wrong_call" | "deposits_closed" | "token_refused" | "too_little_gas" | "nothing_to_claim" | "insufficient_allowance" | "not_approved" | "needs_approvals" | "lapsed" | "not_requested" | "too_early" | "already_done" | "cancel_pending" | "bad_delegate" | "expiry_out_of_range" | "delegate_only_widens" | "delegate_revoked" | "overfilled" | "price_beyond_limit" | "sums_differ" | "exchange_frozen" | "not_launched" | "exchange_paused" | "duration_out_of_range" | "not_scheduled" | "bad_configuration" | "bad_listing" | "contract_refused";
+        ErrorCode: "malformed" | "unknown_field" | "body_too_large" | "too_many_requests" | "too_many_subscriptions" | "unauthenticated" | "forbidden" | "not_found" | "method_not_allowed" | "unavailable" | "internal" | "wrong_signature" | "wrong_chain" | "wrong_contract" | "unknown_scheme" | "unknown_delegate" | "delegate_expired" | "delegate_out_of_scope" | "expired" | "expiry_too_far" | "nonce_used" | "nonce_too_low" | "nonce_out_of_range" | "group_used" | "duplicate_client_order_id" | "unknown_market" | "market_halted" | "auction_call" | "market_exists" | "unknown_asset" | "asset_exists" | "price_off_tick" | "price_out_of_band" | "quantity_off_lot" | "below_min_notional" | "amount_out_of_range" | "order_too_large" | "too_much_open" | "fee_cap_too_low" | "fee_cap_out_of_range" | "fee_notice_too_short" | "unsupported_terms" | "terms_conflict" | "insufficient_balance" | "account_blocked" | "account_exiting" | "trading_stopped" | "unknown_account" | "unknown_order" | "order_closed" | "too_many_open_orders" | "unknown_withdrawal" | "duplicate_withdrawal" | "withdrawal_deadline" | "too_many_withdrawals" | "bad_recipient" | "settlement_backlog" | "account_frozen" | "recipient_not_allowed" | "inbox_out_of_order" | "batch_out_of_order" | "unknown_batch" | "unknown_trade" | "token_full" | "wrong_call" | "deposits_closed" | "token_refused" | "too_little_gas" | "nothing_to_claim" | "insufficient_allowance" | "not_approved" | "needs_approvals" | "lapsed" | "not_requested" | "too_early" | "already_done" | "cancel_pending" | "bad_delegate" | "expiry_out_of_range" | "delegate_only_widens" | "delegate_revoked" | "overfilled" | "price_beyond_limit" | "sums_differ" | "exchange_frozen" | "not_launched" | "exchange_paused" | "duration_out_of_range" | "not_scheduled" | "bad_configuration" | "bad_listing" | "contract_refused";
         /**
          * ExchangeView
          * @description Everything a client needs before its first order.
@@ -2495,6 +2495,18 @@ export interface components {
             taker_fee_ppm: number;
             fee_floor: string;
             status: string;
+            /** @default null */
+            auction: components["schemas"]["AuctionView"] | null;
+        };
+        /**
+         * AuctionView
+         * @description An auction that is under way, and what it would do now with the lots that the book shows.
+         */
+        AuctionView: {
+            ends_at: number;
+            price: string;
+            volume: string;
+            surplus: string;
         };
         /**
          * BookView
@@ -2506,6 +2518,8 @@ export interface components {
             seq: number;
             bids: string[][];
             asks: string[][];
+            /** @default null */
+            auction: components["schemas"]["AuctionView"] | null;
         };
         /**
          * TradePage

@@ -72,6 +72,7 @@ export const en = {
   "market.none_found": "No market has that name.",
   "market.unknown": "There is no market {market}.",
   "market.halted": "halted",
+  "market.auction": "auction",
   "market.change": "24 h",
   "market.high": "24 h high",
   "market.low": "24 h low",
