@@ -225,10 +225,15 @@ def set_limits(x: Exchange) -> c.Command:
     return c.SetLimits(0, int(x.draw(st.integers(1, 100))), int(x.draw(st.integers(1, 10))))
 
 
-def set_market_status(x: Exchange) -> c.Command:
+def market_that_lives(x: Exchange) -> int:
+    """The second market, or a new one when that is delisted."""
     delisted = x.x.engine.state.books[2].market.status is MarketStatus.delisted
     market = x.must(c.ListMarket(replace(MARKETS[1], market_id=100 + next(x.numbers)), FEES)) if delisted else None
-    number = 2 if market is None else only(market, e.MarketListed)[0].market.market_id
+    return 2 if market is None else only(market, e.MarketListed)[0].market.market_id
+
+
+def set_market_status(x: Exchange) -> c.Command:
+    number = market_that_lives(x)
     others = [status for status in MarketStatus if status is not MarketStatus.auction]
     return c.SetMarketStatus(x.inbox(), number, x.draw(st.sampled_from(others)).value)
 
@@ -238,7 +243,7 @@ def set_market_bounds(x: Exchange) -> c.Command:
 
 
 def start_auction(x: Exchange) -> c.Command:
-    return c.StartAuction(x.inbox(), 2, x.draw(st.sampled_from([0, x.x.now + 30])))
+    return c.StartAuction(x.inbox(), market_that_lives(x), x.draw(st.sampled_from([0, x.x.now + 30])))
 
 
 def set_fee_rules(x: Exchange) -> c.Command:
