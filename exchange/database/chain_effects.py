@@ -89,18 +89,19 @@ async def unheard_halts(conn: AsyncConnection, chain_id: int) -> list[tuple[int,
 async def operator_halt(conn: AsyncConnection, market_id: int) -> int | None:
     """The inbox id of an operator's own halt of a market that stands beside the chain's; None if there is none.
 
-    Whatever opens a market ends both. An inbox that was made of the journal does not say whose a halt was: of two the
-    second was of the other cause. Nobody posts until the transaction ends, so the answer stays true.
+    Whatever opens a market, or starts an auction in it, ends both. An inbox that was made of the journal does not say
+    whose a halt was: of two the second was of the other cause. Nobody posts until the transaction ends, so the answer
+    stays true.
     """
     await hold(conn)
     status, market_of = engine_inbox.c.payload["status"].astext, engine_inbox.c.payload["market"].astext
     query = (
         select(engine_inbox.c.id, engine_inbox.c.dedup_key, status.label("status"))
-        .where(engine_inbox.c.kind == "set_market_status", engine_inbox.c.refusal.is_(None))
+        .where(engine_inbox.c.kind.in_(("set_market_status", "start_auction")), engine_inbox.c.refusal.is_(None))
         .where(market_of == str(market_id))
         .order_by(engine_inbox.c.id.desc())
     )
-    rows = takewhile(lambda row: row.status != MarketStatus.open, (await conn.execute(query)).all())
+    rows = takewhile(lambda row: row.status not in (None, MarketStatus.open), (await conn.execute(query)).all())
     halts = list(rows)
     own = [row.id for row in halts if row.dedup_key.startswith(OPERATOR)]
     replayed = [row.id for row in halts if row.dedup_key.startswith(REPLAYED)]
