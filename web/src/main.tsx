@@ -15,6 +15,19 @@ document.title = brand.name;
 followAccount();
 stream.start();
 
+const WAY_OUT_MS = 3_000;
+
+/** Load what it takes to leave while it can be had: it must be there when the exchange is not. */
+function keepWayOut(): void {
+  const parts = [
+    import("@/pages/LeavePage"),
+    import("@/lib/chain/ledger"),
+    import("@/lib/chain/leaving"),
+    import("@/lib/chain/keys"),
+  ];
+  Promise.all(parts).catch(() => setTimeout(keepWayOut, WAY_OUT_MS));
+}
+
 let walletStarted = false;
 const known = () => {
   const { exchange, units } = useExchange.getState();
@@ -22,7 +35,9 @@ const known = () => {
   followTickers(units.keys());
   if (!walletStarted) {
     walletStarted = true;
-    void startWallet();
+    // A wallet that cannot sign in now is connected all the same, and a banner says so.
+    startWallet().catch(() => undefined);
+    setTimeout(keepWayOut, WAY_OUT_MS);
   }
 };
 useExchange.subscribe(known);

@@ -1,5 +1,6 @@
 import { useEffect, useState } from "react";
 import { useExchange } from "@/app/exchange";
+import { follow } from "@/app/router";
 import { useLink } from "@/app/stream";
 import { goToChain, isWrongChain, signIn, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
@@ -38,7 +39,14 @@ function Reconnecting() {
   const lostAt = useLink((link) => link.lostAt);
   const seconds = useSeconds(lostAt);
   if (lostAt === null) return null;
-  return <p className={`${BAR} bg-warn/15 text-warn`}>{t("banner.lost", { seconds })}</p>;
+  return (
+    <div className={`${BAR} bg-warn/15 text-warn`}>
+      <p>{t("banner.lost", { seconds })}</p>
+      <a href="/leave" onClick={follow} className="underline">
+        {t("nav.leave")}
+      </a>
+    </div>
+  );
 }
 
 function Degraded() {

@@ -11,6 +11,9 @@ export function Footer() {
         <button type="button" onClick={() => openDialog("keys")} className="hover:text-text max-lg:hidden">
           {t("keys.title")}
         </button>
+        <a href="/leave" onClick={follow} className="hover:text-text">
+          {t("nav.leave")}
+        </a>
         <a href="/legal" onClick={follow} className="hover:text-text">
           {t("footer.legal")}
         </a>

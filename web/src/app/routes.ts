@@ -19,7 +19,9 @@ export interface Route {
 
 export const ROUTES: readonly Route[] = [
   { path: "trade", name: "nav.trade", page: lazy(() => import("@/pages/TradePage")) },
+  { path: "funds", name: "nav.funds", page: lazy(() => import("@/pages/FundsPage")) },
   { path: "proof", name: "nav.proof", page: lazy(() => import("@/pages/ProofPage")) },
+  { path: "leave", page: lazy(() => import("@/pages/LeavePage")) },
   { path: "legal", page: lazy(() => import("@/pages/LegalPage")) },
 ];
 

@@ -1,3 +1,4 @@
+import { funds } from "./en.funds";
 import { proof } from "./en.proof";
 
 /** English: the source of all texts. `{names}` are filled in; `<key>.other` is the plural of a key with `{count}`. */
@@ -346,4 +347,5 @@ export const en = {
   "closed.price_collar": "the next price was too far from where it started",
 
   ...proof,
+  ...funds,
 } as const;

@@ -1,0 +1,81 @@
+"""Money that comes and goes, and receipts: verified in the browser, and found out when somebody changed them."""
+
+from __future__ import annotations
+
+import json
+import re
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.page import barriers
+from tests.utils.program import Program
+
+PATIENCE_MS = 60_000
+CHANGED_MS = 1
+
+
+def play(page: Page) -> None:
+    """A newcomer's wallet, with a deposit of what is suggested."""
+    page.goto("/trade/BTC-USDC")
+    page.get_by_role("button", name="Start with play money").click()
+    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Deposit ")).click()
+    expect(page.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE_MS)
+
+
+def test_money_comes_and_goes(page: Page, program: Program) -> None:
+    play(page)
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Funds").click()
+    funds, history = page.get_by_test_id("funds"), page.get_by_test_id("history")
+    expect(funds.locator("[data-field=available]").first).to_have_text("50,000")
+    expect(history).to_contain_text("+50,000 USDC")
+    page.get_by_role("button", name="Show my deposit address").click()
+    expect(page.get_by_role("img", name=re.compile("QR code of your deposit address 0x"))).to_be_visible()
+    page.get_by_role("tab", name="Withdraw").click()
+    amount = page.get_by_label("Amount", exact=True)
+    amount.fill("0.0000001")
+    expect(page.get_by_text("A positive multiple of 0.000001 USDC, please.")).to_be_visible()
+    amount.fill("12.5")
+    page.get_by_role("button", name="Sign the withdrawal").click()
+    expect(page.get_by_text("Taken: the money is held")).to_be_visible()
+    expect(history).to_contain_text("paid, and final", timeout=PATIENCE_MS)
+    expect(funds.locator("[data-field=available]").first).to_have_text("49,987.5")
+    page.get_by_role("tab", name="Funding").click()
+    page.get_by_label("Amount", exact=True).fill("100")
+    page.get_by_role("button", name="Sign the transfer").click()
+    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("100", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Out of funding").click()
+    page.get_by_label("Amount", exact=True).fill("100")
+    page.get_by_role("button", name="Pay out of funding").click()
+    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("0", timeout=PATIENCE_MS)
+    with page.expect_download() as saving:
+        page.get_by_role("button", name="Save as CSV").click()
+    lines = saving.value.path().read_text().splitlines()
+    assert lines[0] == "what,asset,amount,status,block,transaction"
+    assert any(line.startswith("Withdrawal,USDC,12.5,") for line in lines)
+    assert barriers(page) == []
+
+
+def test_receipts_are_verified_and_changes_found(page: Page) -> None:
+    play(page)
+    page.get_by_label("Price", exact=True).fill("100")
+    page.get_by_label("Amount", exact=True).fill("0.1")
+    page.get_by_role("button", name="Buy BTC").click()
+    expect(page.get_by_role("tab", name="Open orders (1)")).to_be_visible()
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Proof").click()
+    for symbol in ("USDC", "ETH", "BTC"):
+        token = page.locator(f"[data-reserve={symbol}]")
+        expect(token).to_contain_text("Covered")
+        expect(token.locator("[data-from=api]")).to_have_text(token.locator("[data-from=chain]").inner_text())
+    expect(page.get_by_test_id("batches")).to_contain_text("there, follows the batch before", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("receipts")).to_contain_text("It is what the exchange signed")
+    page.get_by_role("button", name="Look at it").click()
+    text, verdict = page.get_by_label("Check a receipt"), page.get_by_test_id("verdict")
+    page.get_by_role("button", name="Verify").click()
+    expect(verdict).to_have_attribute("data-good", "true")
+    receipt = json.loads(text.input_value())
+    receipt["at_ms"] += CHANGED_MS
+    text.fill(json.dumps(receipt))
+    page.get_by_role("button", name="Verify").click()
+    expect(verdict).to_have_attribute("data-good", "false")
+    expect(verdict).to_contain_text("The signature does not match")
+    assert barriers(page) == []
