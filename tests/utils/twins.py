@@ -27,7 +27,7 @@ Apply = Callable[[int, int, c.Command], list[e.Event]]
 
 OUTCOME = struct.Struct("=iiq")
 
-UNKNOWN = ("an order with terms ", "the command StartAuction", "the command ListMarket of a market in an auction")
+UNKNOWN = ("the command StartAuction", "the command ListMarket of a market in an auction")
 """What the core may not know yet: then the fast engine becomes the reference, here as anywhere."""
 
 

@@ -301,25 +301,25 @@ cdef class Core:
             raise self.owner.failure
 
     def work(self, i64 order_id, i64 at_ms, i64 remaining, i64 held, rates, u64 high, u64 trigger_price,
-             const u8[::1] command, const u8[::1] blob, u8 hooked):
-        """Match an order that is accepted; whether it rests then."""
+             const u8[::1] command, const u8[::1] blob, u8 flags):
+        """Match an order that is accepted; its record, 0 if it does not rest then."""
         cdef Memory *m = &self.m
         cdef Incoming it
         cdef Guess guess
-        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, hooked)
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, flags)
         it.held = held
         cdef i64 displayed = <i64>(<u64>it.terms >> 16 | high << 48)
-        cdef bint rested = work_for_python(m, at_ms, &it, displayed)
+        cdef i32 number = work_for_python(m, at_ms, &it, displayed)
         if m.failed:
             raise self.owner.failure
-        return rested
+        return number
 
     def keep(self, i64 order_id, i64 remaining, rates, u64 high, u64 trigger_price, const u8[::1] command,
-             const u8[::1] blob):
+             const u8[::1] blob, u8 flags):
         """Keep an order that waits, in no book; its record."""
         cdef Incoming it
         cdef Guess guess
-        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, True)
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, flags)
         self.m.changes += 1
         return shelve_outside(&self.m, &it)
 
@@ -330,17 +330,24 @@ cdef class Core:
         self.m.changes += 1
 
     def replace_order(self, i32 order, i64 order_id, i64 remaining, i64 hidden, rates, u64 high, u64 trigger_price,
-                      const u8[::1] command, const u8[::1] blob):
+                      const u8[::1] command, const u8[::1] blob, u8 flags):
         """Put an order into the place of one that rests."""
         cdef Incoming it
         cdef Guess guess
-        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, True)
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, flags)
         it.hidden = hidden
         replace_order(&self.m, order, &it)
         self.m.changes += 1
 
+    def ungroup(self, i32 order):
+        """It is a leg of no group any more."""
+        self.m.orders[order].flags &= ~GROUPED
+
+    def order_id(self, i32 order):
+        return self.m.orders[order].id
+
     cdef enter(self, Incoming *it, Guess *guess, i64 order_id, i64 remaining, rates, u64 high, u64 trigger_price,
-               const u8[::1] command, const u8[::1] blob, u8 hooked):
+               const u8[::1] command, const u8[::1] blob, u8 flags):
         """Read an order that is accepted."""
         cdef Memory *m = &self.m
         it.command, it.blob, it.guess = &command[0], &blob[0] if blob.shape[0] else NULL, guess
@@ -355,7 +362,7 @@ cdef class Core:
         it.id, it.remaining, it.held, it.hidden, it.earned, it.charged = order_id, remaining, 0, 0, 0, 0
         it.maker_ppm, it.taker_ppm, it.hold_ppm, it.floor, it.cap_bps = rates
         it.high, it.trigger_price = high, trigger_price
-        it.flags = (LONGER if it.terms >> 5 or high else 0) | (HOOKED if hooked else 0)
+        it.flags = flags | (LONGER if it.terms >> 5 or high else 0)
         buys = it.side == BUY
         it.pays = open_balance(m, it.account, m.column_assets[it.book.quote if buys else it.book.base])
         it.gets = open_balance(m, it.account, m.column_assets[it.book.base if buys else it.book.quote])
@@ -648,11 +655,11 @@ cdef class Core:
         self.m.changes += 1
 
     def adopt_order(self, i64 order_id, i64 remaining, i64 hidden, rates, u64 high, u64 trigger_price,
-                    const u8[::1] command, const u8[::1] blob, u8 hooked):
+                    const u8[::1] command, const u8[::1] blob, u8 flags):
         """Enter an order that rests already; its hold is in the balances."""
         cdef Incoming it
         cdef Guess guess
-        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, hooked)
+        self.enter(&it, &guess, order_id, remaining, rates, high, trigger_price, command, blob, flags)
         if it.price < 1 or it.price % it.book.tick_size:
             raise ValueError(f"order {order_id} is between two ticks")
         it.hidden = hidden

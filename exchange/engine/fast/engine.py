@@ -28,7 +28,7 @@ from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt, quiet_of
 from exchange.engine.frames import FrameOutcome, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import check_turn
-from exchange.engine.orders import by_age, group_of
+from exchange.engine.orders import by_age
 from exchange.engine.risk import check
 from exchange.engine.state import State
 
@@ -272,7 +272,7 @@ def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> s
     if at_ms >= LATEST_MS or seq >= MAX_AMOUNT:
         return f"record {seq} at {at_ms}"
     if isinstance(command, c.PlaceOrder):
-        if pack_longer(command) is not None and not group_of(command.order.terms):
+        if pack_longer(command) is not None:
             return ""
         check_turn(state)
         check(state, at_ms, command)

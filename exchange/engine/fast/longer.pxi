@@ -5,6 +5,7 @@ cdef enum:              # an order's flags
     APART = 1           # its paper's signature and client's id stand apart
     LONGER = 2          # its paper has the rest; then they stand apart as well
     HOOKED = 4          # Python is told when it is dropped
+    GROUPED = 8         # it is a leg of a group that is not decided: its hold is Python's
 
 
 cdef inline u64 *rest_of_paper(Paper *paper) noexcept nogil:

@@ -42,8 +42,7 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
     cdef Book *book = &m.books[level.book]
     cdef i64 held = hold_of(book, o, level.price, o.remaining)
     cdef i32 pays = o.pays
-    if unlikely(not o.level):
-        close_waiting(m, order, reason)
+    if unlikely(o.flags) and close_flagged(m, order, reason):
         return
     touch_level(m, o.level)
     tell_closed(m, o.id, o.account, book.market, reason, o.remaining)
@@ -257,7 +256,7 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
             if it.remaining < unit:
                 return FILLED
         if unlikely(maker.account == it.account):
-            if meet_own(m, it, number, unit):
+            if meet_own(m, it, number, unit) or m.failed:
                 return SELF_TRADE
             continue
         if fills_left == 0 or maker.hashes > hashes_left:
@@ -273,7 +272,11 @@ cdef inline i64 meet(Memory *m, i64 at_ms, Incoming *it, Half *half) noexcept no
             if blocked == 1:
                 return UNSETTLED_LIMIT
             close_order(m, number, UNSETTLED_LIMIT)
+            if m.failed:
+                return UNSETTLED_LIMIT
             continue
+        if unlikely((it.flags | maker.flags) & GROUPED):
+            decide_groups(m, it, number)
         fill(m, at_ms, it, number, price, lots, unit)
         if it.remaining < unit:
             return FILLED
@@ -285,6 +288,8 @@ cdef bint meet_own(Memory *m, Incoming *it, i32 number, i64 unit) noexcept nogil
     cdef Order *maker = &m.orders[number]
     cdef i64 mode = self_trade(it.terms), lots
     if mode == DECREMENT:
+        if (it.flags | maker.flags) & GROUPED:
+            decide_groups(m, it, number)
         lots = most_lots(it, it.remaining, unit, maker)
         reduce_order(m, number, lots)
         it.remaining -= lots * unit
@@ -444,8 +449,8 @@ cdef inline void tell_trade(Memory *m, i64 trade_id, Trade *trade) noexcept nogi
     event[10] = trade.taker_remaining
 
 
-cdef inline void rest(Memory *m, Incoming *it) noexcept nogil:
-    """Put what remains of an accepted order into its book, backed by its hold."""
+cdef inline i32 rest(Memory *m, Incoming *it) noexcept nogil:
+    """Put what remains of an accepted order into its book, backed by its hold; its record."""
     cdef i32 number = shelve(m, it)
     cdef Order *o = &m.orders[number]
     cdef i64 held = hold_of(it.book, o, it.price, o.remaining)
@@ -456,6 +461,7 @@ cdef inline void rest(Memory *m, Incoming *it) noexcept nogil:
         m.balances[o.pays].held += held
     touch_balance(m, o.pays)
     touch_level(m, o.level)
+    return number
 
 
 cdef inline i32 shelve(Memory *m, Incoming *it) noexcept nogil:

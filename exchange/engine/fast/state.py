@@ -17,7 +17,7 @@ from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order_id import seq_of
 from exchange.engine import events as e
-from exchange.engine import snapshot
+from exchange.engine import groups, snapshot
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.events import CloseReason
@@ -34,9 +34,12 @@ from exchange.engine.fast.records import (
     Trades,
 )
 from exchange.engine.matcher import take_turn
-from exchange.engine.orders import KINDS, OpenOrder
+from exchange.engine.orders import KINDS, OpenOrder, needed_hold
 from exchange.engine.state import ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.triggers import Watch, forget_trigger, triggered
+
+HOOKED, GROUPED = 4, 8
+"""Flags of an order in the core (longer.pxi): Python is told when it is dropped; it is a leg of a group."""
 
 KIND_COUNT = 6
 """Kinds of orders by what they may be charged: the lowest three bits of their terms, but post-only that takes."""
@@ -67,6 +70,9 @@ class ArrayState(State):
         """The records of those trades whose takers came in earlier ones."""
         self.waiting: dict[int, int] = {}
         """The records of the open orders in no book, by id."""
+        self.legs: dict[int, tuple[OpenOrder, int]] = {}
+        """The legs of groups that are not decided, by id, and their records. There is one object for each."""
+        self._worked: OpenOrder | None = None
         self._pushed: dict[int, Quiet] = {}
         self._bounds: dict[int, e.MarketBoundsChanged] = {}
         self._balances: dict[int, Balance] = {}
@@ -159,8 +165,17 @@ class ArrayState(State):
         return balance
 
     def order_at(self, number: int) -> OpenOrder:
-        """A copy of the order in a record."""
-        return ArrayOrder(self, number)
+        """A copy of the order in a record; a leg of a group itself."""
+        leg = self.legs.get(self.core.order_id(number)) if self.legs else None
+        return ArrayOrder(self, number) if leg is None else leg[0]
+
+    def number_of(self, order: OpenOrder) -> int:
+        """The record of an open order."""
+        leg = self.legs.get(order.order_id)
+        if leg is not None:
+            return leg[1]
+        assert isinstance(order, ArrayOrder)
+        return order.number
 
     def order_numbers(self) -> dict[int, int]:
         """The records of the open orders by id, in order of acceptance."""
@@ -178,24 +193,31 @@ class ArrayState(State):
 
     def close(self, order: OpenOrder, reason: CloseReason) -> None:
         """Take a resting order out of its book and release its hold."""
-        assert isinstance(order, ArrayOrder)
+        number = self.number_of(order)
+        self.legs.pop(order.order_id, None)
         if order.level is not None:
             self.touched_levels[order.level] = None
         market, account = order.book.market.market_id, order.account.account_id
         self.events.append(e.OrderClosed(order.order_id, account, market, reason, order.remaining))
-        self.core.drop_order(order.number)
-        order.pays.held -= order.held
-        self.give(order.pays, order.held)
+        self.core.drop_order(number)
+        order.ended = True
+        self.release(order, 0)
+        if order.group:
+            groups.end(self, order)
 
     def enlist(self, order: OpenOrder) -> None:
         """Keep an order that waits."""
         self.touched_balances[order.pays] = None
         self.keep(order)
+        if order.group:
+            groups.join(order)
+            self.legs[order.order_id] = order, self.waiting[order.order_id]
 
     def keep(self, order: OpenOrder) -> None:
         """Enter an order that waits; its hold is in the balances."""
         rates, longer = _rates(order), _longer(order)
-        self.waiting[order.order_id] = self.core.keep(order.order_id, order.remaining, rates, *longer)
+        flags = HOOKED | (GROUPED if order.group else 0)
+        self.waiting[order.order_id] = self.core.keep(order.order_id, order.remaining, rates, *longer, flags)
 
     def find_waiting(self, order_id: int) -> OpenOrder | None:
         """The open order with this id, if it waits."""
@@ -204,29 +226,46 @@ class ArrayState(State):
 
     def take_out(self, order: OpenOrder) -> None:
         """Have an order that waited be open no more."""
+        self.legs.pop(order.order_id, None)
         self.core.take_out(self.waiting.pop(order.order_id))
 
     def take_place(self, old: OpenOrder, new: OpenOrder) -> None:
         """Put an order into the place of a resting one."""
-        assert isinstance(old, ArrayOrder)
-        rates, longer = _rates(new), _longer(new)
-        self.core.replace_order(old.number, new.order_id, new.remaining, new.hidden, rates, *longer)
+        number, rates, longer = self.number_of(old), _rates(new), _longer(new)
+        flags = HOOKED | (GROUPED if new.group else 0)
+        self.core.replace_order(number, new.order_id, new.remaining, new.hidden, rates, *longer, flags)
         new.level = old.level
+        self.legs.pop(old.order_id, None)
+        if new.group:
+            self.legs[new.order_id] = new, number
 
     def finish(self, seq: int, at_ms: int, order: OpenOrder) -> bool:
         """Have the core match an order that is accepted, and rest or close what remains."""
         self.tell()
         first, rates, longer = self.core.last_trade + 1, _rates(order), _longer(order)
-        hooked = order.order_id in self.replaced
-        if not self.core.work(order.order_id, at_ms, order.remaining, order.held, rates, *longer, hooked):
+        flags = (HOOKED if order.order_id in self.replaced else 0) | (GROUPED if order.group else 0)
+        self._worked = order
+        number = self.core.work(order.order_id, at_ms, order.remaining, order.held, rates, *longer, flags)
+        if not number:
             self.replaced.pop(order.order_id, None)
+        elif order.group:
+            self._seat(order, number)
         if seq_of(order.order_id) != seq:
             self.late_trades.update(dict.fromkeys(range(first, self.core.last_trade + 1), seq))
         return True
 
+    def _seat(self, leg: OpenOrder, number: int) -> None:
+        """A leg of a group rests."""
+        copy = ArrayOrder(self, number)
+        leg.level, leg.hidden = copy.level, copy.hidden
+        self.back(leg, needed_hold(leg))
+        self.touched_balances[leg.pays] = None
+        groups.join(leg)
+        self.legs[leg.order_id] = leg, number
+
     def open_in(self, account: Account, book: Book, besides: OpenOrder | None) -> tuple[int, int]:
         """How many orders an account has open in a market, but for one, and the sum of their notionals."""
-        number = besides.number if isinstance(besides, ArrayOrder) else 0
+        number = 0 if besides is None else self.number_of(besides)
         return self.core.open_in(account.account_id, cast("ArrayBook", book).number, number)
 
     @property
@@ -334,6 +373,25 @@ class ArrayState(State):
         self.tell()
         self.push_quiet()
 
+    def close_leg(self, number: int, reason: CloseReason) -> None:
+        """End a leg of a group, and the other with it."""
+        self.close(self.order_at(number), reason)
+        self.tell()
+
+    def decide_leg(self, order_id: int) -> None:
+        """A resting leg trades, or is decremented: the other ends."""
+        leg, number = self.legs.pop(order_id)
+        groups.decide(self, leg)
+        self.core.ungroup(number)
+        self.tell()
+
+    def decide_taker(self) -> int:
+        """The leg that works trades, or is decremented: the other ends; what backs it now."""
+        assert self._worked is not None
+        groups.decide(self, self._worked)
+        self.tell()
+        return self._worked.held
+
     def forget(self, order_id: int, market: int) -> None:
         """Forget what is known of an order that has ended: what it replaced, and what it waited for."""
         self.replaced.pop(order_id, None)
@@ -357,8 +415,6 @@ class ArrayState(State):
 
 def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
-    if any(order.group for order in reference.orders.values()):
-        raise ValueError("an order is a leg of a group, as the core knows none")
     if reference.auctions:
         raise ValueError("a market is in an auction, of which the core knows none")
     _check_sums(reference)
@@ -376,6 +432,7 @@ def adopt(reference: State) -> ArrayState:
     state.watches = reference.watches
     for order in snapshot.standing(reference):
         _adopt_order(state, order)
+    _adopt_legs(state, reference)
     for account in state.accounts:
         state.watch_countdown(account)
     _adopt_trades(state, reference)
@@ -448,8 +505,23 @@ def _adopt_order(state: ArrayState, order: OpenOrder) -> None:
     if order.level is None:
         state.keep(order)
         return
-    hooked = order.order_id in state.replaced
-    state.core.adopt_order(order.order_id, order.remaining, order.hidden, _rates(order), *_longer(order), hooked)
+    flags = (HOOKED if order.order_id in state.replaced else 0) | (GROUPED if order.group else 0)
+    state.core.adopt_order(order.order_id, order.remaining, order.hidden, _rates(order), *_longer(order), flags)
+
+
+def _adopt_legs(state: ArrayState, reference: State) -> None:
+    legs = [order for order in reference.orders.values() if order.group]
+    for order in legs:
+        number = state.core.order_on(order.account.account_id, order.placed.order.nonce)
+        leg = ArrayOrder(state, number)
+        leg.held, leg.group = order.held, order.group
+        state.legs[order.order_id] = leg, number
+    for order in legs:
+        leg = cast("ArrayOrder", state.legs[order.order_id][0])
+        if order.partner is None:
+            leg.account.groups[leg.group] = leg
+        else:
+            leg.partner = state.legs[order.partner.order_id][0]
 
 
 def _adopt_trades(state: ArrayState, reference: State) -> None:

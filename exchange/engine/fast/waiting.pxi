@@ -80,17 +80,58 @@ cdef void release_hold(Memory *m, Incoming *it, i64 held) noexcept nogil:
     give(m, it.pays, released)
 
 
-cdef bint work_for_python(Memory *m, i64 at_ms, Incoming *it, i64 displayed) noexcept nogil:
-    """Match an order that Python has accepted, and rest or close what remains; whether it rests."""
+cdef bint close_flagged(Memory *m, i32 order, i64 reason) noexcept nogil:
+    """Close an order that does not end as others do, and say whether it is one: a leg of a group, or one that waits."""
+    if m.orders[order].flags & GROUPED:
+        close_leg(m, order, reason)
+    elif not m.orders[order].level:
+        close_waiting(m, order, reason)
+    else:
+        return False
+    return True
+
+
+cdef void close_leg(Memory *m, i32 order, i64 reason) noexcept with gil:
+    try:
+        (<object>m.owner).close_leg(order, REASONS[reason])
+    except BaseException as error:
+        fail(m, error)
+
+
+cdef void decide_groups(Memory *m, Incoming *it, i32 maker) noexcept with gil:
+    """Two orders trade, or are decremented: the other legs of their groups end."""
+    try:
+        if it.flags & GROUPED:
+            it.flags &= ~GROUPED
+            it.held = (<object>m.owner).decide_taker()
+        if m.orders[maker].flags & GROUPED:
+            (<object>m.owner).decide_leg(m.orders[maker].id)
+    except BaseException as error:
+        fail(m, error)
+
+
+cdef i32 rest_for_python(Memory *m, Incoming *it, i64 displayed) noexcept nogil:
+    """Rest it; the hold of a leg of a group is Python's."""
+    cdef i32 number
+    if displayed and it.remaining > displayed:
+        it.hidden = it.remaining - displayed
+    if not it.flags & GROUPED:
+        return rest(m, it)
+    number = shelve(m, it)
+    touch_level(m, m.orders[number].level)
+    return number
+
+
+cdef i32 work_for_python(Memory *m, i64 at_ms, Incoming *it, i64 displayed) noexcept nogil:
+    """Match an order that Python has accepted, and rest or close what remains; its record, 0 if it does not rest."""
     cdef i64 since = m.trades_used, reason = work(m, at_ms, it)
+    cdef i32 number = 0
     if reason == OPEN:
-        if displayed and it.remaining > displayed:
-            it.hidden = it.remaining - displayed
-        rest(m, it)
+        number = rest_for_python(m, it, displayed)
     else:
         tell_closed(m, it.id, it.account, it.book.market, reason, it.remaining)
         if it.held:
             release_hold(m, it, 0)
     if it.book.is_watched:
         notice(m, it.book, since)
-    return reason == OPEN
+    return number

@@ -48,7 +48,7 @@ WRONG: dict[str, list[Any]] = {
     "expiry": [0, START_MS // 1_000, START_MS // 1_000 + 86_000, START_MS // 1_000 + 40 * 86_400],
     "trigger_price": [5],
     "max_fee_bps": [0, 31, 10_001],
-    "terms": [6, 7, 27, 1 << 10],
+    "terms": [6, 7, 27, 1 << 10, 1 << 96, 7 << 96 | 3],
     "account": [b"\x77" * 20],
 }
 WORDS = struct.Struct("=11q")

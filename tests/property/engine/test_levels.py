@@ -44,7 +44,7 @@ class Levels:
         placed = c.PlaceOrder(order, self.nonce.to_bytes(32), 0, bytes(65), OWNER)
         packed = pack_order(placed, bytearray())
         assert packed is not None
-        self.core.adopt_order(self.nonce, 1, 0, (0, 0, 0, 0, 0), 0, 0, packed, b"", False)
+        self.core.adopt_order(self.nonce, 1, 0, (0, 0, 0, 0, 0), 0, 0, packed, b"", 0)
         self.open.setdefault((side, price), []).append(self.nonce)
 
     def drop(self, side: int, price: int) -> None:
