@@ -39,6 +39,10 @@ from exchange.sequencer.protocol import Ack, Committed, FrameAck, Refused, unava
 A = TypeVar("A")
 
 TICK_SPACING_MS = 1_000
+MAX_TURNS = 256
+"""So many triggered orders work in one group at most. The others work in the next groups: cancels come in between, and
+orders are refused as `unavailable` until all have had their turn."""
+
 INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
 _FULL_RETRY_MS = 5_000
 
@@ -132,11 +136,8 @@ class Committer:
             result = await self._commit_group([item], acks.extend, tell)
             outcomes += result.outcomes
             committed += result.committed
-            while self.engine.has_due:
-                ticked = (await self.tick()).committed
-                if not ticked:  # no room: orders are refused until there is
-                    break
-                committed += ticked
+            if self.engine.has_due:  # without room, or while more of them wait, orders are refused
+                committed += (await self.tick()).committed
         durable(acks)
         return FramesResult(outcomes, committed)
 
@@ -183,7 +184,7 @@ class Committer:
 
     def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> None:
         """Room for the frames, and for the ticks of all orders that wait: what one triggers works before the next."""
-        ticks = self.engine.waiting + 1 if self.engine.waiting else 0
+        ticks = min(self.engine.waiting, MAX_TURNS) + 1 if self.engine.waiting else 0
         size = sum(len(payload) for payload, _ in frames) + ticks * len(_TICK[0])
         self.journal.reserve(size, len(frames) + ticks)
 
@@ -229,7 +230,7 @@ class Committer:
         return max(next_expiry * 1_000, self._last_tick_ms + TICK_SPACING_MS) - self._clock()
 
     async def tick(self) -> GroupResult:
-        """Let time pass in the journal."""
+        """Let time pass in the journal, and let those work whose turn it is, as many as a group takes."""
         self._last_tick_ms = self._clock()
         return await self.commit([_TICK])
 
@@ -249,7 +250,8 @@ class Committer:
         return GroupResult(outcomes, group.committed(heads))
 
     def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
-        """Apply commands one by one; what one of them triggers works before the next, and an auction that ends."""
+        """Apply commands one by one; what one of them triggers works before the next, and an auction that ends, as far
+        as the group goes."""
         outcomes: list[Ack | Refused] = []
         for item in items:
             if item is not _TICK and self.engine.ends_call(group.at_ms):
@@ -260,8 +262,9 @@ class Committer:
 
     def _take_turns(self, group: "_Group") -> None:
         """Let auctions trade whose time has come, and orders work whose price has."""
-        while self.engine.has_due or self.engine.ends_call(group.at_ms):
+        while self.engine.ends_call(group.at_ms) or (self.engine.has_due and group.turns < MAX_TURNS):
             self._take(_TICK, group)
+            group.turns += 1
 
     def _take(self, item: tuple[bytes, Command], group: "_Group") -> Ack | Refused:
         """Apply one command after the group's others; what it did joins them."""
@@ -309,9 +312,10 @@ class Committer:
     def _reserve(self, items: Sequence[Item]) -> None:
         """Room for the commands, and for the ticks of all orders that wait, those that come included."""
         sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
-        ticks = self.engine.waiting + sum(_may_wait(item) for item in items)
+        ticks = min(self.engine.waiting + sum(_may_wait(item) for item in items), MAX_TURNS)
         if any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items):
             ticks += len(items)  # what gathers and opens within the group
+        ticks += len(self.engine.state.auctions)
         self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
@@ -323,13 +327,14 @@ class Committer:
 class _Group:
     """What has been applied at `at_ms` as records from `first_seq` on, and is not in the journal yet."""
 
-    __slots__ = ("_done", "at_ms", "first_seq", "payloads", "subjects")
+    __slots__ = ("_done", "at_ms", "first_seq", "payloads", "subjects", "turns")
 
     def __init__(self, first_seq: int, at_ms: int) -> None:
         self.first_seq = first_seq
         self.at_ms = at_ms
         self.payloads: list[bytes] = []
         self.subjects: list[bytes] = []
+        self.turns = 0
         self._done: list[list[Event]] = []
 
     @property

@@ -272,3 +272,25 @@ async def test_an_auction_ends_at_its_time_before_the_frame_that_comes_then(comm
     assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"]
     kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-2:]
     assert kinds == ["Tick", "PlaceFrame"]
+
+
+async def test_a_long_cascade_is_taken_in_groups_and_cancels_come_in_between(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("exchange.sequencer.committer.MAX_TURNS", 3)
+    await committer.commit(
+        _items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), *(_stop(51 + i) for i in range(8)))
+    )
+    before = committer.journal.seq
+    await committer.commit_frames([_frame(SELLER, 590_000)], lambda acks: None, True)
+    assert committer.journal.seq == before + 1
+    assert committer.tick_due_in_ms() == 0
+    await committer.tick()
+    assert committer.journal.seq == before + 1 + 4
+    refused, cancelled = (await committer.commit(_items(_buy(70), c.CancelOrder(TAKER, 58, b"", TAKER)))).outcomes
+    assert (refused.code, type(cancelled)) == ("unavailable", Ack)  # type: ignore[union-attr]
+    while committer.engine.has_due:
+        await committer.tick()
+    assert committer.engine.waiting == 0
+    assert committer.journal.seq == before + 1 + 7 + 1, "the frame, a tick for each stop but one, and a cancel"
+    assert isinstance((await committer.commit(_items(_buy(70)))).outcomes[0], Ack)
