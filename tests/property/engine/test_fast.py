@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 
 from exchange.domain.bulk import Tree
+from exchange.domain.eip712 import keccak
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce
+from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, TimeInForce
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -115,12 +116,43 @@ class Stream:
         if rng.random() < 0.25:
             field = rng.choice(list(WRONG))
             placed = replace(placed, order=replace(placed.order, **{field: rng.choice(WRONG[field])}))
+        if rng.random() < 0.3:
+            placed = replace(placed, order=self.longer(placed.order))
         if rng.random() < 0.1:
             order = placed.order
             nonce = order.nonce | (SINGLE_FILL if rng.random() < 0.9 else 0)
             by_quote = replace(order, side=Side.buy_quote, quantity=rng.randrange(90, 6_000), nonce=nonce)
             placed = replace(placed, order=replace(by_quote, terms=rng.choice((2, 3, 10, 18, 26, 11, 19, order.terms))))
         return placed
+
+    def longer(self, order: Order) -> Order:
+        """The order with terms that a packed command has no room for: a part shown, a trigger, a group."""
+        rng, terms, trigger_price = self.rng, order.terms, 0
+        if rng.random() < 0.5:
+            terms |= rng.randrange(1, 12) << 16
+        if rng.random() < 0.6:
+            kind = rng.choice((1, 2, 3))
+            terms |= kind << 5
+            terms |= rng.randrange(100, 500) << 80 if kind == 3 else 0
+            trigger_price = 0 if kind == 3 else rng.randrange(96, 105)
+        if rng.random() < 0.3:
+            terms |= rng.randrange(1, 30) << 96
+        return replace(order, terms=terms, trigger_price=trigger_price)
+
+    def amend(self) -> c.Command:
+        """Another order on the nonce of an open one, or of one that is closed or unknown."""
+        rng, placed = self.rng, self.order()
+        found = self.reference.open_orders(placed.order.account)
+        if not found or rng.random() < 0.1:
+            order = replace(placed.order, nonce=rng.choice((1, 3, 9, 1 << 40)))
+        else:
+            old = rng.choice(found).placed.order
+            order = replace(
+                rng.choice((placed.order, old, old, old)), nonce=old.nonce, market=old.market, side=old.side
+            )
+            order = replace(order, quantity=rng.randrange(1, 60), expiry=placed.order.expiry)
+        digest = keccak(repr(order).encode())
+        return c.AmendOrder(order, digest, placed.scheme, placed.signature, placed.signer, placed.client_order_id)
 
     def cancel(self) -> c.Command:
         account = self.rng.choice(TRADERS)
@@ -130,7 +162,10 @@ class Stream:
 
     def orders(self) -> list[c.Command]:
         """A run of orders and cancels."""
-        kinds: list[Callable[[], c.Command]] = [self.order, self.order, self.order, self.cancel, c.Tick]
+        kinds: list[Callable[[], c.Command]] = [
+            *[self.order] * 6,
+            *[self.cancel, self.amend, c.Tick] * 2,
+        ]
         return [self.rng.choice(kinds)() for _ in range(self.rng.randrange(1, 40))]
 
     def chain(self) -> c.Command:
@@ -157,11 +192,19 @@ class Stream:
             c.AnnounceFees(self.inbox(), rng.choice((1, 2)), self.at_ms + 500, tiers, rng.randrange(4)),
             c.SetAccountTier(self.inbox(), who, rng.randrange(3), self.at_ms + 200),
             c.SetLimits(rng.choice((0, 0, 60_000)), 12, rng.randrange(1, 6)),
+            self.bounds(),
+            self.bounds(),
             c.CutBatch(self.inbox(), state.last_batch + 1, state.seq),
             c.FinalizeBatch(self.inbox(), state.batches[0].batch if state.batches else 1),
             c.ReverseTrades(self.inbox(), (rng.choice(trades),), "cause"),
         ]
         return rng.choice(choices)
+
+    def bounds(self) -> c.Command:
+        """Bounds of a market, or none."""
+        rng = self.rng
+        values = [rng.choice((0, 0, 0, bound)) for bound in (150, 40, 4_000, 4, 9_000)]
+        return c.SetMarketBounds(self.inbox(), rng.choice((1, 2)), *values)
 
     def live(self, rounds: int) -> None:
         """Batches of everything, compared after each."""
@@ -237,7 +280,16 @@ def _refusals(told: memoryview) -> dict[int, object]:
 EXPECTED_EVENTS = {
     kind.__name__
     for kind in (e.OrderAccepted, e.TradeMatched, e.OrderClosed, e.OrderReduced, e.LevelChanged, e.BalanceChanged)
-} | {"AccountChanged", "ForcedReserved", "TradeReversed", "BatchFinalized", "FeesAnnounced"}
+} | {
+    "OrderTriggered",
+    "OrderAmended",
+    "MarketBoundsChanged",
+    "AccountChanged",
+    "ForcedReserved",
+    "TradeReversed",
+    "BatchFinalized",
+    "FeesAnnounced",
+}
 
 
 def test_batches_do_the_same_in_both_engines() -> None:

@@ -97,6 +97,21 @@ def test_a_trade_of_a_frame_triggers_in_its_turn_only(x: EngineHarness) -> None:
     assert (trigger.best, trigger.price) == (low, low * 105 // 100)
 
 
+def test_what_a_frame_triggers_works_after_its_last_order(x: EngineHarness) -> None:
+    stop = Terms(trigger_type=TriggerType.stop_loss).pack()
+    x.buy(TAKER.raw, PRICE - 10, 10)
+    x.apply(x.order(QUOTER.raw, Side.sell, PRICE - 100, 10, terms=stop, trigger_price=PRICE - 10))
+    waiting = x.engine.seq
+    crossing, resting = order(x, TAKER, Side.sell, PRICE, 10), order(x, TAKER, Side.buy, PRICE - 50, 10)
+    own = order(x, QUOTER, Side.sell, PRICE - 10, 10)
+    assert codes_of(x, frame_of(QUOTER, [own, order(x, QUOTER, Side.buy, PRICE - 50, 10)])) == [None, None]
+    assert x.engine.has_due
+    assert codes_of(x, frame_of(TAKER, [crossing, resting])) == [ErrorCode.unavailable] * 2
+    events = x.turns()
+    assert [event.order_id for event in only(events, e.OrderTriggered)] == [waiting]
+    assert codes_of(x, frame_of(TAKER, [resting, order(x, TAKER, Side.buy, PRICE - 60, 10)])) == [None, None]
+
+
 def test_refused_orders_leave_no_trace_and_the_rest_stands(x: EngineHarness) -> None:
     nonce = next(x.nonces)
     frame = frame_of(
