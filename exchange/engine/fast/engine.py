@@ -1,7 +1,7 @@
 """The fast engine: `Engine` over the core. Same commands, same events, same `state_hash()`.
 
 Orders, cancels and ticks run in the core; every other command runs the reference's own code over the core's records.
-What the core does not know (groups, auctions, numbers beyond 64 bits) it hands over: it becomes the reference, through
+What the core does not know (auctions, numbers beyond 64 bits) it hands over: it becomes the reference, through
 a snapshot, says so to `on_handover`, and goes on. Some time later it looks whether the arrays can hold the state again,
 and then returns to them.
 """
