@@ -144,6 +144,13 @@ def test_halted_market_refuses_orders_until_it_is_opened(world: World) -> None:
     assert sell(world) == ""
 
 
+def test_market_gathers_orders_in_an_auction_until_it_is_opened(world: World) -> None:
+    told = world.program.succeed("market", "auction", "btc-usdc")
+    assert "BTC/USDC gathers orders until it is opened from journal sequence" in " ".join(told.split())
+    assert sell(world) == ""
+    assert "BTC/USDC is open" in world.program.succeed("market", "open", "btc-usdc")
+
+
 @pytest.mark.parametrize(
     ("kind", "params", "why"),
     [

@@ -114,6 +114,21 @@ class Stream:
         matched = bool(only(events, e.TradeMatched))
         self.seen["by_quote"] += order.side == Side.buy_quote and matched
         self.seen["triggered"] += bool(only(events, e.OrderTriggered)) and matched
+        yield from self.fills(events)
+
+    def auction(self, orders: int) -> Iterator[Fill]:
+        """Orders that gather in one market, and trade in parts at one price when it opens; the fills of all."""
+        self.engine.apply(c.SetLimits(0, 100, 4))
+        self.engine.apply(c.StartAuction(next(self.engine.inbox_ids), BTC_USDC, 0))
+        for _ in range(orders):
+            yield from self.order()
+        self.engine.apply(c.SetMarketStatus(next(self.engine.inbox_ids), BTC_USDC, "open"))
+        events = self.engine.turns()
+        self.seen["auctioned"] += len(only(events, e.TradeMatched))
+        yield from self.fills(events)
+
+    def fills(self, events: Sequence[e.Event]) -> Iterator[Fill]:
+        """Both sides of each trade."""
         for match in only(events, e.TradeMatched):
             for order_id, fee in ((match.maker_order, match.maker_fee), (match.taker_order, match.taker_fee)):
                 self.seen["amended"] += order_id in self.amended
@@ -173,6 +188,20 @@ def run(world: World, seeds: range, batches: int) -> tuple[int, int]:
 def test_what_the_engine_matches_settles_as_it_was_matched(exchange: World) -> None:
     settled, either = run(exchange, range(6), 6)
     assert 0 < either < settled
+
+
+def test_what_an_auction_trades_settles_at_its_price(exchange: World) -> None:
+    """The contract asks for a price within both limits, and nobody's own."""
+    seen: Counter[str] = Counter()
+    for seed in range(50, 54):
+        with boa.env.anchor():
+            stream = Stream(exchange, seed)
+            stream.settle([fill for _ in range(10) for fill in stream.order()])
+            stream.settle(list(stream.auction(60)))
+            stream.settle([fill for _ in range(10) for fill in stream.order()])
+            stream.engine.validate()
+            seen += stream.seen
+    assert seen["auctioned"] > 5, seen
 
 
 @pytest.mark.deep
