@@ -16,6 +16,7 @@ def test_pages_have_no_barriers(page: Page, theme: str) -> None:
     for path in PAGES:
         page.goto(path)
         expect(page.get_by_role("main")).not_to_be_empty()
+        expect(page.locator("[data-state=syncing]")).to_have_count(0)
         assert page.locator("html").get_attribute("data-theme") == theme
         assert barriers(page) == []
     page.goto(PAGES[0])

@@ -18,6 +18,8 @@ export interface Language {
 
 export const LANGUAGES: readonly Language[] = [
   { tag: "en", name: "English", direction: "ltr", load: () => Promise.resolve(en) },
+  { tag: "zh-CN", name: "简体中文", direction: "ltr", load: () => import("./zh").then(({ zh }) => zh) },
+  { tag: "ar", name: "العربية", direction: "rtl", load: () => import("./ar").then(({ ar }) => ar) },
 ];
 
 const STORED = "bizzan.language";
