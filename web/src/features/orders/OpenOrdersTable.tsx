@@ -37,7 +37,12 @@ export function OpenOrdersTable() {
     {
       name: t("orders.trigger"),
       number: true,
-      cell: (order) => (order.waiting ? t("orders.waits", { price: price(order, order.triggerPrice) }) : "–"),
+      cell: (order) =>
+        !order.waiting
+          ? "–"
+          : order.triggerPrice
+            ? t("orders.waits", { price: price(order, order.triggerPrice) })
+            : t("orders.trails"),
     },
     { name: t("orders.until"), cell: (order) => localDateTime(order.expiry * 1_000) },
     {

@@ -6,7 +6,7 @@ import { create } from "zustand";
 import { stream } from "@/app/stream";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
-import type { Fill } from "@/lib/api/types";
+import type { Fill, Order } from "@/lib/api/types";
 import type { ChannelState, Message } from "@/lib/stream/client";
 import { raiseNonces } from "./place";
 
@@ -154,6 +154,48 @@ function onEvents(rows: Row[]): void {
     return now;
   });
   if (fresh) void refreshFills();
+  for (const row of rows) {
+    if (row.event === "order_triggered") triggered.add(Number(row.order_id));
+    if (row.event === "order_accepted") void lookUpTriggers(Number(row.seq));
+  }
+}
+
+/** Orders of which the stream has said that their price has come. */
+const triggered = new Set<number>();
+const LOOK_TRIES = 10;
+const LOOK_MS = 250;
+let looking = false;
+let wanted = 0;
+
+/** The event of a new order does not say what it waits for; the mirror does, once it has come so far. */
+async function lookUpTriggers(seq: number): Promise<void> {
+  wanted = Math.max(wanted, seq);
+  if (looking) return;
+  looking = true;
+  try {
+    for (let tries = 0; tries < LOOK_TRIES; tries++) {
+      await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+      const page = await api.orders({ status: "open", limit: FILLS });
+      if (page.journal_seq >= wanted) return mergeTriggers(page.orders);
+    }
+  } catch {
+    // the next snapshot says it
+  } finally {
+    looking = false;
+  }
+}
+
+function mergeTriggers(known: readonly Order[]): void {
+  useAccount.setState((now) => {
+    const orders = new Map(now.orders);
+    for (const order of known) {
+      const there = orders.get(order.order_id);
+      if (!there || order.trigger_type === "none") continue;
+      const waiting = order.triggered_at === null && !triggered.has(order.order_id);
+      orders.set(order.order_id, { ...there, triggerPrice: BigInt(order.trigger_price), waiting });
+    }
+    return { orders };
+  });
 }
 
 /** Say no more about a notice. */

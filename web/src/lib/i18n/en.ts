@@ -272,6 +272,7 @@ export const en = {
   "orders.filled": "Filled / amount",
   "orders.trigger": "Trigger",
   "orders.waits": "waits for {price}",
+  "orders.trails": "trails the price",
   "orders.until": "Until",
   "orders.actions": "Actions",
   "orders.amend": "Amend",
