@@ -270,6 +270,7 @@ export const ar: Catalogue = {
   "orders.filled": "المنفذ / الكمية",
   "orders.trigger": "المشغّل",
   "orders.waits": "ينتظر {price}",
+  "orders.trails": "يتبع السعر",
   "orders.until": "حتى",
   "orders.actions": "إجراءات",
   "orders.amend": "تعديل",

@@ -270,6 +270,7 @@ export const zh: Catalogue = {
   "orders.filled": "已成交 / 数量",
   "orders.trigger": "触发",
   "orders.waits": "等待 {price}",
+  "orders.trails": "跟踪价格",
   "orders.until": "直到",
   "orders.actions": "操作",
   "orders.amend": "修改",
