@@ -20,7 +20,7 @@ ROWS = 14
 class Tampering:
     """Passes the stream on, but for every fifth change of the book; what is held follows the next message.
 
-    `book` is what the exchange has said until now, whatever has become of it. While `frozen` nothing but snapshots passes.
+    `book` is what the exchange has said until now. While `frozen` nothing but snapshots passes.
     """
 
     def __init__(self, page: Page, tamper: Callable[[WebSocketRoute, str], None]) -> None:
