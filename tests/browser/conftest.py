@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 
@@ -37,16 +38,21 @@ def program() -> Iterator[Program]:
         bring_prices(folder)
         program = Program(folder)
         program.succeed("up", "--detach")
-        wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)
-        yield program
-        program.succeed("down")
-        program.succeed("reset", "--yes")
+        try:
+            wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)
+            yield program
+        finally:
+            program.succeed("down")
+            program.succeed("reset", "--yes")
 
 
 def asks(program: Program) -> list[list[str]]:
-    """What is for sale."""
-    with urllib.request.urlopen(f"{program.api_url}/v1/markets/BTC-USDC/book", timeout=10) as answer:
-        found: list[list[str]] = json.load(answer)["asks"]
+    """What is for sale; nothing while the engine is away."""
+    try:
+        with urllib.request.urlopen(f"{program.api_url}/v1/markets/BTC-USDC/book", timeout=10) as answer:
+            found: list[list[str]] = json.load(answer)["asks"]
+    except urllib.error.HTTPError:
+        return []
     return found
 
 
