@@ -85,6 +85,13 @@ class RateLimited(Refusal):
         self.retry_after = retry_after
 
 
+class UrlTooLong(Refusal):
+    """A URL beyond what any endpoint needs."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(ErrorCode.malformed, f"the URL must have at most {limit} bytes", None, {"limit": limit})
+
+
 class ErrorBody(BaseModel):
     """Every error's body. `code` is stable; `params` holds what a sentence in another language needs."""
 
@@ -107,7 +114,7 @@ def internal() -> Refusal:
 def error_response(refusal: Refusal) -> Response:
     """The HTTP answer to a refusal."""
     headers: dict[str, str] = {}
-    status = STATUS[refusal.code]
+    status = 414 if isinstance(refusal, UrlTooLong) else STATUS[refusal.code]
     if isinstance(refusal, RateLimited):
         headers["retry-after"] = str(refusal.retry_after)
     elif status == 503:

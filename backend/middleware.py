@@ -8,12 +8,13 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from backend.context import Api
-from backend.errors import error_response, internal
+from backend.errors import UrlTooLong, error_response, internal
 from exchange.domain.errors import ErrorCode, Refusal
 
 log = structlog.get_logger()
 
 BODY_SECONDS = 10
+URL_BYTES = 4_096
 WRITES = ("/v1/orders", "/v1/withdrawals", "/v1/funding-transfers")
 UNLIMITED = ("/healthz", "/readyz", "/metrics")
 
@@ -45,6 +46,7 @@ class Gate:
         api: Api | None = getattr(scope["app"].state, "api", None) if "app" in scope else None
         try:
             _limit(api, scope)
+            _check_url(scope)
             body = await _read_body(api, scope, receive)
             await self._app(scope, body, answer)
         except Refusal as refusal:
@@ -82,6 +84,11 @@ def _limit(api: Api | None, scope: Scope) -> None:
     address = scope["client"][0] if scope.get("client") else "unknown"
     writes = scope["method"] == "POST" and scope["path"].startswith(WRITES)
     (api.limits.address_writes if writes else api.limits.address).take(address)
+
+
+def _check_url(scope: Scope) -> None:
+    if len(scope.get("raw_path") or b"") + len(scope["query_string"]) > URL_BYTES:
+        raise UrlTooLong(URL_BYTES)
 
 
 async def _read_body(api: Api | None, scope: Scope, receive: Receive) -> Receive:

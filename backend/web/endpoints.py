@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -21,6 +22,7 @@ PAGES = ("trade", "funds", "proof", "leave", "operator", "legal")
 """First parts of the paths that the app answers itself: `web/src/app/routes.ts` has the same."""
 
 _FOREVER = "public, max-age=31536000, immutable"
+_FOLDERS = ("", "assets", "brand")
 _FILE_NAME = re.compile(r"^[0-9A-Za-z_-][0-9A-Za-z_.-]*$")
 _COMPRESSED = ("text/", "application/json", "application/manifest+json", "image/svg+xml")
 
@@ -34,14 +36,31 @@ class _File:
     gzipped: bytes | None
 
 
-@cache
+def _listed() -> Mapping[tuple[str, str], Traversable]:
+    """The files there are, by folder and name: what a browser names is looked up here, and never asked of the disk."""
+    built = files("backend.web") / "built"
+    folders = [(folder, built / folder if folder else built) for folder in _FOLDERS]
+    return {
+        (folder, place.name): place
+        for folder, places in folders
+        if places.is_dir()
+        for place in places.iterdir()
+        if _FILE_NAME.match(place.name) and place.is_file()
+    }
+
+
+_FILES = _listed()
+
+
 def _read(folder: str, name: str) -> _File | None:
-    """A built file, compressed once. The names of files in `assets` change with their content."""
-    place = files("backend.web") / "built"
-    place = place / folder / name if folder else place / name
-    if not _FILE_NAME.match(name) or not place.is_file():
-        return None
-    kind, plain = mimetypes.guess_type(name)[0] or "application/octet-stream", place.read_bytes()
+    """A built file, if there is one of that name. The names of files in `assets` change with their content."""
+    return _packed(folder, name) if (folder, name) in _FILES else None
+
+
+@cache  # as many entries as there are files
+def _packed(folder: str, name: str) -> _File:
+    plain = _FILES[folder, name].read_bytes()
+    kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return _File(kind, plain, gzip.compress(plain, 9, mtime=0) if kind.startswith(_COMPRESSED) else None)
 
 

@@ -116,6 +116,12 @@ async def test_the_app_is_one_document_with_files_that_never_change(api: httpx.A
         check_refused(await api.get(name), 404, "not_found")
 
 
+async def test_a_url_is_bounded(api: httpx.AsyncClient) -> None:
+    for url in (f"/assets/{'a' * 5_000}", f"/v1/markets?{'a' * 5_000}=1"):
+        check_refused(await api.get(url), 414, "malformed")
+    check_refused(await api.get(f"/brand/{'a' * 300}"), 404, "not_found")
+
+
 async def test_the_faucet_gives_every_token_once_mined(api: httpx.AsyncClient) -> None:
     answer = await api.post("/v1/faucet", json={"address": "0x" + "ab" * 20})
     assert answer.status_code == 200, answer.text

@@ -1,0 +1,35 @@
+"""The files of the web app: a name that a stranger makes up costs nothing, and is asked of nothing but a list."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from backend.web import endpoints
+from exchange.domain.errors import ErrorCode, Refusal
+
+REQUEST = Request({"type": "http", "method": "GET", "path": "/", "headers": []})
+
+
+@pytest.mark.parametrize("answer", [endpoints.asset, endpoints.brand_file])
+def test_names_of_no_file_leave_nothing_in_memory(answer: Callable[[Request, str], Awaitable[Response]]) -> None:
+    before = endpoints._packed.cache_info().currsize
+    for name in (*(f"junk-{number}.js" for number in range(1_000)), "a" * 300, "..", "", "\0"):
+        with pytest.raises(Refusal) as refused:
+            asyncio.run(_answered(answer, name))
+        assert refused.value.code is ErrorCode.not_found
+    assert endpoints._packed.cache_info().currsize == before
+
+
+async def _answered(answer: Callable[[Request, str], Awaitable[Response]], name: str) -> Response:
+    return await answer(REQUEST, name)
+
+
+def test_every_listed_file_is_served_and_packed_once() -> None:
+    assert ("", "index.html") in endpoints._FILES
+    assert any(folder == "assets" for folder, _ in endpoints._FILES)
+    for folder, name in endpoints._FILES:
+        assert endpoints._read(folder, name) is endpoints._read(folder, name)
+    assert endpoints._packed.cache_info().currsize <= len(endpoints._FILES)
