@@ -99,7 +99,29 @@ class Exchange:
 
 
 End = Callable[[ErrorCode, str], None]
-Step = Callable[[], Coroutine[None, None, None]]
+
+
+class Once:
+    """What is done when it is first called, and never again: giving back what a message holds."""
+
+    __slots__ = ("_do",)
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do: Callable[[], None] | None = do
+
+    def __call__(self) -> None:
+        """Do it, unless it is done."""
+        do, self._do = self._do, None
+        if do is not None:
+            do()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What remains to be done with a message; `give_back` what it holds meanwhile."""
+
+    work: Callable[[], Coroutine[None, None, None]]
+    give_back: Once
 
 
 class Desk:
@@ -175,14 +197,21 @@ class Desk:
         try:
             while self._line:
                 step, size = self._line.popleft()
-                await step()
+                await self._work_off(step)
                 self._worked_off(size)
-        except JudgesLost:
-            self._exchange.break_off()
-        except Exception:
-            self._fail()
         finally:
             self._placing = None
+
+    async def _work_off(self, step: Step) -> None:
+        """Do what remains; what fails gives back what it holds, and those behind it have their turn all the same."""
+        try:
+            await step.work()
+        except JudgesLost:
+            step.give_back()
+            self._exchange.break_off()
+        except Exception:
+            step.give_back()
+            self._fail()
 
     def _fail(self) -> None:
         _log.exception("message failed", address=self.address)
@@ -262,8 +291,8 @@ class Desk:
             session.checked_at = now
         return session
 
-    def _begin(self, session: Session, orders: int) -> None:
-        """Count a message under way. Refusal where there is no room for it."""
+    def _begin(self, session: Session, orders: int) -> Once:
+        """Count a message under way until what comes back is called. Refusal where there is no room for it."""
         limit = self._exchange.settings.frames_in_flight
         if session.in_flight >= limit:
             params: dict[str, str | int] = {"retry_after_ms": RETRY_MS}
@@ -272,6 +301,7 @@ class Desk:
             raise Refusal(ErrorCode.unavailable, "the engine is away", None, {"retry_after_ms": RETRY_MS})
         self._exchange.room.take(session.account, self.address, orders)
         session.in_flight += 1
+        return Once(partial(self._finish, session, orders))
 
     def _finish(self, session: Session, orders: int) -> None:
         """A message is answered."""
@@ -288,10 +318,10 @@ class Desk:
         session = await self.live_session()
         frame = wire.FrameMessage.unpack(body)
         self._check_frame(session, frame, body)
-        self._begin(session, len(frame.orders) // PACKED_SIZE)
+        give_back = self._begin(session, len(frame.orders) // PACKED_SIZE)
         self._exchange.metrics.messages.labels(_kind_of(frame)).inc()
         if frame.mac:
-            return partial(self._place_when_judged, session, frame, since, None)
+            return Step(partial(self._place_when_judged, session, frame, since, give_back, None), give_back)
         domain, court = self._exchange.domain, self._exchange.court
         verdict = court.judge_frame(
             session.account,
@@ -302,7 +332,7 @@ class Desk:
             frame.signature,
             frame.orders,
         )
-        return partial(self._place_when_judged, session, frame, since, verdict)
+        return Step(partial(self._place_when_judged, session, frame, since, give_back, verdict), give_back)
 
     def _check_frame(self, session: Session, frame: wire.FrameMessage, body: bytes) -> None:
         """Refusal of a frame that may not be sent on, its signature apart."""
@@ -333,16 +363,21 @@ class Desk:
             raise Refusal(ErrorCode.settlement_backlog, "the chain is not heard: only post_only orders are taken")
 
     async def _place_when_judged(
-        self, session: Session, frame: wire.FrameMessage, since: float, verdict: "asyncio.Future[bytes] | None"
+        self,
+        session: Session,
+        frame: wire.FrameMessage,
+        since: float,
+        give_back: Once,
+        verdict: "asyncio.Future[bytes] | None",
     ) -> None:
         flaw = b"" if verdict is None else await verdict
         if flaw:
-            self._finish(session, len(frame.orders) // PACKED_SIZE)
+            give_back()
             self.refuse(frame.number, ErrorCode.wrong_signature, flaw.decode())
         else:
-            self._place(session, frame, since)
+            self._place(session, frame, since, give_back)
 
-    def _place(self, session: Session, frame: wire.FrameMessage, since: float) -> None:
+    def _place(self, session: Session, frame: wire.FrameMessage, since: float, give_back: Once) -> None:
         command = PlaceFrame(
             session.signer,
             session.scheme,
@@ -359,7 +394,7 @@ class Desk:
                 self._observe(kind, since)
 
         def outcome(ack: FrameAck | Refused) -> None:
-            self._finish(session, command.count)
+            give_back()
             if isinstance(ack, Refused):
                 refusal = ack.refusal()
                 self.refuse(number, refusal.code, refusal.message, _retry_of(refusal))
@@ -393,13 +428,19 @@ class Desk:
         """Have single orders judged, by several judges at once."""
         session = await self.live_session()
         number, signed = wire.unpack_orders(body)
-        self._begin(session, len(signed) // wire.SIGNED_ORDER_SIZE)
+        give_back = self._begin(session, len(signed) // wire.SIGNED_ORDER_SIZE)
         self._exchange.metrics.messages.labels("orders").inc()
         verdicts = self._exchange.court.judge_orders(session.account, self._exchange.domain.separator, signed)
-        return partial(self._place_orders, session, number, signed, verdicts, since)
+        return Step(partial(self._place_orders, session, number, signed, verdicts, since, give_back), give_back)
 
     async def _place_orders(
-        self, session: Session, number: int, signed: bytes, verdicts: "list[asyncio.Future[bytes]]", since: float
+        self,
+        session: Session,
+        number: int,
+        signed: bytes,
+        verdicts: "list[asyncio.Future[bytes]]",
+        since: float,
+        give_back: Once,
     ) -> None:
         """What is judged goes to the engine, as one group if it is not many; the message is answered when all are."""
         count = len(signed) // wire.SIGNED_ORDER_SIZE
@@ -412,7 +453,7 @@ class Desk:
                 answers[place] = packed
             left -= len(places)
             if not left:
-                self._finish(session, count)
+                give_back()
                 self._send(wire.pack_orders_outcome(number, answers))
                 self._exchange.metrics.count_codes("orders", bytes(packed[0] for packed in answers))
                 self._observe("orders", since)
@@ -475,22 +516,23 @@ class Desk:
             params: dict[str, str | int] = {"retry_after_ms": RETRY_MS}
             raise Refusal(ErrorCode.too_many_requests, f"at most {BRAKES_IN_FLIGHT} are under way", None, params)
         session.brakes += 1
+        give_back = Once(partial(_end_brake, session))
         self._exchange.metrics.messages.labels("brake").inc()
         digest = brake.digest(self._exchange.domain, session.account)
         signer = self._exchange.court.find_signer(session.account, digest, brake.signature)
-        return partial(self._give_brake, session, brake, since, signer)
+        return Step(partial(self._give_brake, session, brake, since, give_back, signer), give_back)
 
     async def _give_brake(
-        self, session: Session, brake: wire.Brake, since: float, finding: "asyncio.Future[bytes]"
+        self, session: Session, brake: wire.Brake, since: float, give_back: Once, finding: "asyncio.Future[bytes]"
     ) -> None:
         signer = await finding
         if signer not in (session.account, session.signer):
-            session.brakes -= 1
+            give_back()
             self.refuse(brake.number, ErrorCode.wrong_signature, "the signature is not the account's or the session's")
             return
 
         def outcome(ack: Ack | Refused) -> None:
-            session.brakes -= 1
+            give_back()
             if isinstance(ack, Refused):
                 refusal = ack.refusal()
                 self.refuse(brake.number, refusal.code, refusal.message, _retry_of(refusal))
@@ -500,6 +542,10 @@ class Desk:
 
         command = _command_of(brake, session.account, signer)
         self._exchange.link.give(CommandCall(encode_command(command), outcome))
+
+
+def _end_brake(session: Session) -> None:
+    session.brakes -= 1
 
 
 def _command_of(brake: wire.Brake, account: bytes, signer: bytes) -> Command:

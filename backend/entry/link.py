@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import groupby
 from typing import cast
 
 from exchange.domain.errors import ErrorCode
@@ -87,7 +88,7 @@ class EngineLink(asyncio.Protocol):
             await asyncio.sleep(0.05)
 
     def place_frame(self, call: FrameCall) -> None:
-        """Send a frame with the others of this turn."""
+        """Send a frame with the others of this turn, before whatever else is sent after it."""
         if self._transport is None:
             self._lose([call])
             return
@@ -95,13 +96,14 @@ class EngineLink(asyncio.Protocol):
         self._frames.append(call)
         if not self._flush_planned:
             self._flush_planned = True
-            asyncio.get_running_loop().call_soon(self._flush)
+            asyncio.get_running_loop().call_soon(self._flush_planned_frames)
 
     def place_orders(self, call: OrdersCall) -> None:
         """Send single orders."""
         if self._transport is None:
             call.on_outcomes([_AWAY_PACKED] * len(call.payloads))
             return
+        self._flush()
         self.pending += len(call.payloads)
         self._last_id += 1
         self._waiting[self._last_id] = call
@@ -112,15 +114,20 @@ class EngineLink(asyncio.Protocol):
         if self._transport is None:
             call.on_outcome(_AWAY)
             return
+        self._flush()
         self._last_id += 1
         self._waiting[self._last_id] = call
         self._transport.write(encode_frame(Submit(self._last_id, [call.payload])))
 
-    def _flush(self) -> None:
+    def _flush_planned_frames(self) -> None:
         self._flush_planned = False
+        self._flush()
+
+    def _flush(self) -> None:
+        """Send the frames that wait, in the order in which they came."""
         calls, self._frames = self._frames, []
-        for early in (True, False):
-            chosen = [call for call in calls if call.early is early]
+        for early, run in groupby(calls, _is_early):
+            chosen = list(run)
             for at in range(0, len(chosen), FRAMES_PER_MESSAGE):
                 self._send(chosen[at : at + FRAMES_PER_MESSAGE], early)
 
@@ -196,3 +203,7 @@ class EngineLink(asyncio.Protocol):
             command = self._waiting.pop(answer.id)
             assert isinstance(command, CommandCall)
             command.on_outcome(answer.outcomes[0])
+
+
+def _is_early(call: FrameCall) -> bool:
+    return call.early

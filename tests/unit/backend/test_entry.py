@@ -17,7 +17,7 @@ from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order import Order
-from exchange.sequencer.protocol import Ack, FrameAck, Refused
+from exchange.sequencer.protocol import Ack, FrameAck, Frames, Refused, decode_from_client
 from exchange.settings import EntrySettings
 from tests.utils.frames import DOMAIN
 from tests.utils.signing import Signer
@@ -246,3 +246,76 @@ async def test_frames_not_sent_yet_are_lost_with_the_engine_and_counted_once() -
     await turns()
     assert [type(one) for one in told] == [Refused]
     assert link.pending == 0
+
+
+class Judges:
+    """A court whose verdicts on frames come when `frame` is set, and on all else at once."""
+
+    def __init__(self) -> None:
+        self.frame: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+    def judge_frame(self, *_: object) -> "asyncio.Future[bytes]":
+        return self.frame
+
+    def find_signer(self, *_: object) -> "asyncio.Future[bytes]":
+        found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        found.set_result(OWNER.raw)
+        return found
+
+
+def pipelined(mac_key: bytes, kinds: str) -> bytes:
+    """Messages of one session: f a frame, m a frame with a MAC, c a mass cancel."""
+    packed = [Order(OWNER.raw, 1, 0, 1_000, 10, n, 1, 0, 100, 0).pack() for n in (1, 2)]
+    messages = []
+    for number, kind in enumerate(kinds, 1):
+        if kind in "fm":
+            frame = wire.FrameMessage(number, bytes(32), bytes(65), b"".join(packed))
+            messages.append(frame.pack(mac_key) if kind == "m" else frame.pack())
+        else:
+            fields = {"market": 0, "side": 2, "nonce": number}
+            messages.append(wire.Brake(wire.Kind.mass_cancel, number, fields, bytes(65)).pack())
+    return b"".join(messages)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "expected"),
+    [("fc", "FS"), ("mc", "ES"), ("fm", "FE"), ("mfmc", "EFES"), ("ffmmfc", "FEFS")],
+)
+async def test_connection_reaches_the_engine_in_its_own_order(kinds: str, expected: str) -> None:
+    hall, engine, judges = Hall(), Transport(), Judges()
+    hall.exchange.court = cast(Court, judges)
+    hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
+    connection, _ = hall.connect()
+    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.data_received(pipelined(bytes(32), kinds))
+    await turns()
+    judges.frame.set_result(b"")
+    await turns()
+    assert sent_to_engine(engine.sent) == expected
+
+
+def sent_to_engine(data: bytes) -> str:
+    """Its messages: F frames, E frames acknowledged early, S a command."""
+    found = ""
+    while data:
+        size = int.from_bytes(data[:4])
+        message = decode_from_client(data[4 : 4 + size])
+        found += ("E" if message.early else "F") if isinstance(message, Frames) else "S"
+        data = data[4 + size :]
+    return found
+
+
+async def test_message_that_fails_gives_back_its_room_and_holds_up_no_other() -> None:
+    hall, engine, judges = Hall(), Transport(), Judges()
+    hall.exchange.court = cast(Court, judges)
+    hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
+    connection, transport = hall.connect()
+    session = connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.data_received(pipelined(bytes(32), "fc"))
+    await turns()
+    assert (hall.exchange.room.held, session.in_flight, session.brakes) == (2, 1, 1)
+    judges.frame.set_exception(ValueError("a defect"))
+    await turns()
+    assert transport.closed
+    assert (hall.exchange.room.held, session.in_flight) == (0, 0)
+    assert sent_to_engine(engine.sent) == "S", "the cancel behind it"
