@@ -201,8 +201,9 @@ class EntrySettings(Section):
     """Order entry at speed: the binary protocol of docs/api.md.
 
     `workers` are the processes that check signatures, 0 for one on each core. `penalty_seconds` keeps a key out that
-    had a bad signature journaled. An account may have `wasted_at_once` more orders of frames refused than accepted, and
-    then `wasted_per_second`; beyond, its frames wait. Who has not opened a session after `opening_seconds` is cut off.
+    had a bad signature journaled. An account may have `wasted_at_once` more orders refused than accepted, and then
+    `wasted_per_second`; beyond, its messages wait. Who has not opened a session after `opening_seconds` is cut off, and
+    an address may ask for `opens_at_once` sessions, and then `opens_per_second`.
     Connections from the networks in `proxies` begin with a header of the PROXY protocol that says whose they are.
     """
 
@@ -217,6 +218,8 @@ class EntrySettings(Section):
     wasted_at_once: Count = 16_384
     wasted_per_second: Count = 64
     opening_seconds: Count = 10
+    opens_at_once: Count = 64
+    opens_per_second: Count = 4
     proxies: tuple[Network, ...] = ()
 
 

@@ -1,15 +1,15 @@
-"""What is bounded: sessions and orders under way, by account and by address, waste, and who may not come back yet."""
+"""What is bounded by account and by address: sessions, openings, orders under way, waste, who may not come back."""
 
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.settings import EntrySettings
 
 K = TypeVar("K")
 
-MAX_WASTERS = 10_000
+MAX_SPENDERS = 10_000
 RETRY_MS = 20
 
 
@@ -56,25 +56,52 @@ def _try_again(code: ErrorCode, text: str) -> Refusal:
     return Refusal(code, text, None, {"retry_after_ms": RETRY_MS})
 
 
+class Budget(Generic[K]):
+    """What each may spend: `at_once`, and then `per_second`. `clock` gives seconds."""
+
+    def __init__(self, at_once: int, per_second: int, clock: Callable[[], float]) -> None:
+        self._per_second = per_second
+        self._seconds = at_once / per_second
+        self._clock = clock
+        self._until: dict[K, float] = {}
+        """When what one has spent will be forgotten."""
+        self._clean_at = MAX_SPENDERS
+
+    def wait_ms(self, key: K) -> int:
+        """How long this one has to wait, 0 for not at all."""
+        wait = self._until.get(key, 0.0) - self._clock()
+        return int((wait - self._seconds) * 1_000) + 1 if wait > self._seconds else 0
+
+    def spend(self, key: K, amount: int) -> None:
+        """This one has spent so much, or gets it back where it is negative."""
+        if amount < 0:
+            if key in self._until:
+                self._until[key] += amount / self._per_second
+            return
+        now = self._clock()
+        if len(self._until) >= self._clean_at:
+            self._until = {key: until for key, until in self._until.items() if until > now}
+            self._clean_at = max(MAX_SPENDERS, 2 * len(self._until))
+        self._until[key] = max(self._until.get(key, 0.0), now) + amount / self._per_second
+
+
 class Door:
     """Counts sessions, and keeps out for a while who had a bad signature journaled. `clock` gives seconds.
 
-    A frame is journaled whatever becomes of its orders, so an account that has them refused is slowed down: one refused
-    order is forgiven for each that was accepted, and some each second.
+    Orders are judged, and frames journaled, whatever becomes of them, so an account that has them refused is slowed
+    down: one refused order is forgiven for each that was accepted, and some each second.
     """
 
     def __init__(self, settings: EntrySettings, clock: Callable[[], float]) -> None:
         self._per_account = settings.sessions_per_account
         self._per_address = settings.connections_per_address
         self._penalty_seconds = settings.penalty_seconds
-        self._wasted_per_second = settings.wasted_per_second
-        self._waste_seconds = settings.wasted_at_once / settings.wasted_per_second
         self._clock = clock
         self._accounts: Counter[bytes] = Counter()
         self._addresses: Counter[str] = Counter()
         self._banned: dict[bytes, float] = {}
-        self._waste: dict[bytes, float] = {}
-        """When what an account wasted will be forgotten."""
+        self._waste: Budget[bytes] = Budget(settings.wasted_at_once, settings.wasted_per_second, clock)
+        self._openings: Budget[str] = Budget(settings.opens_at_once, settings.opens_per_second, clock)
 
     def connect(self, address: str) -> bool:
         """Count a connection; whether it may stay."""
@@ -86,6 +113,13 @@ class Door:
     def disconnect(self, address: str) -> None:
         """A connection that was counted has ended."""
         _count_down(self._addresses, address)
+
+    def begin_opening(self, address: str) -> None:
+        """Count a session that is asked for, which costs work before it is known for whom. Refusal for too many."""
+        if wait := self._openings.wait_ms(address):
+            params: dict[str, str | int] = {"retry_after_ms": wait}
+            raise Refusal(ErrorCode.too_many_requests, "too many sessions were asked for here", None, params)
+        self._openings.spend(address, 1)
 
     def enter(self, account: bytes, signer: bytes) -> None:
         """Count a session. Refusal for one too many, or for a signer that is kept out."""
@@ -108,22 +142,14 @@ class Door:
             )
 
     def check_waste(self, account: bytes) -> None:
-        """Refusal while an account has had more orders journaled in vain than it may."""
-        wait = self._waste.get(account, 0.0) - self._clock()
-        if wait > self._waste_seconds:
-            params: dict[str, str | int] = {"retry_after_ms": int((wait - self._waste_seconds) * 1_000) + 1}
-            raise Refusal(ErrorCode.too_many_requests, "too many orders in frames were refused", None, params)
+        """Refusal while an account has had more orders looked at in vain than it may."""
+        if wait := self._waste.wait_ms(account):
+            params: dict[str, str | int] = {"retry_after_ms": wait}
+            raise Refusal(ErrorCode.too_many_requests, "too many orders were refused", None, params)
 
     def waste(self, account: bytes, refused: int, accepted: int) -> None:
-        """A frame of an account was journaled: so many of its orders were refused and accepted."""
-        now, orders = self._clock(), refused - accepted
-        if orders < 0:
-            if account in self._waste:
-                self._waste[account] += orders / self._wasted_per_second
-            return
-        if len(self._waste) >= MAX_WASTERS:
-            self._waste = {key: until for key, until in self._waste.items() if until > now}
-        self._waste[account] = max(self._waste.get(account, 0.0), now) + orders / self._wasted_per_second
+        """A message of an account was worked off: so many of its orders were refused and accepted."""
+        self._waste.spend(account, refused - accepted)
 
     def leave(self, account: bytes) -> None:
         """A session has ended."""

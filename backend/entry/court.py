@@ -1,6 +1,7 @@
-"""Work for the judges: shared out among their processes as they get free, each account in its turn.
+"""Work for the judges: shared out among their processes as they get free, addresses in turn, and accounts in theirs.
 
-Who sends much waits behind itself: every account has a line of its own, and the lines take turns.
+Who sends much waits behind itself: every account of an address has a line of its own. The addresses take turns, and
+within one its accounts, so that accounts, which cost nothing to make, bring no more turns.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from time import perf_counter
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from backend.entry.judges import LENGTH, attend, frame_request, orders_request, signer_request, warm_up_request
 from exchange.domain.entry import SIGNED_ORDER_SIZE
@@ -22,6 +23,9 @@ AT_HAND = 64
 """How many recoveries' work a judge has before it, at most, unless it is one piece: enough to stay busy."""
 ORDERS_PER_RECOVERY = 64
 """Orders of a frame are hashed, which takes about as long for so many as recovering one key."""
+
+Party: TypeAlias = tuple[str, bytes]
+"""For whom something is judged: the address and the account."""
 
 _START_SECONDS = 60.0
 
@@ -93,7 +97,7 @@ class Court:
         self._is_open = False
         self._judges: list[_Judge] = []
         self._processes: list[BaseProcess] = []
-        self._lines: OrderedDict[bytes, deque[_Case]] = OrderedDict()
+        self._lines: OrderedDict[str, OrderedDict[bytes, deque[_Case]]] = OrderedDict()
 
     async def open(self) -> None:
         """Start the processes, and wait until they are there. JudgesLost when they do not come."""
@@ -125,47 +129,50 @@ class Court:
     @property
     def waiting(self) -> int:
         """Pieces of work that no judge has begun."""
-        return sum(map(len, self._lines.values()))
+        return sum(len(line) for lines in self._lines.values() for line in lines.values())
 
     def judge_frame(
-        self, account: bytes, separator: bytes, scheme: int, signer: bytes, root: bytes, signature: bytes, orders: bytes
+        self, party: Party, separator: bytes, scheme: int, signer: bytes, root: bytes, signature: bytes, orders: bytes
     ) -> asyncio.Future[bytes]:
         """What is wrong with a frame of an account, in words; nothing where it stands. Its result may be JudgesLost."""
         request = frame_request(separator, scheme, signer, root, signature, orders)
-        return self._queue(account, request, 1 + len(orders) // (PACKED_SIZE * ORDERS_PER_RECOVERY))
+        return self._queue(party, request, 1 + len(orders) // (PACKED_SIZE * ORDERS_PER_RECOVERY))
 
-    def judge_orders(self, account: bytes, separator: bytes, signed: bytes) -> list[asyncio.Future[bytes]]:
+    def judge_orders(self, party: Party, separator: bytes, signed: bytes) -> list[asyncio.Future[bytes]]:
         """The verdicts on single orders of an account, in pieces that several judges take at once."""
         count = len(signed) // SIGNED_ORDER_SIZE
         chunk = max(MIN_CHUNK, min(MAX_CHUNK, -(-count // self._count)))
         size = chunk * SIGNED_ORDER_SIZE
         return [
-            self._queue(account, orders_request(separator, part), len(part) // SIGNED_ORDER_SIZE)
+            self._queue(party, orders_request(separator, part), len(part) // SIGNED_ORDER_SIZE)
             for part in (signed[at : at + size] for at in range(0, len(signed), size))
         ]
 
-    def find_signer(self, account: bytes, digest: bytes, signature: bytes) -> asyncio.Future[bytes]:
+    def find_signer(self, party: Party, digest: bytes, signature: bytes) -> asyncio.Future[bytes]:
         """Who signed a digest for an account; nothing where nobody did."""
-        return self._queue(account, signer_request(digest, signature), 1)
+        return self._queue(party, signer_request(digest, signature), 1)
 
     def share_out(self) -> None:
-        """Give the judges what they have room for, the accounts in turn."""
+        """Give the judges what they have room for: the addresses in turn, and the accounts of each."""
         while self._lines:
             judge = min(self._judges, key=_load)
-            account, line = next(iter(self._lines.items()))
+            address, lines = next(iter(self._lines.items()))
+            account, line = next(iter(lines.items()))
             if judge.load and judge.load + line[0].cost > AT_HAND:
                 return
             judge.give(line.popleft())
-            if line:
-                self._lines.move_to_end(account)
-            else:
-                del self._lines[account]
+            lines.move_to_end(account)
+            self._lines.move_to_end(address)
+            if not line:
+                del lines[account]
+            if not lines:
+                del self._lines[address]
 
     def lose(self, cases: deque[_Case]) -> None:
         """A judge is gone: all that waits is lost, unless the court is closing."""
         was_open, self._is_open = self._is_open, False
-        lines, self._lines = self._lines, OrderedDict()
-        for case in (*cases, *(case for line in lines.values() for case in line)):
+        addresses, self._lines = self._lines, OrderedDict()
+        for case in (*cases, *(case for lines in addresses.values() for line in lines.values() for case in line)):
             if not case.verdict.done():
                 case.verdict.set_exception(JudgesLost())
                 case.verdict.exception()
@@ -175,12 +182,13 @@ class Court:
     def _case(self, request: bytes, cost: int) -> _Case:
         return _Case(request, cost, asyncio.get_running_loop().create_future(), perf_counter())
 
-    def _queue(self, account: bytes, request: bytes, cost: int) -> asyncio.Future[bytes]:
+    def _queue(self, party: Party, request: bytes, cost: int) -> asyncio.Future[bytes]:
         case = self._case(request, cost)
         if not self._is_open:
             case.verdict.set_exception(JudgesLost())
             return case.verdict
-        self._lines.setdefault(account, deque()).append(case)
+        address, account = party
+        self._lines.setdefault(address, OrderedDict()).setdefault(account, deque()).append(case)
         self.share_out()
         return case.verdict
 

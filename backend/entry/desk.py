@@ -28,7 +28,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame import flaw_of_shape
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order import PACKED_SIZE
-from exchange.domain.recovery import SIGNATURE_SIZE, recover
+from exchange.domain.recovery import SIGNATURE_SIZE
 from exchange.engine.commands import CancelOrder, Command, MassCancel, PlaceFrame, SetCountdown
 from exchange.journal.codec import encode_command
 from exchange.journal.plain import signer_of
@@ -41,6 +41,13 @@ MAX_PENDING = 40_000
 BRAKES_IN_FLIGHT = 16
 ORDERS_AT_ONCE = 128
 """More orders of a message go to the engine in several groups, the first while others are judged."""
+
+YIELD_EVERY = 64
+"""So many messages of one connection are worked off before the others have their turn."""
+MAX_UNOPENED = 16
+"""Messages before there is a session; one needs two."""
+MAX_MALFORMED = 64
+"""Malformed messages beyond those that were taken."""
 
 _log = structlog.get_logger("entry")
 
@@ -76,7 +83,11 @@ class Closing(Protocol):
 
 @dataclass(slots=True)
 class Exchange:
-    """What all connections share. `scope_of` gives a delegated key's markets and expiry, or refuses it."""
+    """What all connections share.
+
+    `scope_of` gives a delegated key's markets and expiry, or refuses it. `is_known` tells whether an account has
+    ever had a deposit: no other gets a session.
+    """
 
     settings: EntrySettings
     domain: Domain
@@ -84,10 +95,13 @@ class Exchange:
     door: Door
     court: Court
     scope_of: Callable[[bytes, bytes], Awaitable[tuple[int, int]]]
+    is_known: Callable[[bytes], Awaitable[bool]]
     is_silent: Callable[[], bool]
     room: Room = field(default_factory=lambda: Room(MAX_PENDING))
     metrics: EntryMetrics = field(default_factory=EntryMetrics)
     connections: set[Closing] = field(default_factory=set)
+    opening: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """What sessions that are asked for read in the database they read one after another: the rest is for the others."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     is_broken: bool = False
     """Whether a judge has died: nothing can be checked any more."""
@@ -132,11 +146,14 @@ class Desk:
     ) -> None:
         self._exchange = exchange
         self._send = send
-        self._end = end
+        self._tell_end = end
         self._worked_off = worked_off
         self._challenge = b""
         self._asked_for = b""
         self._has_left = False
+        self._is_ended = False
+        self._unopened = 0
+        self._malformed = 0
         self._queue: deque[tuple[int, bytes, float]] = deque()
         self._line: deque[tuple[Step, int]] = deque()
         self._reading: asyncio.Task[None] | None = None
@@ -154,6 +171,8 @@ class Desk:
 
     def take(self, kind: int, body: bytes) -> None:
         """A whole message."""
+        if self._is_ended:
+            return
         self._queue.append((kind, body, perf_counter()))
         if self._reading is None:
             self._reading = asyncio.get_running_loop().create_task(self._read())
@@ -166,26 +185,52 @@ class Desk:
     # messages
 
     async def _read(self) -> None:
-        """Take the queue's messages until there are none."""
+        """Take the queue's messages until there are none; after some of them the other connections have their turn."""
+        taken = 0
         try:
             while self._queue:
                 kind, body, since = self._queue.popleft()
-                try:
-                    step = await self._handle(kind, body, since)
-                except wire.ProtocolError as error:
-                    step = None
-                    self.refuse(wire.number_in(kind, body), ErrorCode.malformed, str(error))
-                except Refusal as refusal:
-                    step = None
-                    self.refuse(wire.number_in(kind, body), refusal.code, refusal.message, _retry_of(refusal))
+                step = await self._take(kind, body, since)
                 if step is None:
                     self._worked_off(len(body))
                 else:
                     self._stand_in_line(step, len(body))
+                taken += 1
+                if not taken % YIELD_EVERY:
+                    await asyncio.sleep(0)
+        except JudgesLost:
+            self._exchange.break_off()
         except Exception:
             self._fail()
         finally:
             self._reading = None
+
+    async def _take(self, kind: int, body: bytes, since: float) -> Step | None:
+        """Do what a message asks for, or say why not; who brings nothing but refused ones is sent away."""
+        if self.session is None:
+            self._unopened += 1
+            if self._unopened > MAX_UNOPENED:
+                self._end(ErrorCode.too_many_requests, f"{MAX_UNOPENED} messages and no session: connect again")
+                return None
+        try:
+            step = await self._handle(kind, body, since)
+        except wire.ProtocolError as error:
+            self.refuse(wire.number_in(kind, body), ErrorCode.malformed, str(error))
+            self._malformed += 1
+            if self._malformed > MAX_MALFORMED:
+                self._end(ErrorCode.malformed, f"{MAX_MALFORMED} messages were malformed: this ends")
+            return None
+        except Refusal as refusal:
+            self.refuse(wire.number_in(kind, body), refusal.code, refusal.message, _retry_of(refusal))
+            return None
+        self._malformed = max(0, self._malformed - 1)
+        return step
+
+    def _end(self, code: ErrorCode, text: str) -> None:
+        """End the connection. What is in line is placed all the same, what was not looked at is not."""
+        self._is_ended = True
+        self._queue.clear()
+        self._tell_end(code, text)
 
     def _stand_in_line(self, step: Step, size: int) -> None:
         self._line.append((step, size))
@@ -255,10 +300,16 @@ class Desk:
         if len(body) != wire.KEY_SIZE + SIGNATURE_SIZE:
             raise wire.ProtocolError(f"open has {wire.KEY_SIZE + SIGNATURE_SIZE} bytes, here are {len(body)}")
         key, signature, account = body[: wire.KEY_SIZE], body[wire.KEY_SIZE :], self._asked_for
-        signer = recover(wire.session_digest(self._exchange.domain, account, challenge, key), signature)
-        if signer is None:
+        self._exchange.door.begin_opening(self.address)
+        digest = wire.session_digest(self._exchange.domain, account, challenge, key)
+        signer = await self._exchange.court.find_signer((self.address, account), digest, signature)
+        if not signer:
             raise Refusal(ErrorCode.wrong_signature, "the signature is nobody's", "signature")
-        scope = None if signer == account else await self._scope(account, signer)
+        self._exchange.door.check(signer)
+        async with self._exchange.opening:
+            if not await self._exchange.is_known(account):
+                raise Refusal(ErrorCode.unknown_account, "the account has no deposit that was credited", "account")
+            scope = None if signer == account else await self._scope(account, signer)
         if self._has_left:  # it went away meanwhile, and is not counted any more
             return
         mine = PrivateKey()
@@ -324,7 +375,7 @@ class Desk:
             return Step(partial(self._place_when_judged, session, frame, since, give_back, None), give_back)
         domain, court = self._exchange.domain, self._exchange.court
         verdict = court.judge_frame(
-            session.account,
+            (self.address, session.account),
             domain.separator,
             session.scheme,
             session.signer,
@@ -373,6 +424,7 @@ class Desk:
         flaw = b"" if verdict is None else await verdict
         if flaw:
             give_back()
+            self._exchange.door.waste(session.account, len(frame.orders) // PACKED_SIZE, 0)
             self.refuse(frame.number, ErrorCode.wrong_signature, flaw.decode())
         else:
             self._place(session, frame, since, give_back)
@@ -409,11 +461,16 @@ class Desk:
         self._exchange.link.place_frame(call)
 
     def _answer_frame(self, session: Session, number: int, kind: str, ack: FrameAck, early: bool) -> None:
-        accepted = ack.codes.count(ACCEPTED)
-        self._exchange.door.waste(session.account, len(ack.codes) - accepted, accepted)
+        self._count_waste(session, ack.codes)
         self._exchange.metrics.count_codes(kind, ack.codes)
         receipt = wire.NO_RECEIPT if early else packed_receipt(ack.receipt)
         self._send(wire.pack_outcome(number, ack.seq, ack.at_ms, ack.codes, receipt))
+
+    def _count_waste(self, session: Session, codes: bytes) -> None:
+        """Orders of these codes were looked at; that the engine was away is not the account's doing."""
+        accepted = codes.count(ACCEPTED)
+        refused = len(codes) - accepted - codes.count(number_of(ErrorCode.unavailable))
+        self._exchange.door.waste(session.account, refused, accepted)
 
     def _penalize(self, session: Session, number: int, flaw: str) -> None:
         """What this session had journaled was not signed: it ends, and its key is kept out for a while."""
@@ -428,9 +485,11 @@ class Desk:
         """Have single orders judged, by several judges at once."""
         session = await self.live_session()
         number, signed = wire.unpack_orders(body)
+        self._exchange.door.check_waste(session.account)
         give_back = self._begin(session, len(signed) // wire.SIGNED_ORDER_SIZE)
         self._exchange.metrics.messages.labels("orders").inc()
-        verdicts = self._exchange.court.judge_orders(session.account, self._exchange.domain.separator, signed)
+        party = (self.address, session.account)
+        verdicts = self._exchange.court.judge_orders(party, self._exchange.domain.separator, signed)
         return Step(partial(self._place_orders, session, number, signed, verdicts, since, give_back), give_back)
 
     async def _place_orders(
@@ -455,7 +514,9 @@ class Desk:
             if not left:
                 give_back()
                 self._send(wire.pack_orders_outcome(number, answers))
-                self._exchange.metrics.count_codes("orders", bytes(packed[0] for packed in answers))
+                codes = bytes(packed[0] for packed in answers)
+                self._count_waste(session, codes)
+                self._exchange.metrics.count_codes("orders", codes)
                 self._observe("orders", since)
 
         first, waiting = 0, list[tuple[int, bytes]]()
@@ -519,7 +580,7 @@ class Desk:
         give_back = Once(partial(_end_brake, session))
         self._exchange.metrics.messages.labels("brake").inc()
         digest = brake.digest(self._exchange.domain, session.account)
-        signer = self._exchange.court.find_signer(session.account, digest, brake.signature)
+        signer = self._exchange.court.find_signer((self.address, session.account), digest, brake.signature)
         return Step(partial(self._give_brake, session, brake, since, give_back, signer), give_back)
 
     async def _give_brake(

@@ -23,8 +23,8 @@ from backend.entry.desk import Exchange
 from backend.entry.link import EngineLink
 from backend.entry.metrics import EntryMetrics
 from backend.entry.server import Connection
+from exchange.database import balances, positions
 from exchange.database import delegates as delegate_rows
-from exchange.database import positions
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import Deployment
 from exchange.domain.errors import ErrorCode, Refusal
@@ -35,6 +35,7 @@ from exchange.sequencer.seed import unsettled_limit_ms
 from exchange.settings import Settings
 
 SWITCH_SECONDS = 0.0005
+MAX_KNOWN = 100_000
 _WATCH_SECONDS = 1.0
 
 _log = structlog.get_logger("entry")
@@ -55,7 +56,7 @@ async def _run(settings: Settings) -> None:
     workers = settings.entry.workers or os.cpu_count() or 1
     metrics = EntryMetrics()
     async with AsyncExitStack() as stack:
-        database = create_engine(settings.database_url(), 2)
+        database = create_engine(settings.database_url(), 3)
         stack.push_async_callback(database.dispose)
         loop = asyncio.get_running_loop()
         silence = Silence(unsettled_limit_ms(deployment.windows) / 1_000)
@@ -64,6 +65,10 @@ async def _run(settings: Settings) -> None:
             async with database.connect() as conn:
                 row = await delegate_rows.latest(conn, deployment.chain_id, account, key)
             return None if row is None or row.kind != "added" else Delegate(int(row.markets), int(row.expiry))
+
+        async def is_account(account: bytes) -> bool:
+            async with database.connect() as conn:
+                return await balances.account_row(conn, account) is not None
 
         async def indexed_at() -> int:
             async with database.connect() as conn:
@@ -75,7 +80,10 @@ async def _run(settings: Settings) -> None:
         court = Court(workers, metrics.judge_seconds.observe, lambda: exchange.break_off())
         scope_of = partial(_scope, delegates)
         door = Door(bounds, monotonic)
-        exchange = Exchange(bounds, deployment.domain, link, door, court, scope_of, silence.is_long, metrics=metrics)
+        is_known = Known(is_account).has
+        exchange = Exchange(
+            bounds, deployment.domain, link, door, court, scope_of, is_known, silence.is_long, metrics=metrics
+        )
         metrics.watch(lambda: exchange.room.held, lambda: link.pending, lambda: court.waiting)
         stack.push_async_callback(court.close)
         await court.open()
@@ -120,6 +128,27 @@ async def _scope(delegates: Delegates, account: bytes, signer: bytes) -> tuple[i
     except (SQLAlchemyError, OSError, TimeoutError):
         raise Refusal(ErrorCode.unavailable, "the database is away: try again in a second") from None
     return delegate.markets, delegate.expiry
+
+
+class Known:
+    """Accounts that have had a deposit credited, as projected; one that is known stays so."""
+
+    def __init__(self, is_account: Callable[[bytes], Awaitable[bool]]) -> None:
+        self._is_account = is_account
+        self._accounts: set[bytes] = set()
+
+    async def has(self, account: bytes) -> bool:
+        """Whether an account is known. While the database is away everyone is: traders are not to be kept out."""
+        if account in self._accounts:
+            return True
+        try:
+            found = await self._is_account(account)
+        except (SQLAlchemyError, OSError, TimeoutError) as error:
+            _log.warning("database away", error=str(error)[:200])
+            return True
+        if found and len(self._accounts) < MAX_KNOWN:
+            self._accounts.add(account)
+        return found
 
 
 class Silence:

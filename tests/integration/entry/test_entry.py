@@ -9,10 +9,13 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from sqlalchemy import insert
 
 from bizzan.client.entry import EntryClient, EntryLost, EntryRefused
 from bizzan.client.wallet import Wallet
 from bizzan.supervisor.ports import free_port
+from exchange.database.engine import create_engine
+from exchange.database.tables import account
 from exchange.domain import entry as wire
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
@@ -60,8 +63,19 @@ class EntryProcess(Service):
         return {name: float(value) for name, value in lines}
 
 
+async def know_accounts(database_url: str) -> None:
+    """Write down what the projector would: it does not run here."""
+    database = create_engine(database_url)
+    async with database.begin() as conn:
+        for number, wallet in enumerate(WALLETS, 1):
+            row = {"account_id": number, "address": wallet.address, "status": "active", "min_nonce": 0}
+            await conn.execute(insert(account).values(row))
+    await database.dispose()
+
+
 @pytest.fixture
 def stack(database_url: str) -> Iterator[tuple[EngineProcess, EntryProcess]]:
+    asyncio.run(know_accounts(database_url))
     with engine_process() as engine:
         entry = EntryProcess(engine, database_url)
         entry.start()
@@ -133,7 +147,7 @@ async def check_metrics(entry: EntryProcess) -> None:
         assert found[f'bizzan_entry_messages_total{{kind="{kind}"}}'] == messages
         assert found[f'bizzan_entry_ack_seconds_count{{kind="{kind}"}}'] == messages
     assert found['bizzan_entry_refused_orders_total{kind="frame",reason="nonce_used"}'] == 64
-    assert found["bizzan_entry_judge_seconds_count"] == 3
+    assert found["bizzan_entry_judge_seconds_count"] == 3 + 2, "and two sessions"
     assert (found["bizzan_entry_sessions"], found["bizzan_entry_orders_under_way"]) == (2, 0)
 
 
@@ -225,6 +239,13 @@ async def test_bad_signature_under_a_mac_is_void_and_costs_the_session(
         assert await engine_client.open_orders(WALLETS[0].address) == []
     engine.stop()
     assert verify(engine.journal_dir).engine.state_hash() == live[1]
+
+
+async def test_account_of_no_deposit_gets_no_session(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    _, entry = stack
+    with pytest.raises(EntryRefused, match="no deposit") as caught:
+        await client_of(entry, Wallet(b"\x77" * 32)).open()
+    assert caught.value.code == ErrorCode.unknown_account
 
 
 async def test_sessions_and_frames_in_flight_are_bounded(stack: tuple[EngineProcess, EntryProcess]) -> None:

@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 from coincurve import PrivateKey
 
-from backend.entry import server
+from backend.entry import desk, judges, server
 from backend.entry.bounds import Door, Room
 from backend.entry.court import Court
 from backend.entry.desk import Exchange, Session
@@ -17,6 +17,7 @@ from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order import Order
+from exchange.domain.recovery import recover
 from exchange.sequencer.protocol import Ack, FrameAck, Frames, Refused, decode_from_client
 from exchange.settings import EntrySettings
 from tests.utils.frames import DOMAIN
@@ -64,6 +65,29 @@ class Transport:
         self.reads = True
 
 
+class Judges:
+    """A court whose verdicts on frames come when `frame` is set, and on all else at once."""
+
+    def __init__(self) -> None:
+        self.frame: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self.signer: bytes | None = None
+
+    def judge_frame(self, *_: object) -> "asyncio.Future[bytes]":
+        return self.frame
+
+    def judge_orders(self, party: object, separator: bytes, signed: bytes) -> "list[asyncio.Future[bytes]]":
+        return [done(judges.judge_orders(separator, signed))]
+
+    def find_signer(self, party: object, digest: bytes, signature: bytes) -> "asyncio.Future[bytes]":
+        return done(self.signer or recover(digest, signature) or b"")
+
+
+def done(verdict: bytes) -> "asyncio.Future[bytes]":
+    future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+    future.set_result(verdict)
+    return future
+
+
 class Hall:
     """An exchange whose delegates are looked up only when `answer` is set."""
 
@@ -72,11 +96,17 @@ class Hall:
         bounds = bounds or EntrySettings()
         self.door = Door(bounds, self.clock)
         link = EngineLink("/nowhere")
-        self.exchange = Exchange(bounds, DOMAIN, link, self.door, Court(1), self.scope, lambda: False)
+        court = cast(Court, Judges())
+        self.known, self.lookups = {OWNER.raw}, 0
+        self.exchange = Exchange(bounds, DOMAIN, link, self.door, court, self.scope, self.is_known, lambda: False)
 
     async def scope(self, account: bytes, signer: bytes) -> tuple[int, int]:
         await self.answer.wait()
         return 1 << 1, 10_000
+
+    async def is_known(self, account: bytes) -> bool:
+        self.lookups += 1
+        return account in self.known
 
     def connect(self) -> tuple[Connection, Transport]:
         connection, transport = Connection(self.exchange), Transport()
@@ -248,21 +278,6 @@ async def test_frames_not_sent_yet_are_lost_with_the_engine_and_counted_once() -
     assert link.pending == 0
 
 
-class Judges:
-    """A court whose verdicts on frames come when `frame` is set, and on all else at once."""
-
-    def __init__(self) -> None:
-        self.frame: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-
-    def judge_frame(self, *_: object) -> "asyncio.Future[bytes]":
-        return self.frame
-
-    def find_signer(self, *_: object) -> "asyncio.Future[bytes]":
-        found: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
-        found.set_result(OWNER.raw)
-        return found
-
-
 def pipelined(mac_key: bytes, kinds: str) -> bytes:
     """Messages of one session: f a frame, m a frame with a MAC, c a mass cancel."""
     packed = [Order(OWNER.raw, 1, 0, 1_000, 10, n, 1, 0, 100, 0).pack() for n in (1, 2)]
@@ -282,14 +297,15 @@ def pipelined(mac_key: bytes, kinds: str) -> bytes:
     [("fc", "FS"), ("mc", "ES"), ("fm", "FE"), ("mfmc", "EFES"), ("ffmmfc", "FEFS")],
 )
 async def test_connection_reaches_the_engine_in_its_own_order(kinds: str, expected: str) -> None:
-    hall, engine, judges = Hall(), Transport(), Judges()
-    hall.exchange.court = cast(Court, judges)
+    hall, engine = Hall(), Transport()
+    court = cast(Judges, hall.exchange.court)
+    court.signer = OWNER.raw
     hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
     connection, _ = hall.connect()
     connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     connection.data_received(pipelined(bytes(32), kinds))
     await turns()
-    judges.frame.set_result(b"")
+    court.frame.set_result(b"")
     await turns()
     assert sent_to_engine(engine.sent) == expected
 
@@ -306,16 +322,106 @@ def sent_to_engine(data: bytes) -> str:
 
 
 async def test_message_that_fails_gives_back_its_room_and_holds_up_no_other() -> None:
-    hall, engine, judges = Hall(), Transport(), Judges()
-    hall.exchange.court = cast(Court, judges)
+    hall, engine = Hall(), Transport()
+    court = cast(Judges, hall.exchange.court)
+    court.signer = OWNER.raw
     hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
     connection, transport = hall.connect()
     session = connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     connection.data_received(pipelined(bytes(32), "fc"))
     await turns()
     assert (hall.exchange.room.held, session.in_flight, session.brakes) == (2, 1, 1)
-    judges.frame.set_exception(ValueError("a defect"))
+    court.frame.set_exception(ValueError("a defect"))
     await turns()
     assert transport.closed
     assert (hall.exchange.room.held, session.in_flight) == (0, 0)
     assert sent_to_engine(engine.sent) == "S", "the cancel behind it"
+
+
+async def asked(hall: Hall, connection: Connection, transport: Transport, signer: Signer, account: Signer) -> bytes:
+    """Ask for a session; the answer."""
+    before = len(transport.sent)
+    connection.data_received(wire.hello(account.raw))
+    await turns()
+    challenge = wire.Challenge.unpack(transport.sent[before + 5 :]).challenge
+    before = len(transport.sent)
+    key = PrivateKey().public_key.format()
+    digest = wire.session_digest(DOMAIN, account.raw, challenge, key)
+    connection.data_received(wire.message(wire.Kind.open, key + signer.key.sign(digest)))
+    await turns()
+    return transport.sent[before:]
+
+
+async def test_stranger_holds_nobody_up_and_is_sent_away() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.data_received(wire.message(wire.Kind.ping, bytes(8)) * 20_000)
+    await turns()
+    assert transport.closed
+    assert b"no session: connect again" in transport.sent
+    assert transport.sent.count(wire.message(wire.Kind.pong, bytes(8))) == desk.MAX_UNOPENED
+
+
+async def test_others_have_their_turn_while_one_connection_is_worked_off() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    pong = wire.message(wire.Kind.pong, bytes(8))
+    connection.data_received(wire.message(wire.Kind.ping, bytes(8)) * 1_000)
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert 0 < len(transport.sent) <= 2 * desk.YIELD_EVERY * len(pong)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert transport.sent == pong * 1_000
+
+
+async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    for _ in range(200):
+        connection.data_received(wire.message(wire.Kind.ping, b"") + b"\0\0\0\1\x63")
+        await turns()
+    closed = [transport.closed]
+    connection.data_received(b"\0\0\0\1\x63" * 200)
+    await turns()
+    assert [*closed, transport.closed] == [False, True], "only when not as many are taken"
+    assert b"were malformed" in transport.sent
+
+
+async def test_address_asks_for_so_many_sessions_a_second_and_no_more() -> None:
+    hall = Hall(EntrySettings(opens_at_once=3, opens_per_second=1))
+    answers = []
+    for _ in range(6):
+        connection, transport = hall.connect()
+        answers.append(await asked(hall, connection, transport, OTHER, OTHER))
+    assert [b"no deposit" in answer for answer in answers] == [True] * 4 + [False] * 2
+    assert b"too many sessions" in answers[-1]
+    assert hall.lookups == 4, "what is refused reads nothing in the database"
+    hall.clock.now += 1.1
+    connection, transport = hall.connect()
+    assert (await asked(hall, connection, transport, OWNER, OWNER))[4] == wire.Kind.opened
+
+
+async def test_account_without_a_deposit_has_no_session() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    answer = await asked(hall, connection, transport, OTHER, OTHER)
+    assert (answer[4], b"no deposit" in answer) == (wire.Kind.refused, True)
+    assert connection.desk.session is None
+    hall.known.add(OTHER.raw)
+    assert (await asked(hall, connection, transport, OTHER, OTHER))[4] == wire.Kind.opened
+
+
+async def test_refused_single_orders_are_waste_too() -> None:
+    hall = Hall(EntrySettings(wasted_at_once=100, wasted_per_second=1))
+    hall.exchange.link.connection_made(cast(asyncio.Transport, Transport()))
+    connection, transport = hall.connect()
+    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    unsigned = Order(OWNER.raw, 1, 0, 1_000, 10, 1, 1, 0, 100, 0).pack() + bytes(65)
+    for number in range(1, 4):
+        connection.data_received(wire.pack_orders(number, [unsigned] * 60))
+        await turns()
+    assert transport.sent.count(b"too many orders were refused") == 1
+    assert not connection.desk.session.in_flight

@@ -19,6 +19,7 @@ from tests.utils.frames import DOMAIN, frame_of
 from tests.utils.signing import Signer
 
 OWNER, KEY = Signer("owner"), Signer("key")
+PARTY = ("10.0.0.1", OWNER.raw)
 
 
 def orders(count: int) -> list[Order]:
@@ -42,7 +43,7 @@ async def test_single_orders_come_back_as_records_in_order(court: Court) -> None
     chosen = orders(70)
     data = bytearray(signed(chosen[:35]) + signed(chosen[35:], KEY))
     data[145 * 3 + 80 + 32] |= 0x80  # a high s is nobody's
-    pieces = court.judge_orders(OWNER.raw, DOMAIN.separator, bytes(data))
+    pieces = court.judge_orders(PARTY, DOMAIN.separator, bytes(data))
     assert len(pieces) == 3, "of at most 32"
     judged = b"".join([await piece for piece in pieces])
     assert len(judged) == 70 * JUDGED_SIZE
@@ -62,22 +63,22 @@ async def test_single_orders_come_back_as_records_in_order(court: Court) -> None
 async def test_frames_are_judged_by_their_bytes(court: Court) -> None:
     frame = frame_of(OWNER, orders(5))
     parts = (frame.separator, frame.scheme, frame.signer, frame.root, frame.signature, frame.orders)
-    assert await court.judge_frame(OWNER.raw, *parts) == b""
-    assert b"root" in await court.judge_frame(OWNER.raw, *parts[:3], bytes(32), *parts[4:])
+    assert await court.judge_frame(PARTY, *parts) == b""
+    assert b"root" in await court.judge_frame(PARTY, *parts[:3], bytes(32), *parts[4:])
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_signer_of_a_digest_is_found(court: Court) -> None:
     digest = DOMAIN.hash("Cancel", {"account": OWNER.raw, "nonce": 7})
-    assert await court.find_signer(OWNER.raw, digest, KEY.key.sign(digest)) == KEY.raw
-    assert await court.find_signer(OWNER.raw, digest, bytes(65)) == b""
+    assert await court.find_signer(PARTY, digest, KEY.key.sign(digest)) == KEY.raw
+    assert await court.find_signer(PARTY, digest, bytes(65)) == b""
 
 
 @pytest.mark.asyncio(loop_scope="module")
 async def test_account_that_sends_little_waits_for_no_other(court: Court) -> None:
     finished: list[str] = []
-    many = court.judge_orders(b"much", DOMAIN.separator, signed(orders(32)) * 40)
-    few = court.judge_orders(b"little", DOMAIN.separator, signed(orders(8)))
+    many = court.judge_orders(("x", b"much"), DOMAIN.separator, signed(orders(32)) * 40)
+    few = court.judge_orders(("x", b"little"), DOMAIN.separator, signed(orders(8)))
     assert court.waiting > 30
     for future in many:
         future.add_done_callback(lambda _: finished.append("much"))
@@ -87,17 +88,31 @@ async def test_account_that_sends_little_waits_for_no_other(court: Court) -> Non
     assert finished.index("little") <= 2 * AT_HAND // 32 + 2
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_address_of_many_accounts_has_no_more_turns_than_one_of_one(court: Court) -> None:
+    finished: list[str] = []
+    one = signed(orders(32))
+    many = [court.judge_orders(("x", bytes([n])), DOMAIN.separator, one)[0] for n in range(40)]
+    few = court.judge_orders(("y", b"one"), DOMAIN.separator, one)
+    for future in many:
+        future.add_done_callback(lambda _: finished.append("many"))
+    for future in few:
+        future.add_done_callback(lambda _: finished.append("one"))
+    await asyncio.gather(*many, *few)
+    assert finished.index("one") <= 2 * AT_HAND // 32 + 2
+
+
 async def test_judge_that_dies_is_noticed_and_loses_what_waits() -> None:
     lost: list[bool] = []
     court = Court(1, lost=lambda: lost.append(True))
     await court.open()
     try:
-        waiting = court.judge_orders(OWNER.raw, DOMAIN.separator, signed(orders(8)) * 40)
+        waiting = court.judge_orders(PARTY, DOMAIN.separator, signed(orders(8)) * 40)
         os.kill(court._processes[0].pid or 0, signal.SIGKILL)
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert isinstance(results[-1], JudgesLost)
         assert lost == [True]
-        later = court.judge_orders(OWNER.raw, DOMAIN.separator, signed(orders(8)))
+        later = court.judge_orders(PARTY, DOMAIN.separator, signed(orders(8)))
         with pytest.raises(JudgesLost):
             await later[0]
     finally:
