@@ -33,6 +33,7 @@ from benchmarks.engine.tapes import (
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, Terms, TimeInForce
+from exchange.domain.settlement import MAX_EXECUTIONS
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.book import Half
@@ -161,7 +162,7 @@ class Translator:
 def seed(engine: Engine) -> None:
     """One market without limits, and two accounts with much money."""
     commands: list[c.Command] = [c.ListAsset(Asset(0, "USD", 6)), c.ListAsset(Asset(2, "NVDA", 8))]
-    commands += [c.ListMarket(MARKET, FEES), c.SetLimits(0, WITHOUT_LIMIT, WITHOUT_LIMIT)]
+    commands += [c.ListMarket(MARKET, FEES), c.SetLimits(0, WITHOUT_LIMIT, MAX_EXECUTIONS - 1)]
     commands += [c.Credit(1, BUYER, 0, 10**17, "bench"), c.Credit(2, SELLER, 2, 10**17, "bench")]
     for command in commands:
         engine.apply(engine.seq + 1, START_MS, command)

@@ -28,7 +28,7 @@ from exchange.engine.state import Auction, State, Trade
 from exchange.engine.triggers import triggered
 
 LEAST_FILLS = MAX_PROOFS // 20
-"""So many trades are in a part at least, whatever paths their orders bring, of 10 hashes each; or all that remain."""
+"""So many orders end in a part at least, whatever paths they bring, of 10 hashes each; or all that remain."""
 
 
 def start_auction(state: State, at_ms: int, command: StartAuction) -> None:
@@ -82,20 +82,20 @@ def price_auction(state: State, auction: Auction) -> None:
 def trade_auction(state: State, seq: int, at_ms: int) -> bool:
     """The next part of an auction whose price is fixed; False if there is none.
 
-    A part meets as many orders as one order may, and brings no more paths than a batch takes.
+    A part brings as many orders as an order with all that it may meet, and no more paths than a batch takes.
     """
     auction = next((auction for auction in state.auctions.values() if auction.price), None)
     if auction is None:
         return False
     book, price = state.books[auction.market], auction.price
-    left, hashes, met = state.limits.max_fills, MAX_PROOFS, set[int]()
+    most, hashes, met = state.limits.max_fills + 1, MAX_PROOFS, set[int]()
     while (pair := _meeting(book, price)) is not None:
         new = [order for order in pair if order.order_id not in met]
         hashes -= sum(order.hashes for order in new)
-        if not left or hashes < 0:
+        if hashes < 0 or len(met) + len(new) > most:
             return True
         met.update(order.order_id for order in new)
-        left -= _trade(state, seq, at_ms, auction, *pair)
+        _trade(state, seq, at_ms, auction, *pair)
     if book.bids.keys and book.asks.crosses(book.bids.keys[-1]):  # orders have ended since the price was fixed
         price_auction(state, auction)
     else:
@@ -120,14 +120,13 @@ def _first(half: Half, price: int) -> OpenOrder | None:
     return half.levels[half.keys[-1]].head if half.crosses(price) else None
 
 
-def _trade(state: State, seq: int, at_ms: int, auction: Auction, maker: OpenOrder, taker: OpenOrder) -> bool:
-    """One trade at the auction's price; False if one of the two ends instead."""
+def _trade(state: State, seq: int, at_ms: int, auction: Auction, maker: OpenOrder, taker: OpenOrder) -> None:
+    """One trade at the auction's price, unless one of the two ends instead."""
     book, lots = maker.book, min(maker.remaining, taker.remaining)
     quote = lots * auction.price
     ends = limited_by(taker, maker, lots, quote)
     if ends is not None:
-        state.close(ends, CloseReason.unsettled_limit)
-        return False
+        return state.close(ends, CloseReason.unsettled_limit)
     for order in (maker, taker):
         if order.group:
             decide(state, order)
@@ -160,7 +159,7 @@ def _trade(state: State, seq: int, at_ms: int, auction: Auction, maker: OpenOrde
     for order in (maker, taker):
         if not order.remaining:
             state.close(order, CloseReason.filled)
-    return True
+    return None
 
 
 def _settle(state: State, order: OpenOrder, lots: int, quote: int, fee: int) -> None:

@@ -4,6 +4,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL
+from exchange.domain.settlement import MAX_EXECUTIONS
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Account
@@ -173,6 +174,10 @@ def set_limits(state: State, command: c.SetLimits) -> None:
     """New limits for the commands to come."""
     if command.max_unsettled_ms < 0 or command.max_open_orders < 1 or command.max_fills < 1:
         raise Refusal(ErrorCode.amount_out_of_range, "max_unsettled_ms must be 0 or more, the other limits 1 or more")
+    if command.max_fills >= MAX_EXECUTIONS:  # an order and all that it meets settle in one batch
+        raise Refusal(
+            ErrorCode.amount_out_of_range, f"max_fills must be below the {MAX_EXECUTIONS} executions of a batch"
+        )
     state.limits = e.LimitsChanged(command.max_unsettled_ms, command.max_open_orders, command.max_fills)
     state.events.append(state.limits)
 

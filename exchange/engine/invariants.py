@@ -11,6 +11,7 @@ ENG-8  schedules         fee schedules are in order of time, within the cap, and
 ENG-9  triggers          who waits is open, in no book, and its price has not come; who is due is open and in no book
 ENG-10 groups            a leg whose group is not decided is open and unused; of two legs one waits, and they are a pair
 ENG-11 auctions          in an auction orders gather, or trade at its price; no account crosses itself
+ENG-12 records           a record trades for no more orders than one and all that it may meet: they settle together
 """
 
 from collections import Counter
@@ -19,6 +20,7 @@ from collections.abc import Callable, Iterator
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import SINGLE_FILL
+from exchange.domain.settlement import MAX_EXECUTIONS
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
 from exchange.engine.orders import OpenOrder, by_age, displayed_of, group_of, needed_hold
@@ -206,6 +208,17 @@ def auctions(state: State) -> Iterator[str]:
             yield from _self_crossed(book)
 
 
+def records(state: State) -> Iterator[str]:
+    """ENG-12. The limit that the last record had is known; before, it was within what a batch takes."""
+    orders: dict[int, set[int]] = {}
+    for trade in state.trades.values():
+        orders.setdefault(trade.seq, set()).update((trade.match.maker_order, trade.match.taker_order))
+    for seq, there in orders.items():
+        most = state.limits.max_fills + 1 if seq == state.seq else MAX_EXECUTIONS
+        if len(there) > most:
+            yield f"record {seq} trades for {len(there)} orders, and may for {most}"
+
+
 def _self_crossed(book: Book) -> Iterator[str]:
     """Each account's best bid and best ask."""
     best: dict[tuple[int, int], int] = {}
@@ -230,6 +243,7 @@ CHECKS: tuple[Callable[[State], Iterator[str]], ...] = (
     triggers,
     groups,
     auctions,
+    records,
 )
 
 

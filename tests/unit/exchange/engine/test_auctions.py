@@ -163,9 +163,28 @@ def test_it_trades_in_parts_at_one_price_and_nobody_comes_between(x: EngineHarne
         x.validate()
         parts.append(trades(x.apply(c.Tick())))
     assert len(parts) > 1
-    assert [len(part) for part in parts[:-1]] == [3] * (len(parts) - 1)
+    assert all(2 <= len(part) <= 3 for part in parts[:-1])
     assert {price for part in parts for _, _, price, _ in part} == {priced.price}
     assert sum(lots for part in parts for _, _, _, lots in part) == min(priced.bids, priced.asks)
+    x.validate_and_drain()
+
+
+@pytest.mark.parametrize("most", [1, 2, 3, 8])
+def test_a_part_brings_no_more_orders_than_one_order_may_meet(x: EngineHarness, most: int) -> None:
+    """Pairs of equal orders end both, so a trade brings two of them."""
+    x.apply(c.SetLimits(0, 100, most))
+    start(x)
+    for _ in range(20):
+        x.buy(TAKER, PRICE, 1)
+        x.sell(MAKER, PRICE, 1)
+    status(x, "open")
+    room, parts = x.engine.waiting, list[set[int]]()
+    while x.engine.has_due:
+        parts.append({order for trade in trades(x.apply(c.Tick())) for order in trade[:2]})
+        x.validate()
+    assert all(len(part) == max(most + 1, 2) // 2 * 2 for part in parts[:-1])
+    assert len(set().union(*parts)) == 40
+    assert len(parts) <= room
     x.validate_and_drain()
 
 

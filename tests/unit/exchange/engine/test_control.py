@@ -65,7 +65,8 @@ def test_a_halt_ends_and_delisting_does_not(x: EngineHarness) -> None:
 
 def test_limits_are_journaled_like_anything_else(x: EngineHarness) -> None:
     assert x.apply(c.SetLimits(1, 2, 3)) == [e.LimitsChanged(1, 2, 3)]
-    for limits in ((-1, 2, 3), (1, 0, 3), (1, 2, 0)):
+    assert x.apply(c.SetLimits(1, 2, 447)) == [e.LimitsChanged(1, 2, 447)]
+    for limits in ((-1, 2, 3), (1, 0, 3), (1, 2, 0), (1, 2, 448)):
         x.refuse(c.SetLimits(*limits), ErrorCode.amount_out_of_range)
 
 
