@@ -212,6 +212,7 @@ class EntrySettings(Section):
     workers: Annotated[int, Field(ge=0)] = 0
     session_seconds: Count = 43_200
     sessions_per_account: Count = 8
+    connections: Count = 2_000
     connections_per_address: Count = 32
     frames_in_flight: Count = 64
     penalty_seconds: Count = 600

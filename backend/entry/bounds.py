@@ -93,6 +93,8 @@ class Door:
     """
 
     def __init__(self, settings: EntrySettings, clock: Callable[[], float]) -> None:
+        self._capacity = settings.connections
+        self._connected = 0
         self._per_account = settings.sessions_per_account
         self._per_address = settings.connections_per_address
         self._penalty_seconds = settings.penalty_seconds
@@ -105,13 +107,15 @@ class Door:
 
     def connect(self, address: str) -> bool:
         """Count a connection; whether it may stay."""
-        if self._addresses[address] >= self._per_address:
+        if self._connected >= self._capacity or self._addresses[address] >= self._per_address:
             return False
+        self._connected += 1
         self._addresses[address] += 1
         return True
 
     def disconnect(self, address: str) -> None:
         """A connection that was counted has ended."""
+        self._connected -= 1
         _count_down(self._addresses, address)
 
     def begin_opening(self, address: str) -> None:

@@ -139,15 +139,24 @@ class Step:
 
 
 class Desk:
-    """One client's. `send` and `end` are its connection's; `worked_off` is told a message's size when it is done."""
+    """One client's. `send` and `end` are its connection's.
+
+    `worked_off` is told a message's size when it is done, `opened` how many seconds a session lasts that was opened.
+    """
 
     def __init__(
-        self, exchange: Exchange, send: Callable[[bytes], None], end: End, worked_off: Callable[[int], None]
+        self,
+        exchange: Exchange,
+        send: Callable[[bytes], None],
+        end: End,
+        worked_off: Callable[[int], None],
+        opened: Callable[[int], None],
     ) -> None:
         self._exchange = exchange
         self._send = send
         self._tell_end = end
         self._worked_off = worked_off
+        self._opened = opened
         self._challenge = b""
         self._asked_for = b""
         self._has_left = False
@@ -310,7 +319,7 @@ class Desk:
             if not await self._exchange.is_known(account):
                 raise Refusal(ErrorCode.unknown_account, "the account has no deposit that was credited", "account")
             scope = None if signer == account else await self._scope(account, signer)
-        if self._has_left:  # it went away meanwhile, and is not counted any more
+        if self._has_left or self._is_ended:  # it went away meanwhile, and is not counted any more
             return
         mine = PrivateKey()
         try:
@@ -322,6 +331,7 @@ class Desk:
         seconds = self._exchange.settings.session_seconds
         now = monotonic()
         self.session = Session(account, signer, mac_key, now + seconds, checked_at=now, scope=scope)
+        self._opened(seconds)
         expires_ms = int(_now_ms() + 1_000 * seconds)
         self._send(wire.pack_opened(mine.public_key.format(), expires_ms))
 

@@ -5,7 +5,8 @@ read from, and is cut off before its answers fill the memory. Where a trusted pr
 """
 
 import asyncio
-from ipaddress import ip_address, ip_network
+import socket
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
 import structlog
@@ -18,6 +19,10 @@ from exchange.domain.frame_codes import number_of
 
 MAX_UNREAD = 4 << 20
 MAX_QUEUED = 1 << 20
+CLOSE_SECONDS = 5
+"""Who has not read its last answers by then is cut off."""
+_KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+"""Seconds, and how often; not every system has them."""
 _HEAD = wire.LENGTH.size
 
 _log = structlog.get_logger("entry")
@@ -38,7 +43,8 @@ class Connection(asyncio.Protocol):
         self._is_deaf = False
         self._is_paused = False
         self._late: asyncio.TimerHandle | None = None
-        self.desk = Desk(exchange, self.send, self._end, self._worked_off)
+        """What ends it: without a session, at the session's end, or when it does not close."""
+        self.desk = Desk(exchange, self.send, self._end, self._worked_off, self._opened)
 
     # asyncio.Protocol
 
@@ -48,19 +54,19 @@ class Connection(asyncio.Protocol):
         peer = self._transport.get_extra_info("peername") or ("",)
         self._address = str(peer[0]) if isinstance(peer, tuple) else ""
         self._is_announced = self._is_announced or is_trusted(self._address, self._exchange.settings.proxies)
+        keep_alive(self._transport.get_extra_info("socket"))
         self._exchange.connections.add(self)
-        seconds = self._exchange.settings.opening_seconds
-        self._late = asyncio.get_running_loop().call_later(seconds, self._end_unopened)
+        self._end_later(self._exchange.settings.opening_seconds, "no session was opened in time")
         if not self._is_announced:
             self._come_in()
 
     def _come_in(self) -> None:
-        self.desk.address = self._address
+        self._address = self.desk.address = counted_as(self._address)
         self._counted = self._exchange.door.connect(self._address)
         if self._counted:
             self._exchange.metrics.connections.inc()
         else:
-            self._end(ErrorCode.too_many_requests, "too many connections from this address", 1_000)
+            self._end(ErrorCode.too_many_requests, "too many connections, from this address or in all", 1_000)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget it."""
@@ -138,9 +144,14 @@ class Connection(asyncio.Protocol):
         self._steer()
 
     def close(self) -> None:
-        """End it: the process stops."""
-        if self._transport is not None:
-            self._transport.close()
+        """End it: when what was sent is read, or after some seconds."""
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            return
+        transport.close()
+        if self._late is not None:
+            self._late.cancel()
+        self._late = asyncio.get_running_loop().call_later(CLOSE_SECONDS, transport.abort)
 
     # answers
 
@@ -161,12 +172,40 @@ class Connection(asyncio.Protocol):
         if text:
             self.send(wire.pack_refused(0, number_of(code), retry_ms, text))
         self._exchange.metrics.dropped.labels(code.value).inc()
-        if self._transport is not None:
-            self._transport.close()
+        self.close()
 
-    def _end_unopened(self) -> None:
-        if self.desk.session is None:
-            self._end(ErrorCode.unauthenticated, "no session was opened in time")
+    def _opened(self, seconds: int) -> None:
+        """A session was opened that lasts so long."""
+        self._end_later(seconds, "the session has ended: connect again")
+
+    def _end_later(self, seconds: int, text: str) -> None:
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self._late is not None:
+            self._late.cancel()
+        self._late = asyncio.get_running_loop().call_later(seconds, self._end, ErrorCode.unauthenticated, text)
+
+
+def keep_alive(connection: socket.socket | None) -> None:
+    """Have the system ask a silent client now and then whether it is there; one without an answer is lost."""
+    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
+        return
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in _KEEP_ALIVE.items():
+        if hasattr(socket, name):
+            connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+def counted_as(address: str) -> str:
+    """What an address counts as: its network of 64 bits for version 6, of which one client has as many as it likes."""
+    try:
+        parsed = ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return address
+    mapped = parsed.ipv4_mapped
+    return str(mapped) if mapped is not None else str(ip_network((int(parsed) >> 64 << 64, 64)))
 
 
 def is_trusted(address: str, networks: tuple[str, ...]) -> bool:

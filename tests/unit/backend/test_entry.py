@@ -1,6 +1,7 @@
 """Order entry without sockets: what is bounded when clients leave, hurry, dawdle or waste."""
 
 import asyncio
+import socket
 from typing import cast
 
 import pytest
@@ -39,10 +40,10 @@ class Transport:
     """Remembers what was done to it."""
 
     def __init__(self) -> None:
-        self.sent, self.reads, self.closed = b"", True, False
+        self.sent, self.reads, self.closed, self.aborted = b"", True, False, False
 
-    def get_extra_info(self, name: str) -> tuple[str, int]:
-        return "10.0.0.1", 1
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+        return ("10.0.0.1", 1) if name == "peername" else None
 
     def is_closing(self) -> bool:
         return self.closed
@@ -55,6 +56,9 @@ class Transport:
 
     def close(self) -> None:
         self.closed = True
+
+    def abort(self) -> None:
+        self.closed = self.aborted = True
 
     def pause_reading(self) -> None:
         assert self.reads
@@ -425,3 +429,48 @@ async def test_refused_single_orders_are_waste_too() -> None:
         await turns()
     assert transport.sent.count(b"too many orders were refused") == 1
     assert not connection.desk.session.in_flight
+
+
+async def test_connection_that_does_not_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "CLOSE_SECONDS", 0.05)
+    hall = Hall(EntrySettings(connections_per_address=1))
+    connection, transport = hall.connect()
+    connection.close()
+    states = [transport.aborted]
+    await asyncio.sleep(0.1)
+    assert [*states, transport.aborted] == [False, True]
+    connection.connection_lost(None)
+    _, second = hall.connect()
+    assert not second.closed, "its place is free"
+
+
+async def test_connection_ends_with_its_session() -> None:
+    hall = Hall(EntrySettings(session_seconds=1))
+    connection, transport = hall.connect()
+    assert (await asked(hall, connection, transport, OWNER, OWNER))[4] == wire.Kind.opened
+    await asyncio.sleep(1.1)
+    assert transport.closed
+    assert b"the session has ended" in transport.sent
+
+
+async def test_connections_are_bounded_in_all() -> None:
+    hall = Hall(EntrySettings(connections=2))
+    (first, _), (_, kept), (_, refused) = hall.connect(), hall.connect(), hall.connect()
+    assert (kept.closed, refused.closed) == (False, True)
+    first.connection_lost(None)
+    assert not hall.connect()[1].closed
+
+
+def test_network_of_version_6_counts_as_one_address() -> None:
+    assert server.counted_as("2001:db8:1:2:3:4:5:6") == server.counted_as("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert server.counted_as("2001:db8:1:3::9") != "2001:db8:1:2::/64"
+    assert server.counted_as("::ffff:203.0.113.7") == server.counted_as("203.0.113.7") == "203.0.113.7"
+    assert server.counted_as("fe80::1%eth0") == "fe80::/64"
+    assert server.counted_as("") == ""
+
+
+def test_system_asks_whether_a_silent_client_is_there() -> None:
+    with socket.socket() as connection:
+        server.keep_alive(connection)
+        assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
