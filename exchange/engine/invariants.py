@@ -154,7 +154,7 @@ def schedules(state: State) -> Iterator[str]:
 def triggers(state: State) -> Iterator[str]:
     """ENG-9."""
     watched = {key: trigger for watch in state.watches.values() for key, trigger in watch.triggers.items()}
-    due = [order_id for order_id in state.due if order_id in state.orders]
+    due = list(state.due)
     outside = {order.order_id for order in state.orders.values() if order.level is None}
     if outside != watched.keys() | set(due) or len(set(due)) != len(due) or watched.keys() & set(due):
         yield f"orders {sorted(outside)} are in no book, {sorted(watched)} wait and {due} are due"

@@ -25,7 +25,7 @@ from exchange.engine.state import Auction, Batch, ForcedRequest, State, Trade, W
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 12
+VERSION = 13
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -64,7 +64,7 @@ def dump(state: State) -> bytes:
             [_dump_withdrawal(key, state.withdrawals[key]) for key in state.withdrawals],
             [_dump_forced(forced) for forced in state.forced.values()],
             [[order_id, *trigger] for order_id, trigger in _triggers(state)],
-            [order_id for order_id in state.due if order_id in state.orders],
+            [[order_id, *astuple(trigger)] for order_id, trigger in state.due.items()],
             [astuple(state.bounds[market]) for market in sorted(state.bounds)],
             [[order_id, *state.replaced[order_id]] for order_id in sorted(state.replaced)],
             [[order.order_id, order.partner.order_id if order.partner else 0] for order in _legs(orders)],
@@ -112,7 +112,7 @@ def _load(parts: list[Any]) -> State:
         book = _load_book(state, values)
         state.books[book.market.market_id] = book
     waiting = {order_id: Trigger(*values) for order_id, *values in triggers}
-    state.due.extend(due)
+    state.due.update((order_id, Trigger(*values)) for order_id, *values in due)
     for values in orders:
         _load_order(state, values, waiting)
     _load_legs(state, legs)

@@ -4,7 +4,7 @@ Money moves only through `give`, `take_available` and the matcher's fill; an ord
 `close`. What a command touched is collected and told once, at the command's end, as absolute values.
 """
 
-from collections import deque
+from collections import OrderedDict, deque
 from heapq import heapify, heappop, heappush
 
 from exchange.domain.amount import BPS
@@ -16,7 +16,7 @@ from exchange.engine import groups
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for, needed_hold, waiting_hold
-from exchange.engine.triggers import Watch, forget_trigger
+from exchange.engine.triggers import Trigger, Watch, forget_trigger
 
 DEFAULT_LIMITS = e.LimitsChanged(max_unsettled_ms=0, max_open_orders=1_000, max_fills=200)
 DEFAULT_FEE_RULES = FeeRules(fee_cap_bps=BPS, notice_ms=0)
@@ -112,8 +112,8 @@ class State:
         self.auctions: dict[int, Auction] = {}
         """Of the markets whose orders have gathered and have not traded since."""
         self.watches: dict[int, Watch] = {}
-        self.due: deque[int] = deque()
-        """Triggered orders that have not worked yet, in turn; those that ended meanwhile stand here too."""
+        self.due: OrderedDict[int, Trigger] = OrderedDict()
+        """Triggered orders that have not worked yet, in turn, with what triggered them."""
 
         # what the record's earlier orders have used of what a batch takes: see `exchange.engine.frames`
         self.record_fills = 0
@@ -373,8 +373,6 @@ class State:
         """Whether an auction trades, or a triggered order waits for its turn: then a `Tick` is the next that can."""
         if self.auctions and any(auction.price for auction in self.auctions.values()):
             return True
-        while self.due and self.due[0] not in self.orders:
-            self.due.popleft()
         return bool(self.due)
 
     def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:

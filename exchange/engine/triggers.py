@@ -131,12 +131,12 @@ class Watch:
         lowest = max(lowest, -self.least.get(RISING, 0))
         return min(lowest, MAX_AMOUNT), min(highest, self.least.get(FALLING, MAX_AMOUNT), MAX_AMOUNT - 1)
 
-    def passed(self, prices: Iterable[int]) -> list[int]:
-        """The orders that trades at these prices trigger, first come first; trailing triggers follow them.
+    def passed(self, prices: Iterable[int]) -> list[tuple[int, Trigger]]:
+        """The orders that trades at these prices trigger, first come first, with what; trailing triggers follow them.
 
         Where prices move away from a trailing order, it follows their last only, before they come back.
         """
-        due: list[int] = []
+        due: list[tuple[int, Trigger]] = []
         furthest: dict[int, int] = {}
         for price in prices:
             for sign, keys in self.keys.items():
@@ -144,8 +144,7 @@ class Watch:
                     self._follow(sign, furthest.pop(sign))
                 while keys and keys[-1][0] >= sign * price:
                     order_id = -keys.pop()[1]
-                    del self.triggers[order_id]
-                    due.append(order_id)
+                    due.append((order_id, self.triggers.pop(order_id)))
                 furthest[sign] = price
         for sign, price in furthest.items():
             self._follow(sign, price)
@@ -190,13 +189,14 @@ def triggered(state: State, market: int, prices: list[int]) -> None:
     watch = state.watches.get(market)
     if watch is None:
         return
-    state.due.extend(watch.passed(prices))
+    state.due.update(watch.passed(prices))
     if not watch.triggers:
         del state.watches[market]
 
 
 def forget_trigger(state: State, market: int, order_id: int) -> None:
-    """Watch no more for an order that waited."""
+    """Watch no more for an order that waited, for its price or its turn."""
+    state.due.pop(order_id, None)
     watch = state.watches.get(market)
     if watch is not None:
         watch.remove(order_id)
@@ -207,13 +207,12 @@ def forget_trigger(state: State, market: int, order_id: int) -> None:
 def next_due(state: State) -> OpenOrder | None:
     """The triggered order whose turn it is, taken out of those that are open; None if none is due."""
     while state.due:
-        order = state.find_waiting(state.due.popleft())
+        order_id, trigger = state.due.popitem(last=False)
+        order = state.find_waiting(order_id)
         if order is None:
             continue
         if not order.book.is_open:
-            trigger = trigger_of(order.placed.order, order.book.last_price)
-            if trigger is not None:
-                _watch(state, order, trigger)  # the next trade decides again
+            _watch(state, order, trigger)  # for what it waited for: when the market opens, its last price decides again
             continue
         state.take_out(order)
         if order.group:

@@ -271,8 +271,6 @@ class ArrayState(State):
     @property
     def has_due(self) -> bool:
         """Whether a triggered order waits for its turn."""
-        while self.due and self.due[0] not in self.waiting:
-            self.due.popleft()
         self.core.set_due(bool(self.due))
         return bool(self.due)
 

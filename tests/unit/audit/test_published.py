@@ -265,6 +265,20 @@ def test_an_honest_cascade_passes(stops: EngineHarness, tmp_path: Path) -> None:
     assert texts(audit(write(stops, tmp_path / "journal"))) == ""
 
 
+def test_a_trailing_order_whose_market_halts_in_its_turn_passes(stops: EngineHarness, tmp_path: Path) -> None:
+    stops.turns()
+    trails = Terms(TimeInForce.ioc, trigger_type=TriggerType.trailing, trail_bps=1).pack()
+    stops.sell(TAKER, PRICE - 90_000, 5, terms=trails)
+    for price in (PRICE, PRICE - 1_000):
+        stops.buy(MAKER, price, 5)
+        stops.sell(OTHER, price, 5)
+    for status in ("halted", "open"):
+        stops.apply(c.SetMarketStatus(next(stops.inbox_ids), 1, status))
+        turns = [event for event in stops.apply(c.Tick()) if isinstance(event, e.OrderTriggered)]
+    assert len(turns) == 1
+    assert texts(audit(write(stops, tmp_path / "journal"))) == ""
+
+
 def test_a_trigger_out_of_turn_is_found(stops: EngineHarness, tmp_path: Path) -> None:
     stops.turns()
     first, second = _sells(stops)[:2]

@@ -248,6 +248,22 @@ def test_a_halted_market_triggers_nothing_until_it_opens(x: EngineHarness) -> No
     assert triggered(x.turns()) == [stop]
 
 
+def test_a_halt_leaves_a_trailing_order_that_is_due_its_best_price(x: EngineHarness) -> None:
+    stop = wait(x, TriggerType.trailing, Side.sell, 0, PRICE - 900_000, trail_bps=100)
+    trade_at(x, PRICE + 100_000)
+    trade_at(x, PRICE + 40_000)
+    copy = Engine.load(x.engine.dump())
+    assert list(copy.state.due) == [stop]
+    x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, MarketStatus.halted))
+    assert triggered(x.turns()) == []
+    (trigger,) = x.engine.state.watches[BTC_USDC].triggers.values()
+    assert trigger == trailing(FALLING, 100, PRICE + 100_000)
+    x.validate()
+    x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, MarketStatus.open))
+    assert triggered(x.turns()) == [stop]
+    x.validate()
+
+
 def test_a_trailing_stop_follows_the_best_price_and_never_goes_back(x: EngineHarness) -> None:
     stop = wait(x, TriggerType.trailing, Side.sell, 0, PRICE - 900_000, 4, trail_bps=100, time_in_force=IOC)
     trade_at(x, PRICE + 100_000)
