@@ -1,5 +1,6 @@
 """The engine under random commands, beside a naive book; invariants ENG-1 to ENG-11 after every step."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any
 
@@ -208,14 +209,21 @@ class EngineMachine(RuleBasedStateMachine):
                 self.turn(self.waiting_room.turn())
 
     def part(self) -> None:
-        """The next part of an auction, in a tick."""
+        """The next part of an auction, in a tick; where nobody meets in it, the order whose turn it is works too."""
+        waiting = {o.order_id: o for o in self.x.engine.state.orders.values() if o.level is None}
+        orders = {key: replace(o.placed.order, quantity=o.remaining) for key, o in waiting.items()}
         events = self.apply(c.Tick())
         assert events is not None
-        self.expire(events)
-        self.auction(events)
+        worked = only(events, e.OrderTriggered)
+        split = events.index(worked[0]) if worked else len(events)
+        self.expire(events[:split])
+        self.auction(events[:split], {event.order_id for event in worked})
+        for event in worked:
+            assert event.order_id == self.waiting_room.turn()
+            self.compare(events[split:], orders[event.order_id], event.order_id)
 
-    def auction(self, events: list[e.Event]) -> None:
-        """Prices and trades of auctions are those of the naive book, one after another."""
+    def auction(self, events: list[e.Event], worked: Collection[int] = ()) -> None:
+        """Prices and trades of auctions are those of the naive book, one after another; who `worked` then waited."""
         for event in events:
             if isinstance(event, e.AuctionPriced):
                 book = self.books[event.market]
@@ -228,7 +236,7 @@ class EngineMachine(RuleBasedStateMachine):
             elif isinstance(event, e.MarketChanged) and event.status == "open":
                 assert self.books[event.market].auction_price(0) == (0, 0, 0)
                 self.calls.discard(event.market)
-                self.waiting_room.drop(set(self.x.engine.state.orders))
+                self.waiting_room.drop({*self.x.engine.state.orders, *worked})
                 if self.last[event.market]:
                     self.waiting_room.trades(event.market, self.last[event.market])
 
@@ -372,7 +380,11 @@ class EngineMachine(RuleBasedStateMachine):
 
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
-        self.x.at_ms += seconds * 1_000
+        self.later(seconds * 1_000)
+
+    def later(self, milliseconds: int) -> None:
+        """A tick after a while, which may end the call of an auction."""
+        self.x.at_ms += milliseconds
         if self.x.engine.ends_call(self.x.at_ms):
             self.part()
             self.take_turns()

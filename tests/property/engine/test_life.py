@@ -32,9 +32,9 @@ WEIGHTS = {
     "stay": 10,
     "cut": 3,
     "finalize": 2,
-    "reverse": 3,
-    "call": 2,
-    "open": 2,
+    "reverse": 6,
+    "call": 5,
+    "open": 15,
 }
 
 
@@ -127,8 +127,7 @@ class Life:
             self.machine.replace(old, price, self.rng.randrange(2, 40))
 
     def pass_time(self) -> None:
-        self.machine.x.at_ms += self.rng.randrange(20_000)
-        self.apply(c.Tick())
+        self.machine.later(self.rng.randrange(20_000))
 
     def credit(self) -> None:
         amount = self.rng.randrange(1, 10_000)
@@ -187,7 +186,7 @@ class Life:
             self.machine.open_market(self.rng.choice(sorted(self.machine.calls)), self.rng.random() < 0.2)
 
     def reverse(self) -> None:
-        trades = list(self.machine.x.engine.state.trades)
+        trades = list(self.machine.x.engine.state.trades)[:12]
         if not trades:
             return
         chosen = tuple(self.rng.choices(trades, k=self.rng.randrange(1, 4)))
@@ -209,7 +208,7 @@ def test_long_lives_meet_everything() -> None:
         "OrderAmended": 60,
         "kept_place": 5,
         "grouped": 40,
-        "auctions": 10,
+        "auctions": 20,
         "TradeMatched": 600,
         "TradeReversed": 50,
         "cascaded": 5,
