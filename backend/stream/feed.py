@@ -222,9 +222,16 @@ class Feed:
 
     def _on_market(self, seq: int, at_ms: int, event: events.MarketChanged) -> None:
         self._set_rules(event)
+        self._tell_auction(seq, event.market)
 
     def _on_auction(self, seq: int, at_ms: int, event: events.AuctionStarted) -> None:
         self.auction_ends[event.market] = event.ends_at
+        self._tell_auction(seq, event.market)
+
+    def _tell_auction(self, seq: int, market_id: int) -> None:
+        """Those who follow the book hear that an auction begins or is over, though no level has changed."""
+        self.books[market_id].seq = seq
+        self._levels.setdefault(market_id, ({}, {}))
 
     def _on_bounds(self, seq: int, at_ms: int, event: events.MarketBoundsChanged) -> None:
         self.bounds[event.market] = (event.collar_bps, *sizes(event))

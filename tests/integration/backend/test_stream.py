@@ -16,12 +16,15 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from exchange.database.tables import session
+from exchange.domain.auction import clearing
 from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
-from tests.utils.api_stack import UNLIMITED, ApiStack, cancel_body, mirrored, new_wallet, signed_body
+from exchange.engine.commands import SetMarketStatus, StartAuction
+from tests.utils.api_stack import ETH_BTC, UNLIMITED, ApiStack, cancel_body, mirrored, new_wallet, signed_body
 from tests.utils.sign_in import sign_in
 from tests.utils.stream import StreamClient, open_stream
 
 BOOK = "book.BTC-USDC"
+SMALL_BOOK = "book.ETH-BTC"
 
 OPEN_ORDERS = 900  # each a level of the book, so that a snapshot of it is large
 CUT_OFF_SECONDS = 120
@@ -59,6 +62,51 @@ async def test_diffs_after_a_snapshot_rebuild_the_book(api: httpx.AsyncClient, s
         while book.seq < live["seq"]:
             book.apply(await client.next(BOOK, "diff"))
         assert book.sides == {"bids": dict(live["bids"]), "asks": dict(live["asks"])}
+
+
+async def test_the_book_tells_what_an_auction_would_do_from_its_start_to_its_end(
+    api: httpx.AsyncClient, stack: ApiStack
+) -> None:
+    buyer, seller = [await stack.trader() for _ in range(2)]
+    last = int((await api.get("/v1/markets/ETH-BTC/ticker")).json()["last_price"] or 50)
+    async with open_stream(stack.base_url) as client:
+        await client.ask("subscribe", channels=[SMALL_BOOK])
+        book = BookCopy(await client.next(SMALL_BOOK, "snapshot"))
+        await stack.submit(StartAuction(stack.inbox_id(), ETH_BTC, 0))
+        assert await auction_told(client, book) == would_do(book, last), "nothing changed but that it began"
+        for who, side, price, lots in ((buyer, Side.buy, 60, 30_000), (seller, Side.sell, 45, 20_000)):
+            await client.ask("place", order=signed_body(who, side, price, lots, market=ETH_BTC))
+            assert await auction_told(client, book) == would_do(book, last)
+        would = would_do(book, last)
+        assert int(would["volume"]) >= 20_000
+        async with open_stream(stack.base_url) as late:
+            await late.ask("subscribe", channels=[SMALL_BOOK])
+            assert (await late.next(SMALL_BOOK, "snapshot"))["auction"] == would
+        await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "open"))
+        while await auction_told(client, book) is not None:
+            pass
+        assert would_do(book, last)["volume"] == "0", "all that met has traded"
+        last = int(would["price"])
+        await stack.submit(StartAuction(stack.inbox_id(), ETH_BTC, 0))
+        assert await auction_told(client, book) == would_do(book, last)
+        await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "open"))
+        assert await auction_told(client, book) is None, "one without a trade is over too"
+
+
+async def auction_told(client: StreamClient, book: BookCopy) -> dict[str, Any] | None:
+    """What the next diff says of the auction."""
+    diff = await client.next(SMALL_BOOK, "diff")
+    book.apply(diff)
+    told: dict[str, Any] | None = diff.get("auction")
+    return told
+
+
+def would_do(book: BookCopy, last: int) -> dict[str, Any]:
+    """What an auction of the orders in the book would do."""
+    bids, asks = ([(int(p), int(lots)) for p, lots in book.sides[side].items()] for side in ("bids", "asks"))
+    found = clearing(bids, asks, last, 1)
+    price, volume, surplus = (found.price, found.volume, found.surplus) if found else (0, 0, 0)
+    return {"ends_at": 0, "price": str(price), "volume": str(volume), "surplus": str(surplus)}
 
 
 async def test_a_late_subscriber_joins_without_a_gap(stack: ApiStack) -> None:
