@@ -126,6 +126,33 @@ async def test_market_that_an_operator_halts_too_waits_for_the_operator(
         assert (await statuses(database_url))[1] == "open", "the operator's halt is over"
 
 
+async def start_auction(database_url: str, market: int) -> None:
+    """An operator starts an auction."""
+    engine = create_engine(database_url, pool_size=1)
+    async with engine.begin() as conn:
+        payload = {"market": market, "ends_at": 0}
+        await engine_inbox.post(conn, "start_auction", payload, f"operator:{uuid.uuid4()}")
+    await engine.dispose()
+
+
+async def test_an_auction_ends_an_operators_halt_and_not_a_later_one(
+    owner: Owner, database_url: str, open_mirror: OpenMirror
+) -> None:
+    """A market that the chain halts in an auction opens, and trades; not one that the operator halts too."""
+    async with open_mirror() as mirror:
+        await catch_up(mirror)
+        await say(database_url, 1, "halted")
+        for market in (1, 2):
+            await start_auction(database_url, market)
+        await say(database_url, 2, "halted")
+        owner.does(("set_market_status", 1, True), ("set_market_status", 2, True))
+        await catch_up(mirror)
+        assert await statuses(database_url) == {1: "halted", 2: "halted"}
+        owner.does(("set_market_status", 1, False), ("set_market_status", 2, False))
+        await catch_up(mirror)
+        assert await statuses(database_url) == {1: "open", 2: "halted"}
+
+
 async def test_of_two_halts_in_an_inbox_made_anew_one_was_the_operators(
     owner: Owner, database_url: str, open_mirror: OpenMirror
 ) -> None:
