@@ -190,7 +190,7 @@ class Engine:
     def waiting(self) -> int:
         """How many ticks may be due at once: one for each order that waits for a price, and parts of auctions."""
         state = self.state
-        waiting = sum(len(watch.triggers) for watch in state.watches.values()) + len(state.due)
+        waiting = sum(len(watch) for watch in state.watches.values()) + len(state.due)
         if state.auctions:
             waiting += len(state.auctions) + len(state.orders) // min(state.limits.max_fills, auctions.LEAST_FILLS) + 1
         return waiting

@@ -26,7 +26,7 @@ from exchange.engine.book import Book, Half
 from exchange.engine.orders import OpenOrder, by_age, displayed_of, group_of, needed_hold
 from exchange.engine.settling import proceeds
 from exchange.engine.state import State
-from exchange.engine.triggers import FALLING, RISING
+from exchange.engine.triggers import FALLING, RISING, Watch
 
 
 def violations(state: State) -> list[str]:
@@ -159,13 +159,28 @@ def triggers(state: State) -> Iterator[str]:
     if outside != watched.keys() | set(due) or len(set(due)) != len(due) or watched.keys() & set(due):
         yield f"orders {sorted(outside)} are in no book, {sorted(watched)} wait and {due} are due"
     for market, watch in state.watches.items():
-        keys = sorted((t.direction, t.direction * t.price, -order_id) for order_id, t in watch.triggers.items())
-        if keys != [(sign, *key) for sign in (RISING, FALLING) for key in watch.keys[sign]] or not watch.triggers:
+        keys = sorted((t.direction, t.direction * t.price, -order_id) for order_id, t in watch.fixed.items())
+        if keys != [(sign, *key) for sign in (RISING, FALLING) for key in watch.keys[sign]] or not watch:
             yield f"market {market} does not list its triggers in order"
+        yield from _trails(market, watch)
     for order_id, trigger in watched.items():
         order = state.orders.get(order_id)
         if order is None or (order.book.is_open and trigger.reached(order.book.last_price)):
             yield f"order {order_id} waits for {trigger}"
+
+
+def _trails(market: int, watch: Watch) -> Iterator[str]:
+    homes = {}
+    for sign, trails in watch.trails.items():
+        for best, trail in trails.items():
+            homes.update({order_id: (trail, trail_bps) for trail_bps, order_id in trail.orders})
+            if trail.orders != sorted(trail.orders) or (trail.direction, sign * trail.best) != (sign, best):
+                yield f"market {market} does not list who trails {trail.best} in order"
+        heads = sorted((trail.key, best) for best, trail in trails.items())
+        if (watch.heads[sign], watch.bests[sign]) != (heads, sorted(trails)):
+            yield f"market {market} does not list what trails in order"
+    if homes != watch.homes:
+        yield f"market {market} knows wrongly which orders trail"
 
 
 def groups(state: State) -> Iterator[str]:

@@ -6,7 +6,7 @@ them, the nearest first, then in order of acceptance; each works in a record of 
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left, bisect_right, insort
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -42,12 +42,6 @@ class Trigger:
     def reached(self, last_price: int) -> bool:
         """Whether a last price triggers; there is none before the first trade of a market without a reference."""
         return bool(last_price) and self.direction * self.price >= self.direction * last_price
-
-    def follow(self, last_price: int) -> Trigger:
-        """The trigger after a trade at a price."""
-        if self.trail_bps and self.direction * last_price > self.direction * self.best:
-            return trailing(self.direction, self.trail_bps, last_price)
-        return self
 
 
 def trailing(direction: int, trail_bps: int, best: int) -> Trigger:
@@ -96,40 +90,93 @@ def check_terms(order: Order, tick_size: int) -> None:
         )
 
 
-class Watch:
-    """The waiting orders of one market, by id and by nearness. The nearest of a direction stands last."""
+class Trail:
+    """Trailing orders of one direction that have seen the same best price: how far each trails, and its id."""
 
-    __slots__ = ("keys", "least", "triggers")
+    __slots__ = ("best", "direction", "orders")
+
+    def __init__(self, direction: int, best: int) -> None:
+        self.direction = direction
+        self.best = best
+        self.orders: list[tuple[int, int]] = []
+
+    def trigger(self, trail_bps: int) -> Trigger:
+        """What one that trails so far waits for."""
+        return trailing(self.direction, trail_bps, self.best)
+
+    @property
+    def key(self) -> int:
+        """The key of the nearest, who trails the least."""
+        return self.direction * self.trigger(self.orders[0][0]).price
+
+
+class Watch:
+    """The waiting orders of one market, by id and by nearness. The nearest of a direction stands last.
+
+    Trailing ones with the same best price are kept together, because they move together: a trade touches only those
+    whose best it betters, and from then on they are one.
+    """
+
+    __slots__ = ("bests", "fixed", "heads", "homes", "keys", "trails")
 
     def __init__(self) -> None:
-        self.triggers: dict[int, Trigger] = {}
+        self.fixed: dict[int, Trigger] = {}
         self.keys: dict[int, list[tuple[int, int]]] = {RISING: [], FALLING: []}
-        self.least: dict[int, int] = {}
-        """Of each direction, the worst best price that a trailing order has, by the sign; a bound from below."""
+        self.homes: dict[int, tuple[Trail, int]] = {}
+        """Where a trailing order is, and how far it trails."""
+        self.trails: dict[int, dict[int, Trail]] = {RISING: {}, FALLING: {}}
+        """Of each direction, by their best price, by the sign; `bests` are these in order, the worst first."""
+        self.bests: dict[int, list[int]] = {RISING: [], FALLING: []}
+        self.heads: dict[int, list[tuple[int, int]]] = {RISING: [], FALLING: []}
+        """Of each of them the key of its nearest order, and the best price by the sign, in order."""
+
+    def __len__(self) -> int:
+        return len(self.fixed) + len(self.homes)
+
+    @property
+    def triggers(self) -> dict[int, Trigger]:
+        """What everybody waits for; made for those who ask."""
+        return self.fixed | {order_id: trail.trigger(bps) for order_id, (trail, bps) in self.homes.items()}
 
     def add(self, order_id: int, trigger: Trigger) -> None:
         """Watch for an order."""
-        self.triggers[order_id] = trigger
         sign = trigger.direction
-        insort(self.keys[sign], (sign * trigger.price, -order_id))
-        if trigger.trail_bps:
-            best = sign * trigger.best
-            self.least[sign] = min(self.least.get(sign, best), best)
+        if not trigger.trail_bps:
+            self.fixed[order_id] = trigger
+            insort(self.keys[sign], (sign * trigger.price, -order_id))
+            return
+        trail = self.trails[sign].get(sign * trigger.best)
+        if trail is None:
+            trail = Trail(sign, trigger.best)
+            insort(self.bests[sign], sign * trigger.best)
+        else:
+            self._unlist(trail)
+        insort(trail.orders, (trigger.trail_bps, order_id))
+        self.homes[order_id] = trail, trigger.trail_bps
+        self._list(trail)
 
-    def remove(self, order_id: int) -> Trigger | None:
-        """Watch no more; the trigger if the order was watched for."""
-        trigger = self.triggers.pop(order_id, None)
+    def remove(self, order_id: int) -> None:
+        """Watch no more for an order, if it was watched for."""
+        trigger = self.fixed.pop(order_id, None)
         if trigger is not None:
             keys = self.keys[trigger.direction]
             del keys[bisect_left(keys, (trigger.direction * trigger.price, -order_id))]
-        return trigger
+        elif order_id in self.homes:
+            trail, trail_bps = self.homes.pop(order_id)
+            self._unlist(trail)
+            del trail.orders[bisect_left(trail.orders, (trail_bps, order_id))]
+            self._list(trail)
 
     def quiet(self) -> tuple[int, int]:
         """Between which prices, both included, a trade triggers nobody and no trailing trigger follows it."""
-        lowest = self.keys[FALLING][-1][0] + 1 if self.keys[FALLING] else 0
-        highest = -self.keys[RISING][-1][0] - 1 if self.keys[RISING] else MAX_AMOUNT
-        lowest = max(lowest, -self.least.get(RISING, 0))
-        return min(lowest, MAX_AMOUNT), min(highest, self.least.get(FALLING, MAX_AMOUNT), MAX_AMOUNT - 1)
+        falling, rising = ([rows[-1][0] for rows in (self.keys[s], self.heads[s]) if rows] for s in (FALLING, RISING))
+        lowest = max(falling, default=-1) + 1
+        highest = -max(rising, default=-MAX_AMOUNT - 1) - 1
+        if self.bests[RISING]:
+            lowest = max(lowest, -self.bests[RISING][0])
+        if self.bests[FALLING]:
+            highest = min(highest, self.bests[FALLING][0])
+        return min(lowest, MAX_AMOUNT), min(highest, MAX_AMOUNT - 1)
 
     def passed(self, prices: Iterable[int]) -> list[tuple[int, Trigger]]:
         """The orders that trades at these prices trigger, first come first, with what; trailing triggers follow them.
@@ -139,29 +186,72 @@ class Watch:
         due: list[tuple[int, Trigger]] = []
         furthest: dict[int, int] = {}
         for price in prices:
-            for sign, keys in self.keys.items():
+            for sign in self.keys:
                 if sign in furthest and sign * price < sign * furthest[sign]:
                     self._follow(sign, furthest.pop(sign))
-                while keys and keys[-1][0] >= sign * price:
-                    order_id = -keys.pop()[1]
-                    due.append((order_id, self.triggers.pop(order_id)))
+                due += self._reached(sign, price)
                 furthest[sign] = price
         for sign, price in furthest.items():
             self._follow(sign, price)
         return due
 
+    def _reached(self, sign: int, price: int) -> list[tuple[int, Trigger]]:
+        """The orders of a direction that a trade triggers, watched no more: the nearest first, then by id."""
+        found: list[tuple[int, Trigger]] = []
+        keys, heads = self.keys[sign], self.heads[sign]
+        while keys and keys[-1][0] >= sign * price:
+            order_id = -keys.pop()[1]
+            found.append((order_id, self.fixed.pop(order_id)))
+        while heads and heads[-1][0] >= sign * price:
+            trail = self.trails[sign][heads[-1][1]]
+            self._unlist(trail)
+            before = len(found)
+            for trail_bps, order_id in trail.orders:
+                trigger = trail.trigger(trail_bps)
+                if not trigger.reached(price):
+                    break
+                del self.homes[order_id]
+                found.append((order_id, trigger))
+            del trail.orders[: len(found) - before]
+            self._list(trail)
+        found.sort(key=lambda item: (-sign * item[1].price, item[0]))
+        return found
+
     def _follow(self, sign: int, price: int) -> None:
-        """Have trailing triggers follow a price that is better than the worst of their best ones."""
-        if sign not in self.least or sign * price <= self.least[sign]:
+        """Have those follow a price whose best one it betters; with who has seen it they are one."""
+        bests, best = self.bests[sign], sign * price
+        if not bests or bests[0] >= best:
             return
-        del self.least[sign]
-        mine = {order_id: trigger for order_id, trigger in self.triggers.items() if trigger.direction == sign}
-        mine = {order_id: trigger.follow(price) for order_id, trigger in mine.items()}
-        self.triggers.update(mine)
-        self.keys[sign][:] = sorted((sign * trigger.price, -order_id) for order_id, trigger in mine.items())
-        best = [sign * trigger.best for trigger in mine.values() if trigger.trail_bps]
-        if best:
-            self.least[sign] = min(best)
+        moved = [self.trails[sign][key] for key in bests[: bisect_right(bests, best)]]
+        for trail in moved:
+            self._unlist(trail)
+        del bests[: len(moved)]
+        bests.insert(0, best)
+        largest = max(moved, key=lambda trail: len(trail.orders))
+        largest.best = price
+        others = [order for trail in moved if trail is not largest for order in trail.orders]
+        self.homes.update((order_id, (largest, trail_bps)) for trail_bps, order_id in others)
+        if len(others) * 16 < len(largest.orders):
+            for order in others:
+                insort(largest.orders, order)
+        else:
+            largest.orders += others
+            largest.orders.sort()
+        self._list(largest)
+
+    def _list(self, trail: Trail) -> None:
+        """List orders with the same best, or forget it when there are none."""
+        sign, best = trail.direction, trail.direction * trail.best
+        if trail.orders:
+            self.trails[sign][best] = trail
+            insort(self.heads[sign], (trail.key, best))
+        else:
+            del self.bests[sign][bisect_left(self.bests[sign], best)]
+
+    def _unlist(self, trail: Trail) -> None:
+        sign, best = trail.direction, trail.direction * trail.best
+        del self.trails[sign][best]
+        del self.heads[sign][bisect_left(self.heads[sign], (trail.key, best))]
 
 
 def wait(state: State, order: OpenOrder, trigger: Trigger | None) -> None:
@@ -190,7 +280,7 @@ def triggered(state: State, market: int, prices: list[int]) -> None:
     if watch is None:
         return
     state.due.update(watch.passed(prices))
-    if not watch.triggers:
+    if not watch:
         del state.watches[market]
 
 
@@ -200,7 +290,7 @@ def forget_trigger(state: State, market: int, order_id: int) -> None:
     watch = state.watches.get(market)
     if watch is not None:
         watch.remove(order_id)
-        if not watch.triggers:
+        if not watch:
             del state.watches[market]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
+from dataclasses import astuple, replace
+from operator import attrgetter
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from exchange.engine import triggers
 from exchange.engine.engine import Engine
 from exchange.engine.triggers import FALLING, RISING, Trigger, Watch, trailing
 from tests.utils.engine import (
@@ -418,4 +420,61 @@ def test_prices_together_trigger_what_they_do_one_by_one() -> None:
                 watch.add(number, trigger)
         prices = [chance.randint(1, 1_000) for _ in range(12)]
         assert together.passed(prices) == [number for price in prices for number in one.passed([price])]
-        assert (together.triggers, together.keys) == (one.triggers, one.keys)
+        for name in ("triggers", "keys", "heads", "bests"):
+            assert getattr(together, name) == getattr(one, name)
+
+
+def test_trailing_orders_move_and_trigger_as_each_by_itself() -> None:
+    """Beside a list that is searched for every trade; what triggers nobody and moves nobody is quiet, and no more."""
+    chance = random.Random(11)
+    for _ in range(60):
+        watch, naive = Watch(), dict[int, Trigger]()
+        for number in range(1, 120):
+            if chance.random() < 0.5:
+                direction = chance.choice((RISING, FALLING))
+                naive[number] = trailing(direction, chance.randint(1, 40) * 100, chance.randint(1, 60))
+                if chance.random() < 0.2:
+                    naive[number] = Trigger(direction, chance.randint(1, 60))
+                watch.add(number, naive[number])
+            elif naive and chance.random() < 0.3:
+                gone = chance.choice(list(naive))
+                watch.remove(gone)
+                del naive[gone]
+            else:
+                price, (lowest, highest), before = chance.randint(1, 60), watch.quiet(), watch.triggers
+                assert watch.passed([price]) == naively(naive, price)
+                assert (lowest <= price <= highest) == (naive == before)
+            assert watch.triggers == naive
+            assert len(watch) == len(naive)
+
+
+def naively(naive: dict[int, Trigger], price: int) -> list[tuple[int, Trigger]]:
+    """Whom a trade triggers, in order; the others follow it."""
+    came = [(number, trigger) for number, trigger in naive.items() if trigger.reached(price)]
+    for number, _ in came:
+        del naive[number]
+    for number, (sign, _, trail_bps, best) in [(n, astuple(t)) for n, t in naive.items()]:
+        if trail_bps and sign * price > sign * best:
+            naive[number] = trailing(sign, trail_bps, price)
+    return sorted(came, key=lambda item: (item[1].direction, -item[1].direction * item[1].price, item[0]))
+
+
+def test_a_new_best_price_costs_the_same_however_many_trail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So too when one that has just come is moved with all the others, again and again."""
+    watch, made = Watch(), 0
+    for number in range(1, 5_001):
+        watch.add(number, trailing(FALLING, 1 + number % 9_000, 1_000))
+    real = triggers.trailing
+
+    def counted(direction: int, trail_bps: int, best: int) -> Trigger:
+        nonlocal made
+        made += 1
+        return real(direction, trail_bps, best)
+
+    monkeypatch.setattr(triggers, "trailing", counted)
+    for step in range(1, 51):
+        watch.add(5_000 + step, real(FALLING, 9_000, 999))
+        assert watch.passed([1_000 + step]) == []
+    assert made < 50 * 10
+    monkeypatch.undo()
+    assert set(map(attrgetter("best"), watch.triggers.values())) == {1_050}
