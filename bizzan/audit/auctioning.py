@@ -6,8 +6,10 @@ with the price that was fixed, by a price that would have been better.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import accumulate
 from typing import Protocol
 
 
@@ -54,17 +56,18 @@ class Auctions:
         price, *lots_told = told
         bids, asks = _sides(orders)
         self.left[market] = min(lots_told)
+        depth = Depth(bids, asks)
         if price:
             self.prices[market] = price
             if price % self.ticks.get(market, 1):
                 yield f"the auction's price {price} is off the tick"
-        wanted, given = _at(price, bids, asks) if price else (0, 0)
+        wanted, given = depth.at(price) if price else (0, 0)
         if [wanted, given] != lots_told:
             yield f"the auction is told to have {lots_told} lots bid and asked at {price}: it is {wanted} and {given}"
         found, over = min(wanted, given), wanted - given
         rank = (-found, abs(over), abs(price - last), price)
         for other in sorted(_tries(bids + asks, last, self.ticks.get(market, 1))):
-            wanted, given = _at(other, bids, asks)
+            wanted, given = depth.at(other)
             lots, rest = min(wanted, given), wanted - given
             if lots and (not price or (-lots, abs(rest), abs(other - last), other) < rank):
                 yield (
@@ -79,11 +82,19 @@ def _sides(orders: Iterable[Order]) -> tuple[list[tuple[int, int]], list[tuple[i
     return [(p, lots) for side, p, lots in there if not side], [(p, lots) for side, p, lots in there if side]
 
 
-def _at(price: int, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> tuple[int, int]:
-    """How many lots are bid and asked at a price."""
-    wanted = sum(lots for limit, lots in bids if limit >= price)
-    given = sum(lots for limit, lots in asks if limit <= price)
-    return wanted, given
+class Depth:
+    """How many lots are bid and asked at any price, from sums over the limits in order."""
+
+    def __init__(self, bids: list[tuple[int, int]], asks: list[tuple[int, int]]) -> None:
+        bids, asks = sorted(bids), sorted(asks)
+        self._bids, self._asks = [limit for limit, _ in bids], [limit for limit, _ in asks]
+        self._below = list(accumulate((lots for _, lots in bids), initial=0))
+        self._above = list(accumulate((lots for _, lots in asks), initial=0))
+
+    def at(self, price: int) -> tuple[int, int]:
+        """Lots of bids at the price or higher, and of asks at it or lower."""
+        wanted = self._below[-1] - self._below[bisect_left(self._bids, price)]
+        return wanted, self._above[bisect_right(self._asks, price)]
 
 
 def _tries(there: list[tuple[int, int]], last: int, tick: int) -> set[int]:
