@@ -23,6 +23,7 @@ from bizzan.audit.findings import CheckResult, Finding
 from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
 from bizzan.audit.mirror_check import mirror
 from bizzan.audit.reversals import CAUSE, reversals
+from bizzan.audit.signed import unpaid, unsigned_holds
 from bizzan.audit.told import ToldLedger, key_of
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.instrument import MarketStatus
@@ -330,6 +331,7 @@ def matching(evidence: Evidence) -> Iterator[Problem]:
         return
     if evidence.replay.signatures is not None:
         yield from evidence.replay.signatures.problems
+        yield from unsigned_holds(unpaid(evidence.replay.signatures, evidence.chain), evidence.confirmed)
     yield from evidence.replay.priority.problems
     yield from uncaused(evidence.replay)
     yield from reversals(evidence.replay, evidence.chain, evidence.cited)

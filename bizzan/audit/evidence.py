@@ -21,12 +21,13 @@ from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
 from bizzan.audit.outflow_ledger import needed_times
 from bizzan.audit.reversals import Block, read_cited
+from bizzan.audit.signed import by_wallets, unpaid
 from exchange.chain.rpc import Call, ChainError, InvalidAnswer, Rpc, RpcRefused
 from exchange.chain.types import Header
 from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
-from exchange.domain.eip712 import Domain, keccak
+from exchange.domain.eip712 import keccak
 from exchange.journal.errors import CorruptJournal
 from indexer.check import CheckError, Difference, compare_with_fresh_index
 from indexer.mirror import Contract
@@ -80,6 +81,8 @@ class Evidence:
     times: Mapping[int, int]
     cited: Mapping[str, Block] = field(default_factory=dict)
     """Blocks on chain that the journal's reversals cite, by hash."""
+    confirmed: frozenset[bytes] = frozenset()
+    """Hashes of the withdrawals that contract wallets say they signed."""
 
     def asset_of(self, token_id: int) -> int:
         """The asset that a token carries."""
@@ -98,17 +101,21 @@ async def gather(sources: Sources) -> Evidence:
             raise AuditUnavailable(f"the mirror cannot be checked: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
-    corrupt, replayed = await asyncio.to_thread(
-        _replay, sources.journal_dir, mirror.journal_seq, sources.deployment.domain
+    corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq, sources.deployment)
+    cited, confirmed = await _asked(sources, replayed, chain) if replayed is not None else ({}, frozenset())
+    return Evidence(
+        sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times, cited, confirmed
     )
-    cited = await _cited(sources, replayed) if replayed is not None else {}
-    return Evidence(sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times, cited)
 
 
-async def _cited(sources: Sources, replayed: Replay) -> Mapping[str, Block]:
+async def _asked(
+    sources: Sources, replayed: Replay, chain: ChainLedger
+) -> tuple[Mapping[str, Block], frozenset[bytes]]:
+    """The blocks that reversals cite, and the holds that contract wallets confirm."""
+    holds = unpaid(replayed.signatures, chain) if replayed.signatures is not None else []
     async with Rpc(sources.rpc_url) as rpc:
         try:
-            return await read_cited(rpc, replayed)
+            return await read_cited(rpc, replayed), await by_wallets(rpc, holds)
         except ChainError as error:
             raise AuditUnavailable(f"the chain cannot be read: {error}") from error
 
@@ -221,7 +228,7 @@ def _contract(deployment: Deployment) -> Contract:
     return Contract(deployment.chain_id, deployment.custody.lower(), deployment.block_number)
 
 
-def _replay(folder: Path, until_seq: int, custody: Domain) -> tuple[CorruptJournal | None, Replay | None]:
+def _replay(folder: Path, until_seq: int, custody: Deployment) -> tuple[CorruptJournal | None, Replay | None]:
     try:
         return None, replay(folder, until_seq, custody)
     except CorruptJournal as corrupt:

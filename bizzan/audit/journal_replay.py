@@ -15,7 +15,7 @@ from bizzan.audit.fee_ledger import FeeLedger
 from bizzan.audit.placed import placed_in
 from bizzan.audit.priority import PriorityLedger
 from bizzan.audit.signed import SignatureLedger
-from exchange.domain.eip712 import Domain
+from exchange.domain.deployment import Deployment
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Side
 from exchange.engine import commands as c
@@ -219,7 +219,7 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
 }
 
 
-def replay(folder: Path, until_seq: int, custody: Domain | None = None) -> Replay:
+def replay(folder: Path, until_seq: int, custody: Deployment | None = None) -> Replay:
     """Replay the journal in `folder` from genesis up to `until_seq`, and check the chain of hashes to its end.
 
     With `custody` also what users signed, which must be for that contract. Raises CorruptJournal, which names file,

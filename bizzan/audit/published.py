@@ -7,7 +7,7 @@ and movements on chain. Each finding is a counterexample: it names the place and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
@@ -20,10 +20,10 @@ from bizzan.audit.comparing import Problem
 from bizzan.audit.journal_replay import Replay
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
-from bizzan.audit.signed import SignatureLedger, unknown_delegates
+from bizzan.audit.signed import ByCode, SignatureLedger, unknown_delegates, unpaid, unsigned_holds
 from bizzan.audit.told import ToldLedger, key_of
 from bizzan.client.receipts import recover
-from exchange.domain.deployment import checksum
+from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
 from exchange.engine.engine import Engine
@@ -81,19 +81,20 @@ def audit_journal(
     *,
     domain: Domain | None = None,
     signer: bytes | None = None,
-    custody: Domain | None = None,
+    custody: Deployment | None = None,
     receipts: Sequence[Receipt] = (),
     chain: ChainLedger | None = None,
     read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
+    ask_wallets: Callable[[Sequence[ByCode]], Collection[bytes]] = lambda _: (),
     engine: Engine | None = None,
     progress: Callable[[int, int], None] = lambda seq, last: None,
 ) -> JournalAudit:
     """Audit a journal, or a published copy.
 
     With `domain` and `signer` pieces and receipts must be of that bond and key. With `custody` everything that users
-    sign must be signed for that contract. With `chain`, `read_cited` gives the
-    blocks of the same chain that reversals cite. `engine` replays; by default the
-    reference. `progress` is told each sequence that is done, and the last that there is.
+    sign must be signed for that contract. With `chain`, `read_cited` gives the blocks of the same chain that reversals
+    cite, and `ask_wallets` the hashes of the holds that the contracts at their accounts confirm. `engine` replays; by
+    default the reference. `progress` is told each sequence that is done, and the last that there is.
     """
     audit = JournalAudit(folder)
     if engine is not None:
@@ -121,6 +122,8 @@ def audit_journal(
     if chain is not None:
         if audit.replay.signatures is not None:
             audit.add("signatures", unknown_delegates(audit.replay.signatures, chain))
+            holds = unpaid(audit.replay.signatures, chain)
+            audit.add("signatures", unsigned_holds(holds, ask_wallets(holds)))
         audit.add("batches", settled_as_matched(audit.replay, _as_far(chain, audit.replay)))
         audit.add("fees", collected_as_charged(audit.replay, _as_far(chain, audit.replay)))
         audit.add("causes", _cited_on_chain(audit.replay, chain))

@@ -3,8 +3,10 @@
 An operator that writes the journal can write any line, also one that no user sent: an order of its own in somebody's
 name, a cancel that makes room. What it cannot write is the signature.
 
-SIG-1  signed      orders, amends, cancels, countdowns and stops carry their signer's signature, under the deployment's
-                   domain, over exactly what stands there
+SIG-1  signed      orders, amends, cancels, countdowns, stops and holds for withdrawals carry their signer's signature,
+                   under the deployment's domain, over exactly what stands there. A hold that its account's key did not
+                   sign is a contract wallet's, which only the chain knows: what the contract paid it has checked,
+                   of the others the wallet is asked (EIP-1271)
 SIG-2  for whom    the signer is the account itself, or signs as a delegate; with the chain: as one whom it named there
 SIG-3  frames      a frame is under the deployment's domain. One that is void does nothing, and is no finding: whoever
                    sent it sees by its receipt which bytes were taken (`exchange.domain.receipt`)
@@ -12,13 +14,16 @@ SIG-3  frames      a frame is under the deployment's domain. One that is void do
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.comparing import Problem
+from exchange.chain.rpc import Rpc
+from exchange.chain.wallets import signed as account_signed
 from exchange.domain.bulk import BulkSignature
-from exchange.domain.deployment import checksum
+from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Domain, Scheme
 from exchange.domain.receipt import (
     cancel_all_subject,
@@ -30,19 +35,41 @@ from exchange.domain.receipt import (
 from exchange.domain.recovery import recover
 from exchange.engine import commands as c
 from exchange.journal.reader import Record
+from keeper.withdrawal import BadWithdrawal, SignedWithdrawal
 
 Signed = c.CancelOrder | c.CancelAll | c.MassCancel | c.SetCountdown | c.StopTrading
+
+MAX_MESSAGE = 2_048
+"""Characters that are read of a withdrawal's message, which has some 500: what is longer is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class ByCode:
+    """A hold at a sequence that no key of its account signed: the account is a contract that says so, or nobody did."""
+
+    seq: int
+    account: bytes
+    withdrawal_hash: bytes
+    signature: bytes
 
 
 @dataclass(slots=True)
 class SignatureLedger:
-    """Signatures so far; `problems` in the order of the journal. `delegates` says where one first signed for whom."""
+    """Signatures so far; `problems` in the order of the journal. `delegates` says where one first signed for whom.
 
-    domain: Domain
+    `by_code` are the holds of which only the chain can say whether they are signed.
+    """
+
+    deployment: Deployment
+    domain: Domain = field(init=False)
+    by_code: list[ByCode] = field(default_factory=list)
     delegates: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
     checked: int = 0
     void_frames: int = 0
     problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.domain = self.deployment.domain
 
     def add(self, record: Record) -> None:
         """Check what a record says was signed."""
@@ -51,6 +78,8 @@ class SignatureLedger:
             self._order(record.seq, command)
         elif isinstance(command, c.PlaceFrame):
             self._frame(record.seq, command)
+        elif isinstance(command, c.HoldWithdrawal):
+            self._hold(record.seq, command)
         elif isinstance(command, Signed):
             signer = command.account if isinstance(command, c.StopTrading) else command.signer
             self._signature(record.seq, "it", self.domain.digest(_struct_hash(command)), command.signature, signer)
@@ -93,6 +122,34 @@ class SignatureLedger:
         self.checked += 1
         self._for_whom(seq, command.orders[:20], command.signer)
 
+    def _hold(self, seq: int, held: c.HoldWithdrawal) -> None:
+        what = f"the withdrawal 0x{held.withdrawal_hash.hex()}"
+        try:
+            message = SignedWithdrawal.parse(json.loads(held.message[:MAX_MESSAGE]))
+            digest = message.digest(self.domain)
+        except (BadWithdrawal, ValueError, OverflowError, RecursionError) as error:
+            self._problem(seq, f"{what} is held without the message that was signed: {error}")
+            return
+        if digest != held.withdrawal_hash:
+            self._problem(seq, f"{what} is held, its message has the hash 0x{digest.hex()}")
+        token = next((one for one in self.deployment.tokens if address_bytes(one.address) == message.token), None)
+        signed = (
+            checksum(message.account),
+            None if token is None else token.asset_id,
+            message.amount,
+            message.nonce,
+            message.deadline,
+        )
+        units = held.amount * (1 if token is None else token.unit)
+        stands = (checksum(held.account), held.asset, units, held.nonce, held.deadline)
+        names = ("account", "asset", "amount in token units", "nonce", "deadline")
+        for name, said, there in zip(names, signed, stands, strict=True):
+            if said != there:
+                self._problem(seq, f"{what} holds with {name} {there}, its message says {said}")
+        self.checked += 1
+        if recover(held.withdrawal_hash, held.signature) != held.account:
+            self.by_code.append(ByCode(seq, held.account, held.withdrawal_hash, held.signature))
+
     def _signature(self, seq: int, what: str, digest: bytes, signature: bytes, signer: bytes) -> None:
         self.checked += 1
         found = recover(digest, signature)
@@ -116,6 +173,34 @@ def unknown_delegates(ledger: SignatureLedger, chain: ChainLedger) -> Iterator[P
             yield (
                 f"journal sequence {seq}",
                 f"{checksum(signer)} signs for {checksum(account)}, which never named it a delegate on chain",
+            )
+
+
+def unpaid(ledger: SignatureLedger, chain: ChainLedger) -> list[ByCode]:
+    """The holds without a key's signature that the contract did not pay, or not yet: nobody has checked them."""
+    paid = {movement.withdrawal_hash for movement in chain.movements}
+    return [held for held in ledger.by_code if held.withdrawal_hash not in paid]
+
+
+async def by_wallets(rpc: Rpc, holds: Sequence[ByCode]) -> frozenset[bytes]:
+    """Hashes of those that the contract at their account says are signed, now. Raises ChainError."""
+    return frozenset(
+        [
+            held.withdrawal_hash
+            for held in holds
+            if await account_signed(rpc, held.account, held.withdrawal_hash, held.signature)
+        ]
+    )
+
+
+def unsigned_holds(holds: Sequence[ByCode], confirmed: Collection[bytes]) -> Iterator[Problem]:
+    """Holds that neither a key nor the contract at their account confirms."""
+    for held in holds:
+        if held.withdrawal_hash not in confirmed:
+            yield (
+                f"journal sequence {held.seq}",
+                f"the withdrawal 0x{held.withdrawal_hash.hex()} is held: the key of {checksum(held.account)} did not "
+                "sign it, nor does a contract there say so",
             )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from bizzan.audit.chain_ledger import ChainLedger
     from bizzan.audit.journal_replay import Replay
     from bizzan.audit.reversals import Block
+    from bizzan.audit.signed import ByCode
     from exchange.domain.deployment import Deployment
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as the last line.")]
@@ -97,10 +99,11 @@ def replay(
         folder,
         domain=with_bond.bond_domain if with_bond else None,
         signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
-        custody=there.domain if there else None,
+        custody=there,
         receipts=given,
         chain=_read_chain(rpc, there) if rpc and there else None,
         read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},
+        ask_wallets=lambda holds: _ask_wallets(rpc, holds) if rpc else (),
         progress=progress,
     )
     progress.end(found.replay.seq)
@@ -170,6 +173,21 @@ def _read_cited(rpc_url: str, replayed: Replay) -> dict[str, Block]:
 
     try:
         return asyncio.run(read())
+    except ChainError as error:
+        raise SupervisorError(f"the chain cannot be read: {error}") from None
+
+
+def _ask_wallets(rpc_url: str, holds: Sequence[ByCode]) -> frozenset[bytes]:
+    """Hashes of the holds that the contracts at their accounts confirm."""
+    from bizzan.audit.signed import by_wallets
+    from exchange.chain.rpc import ChainError, Rpc
+
+    async def ask() -> frozenset[bytes]:
+        async with Rpc(rpc_url) as node:
+            return await by_wallets(node, holds)
+
+    try:
+        return asyncio.run(ask())
     except ChainError as error:
         raise SupervisorError(f"the chain cannot be read: {error}") from None
 

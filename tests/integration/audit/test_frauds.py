@@ -7,6 +7,7 @@ unseen, which is tested too; docs/fairness.md has the same table.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -18,7 +19,8 @@ from typer.testing import CliRunner
 from bizzan.cli.app import app
 from bizzan.deployer import default_config, deploy
 from bizzan.supervisor.anvil import Anvil
-from exchange.domain.deployment import Deployment
+from exchange.domain.deployment import Deployment, address_bytes, checksum
+from exchange.domain.eip712 import Value
 from exchange.domain.order import Side
 from exchange.engine import commands as c
 from exchange.settings import load_settings
@@ -173,6 +175,18 @@ def cancel_for_a_user(desk: Desk) -> Case:
     return Case(desk.publish(desk.settle(forged)))
 
 
+def hold_for_a_user(desk: Desk) -> Case:
+    """With a message that is well formed, but only the operator ever signed."""
+    token, domain = desk.deployment.token_of_asset(0), desk.deployment.domain
+    deadline, who = desk.at_ms // 1_000 + 900, FIRST.raw
+    values: dict[str, Value] = {"account": who, "token": address_bytes(token.address), "amount": 10**6 * token.unit}
+    values |= {"recipient": who, "max_fee": 1, "nonce": 1, "deadline": deadline}
+    text = json.dumps({name: checksum(value) if isinstance(value, bytes) else value for name, value in values.items()})
+    signature, digest = STRANGER.sign(domain, "Withdrawal", **values), domain.hash("Withdrawal", values)
+    forged = c.HoldWithdrawal(who, 0, 10**6, digest, 1, deadline, text, signature)
+    return Case(desk.publish([*desk.day, forged]))
+
+
 def reverse(desk: Desk, cause: str) -> Case:
     return Case(desk.publish([*desk.day, c.ReverseTrades(desk.inbox_id, (1,), cause)]))
 
@@ -283,6 +297,15 @@ FRAUDS = [
         Evidence.chain,
         name_a_delegate,
         lambda desk: (f"{STRANGER.address} signs for {FIRST.address}, which never named it a delegate on chain",),
+    ),
+    Fraud(
+        "money is held for a withdrawal that its account never signed",
+        Evidence.chain,
+        hold_for_a_user,
+        lambda desk: (
+            f"signatures: journal sequence {len(desk.day) + 1}: the withdrawal 0x",
+            f"the key of {FIRST.address} did not sign it, nor does a contract there say so",
+        ),
     ),
     Fraud(
         "a trade is reversed without a cause",

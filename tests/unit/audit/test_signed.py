@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from bizzan.audit.chain_ledger import ChainLedger, Kept, Place
-from bizzan.audit.signed import SignatureLedger, unknown_delegates
+from bizzan.audit.chain_ledger import ChainLedger, Kept, Movement, Place
+from bizzan.audit.signed import SignatureLedger, unknown_delegates, unpaid, unsigned_holds
 from exchange.domain.bulk import Tree
-from exchange.domain.eip712 import Domain, Scheme
+from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.eip712 import Domain, Scheme, Value
 from exchange.domain.order import Order
 from exchange.engine import commands as c
 from exchange.journal.reader import Record
@@ -54,8 +56,25 @@ def brakes(signer: Signer, domain: Domain = DOMAIN) -> list[c.Command]:
     return made
 
 
+def held(signer: Signer = OWNER, domain: Domain = DOMAIN, **changes: Any) -> c.HoldWithdrawal:
+    """A hold for a withdrawal of 7 units of ETH, which has 10^10 token units in one of the ledger's."""
+    token, who = DEPLOYMENT.token_of_asset(1), OWNER.raw
+    values: dict[str, Value] = {
+        "account": who,
+        "token": address_bytes(token.address),
+        "amount": 7 * token.unit,
+        "recipient": b"\x09" * 20,
+    }
+    values |= {"max_fee": 5, "nonce": 3, "deadline": 1_700_009_999}
+    text = {name: checksum(value) if isinstance(value, bytes) else str(value) for name, value in values.items()}
+    signature = signer.sign(domain, "Withdrawal", **values)
+    message = json.dumps({"type": "Withdrawal", **text})
+    digest = DOMAIN.hash("Withdrawal", values)
+    return replace(c.HoldWithdrawal(who, 1, 7, digest, 3, 1_700_009_999, message, signature), **changes)
+
+
 def ledger_of(*commands: c.Command) -> SignatureLedger:
-    ledger = SignatureLedger(DOMAIN)
+    ledger = SignatureLedger(DEPLOYMENT)
     for seq, command in enumerate(commands, start=1):
         ledger.add(Record(seq, 1, command, bytes(32)))
     return ledger
@@ -99,6 +118,49 @@ def test_what_was_signed_for_another_contract_is_found() -> None:
         assert "is said to be signed by" in found(command)
     said = found(frame_of(OWNER, ORDERS, ELSEWHERE))
     assert f"the frame is signed under the domain 0x{ELSEWHERE.separator.hex()}, the deployment's is" in said
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"account": KEY.raw}, f"holds with account {KEY.address}, its message says {OWNER.address}"),
+        ({"asset": 0}, "holds with asset 0, its message says 1"),
+        ({"amount": 8}, "holds with amount in token units 80000000000, its message says 70000000000"),
+        ({"nonce": 4}, "holds with nonce 4, its message says 3"),
+        ({"deadline": 1_800_000_000}, "holds with deadline 1800000000, its message says 1700009999"),
+        ({"withdrawal_hash": b"\x07" * 32}, "its message has the hash 0x"),
+        ({"message": "{}"}, "is held without the message that was signed"),
+        ({"message": "no json"}, "is held without the message that was signed"),
+        ({"message": "[" * 100_000}, "is held without the message that was signed"),
+    ],
+    ids=lambda value: "-".join(value) if isinstance(value, dict) else "",
+)
+def test_a_hold_that_is_not_what_was_signed_is_found(changes: dict[str, Any], said: str) -> None:
+    assert ledger_of(held()).problems == []
+    assert said in found(held(**changes))
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [held(signature=b"\x05" * 65), held(signature=b""), held(KEY), held(domain=ELSEWHERE)],
+    ids=["nobody", "empty", "a delegate", "elsewhere"],
+)
+def test_a_forged_hold_is_found_with_the_chain(forged: c.HoldWithdrawal) -> None:
+    """Only the chain knows whether the account is a contract that says that it signed."""
+    ledger, chain = ledger_of(forged), ChainLedger(DEPLOYMENT)
+    assert ledger.problems == []
+    said = f"the key of {OWNER.address} did not sign it, nor does a contract there say so"
+    assert [where for where, text in unsigned_holds(unpaid(ledger, chain), ()) if said in text] == [
+        "journal sequence 1"
+    ]
+    assert list(unsigned_holds(unpaid(ledger, chain), {forged.withdrawal_hash})) == [], "its wallet says so"
+    chain.movements.append(Movement(NAMED, "withdrawn", OWNER.raw, 2, -7, forged.withdrawal_hash))
+    assert unpaid(ledger, chain) == [], "the contract has checked what it paid"
+
+
+def test_a_hold_that_its_account_signed_needs_no_chain() -> None:
+    ledger = ledger_of(held())
+    assert (ledger.checked, ledger.by_code) == (1, [])
 
 
 def test_a_scheme_that_does_not_fit_its_signer_is_found() -> None:
