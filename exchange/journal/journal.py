@@ -77,11 +77,12 @@ class Journal:
     def reserve(self, payload_bytes: int, records: int) -> None:
         """Make room for `records` with `payload_bytes` in all; JournalFull if there is none.
 
-        Starts the next segment where the present one is full.
+        Starts the next segment where what was written fills the present one. What is reserved and may stay unused fills
+        none: a segment is longer than its size by one group at most.
         """
         size = payload_bytes + records * record_size(0)
         try:
-            if self._end + size > self._segment_bytes and self._end > SEGMENT_HEADER_SIZE:
+            if self._end >= self._segment_bytes:
                 self._rotate()
             if self._end + size > self._room_end:
                 room_end = max(self._end + size, self._room_end + _ROOM_STEP)
