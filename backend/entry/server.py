@@ -19,6 +19,8 @@ from exchange.domain.frame_codes import number_of
 
 MAX_UNREAD = 4 << 20
 MAX_QUEUED = 1 << 20
+MIN_WEIGHT = 256
+"""Bytes that a message counts as at least, in what waits to be worked off: small ones are work too."""
 CLOSE_SECONDS = 5
 """Who has not read its last answers by then is cut off."""
 _KEEP_ALIVE = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
@@ -107,20 +109,25 @@ class Connection(asyncio.Protocol):
         self._buffer += data
         if self._is_announced and not self._read_header():
             return
+        self._take_messages()
+
+    def _take_messages(self) -> None:
+        """Those that came whole, as far as there is room for them; the others when there is."""
         buffer, at = self._buffer, 0
-        while len(buffer) - at >= _HEAD:
+        while len(buffer) - at >= _HEAD and self._queued <= MAX_QUEUED:
             size = int.from_bytes(buffer[at : at + _HEAD])
             if not 0 < size <= wire.MAX_MESSAGE:
                 limit = wire.MAX_MESSAGE
                 text = f"a message has 1 to {limit} bytes, not {size}: nothing after it can be read, so this ends"
+                buffer.clear()
                 self._end(ErrorCode.body_too_large, text)
                 return
             if len(buffer) - at < _HEAD + size:
                 break
+            self._queued += max(MIN_WEIGHT, size)
             self.desk.take(buffer[at + _HEAD], bytes(buffer[at + _HEAD + 1 : at + _HEAD + size]))
             at += _HEAD + size
         del buffer[:at]
-        self._queued += at
         self._steer()
 
     def _read_header(self) -> bool:
@@ -140,8 +147,11 @@ class Connection(asyncio.Protocol):
 
     def _worked_off(self, size: int) -> None:
         """A message's body of so many bytes is worked off."""
-        self._queued -= _HEAD + 1 + size
-        self._steer()
+        self._queued -= max(MIN_WEIGHT, 1 + size)
+        if self._buffer and not self._is_announced:
+            self._take_messages()
+        else:
+            self._steer()
 
     def close(self) -> None:
         """End it: when what was sent is read, or after some seconds."""

@@ -153,7 +153,7 @@ async def test_who_sends_more_than_is_worked_off_is_not_read_from() -> None:
     ping = wire.message(wire.Kind.ping, bytes(100_000))
     for sent in range(1, 20):
         connection.data_received(ping)
-        assert transport.reads is (sent * len(ping) + 103 <= server.MAX_QUEUED), sent
+        assert transport.reads is (sent * (len(ping) - 4) + server.MIN_WEIGHT <= server.MAX_QUEUED), sent
     hall.answer.set()
     await turns()
     assert transport.reads, "all is worked off"
@@ -474,3 +474,16 @@ def test_system_asks_whether_a_silent_client_is_there() -> None:
         server.keep_alive(connection)
         assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 60
+
+
+async def test_small_messages_wait_unread_and_all_are_worked_off() -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    pings = [wire.message(wire.Kind.ping, number.to_bytes(8)) for number in range(20_000)]
+    connection.data_received(b"".join(pings))
+    assert (transport.reads, len(connection.desk._queue)) == (False, server.MAX_QUEUED // server.MIN_WEIGHT + 1)
+    for _ in range(20_000 // desk.YIELD_EVERY + 20):
+        await asyncio.sleep(0)
+    assert transport.sent == b"".join(wire.message(wire.Kind.pong, ping[5:]) for ping in pings)
+    assert transport.reads
