@@ -5,6 +5,7 @@ import { Elsewhere, Exit, Holdings, Silence } from "@/features/leave/Exit";
 import { Forced } from "@/features/leave/Forced";
 import { Step } from "@/features/leave/Step";
 import { useOnChain } from "@/features/leave/useOnChain";
+import { Asked } from "@/features/proof/Asked";
 import { useAddress } from "@/features/wallet/store";
 import type { Address } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
@@ -77,6 +78,7 @@ function Ways({ account, mine }: { readonly account: Address; readonly mine: boo
           {t("leave.at", { block: localNumber(`${found.block}`), time: localDateTime(found.now * 1_000) })}
           {chain.state === "stale" && <NotLive state="stale" />}
         </p>
+        <Asked node={found.node} />
       </Step>
       <div className="grid items-start gap-4 lg:grid-cols-2">
         <Step title={t("leave.everything")} hint={t("leave.exit_hint", { delay: spanText(found.delay) })}>

@@ -1,15 +1,16 @@
 import { useCallback, useEffect, useState } from "react";
 import { useExchange } from "@/app/exchange";
-import { theChain, useWallet } from "@/features/wallet/store";
+import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
 import type { PlainCall } from "@/lib/chain/leaving";
 import type { AccountOnChain } from "@/lib/chain/ledger";
+import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
 import { type Polled, usePolled } from "@/lib/usePolled";
 
 const EVERY_MS = 3_000;
 
-export interface OnChain extends Polled<AccountOnChain> {
+export interface OnChain extends Polled<AccountOnChain & { readonly node: Told<unknown>["node"] }> {
   /** The contract's clock in seconds, running on between two blocks. */
   readonly now: number;
 }
@@ -26,7 +27,10 @@ export function useOnChain(account: Address | null): OnChain {
       custody: exchange.contract as Address,
       factory: exchange.deposit_addresses as Address,
     };
-    return accountOnChain(theChain(), places, account, exchange.tokens);
+    const { value, node } = await fromOwnNode((chain) =>
+      accountOnChain(chain, places, account, exchange.tokens),
+    );
+    return { ...value, node };
   }, [exchange, account]);
   const polled = usePolled(exchange && account && (named || wallet?.provider) ? read : null, EVERY_MS);
   const [seen, setSeen] = useState({ at: 0, now: 0 });
@@ -58,7 +62,8 @@ export function useSender(then: () => void): Sender {
     setSending(call.command);
     setFailed(null);
     try {
-      await theChain().mined(await wallet.signer.send(call));
+      const hash = await wallet.signer.send(call);
+      await fromOwnNode((chain) => chain.mined(hash));
       then();
       return true;
     } catch (error) {

@@ -1,6 +1,6 @@
 import { useCallback } from "react";
 import { useExchange } from "@/app/exchange";
-import { theChain } from "@/features/wallet/store";
+import { fromOwnNode } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { BatchFees } from "@/lib/api/types";
 import type { SettledBatch } from "@/lib/chain/ledger";
@@ -60,7 +60,8 @@ async function onChain(
 ): Promise<SettledBatch | null | undefined> {
   if (!custody || !batch.tx_hash) return undefined;
   const { batchIn } = await import("@/lib/chain/ledger");
-  return batchIn(theChain(), custody as Address, batch.tx_hash, batch.batch);
+  const hash = batch.tx_hash;
+  return (await fromOwnNode((chain) => batchIn(chain, custody as Address, hash, batch.batch))).value;
 }
 
 function Rows({ rows }: { readonly rows: readonly Row[] }) {

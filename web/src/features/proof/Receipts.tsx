@@ -2,10 +2,12 @@ import { useCallback, useId, useState } from "react";
 import { openDialog } from "@/app/dialogs";
 import { theExchange, useExchange } from "@/app/exchange";
 import { useUnitsById } from "@/features/orders/cells";
-import { theChain, useWallet } from "@/features/wallet/store";
+import { typedOrder } from "@/features/orders/place";
+import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange, Order } from "@/lib/api/types";
+import type { Bond } from "@/lib/chain/ledger";
 import type { Address } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
@@ -19,11 +21,13 @@ import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import type { Expected, Receipt, Verdict } from "./receipt";
+import { isBonded, receiptStanding } from "./standing";
 import { useHasNode } from "./useReserves";
 
 const EVERY_MS = 20_000;
 const SHOWN = 10;
 const ETH_DIGITS = 18;
+const TONES = { good: "good", bad: "bad", alone: "warn" } as const;
 const checker = () => import("./receipt");
 
 const expectedOf = (exchange: Exchange, subject?: string): Expected => ({
@@ -38,29 +42,46 @@ interface Row {
   readonly order: Order;
   readonly receipt: Receipt | null;
   readonly verdict: Verdict | null;
+  /** Whether the chain holds a bond against the key that signed. */
+  readonly bonded: boolean;
   /** Why there is none. */
   readonly failed: string | null;
 }
 
-async function rowOf(order: Order): Promise<Row> {
+/** The receipt must be of what stands in the row, under the user's own account, whatever hash the exchange names for it. */
+async function rowOf(order: Order, account: Address, bonded: boolean): Promise<Row> {
   try {
     const { receipt } = await api.receipt(order.order_hash);
-    const { verify } = await checker();
-    const verdict = await verify(receipt, expectedOf(theExchange(), order.order_hash));
-    return { order, receipt, verdict, failed: null };
+    const { hashOf, verify } = await checker();
+    const subject = hashOf(typedOrder({ ...order, account }));
+    const verdict = await verify(receipt, expectedOf(theExchange(), subject));
+    return { order, receipt, verdict, bonded, failed: null };
   } catch (error) {
-    return { order, receipt: null, verdict: null, failed: sentenceOf(error) };
+    return { order, receipt: null, verdict: null, bonded, failed: sentenceOf(error) };
   }
 }
+
+/** The bond behind the receipt key, as the chain has it; null when no node says. */
+async function theBond(): Promise<Bond | null> {
+  const { bondOf } = await import("@/lib/chain/ledger");
+  const bond = theExchange().operator_bond as Address;
+  return fromOwnNode((chain) => bondOf(chain, bond)).then(
+    (told) => told.value,
+    () => null,
+  );
+}
+
+const isKeyBonded = async (): Promise<boolean> => isBonded(await theBond(), theExchange().receipt_signer);
 
 /** The user's own receipts, each verified in this page, and any other that is pasted. */
 export function Receipts() {
   const [text, setText] = useState("");
   const session = useWallet((state) => state.session);
   const read = useCallback(async () => {
-    const { orders } = await api.orders({ limit: SHOWN });
-    return Promise.all(orders.map(rowOf));
-  }, []);
+    if (!session) return [];
+    const [{ orders }, bonded] = await Promise.all([api.orders({ limit: SHOWN }), isKeyBonded()]);
+    return Promise.all(orders.map((order) => rowOf(order, session.address, bonded)));
+  }, [session]);
   const { value, state, failed } = usePolled(session ? read : null, EVERY_MS);
   return (
     <Panel title={t("receipts.title")} state={session ? state : "live"} className={FRAME}>
@@ -91,11 +112,7 @@ function Key() {
   const exchange = useExchange((known) => known.exchange);
   const hasNode = useHasNode();
   const bond = exchange?.operator_bond;
-  const read = useCallback(async () => {
-    const { bondOf } = await import("@/lib/chain/ledger");
-    return bondOf(theChain(), bond as Address);
-  }, [bond]);
-  const { value } = usePolled(hasNode && bond ? read : null, EVERY_MS);
+  const { value } = usePolled(hasNode && bond ? theBond : null, EVERY_MS);
   if (!exchange) return null;
   const same = value && value.signer.toLowerCase() === exchange.receipt_signer.toLowerCase();
   return (
@@ -105,6 +122,8 @@ function Key() {
       {value &&
         (value.slashed ? (
           <Badge tone="bad">{t("receipts.key_slashed")}</Badge>
+        ) : same && value.wei === 0n ? (
+          <span className="text-sell">{t("receipts.key_empty")}</span>
         ) : same ? (
           <span className="text-buy">
             {t("receipts.key_bonded", { amount: localNumber(trimmed(value.wei, ETH_DIGITS)) })}
@@ -142,10 +161,10 @@ function Rows({
     { name: t("receipts.at"), cell: (row) => (row.receipt ? localDateTime(row.receipt.at_ms) : "–") },
     {
       name: t("receipts.verdict"),
-      cell: ({ verdict, failed }) =>
+      cell: ({ verdict, bonded, failed }) =>
         verdict ? (
-          <Badge tone={verdict.good ? "good" : "bad"}>
-            {t(verdict.good ? "receipts.good" : "receipts.bad")}
+          <Badge tone={TONES[receiptStanding(verdict, bonded)]}>
+            {t(`receipts.${receiptStanding(verdict, bonded)}`)}
           </Badge>
         ) : (
           <span className="text-warn">{failed}</span>
@@ -176,16 +195,17 @@ function Rows({
 /** Any receipt: what it says, and whether it is what was signed. */
 function Check({ text, onText }: { readonly text: string; readonly onText: (text: string) => void }) {
   const id = useId();
-  const [found, setFound] = useState<{ text: string; verdict: Verdict; receipt: Receipt | null } | null>(
-    null,
-  );
+  const [found, setFound] = useState<(Checked & { text: string }) | null>(null);
   const run = async () => {
     const { readReceipt, verify } = await checker();
     const read = readReceipt(text);
     if ("text" in read) {
       const verdict = { good: false, faults: [read], root: null, signedBy: null };
-      setFound({ text, verdict, receipt: null });
-    } else setFound({ text, verdict: await verify(read, expectedOf(theExchange())), receipt: read });
+      setFound({ text, verdict, receipt: null, bonded: false });
+    } else {
+      const [verdict, bonded] = await Promise.all([verify(read, expectedOf(theExchange())), isKeyBonded()]);
+      setFound({ text, verdict, receipt: read, bonded });
+    }
   };
   const shown = found?.text === text ? found : null;
   return (
@@ -211,22 +231,36 @@ function Check({ text, onText }: { readonly text: string; readonly onText: (text
           {t("receipts.save")}
         </Button>
       </div>
-      {shown && <Finding verdict={shown.verdict} receipt={shown.receipt} />}
+      {shown && <Finding {...shown} />}
     </div>
   );
 }
 
-function Finding({ verdict, receipt }: { readonly verdict: Verdict; readonly receipt: Receipt | null }) {
+interface Checked {
+  readonly verdict: Verdict;
+  readonly receipt: Receipt | null;
+  readonly bonded: boolean;
+}
+
+const BOXES = {
+  good: { box: "border-buy bg-buy/10", text: "text-buy", mark: "✓ " },
+  bad: { box: "border-sell bg-sell/10", text: "text-sell", mark: "✗ " },
+  alone: { box: "border-warn bg-warn/10", text: "text-warn", mark: "… " },
+} as const;
+
+function Finding({ verdict, receipt, bonded }: Checked) {
+  const standing = receiptStanding(verdict, bonded);
+  const { box, text, mark } = BOXES[standing];
   return (
     <div
       role="status"
       data-testid="verdict"
-      data-good={verdict.good}
-      className={`flex flex-col gap-2 rounded-md border p-3 ${verdict.good ? "border-buy bg-buy/10" : "border-sell bg-sell/10"}`}
+      data-good={standing === "good"}
+      className={`flex flex-col gap-2 rounded-md border p-3 ${box}`}
     >
-      <p className={`font-semibold ${verdict.good ? "text-buy" : "text-sell"}`}>
-        <span aria-hidden="true">{verdict.good ? "✓ " : "✗ "}</span>
-        {t(verdict.good ? "receipts.good" : "receipts.bad")}
+      <p className={`font-semibold ${text}`}>
+        <span aria-hidden="true">{mark}</span>
+        {t(`receipts.${standing}`)}
       </p>
       {verdict.faults.map((one) => (
         <p key={one.text} className="break-words">

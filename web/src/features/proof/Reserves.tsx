@@ -8,6 +8,8 @@ import { Badge, Fact, Facts } from "@/ui/Card";
 import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
 import { Failure, Loading } from "@/ui/States";
+import { Asked } from "./Asked";
+import { standingOf } from "./standing";
 import { useHasNode, useReserves } from "./useReserves";
 
 /** Per token: what users own by the exchange's books and by the contract, and what the contract holds. */
@@ -27,6 +29,18 @@ export function Reserves() {
       <div className="flex flex-col gap-3 p-3">
         {!hasNode && <p className="text-warn">{t("reserves.no_node")}</p>}
         {failed && <Failure>{failed}</Failure>}
+        {chain && <Asked node={chain.node} />}
+        {chain?.old && (
+          <p className="text-warn">
+            {t("reserves.old", {
+              books: localNumber(`${books?.block}`),
+              head: localNumber(`${chain.block}`),
+            })}
+          </p>
+        )}
+        {exchange && chain && chain.reserves.length > exchange.tokens.length && (
+          <p className="text-sell">{t("reserves.unnamed")}</p>
+        )}
         {value?.booksFailed && <p className="text-warn">{t("proof.stale_api")}</p>}
         {exchange ? (
           <ul className="grid gap-3 sm:grid-cols-2 xl:grid-cols-4">
@@ -36,9 +50,10 @@ export function Reserves() {
                 token={token}
                 books={books}
                 booksState={booksState}
-                chain={chain?.reserves.find((one) => one.token.token_id === token.token_id)}
+                chain={chain?.reserves.find((one) => one.token.tokenId === token.token_id)}
                 chainState={state}
                 sameBlock={books !== null && books.block === chain?.block}
+                old={chain?.old === true}
               />
             ))}
           </ul>
@@ -57,15 +72,16 @@ interface OneTokenProps {
   readonly chain: Reserve | undefined;
   readonly chainState: ChannelState;
   readonly sameBlock: boolean;
+  /** The books are of a block too far away. */
+  readonly old: boolean;
 }
 
-function OneToken({ token, books, booksState, chain, chainState, sameBlock }: OneTokenProps) {
+function OneToken({ token, books, booksState, chain, chainState, sameBlock, old }: OneTokenProps) {
   const asset = useExchange((known) => known.exchange?.assets.find((one) => one.asset_id === token.asset_id));
   const row = books?.tokens.find((one) => one.token_id === token.token_id);
   const trading = row ? BigInt(row.trading) : null;
   const funding = row ? BigInt(row.funding) : null;
   const sum = trading !== null && funding !== null ? trading + funding : null;
-  const unit = BigInt(token.unit);
   if (!asset) return null;
   const ledger = (amount: bigint | null | undefined) =>
     amount === null || amount === undefined ? "–" : ledgerText(amount, asset);
@@ -78,11 +94,13 @@ function OneToken({ token, books, booksState, chain, chainState, sameBlock }: On
     >
       <div className="flex items-center justify-between gap-2">
         <h3 className="text-base font-semibold text-strong">{token.symbol}</h3>
-        {!oldChain && <Standing chain={chain} unit={unit} sum={sameBlock ? sum : null} />}
+        {!oldChain && <Standing {...{ token, chain, sum: sameBlock ? sum : null, old }} />}
       </div>
       <div className={oldChain ? "stale" : ""}>
         <p className="text-xs text-soft">{t("reserves.contract_holds")}</p>
-        <p className="text-2xl font-semibold text-strong">{chain ? tokenText(chain.holds, token) : "–"}</p>
+        <p className="text-2xl font-semibold text-strong">
+          {chain ? tokenText(chain.holds, chain.token) : "–"}
+        </p>
       </div>
       <Facts>
         <Fact strong name={t("reserves.users_own")}>
@@ -101,23 +119,16 @@ function OneToken({ token, books, booksState, chain, chainState, sameBlock }: On
           {ledger(funding)}
         </Fact>
         <Fact name={t("reserves.spare")} stale={oldChain}>
-          {chain ? tokenText(chain.holds - chain.owes * unit, token) : "–"}
+          {chain ? tokenText(chain.holds - chain.owes * chain.token.unit, chain.token) : "–"}
         </Fact>
       </Facts>
     </li>
   );
 }
 
-interface StandingProps {
-  readonly chain: Reserve | undefined;
-  readonly unit: bigint;
-  /** By the exchange's books at the same block; null when there is none to compare. */
-  readonly sum: bigint | null;
-}
+const TONES = { unknown: "plain", misnamed: "bad", short: "bad", differs: "bad", covered: "good" } as const;
 
-function Standing({ chain, unit, sum }: StandingProps) {
-  if (!chain) return <Badge tone="plain">{t("reserves.unknown")}</Badge>;
-  if (chain.holds < chain.owes * unit) return <Badge tone="bad">{t("reserves.short")}</Badge>;
-  if (sum !== null && sum !== chain.owes) return <Badge tone="bad">{t("reserves.differs")}</Badge>;
-  return <Badge tone="good">{t("reserves.covered")}</Badge>;
+function Standing(props: Parameters<typeof standingOf>[0]) {
+  const standing = standingOf(props);
+  return <Badge tone={TONES[standing]}>{t(`reserves.${standing}`)}</Badge>;
 }

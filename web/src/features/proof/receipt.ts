@@ -3,7 +3,7 @@
  * its place in the journal. The same as `exchange/domain/receipt.py`; docs/fairness.md says what it proves.
  */
 import { concat, encodeAbiParameters, hashTypedData, keccak256, recoverAddress, toHex } from "viem/utils";
-import type { Hex } from "@/lib/chain/typedData";
+import { type Hex, TYPES, type TypedData } from "@/lib/chain/typedData";
 import type { Key } from "@/lib/i18n";
 
 const FIELDS = [
@@ -104,6 +104,10 @@ function malformed(found: Record<string, unknown>): Fault | null {
   const bad = Object.keys(rules).find((field) => !rules[field]?.(found[field]));
   return bad ? fault("receipt.malformed", { field: bad }) : null;
 }
+
+/** The hash of what a wallet signed: the subject of its receipt. */
+export const hashOf = ({ domain, primaryType, message }: TypedData): Hex =>
+  hashTypedData({ domain, primaryType, types: TYPES, message } as never);
 
 /** The leaf of the receipt's record. */
 function recordHash(receipt: Receipt): Hex {

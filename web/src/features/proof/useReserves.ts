@@ -1,21 +1,27 @@
 import { useCallback, useRef } from "react";
 import { useExchange } from "@/app/exchange";
-import { theChain, useWallet } from "@/features/wallet/store";
+import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange, Reserves } from "@/lib/api/types";
 import type { Reserve } from "@/lib/chain/ledger";
+import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
 import { type Polled, usePolled } from "@/lib/usePolled";
+import { comparedBlock } from "./standing";
 
 const EVERY_MS = 4_000;
 
 export interface FromChain {
   readonly block: number;
   readonly reserves: readonly Reserve[];
+  /** The exchange's books are of a block too far from the node's head to compare. */
+  readonly old: boolean;
+  /** Who was asked. */
+  readonly node: Told<unknown>["node"];
 }
 
-/** Whether there is a node to ask: the exchange's public one, or the wallet's. */
+/** Whether there is a node to ask: the wallet's, or the exchange's public one. */
 export function useHasNode(): boolean {
   const named = useExchange((known) => Boolean(known.exchange?.public_rpc_url));
   const wallet = useWallet((state) => state.wallet?.provider != null);
@@ -53,9 +59,11 @@ export function useReserves(): Polled<Compared> {
   return usePolled(exchange ? read : null, EVERY_MS);
 }
 
-async function fromChain(exchange: Exchange, height: number | null): Promise<FromChain> {
+async function fromChain(exchange: Exchange, books: number | null): Promise<FromChain> {
   const { reservesAt } = await import("@/lib/chain/ledger");
-  const chain = theChain();
-  const block = height ?? (await chain.blockNumber());
-  return { block, reserves: await reservesAt(chain, exchange.contract as Address, exchange.tokens, block) };
+  const { value, node } = await fromOwnNode(async (chain) => {
+    const at = comparedBlock(books, await chain.blockNumber());
+    return { ...at, reserves: await reservesAt(chain, exchange.contract as Address, at.block) };
+  });
+  return { ...value, node };
 }

@@ -18,6 +18,7 @@ import {
   walletRpc,
   walletSigner,
 } from "@/lib/chain/injected";
+import { firstTold, type Node, type Told } from "@/lib/chain/nodes";
 import { Chain, httpRpc } from "@/lib/chain/rpc";
 import type { Signer } from "@/lib/chain/signer";
 import type { Address, Hex } from "@/lib/chain/typedData";
@@ -82,6 +83,21 @@ export function theChain(): Chain {
   if (!provider) throw new Error("connect a wallet first: this exchange names no public node of its chain");
   return new Chain(walletRpc(provider.provider));
 }
+
+/** The nodes to ask about what the exchange says of itself: the wallet's, if it is on this chain, then the public one. */
+export function ownNodes(): Node[] {
+  const { chain_id, public_rpc_url: url } = theExchange();
+  const { wallet, chainId } = useWallet.getState();
+  const nodes: Node[] = [];
+  if (wallet?.provider && chainId === chain_id)
+    nodes.push({ chain: new Chain(walletRpc(wallet.provider.provider)), name: wallet.name, named: false });
+  if (url) nodes.push({ chain: new Chain(httpRpc(url)), name: new URL(url).host, named: true });
+  return nodes;
+}
+
+/** What the chain says, by the wallet's node, or by the public one if that does not answer. */
+export const fromOwnNode = <V>(read: (chain: Chain) => Promise<V>): Promise<Told<V>> =>
+  firstTold(ownNodes(), read);
 
 // connecting
 

@@ -5,6 +5,8 @@ import type { Chain } from "./rpc";
 import type { Address, Hex } from "./typedData";
 
 const VIEWS = parseAbi([
+  "function token_count() view returns (uint256)",
+  "function tokens(uint256 token_id) view returns ((address token, uint256 unit, uint256 decimals, bool deposits_open))",
   "function journal_head() view returns (bytes32)",
   "function liabilities(uint256 token_id) view returns (uint256)",
   "function trading_balance(address account, uint256 token_id) view returns (uint256)",
@@ -46,36 +48,54 @@ class Views {
   }
 }
 
-async function held(chain: Chain, token: Token, owner: Address, height: Height = "latest"): Promise<bigint> {
+async function held(
+  chain: Chain,
+  token: Pick<Token, "address">,
+  owner: Address,
+  height: Height = "latest",
+): Promise<bigint> {
   if (token.address !== ETH)
     return new Views(chain, token.address as Address, height).ask("balanceOf", [owner]);
   const tag = height === "latest" ? "latest" : `0x${height.toString(16)}`;
   return BigInt((await chain.ask("eth_getBalance", [owner, tag])) as string);
 }
 
+/** A token as the contract lists it. */
+export interface Listed {
+  readonly tokenId: number;
+  readonly address: Address;
+  /** Token units that make one ledger unit. */
+  readonly unit: bigint;
+  readonly decimals: number;
+}
+
 export interface Reserve {
-  readonly token: Token;
+  /** By the contract, whatever the exchange says of it. */
+  readonly token: Listed;
   /** Ledger units that the contract owes to all accounts together. */
   readonly owes: bigint;
   /** Token units that the contract holds. */
   readonly holds: bigint;
 }
 
-/** What the contract owes and holds of each token at one height. */
-export function reservesAt(
-  chain: Chain,
-  custody: Address,
-  tokens: readonly Token[],
-  height: Height,
-): Promise<Reserve[]> {
+/** What the contract owes and holds of each token that it lists, at one height. */
+export async function reservesAt(chain: Chain, custody: Address, height: Height): Promise<Reserve[]> {
   const views = new Views(chain, custody, height);
+  const count = Number(await views.ask("token_count"));
   return Promise.all(
-    tokens.map(async (token) => ({
-      token,
-      owes: await views.ask("liabilities", [BigInt(token.token_id)]),
-      holds: await held(chain, token, custody, height),
-    })),
+    Array.from({ length: count }, async (_, tokenId) => {
+      const token = await listedToken(views, tokenId);
+      const owes = await views.ask("liabilities", [BigInt(tokenId)]);
+      return { token, owes, holds: await held(chain, token, custody, height) };
+    }),
   );
+}
+
+async function listedToken(views: Views, tokenId: number): Promise<Listed> {
+  const found = await views.ask<{ token: Address; unit: bigint; decimals: bigint }>("tokens", [
+    BigInt(tokenId),
+  ]);
+  return { tokenId, address: found.token, unit: found.unit, decimals: Number(found.decimals) };
 }
 
 export interface SettledBatch {

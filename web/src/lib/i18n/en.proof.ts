@@ -13,6 +13,13 @@ export const proof = {
   "reserves.short": "Not covered",
   "reserves.differs": "The sums differ",
   "reserves.unknown": "Not compared",
+  "reserves.misnamed": "Another token or unit than the contract lists",
+  "reserves.old":
+    "The exchange's books are of block {books}, and the chain is at {head}: that is too far to compare them.",
+  "reserves.unnamed": "The contract lists tokens that the exchange does not name here.",
+  "chain.by_own": "Asked: the node of your wallet {node}.",
+  "chain.by_named":
+    "Asked: {node}, a node that the exchange names. Connect a wallet of your own to ask its node.",
   "reserves.users_own": "Users own",
   "reserves.contract_holds": "The contract holds",
   "reserves.from_api": "by the exchange's books",
@@ -69,6 +76,8 @@ export const proof = {
   "receipts.verdict": "Verified here",
   "receipts.good": "It is what the exchange signed",
   "receipts.bad": "It does not match",
+  "receipts.alone": "Signed, but not compared: no bond on chain stands behind this key",
+  "receipts.key_empty": "The bond on chain names the same key, and holds nothing against it.",
   "receipts.open": "Look at it",
   "receipts.check": "Check a receipt",
   "receipts.paste": "A receipt, as the exchange gave it (JSON)",
