@@ -132,6 +132,19 @@ describe("the order form", () => {
     expect(complaint({ price: "9000", amount: "0.01", withStop: true })).toEqual({});
   });
 
+  test("the stop of one of two slips by half at most, as a market order", () => {
+    const both: Partial<Draft> = {
+      side: "sell",
+      price: "11000",
+      amount: "0.01",
+      withStop: true,
+      stopPrice: "9000",
+    };
+    expect(of({ ...both, slippage: "50" }).second?.price).toBe(450_000n);
+    for (const slippage of ["50.01", "99", "100", "x", ""])
+      expect(complaint({ ...both, slippage }), slippage).toEqual({ slippage: "form.bad_percent" });
+  });
+
   test("bounds of the market", () => {
     expect(complaint({ price: "9900", amount: "0.02" }, { maxQuantity: 100n })).toEqual({
       amount: "form.too_large",

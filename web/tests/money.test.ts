@@ -8,6 +8,15 @@ describe("decimals", () => {
     expect(parseDecimal(text)).toBeNull();
   });
 
+  test("a comma that may group thousands is refused; elsewhere it is the point", () => {
+    for (const text of ["60,123", "1,000", " 123456,789 ", "1,000,000", "1,234.5"])
+      expect(parseDecimal(text), text).toBeNull();
+    for (const text of ["60,12", "60,1234", "0,125", ",125", "9500,1"])
+      expect(parseDecimal(text), text).toEqual(parseDecimal(text.replace(",", ".")));
+    expect(units.parsePrice("60,123")).toBeNull();
+    expect(units.parsePrice("9500,1")).toBe(950_010n);
+  });
+
   test("digits beyond a float's are kept", () => {
     const typed = parseDecimal("9007199254740993.123456789012345678");
     expect(typed && fixed(typed.digits, typed.places)).toBe("9007199254740993.123456789012345678");

@@ -106,6 +106,7 @@ const MARKET_SECONDS = 60;
 const MAX_WORD = (1n << 63n) - 1n;
 const MARGIN_SECONDS = 180;
 const BPS = 10_000n;
+const MAX_SLIPPAGE_BPS = 5_000n;
 
 /** Percent as basis points; null when it is no number with at most two digits behind the point. */
 export function parsePercent(text: string): bigint | null {
@@ -169,7 +170,7 @@ function judgeStop(
   if (!draft.stopPrice) return null;
   const trigger =
     units.parsePrice(draft.stopPrice) ?? complain("stopPrice", "form.off_tick", { tick: units.tickText });
-  const slippage = parsePercent(draft.slippage);
+  const slippage = judgeSlippage(draft, complain);
   if (!trigger || slippage === null) return null;
   const from = around.lastPrice ?? price ?? trigger;
   const sells = draft.side === "sell";
@@ -230,12 +231,20 @@ function judgePrice(
       units.parsePrice(draft.price) ?? complain("price", "form.off_tick", { tick: units.tickText });
     return price && price > MAX_WORD ? complain("price", "form.too_much") : price;
   }
-  const slippage = parsePercent(draft.slippage);
-  if (slippage === null || slippage > 5_000n) return complain("slippage", "form.bad_percent");
+  const slippage = judgeSlippage(draft, complain);
+  if (slippage === null) return null;
   const best = draft.side === "buy" ? around.bestAsk : around.bestBid;
   const from = draft.trigger === "none" ? (best ?? around.lastPrice) : triggerPrice || around.lastPrice;
   if (!from) return null;
   return draft.side === "buy" ? units.shift(from, slippage) : units.shift(from, -slippage);
+}
+
+/** Half of the price at most: more is a slip of the keys. */
+function judgeSlippage(draft: Draft, complain: Complain): bigint | null {
+  const slippage = parsePercent(draft.slippage);
+  return slippage === null || slippage > MAX_SLIPPAGE_BPS
+    ? complain("slippage", "form.bad_percent")
+    : slippage;
 }
 
 function judgeAmount(

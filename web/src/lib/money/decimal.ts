@@ -11,9 +11,16 @@ export interface Decimal {
 
 const PATTERN = /^(\d*)(?:\.(\d*))?$/;
 
-/** What a person typed, or null when it is no non-negative decimal number. A comma counts as the point. */
+/** `60,123` is sixty thousand to some and sixty and a little to others. */
+const EITHER = /^0*[1-9]\d*,\d{3}$/;
+
+/**
+ * What a person typed, or null when it is no non-negative decimal number. A comma counts as the point, but where it could
+ * as well group thousands it is refused.
+ */
 export function parseDecimal(text: string): Decimal | null {
-  const found = PATTERN.exec(text.trim().replace(",", "."));
+  const typed = text.trim();
+  const found = EITHER.test(typed) ? null : PATTERN.exec(typed.replace(",", "."));
   if (!found) return null;
   const whole = found[1] ?? "";
   const fraction = found[2] ?? "";
