@@ -11,7 +11,11 @@ import { Field } from "@/ui/Field";
 import { Failure, Loading } from "@/ui/States";
 import type { OpenOrder } from "./account";
 import { useUnitsById } from "./cells";
+import type { Meant } from "./draft";
+import { priced } from "./feeCap";
 import { amendOrder } from "./place";
+import { Leg } from "./Summary";
+import { usePreview } from "./usePreview";
 
 /** Change price and quantity of an open order in place: another signed order on the same nonce. */
 export function AmendDialog({ order, onClose }: { readonly order: OpenOrder; readonly onClose: () => void }) {
@@ -52,22 +56,16 @@ function Form({ order, full, onClose }: FormProps) {
     units ? trimmed(order.quantity * units.lotSize, units.base.decimals) : "",
   );
   const action = useAction();
+  const [newPrice, newLots] = [units?.parsePrice(price) ?? null, units?.parseQuantity(quantity) ?? null];
+  const meant = meantBy(order, full, newPrice, newLots);
+  const { preview, refused } = usePreview(meant, order.market);
+  const ready = priced(meant, preview);
   if (!units) return null;
-  const [newPrice, newLots] = [units.parsePrice(price), units.parseQuantity(quantity)];
   const used = order.quantity - order.remaining;
   const send = async (event: FormEvent) => {
     event.preventDefault();
-    if (!newPrice || !newLots || order.side === "buy_quote") return;
-    const meant = {
-      side: order.side,
-      price: newPrice,
-      quantity: newLots,
-      triggerPrice: BigInt(full.trigger_price),
-      terms: BigInt(full.terms),
-      expiry: full.expiry,
-      singleFill: false,
-    };
-    if (await action.run(() => amendOrder(meant, order.market, BigInt(order.nonce)))) onClose();
+    if (!ready) return;
+    if (await action.run(() => amendOrder(ready, order.market, BigInt(order.nonce)))) onClose();
   };
   return (
     <form onSubmit={(event) => void send(event)} className="flex flex-col gap-3">
@@ -94,15 +92,30 @@ function Form({ order, full, onClose }: FormProps) {
         }
       />
       <p className="text-xs text-soft">{t("amend.explain")}</p>
+      {meant && <Leg meant={meant} preview={preview} units={units} />}
+      {refused && <Failure>{refused}</Failure>}
       {action.failed && <Failure>{action.failed}</Failure>}
       <Button
         type="submit"
         kind="primary"
         busy={action.busy}
-        disabled={!newPrice || !newLots || newLots <= used}
+        disabled={!ready || !newLots || newLots <= used}
       >
         {t("orders.amend")}
       </Button>
     </form>
   );
+}
+
+function meantBy(order: OpenOrder, full: Order, price: bigint | null, quantity: bigint | null): Meant | null {
+  if (!price || !quantity || order.side === "buy_quote") return null;
+  return {
+    side: order.side,
+    price,
+    quantity,
+    triggerPrice: BigInt(full.trigger_price),
+    terms: BigInt(full.terms),
+    expiry: full.expiry,
+    singleFill: false,
+  };
 }

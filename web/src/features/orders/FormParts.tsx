@@ -13,7 +13,7 @@ import { Check, Field, Select } from "@/ui/Field";
 import { Segments } from "@/ui/Segments";
 import { Failure } from "@/ui/States";
 import { useAccount } from "./account";
-import { type Draft, type Meant, postOnlyOf, timeInForceOf } from "./draft";
+import { type Draft, postOnlyOf, timeInForceOf } from "./draft";
 import { SELF_TRADES, type SelfTrade, type TimeInForce, type Trigger } from "./terms";
 
 const SHARES = [25n, 50n, 75n, 100n];
@@ -228,13 +228,14 @@ export function Available({
 
 interface SubmitProps {
   readonly draft: Draft;
-  readonly meant: Meant | null;
+  /** Whether what would be signed is on the page. */
+  readonly ready: boolean;
   readonly units: MarketUnits;
   readonly busy: boolean;
 }
 
 /** The one button of the form: whatever the next step is. */
-export function Submit({ draft, meant, units, busy }: SubmitProps) {
+export function Submit({ draft, ready, units, busy }: SubmitProps) {
   const connected = useWallet((state) => state.phase === "connected");
   const signedIn = useWallet((state) => state.session !== null);
   const wrong = useWallet((state) => state.phase === "connected" && isWrongChain(state));
@@ -264,7 +265,7 @@ export function Submit({ draft, meant, units, busy }: SubmitProps) {
     );
   const key: Key = draft.side === "buy" ? "form.submit_buy" : "form.submit_sell";
   return (
-    <Button type="submit" kind={draft.side} size="large" busy={busy} disabled={!meant || !signedIn || wrong}>
+    <Button type="submit" kind={draft.side} size="large" busy={busy} disabled={!ready || !signedIn || wrong}>
       {busy ? t("form.sending") : t(key, { asset: units.base.symbol })}
     </Button>
   );

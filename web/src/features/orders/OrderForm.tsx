@@ -17,9 +17,10 @@ import { Failure } from "@/ui/States";
 import { useAccount } from "./account";
 import { type Draft, EMPTY, inQuote, judge, type Surroundings } from "./draft";
 import { Advanced, Available, Kind, Slider, Submit, Unit } from "./FormParts";
+import { priced } from "./feeCap";
 import { Mirrored } from "./Mirrored";
 import { placeOrder, placeTwo } from "./place";
-import { Summary } from "./Summary";
+import { SecondLeg, Summary } from "./Summary";
 import { usePreview } from "./usePreview";
 
 /** Of what is available, so much is left for the fee when a purchase takes all of it: parts of 10,000. */
@@ -51,6 +52,9 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
   const around = useSurroundings(live, units);
   const { meant, second, complaints } = judge(draft, units, around);
   const { preview, refused } = usePreview(meant, units.id);
+  const other = usePreview(second, units.id);
+  const first = priced(meant, preview);
+  const stop = priced(second, other.preview);
   const available = useAvailable(draft, units);
   const error = (field: keyof typeof complaints): string | undefined => {
     const complaint = complaints[field];
@@ -81,16 +85,16 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (!meant) return;
+    if (!first || (second && !stop)) return;
     setPlaced(null);
     const mirror = (data: TypedData) => {
       setMirrored(data);
       return () => setMirrored(null);
     };
     await action.run(async () => {
-      const ack = await (second
-        ? placeTwo(meant, second, units.id, mirror)
-        : placeOrder(meant, units.id, mirror));
+      const ack = await (stop
+        ? placeTwo(first, stop, units.id, mirror)
+        : placeOrder(first, units.id, mirror));
       setPlaced(t("form.placed", { seq: ack.seq }));
       setDraft((now) => ({ ...now, amount: "" }));
     });
@@ -174,7 +178,8 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         <Advanced draft={draft} units={units} change={change} error={error} />
         <Available amount={available} draft={draft} units={units} />
         {meant && <Summary meant={meant} preview={preview} live={live} units={units} />}
-        {refused && <Failure>{refused}</Failure>}
+        {second && <SecondLeg meant={second} preview={other.preview} units={units} />}
+        {(refused ?? other.refused) && <Failure>{refused ?? other.refused}</Failure>}
         {action.failed && <Failure>{action.failed}</Failure>}
         {mirrored && <Mirrored data={mirrored} units={units} />}
         {placed && (
@@ -182,7 +187,12 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
             {placed}
           </p>
         )}
-        <Submit draft={draft} meant={meant} units={units} busy={action.busy} />
+        <Submit
+          draft={draft}
+          ready={first !== null && (!second || stop !== null)}
+          units={units}
+          busy={action.busy}
+        />
       </form>
     </Panel>
   );

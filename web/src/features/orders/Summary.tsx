@@ -4,6 +4,7 @@ import { localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
 import type { Meant } from "./draft";
+import { feeMost, worstQuote } from "./feeCap";
 
 interface SummaryProps {
   readonly meant: Meant;
@@ -28,8 +29,6 @@ export function Summary({ meant, preview, live, units }: SummaryProps) {
   const money = (amount: bigint) =>
     `${localNumber(trimmed(amount, units.quote.decimals))} ${units.quote.symbol}`;
   const coins = (amount: bigint) => `${localNumber(units.quantity(amount))} ${units.base.symbol}`;
-  const worstQuote = meant.side === "buy_quote" ? meant.quantity : meant.price * meant.quantity;
-  const worstFee = preview ? BigInt(preview.worst_fee) : null;
   const bps = (ppm: number) => `${localNumber(fixed(BigInt(ppm), 4))} %`;
   return (
     <dl
@@ -52,18 +51,59 @@ export function Summary({ meant, preview, live, units }: SummaryProps) {
       {preview && BigInt(preview.fills_now) > 0n && (
         <Line name={t("summary.fee_now")} value={money(BigInt(preview.fills_now_fee))} />
       )}
-      {worstFee !== null && <Line name={t("summary.fee_most")} value={money(worstFee)} />}
-      {buys ? (
-        <Line name={t("summary.pay_most")} value={money(worstQuote + (worstFee ?? 0n))} strong />
-      ) : (
-        <Line name={t("summary.get_least")} value={money(worstQuote - (worstFee ?? 0n))} strong />
-      )}
+      <Most meant={meant} preview={preview} units={units} />
       {buys && meant.side === "buy" && (
         <Line name={t("summary.receive")} value={coins(meant.quantity)} strong />
       )}
       {meant.side === "buy_quote" && lots > 0n && (
         <Line name={t("summary.receive_about")} value={coins(lots)} strong />
       )}
+    </dl>
+  );
+}
+
+type LegProps = Omit<SummaryProps, "live">;
+
+/** What an order costs or brings at worst, under the fee cap that it will be signed with. */
+function Most({ meant, preview, units }: LegProps) {
+  const fee = preview ? feeMost(meant, preview.max_fee_bps) : null;
+  const money = (amount: bigint) =>
+    `${localNumber(trimmed(amount, units.quote.decimals))} ${units.quote.symbol}`;
+  const quote = worstQuote(meant);
+  return (
+    <>
+      {preview && fee !== null && (
+        <Line
+          name={t("summary.fee_most")}
+          value={`${money(fee)} (${localNumber(trimmed(BigInt(preview.max_fee_bps), 2))} %)`}
+        />
+      )}
+      {meant.side === "sell" ? (
+        <Line name={t("summary.get_least")} value={money(quote - (fee ?? 0n))} strong />
+      ) : (
+        <Line name={t("summary.pay_most")} value={money(quote + (fee ?? 0n))} strong />
+      )}
+    </>
+  );
+}
+
+/** The stop beside an order: of the two only one ever fills, and each is signed. */
+export const SecondLeg = (props: LegProps) => <Leg {...props} testId="summary-stop" />;
+
+/** An order in short: from where, at worst, and what with the fee. */
+export function Leg({ meant, preview, units, testId = "summary" }: LegProps & { readonly testId?: string }) {
+  const price = (amount: bigint) => `${localNumber(units.price(amount))} ${units.quote.symbol}`;
+  return (
+    <dl
+      data-testid={testId}
+      className="grid grid-cols-[1fr_auto] gap-x-3 gap-y-0.5 rounded-md bg-raised/60 p-2 text-xs"
+    >
+      {testId === "summary-stop" && <Line name={t("summary.or_stop")} value={price(meant.triggerPrice)} />}
+      <Line
+        name={meant.side === "sell" ? t("summary.worst_sell") : t("summary.worst_buy")}
+        value={price(meant.price)}
+      />
+      <Most meant={meant} preview={preview} units={units} />
     </dl>
   );
 }

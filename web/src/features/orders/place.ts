@@ -1,13 +1,18 @@
 /** From what an order means to a signed one in the journal: preview, sign, send; and the same for cancels and amends. */
 import { exchangeNow, theExchange } from "@/app/exchange";
-import { orderSigner, useWallet } from "@/features/wallet/store";
+import { fromOwnNode, orderSigner, ownNodes, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { Ack, OrderFields, PlaceOrder, Preview } from "@/lib/api/types";
 import { type Address, domainOf, type TypedData } from "@/lib/chain/typedData";
+import { t } from "@/lib/i18n";
 import type { Meant } from "./draft";
+import { isCapWithin, type Priced } from "./feeCap";
 import { Nonces } from "./nonces";
 
 const SIDES = { buy: 0n, sell: 1n, buy_quote: 2n } as const;
+
+/** The cap that a preview is asked with, which nobody signs; also the most that is signed where no node can be asked. */
+const PREVIEW_BPS = 100;
 
 let nonces: Nonces | null = null;
 
@@ -48,7 +53,9 @@ export function fieldsOf(
 /** What the order would pay and meet now; nothing is signed and nothing changes. */
 export function previewOf(meant: Meant, account: Address, market: number): Promise<Preview> {
   const nonce = meant.singleFill ? 1n << 63n : 0n;
-  return api.preview(fieldsOf(meant, account, market, nonce | BigInt(Math.floor(exchangeNow())), 100));
+  return api.preview(
+    fieldsOf(meant, account, market, nonce | BigInt(Math.floor(exchangeNow())), PREVIEW_BPS),
+  );
 }
 
 /** The order as its wallet shows it. */
@@ -76,21 +83,40 @@ export type Mirror = (data: TypedData) => () => void;
 
 const noMirror: Mirror = () => () => undefined;
 
-/** Sign and place an order. The answer comes when it is durable. */
-export async function placeOrder(meant: Meant, market: number, mirror: Mirror = noMirror): Promise<Ack> {
+/** The contract's own cap on fees, by the contract's address; it never changes. */
+const caps = new Map<string, number>();
+
+/** Refuse to sign a fee cap that the contract would never take. Without any node to ask, a hundredth is the most. */
+async function checkCap(feeCap: number): Promise<void> {
+  const custody = theExchange().contract as Address;
+  if (!caps.has(custody) && ownNodes().length) {
+    const { feeCapOf } = await import("@/lib/chain/ledger");
+    caps.set(custody, (await fromOwnNode((chain) => feeCapOf(chain, custody))).value);
+  }
+  const most = caps.get(custody) ?? PREVIEW_BPS;
+  if (!isCapWithin(feeCap, most)) throw new Error(t("form.fee_above", { cap: feeCap, most }));
+}
+
+/** Sign an order with the cap that was shown, and place it. The answer comes when it is durable. */
+export async function placeOrder(
+  { meant, feeCap }: Priced,
+  market: number,
+  mirror: Mirror = noMirror,
+): Promise<Ack> {
   const account = accountNow();
-  const { max_fee_bps } = await previewOf(meant, account, market);
-  const fields = fieldsOf(meant, account, market, nextNonce(meant.singleFill), max_fee_bps);
+  await checkCap(feeCap);
+  const fields = fieldsOf(meant, account, market, nextNonce(meant.singleFill), feeCap);
   return api.place(await signed(fields, mirror));
 }
 
 /** Sign and place the two legs of which only one ever fills; the second once the first is durable. */
 export async function placeTwo(
-  first: Meant,
-  second: Meant,
+  first: Priced,
+  second: Priced,
   market: number,
   mirror: Mirror = noMirror,
 ): Promise<Ack> {
+  await checkCap(second.feeCap);
   const ack = await placeOrder(first, market, mirror);
   await placeOrder(second, market, mirror);
   return ack;
@@ -98,14 +124,14 @@ export async function placeTwo(
 
 /** Put another order on the nonce of an open one. */
 export async function amendOrder(
-  meant: Meant,
+  { meant, feeCap }: Priced,
   market: number,
   nonce: bigint,
   mirror: Mirror = noMirror,
 ): Promise<Ack> {
   const account = accountNow();
-  const { max_fee_bps } = await previewOf(meant, account, market);
-  return api.amend(await signed(fieldsOf(meant, account, market, nonce, max_fee_bps), mirror));
+  await checkCap(feeCap);
+  return api.amend(await signed(fieldsOf(meant, account, market, nonce, feeCap), mirror));
 }
 
 async function signed(fields: OrderFields, mirror: Mirror): Promise<PlaceOrder> {

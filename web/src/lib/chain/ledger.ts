@@ -5,6 +5,7 @@ import type { Chain } from "./rpc";
 import type { Address, Hex } from "./typedData";
 
 const VIEWS = parseAbi([
+  "function fee_cap_bps() view returns (uint256)",
   "function token_count() view returns (uint256)",
   "function tokens(uint256 token_id) view returns ((address token, uint256 unit, uint256 decimals, bool deposits_open))",
   "function journal_head() view returns (bytes32)",
@@ -59,6 +60,10 @@ async function held(
   const tag = height === "latest" ? "latest" : `0x${height.toString(16)}`;
   return BigInt((await chain.ask("eth_getBalance", [owner, tag])) as string);
 }
+
+/** The most that a fee can ever be of an execution's quote, in basis points. */
+export const feeCapOf = async (chain: Chain, custody: Address): Promise<number> =>
+  Number(await new Views(chain, custody).ask("fee_cap_bps"));
 
 /** A token as the contract lists it. */
 export interface Listed {

@@ -217,6 +217,8 @@ export const en = {
   "form.off_lot": "A positive multiple of {lot} {asset}, please.",
   "form.bad_amount": "A positive amount with at most {digits} digits, please.",
   "form.bad_percent": "A percentage with at most two digits behind the point, please.",
+  "form.fee_above":
+    "A fee cap of {cap} basis points is above what the contract takes, {most}; nothing was signed.",
   "form.too_small": "An order is of at least {least} {asset}.",
   "form.too_large": "An order here is of at most {most} {asset}.",
   "form.too_much": "That is more than the exchange counts.",
@@ -246,6 +248,7 @@ export const en = {
   "summary.rates": "Fee, maker / taker",
   "summary.fee_now": "Fee of that",
   "summary.fee_most": "Fee at most",
+  "summary.or_stop": "Or the stop, from",
   "summary.pay_most": "You pay at most",
   "summary.get_least": "You get at least",
   "summary.receive": "You receive up to",

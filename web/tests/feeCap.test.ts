@@ -1,0 +1,95 @@
+import { encodeFunctionResult, parseAbi } from "viem";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { useExchange } from "@/app/exchange";
+import type { Meant } from "@/features/orders/draft";
+import { feeMost, isCapWithin, previewKey, priced } from "@/features/orders/feeCap";
+import { placeOrder, placeTwo } from "@/features/orders/place";
+import { useWallet, type Wallet } from "@/features/wallet/store";
+import { api } from "@/lib/api/client";
+import type { Ack, Exchange, Preview } from "@/lib/api/types";
+import type { Address, TypedData } from "@/lib/chain/typedData";
+
+const CUSTODY: Address = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
+const ACCOUNT: Address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
+const ABI = parseAbi(["function fee_cap_bps() view returns (uint256)"]);
+const CONTRACT_BPS = 25;
+
+const meant: Meant = {
+  side: "buy",
+  price: 1_000_000n,
+  quantity: 100n,
+  triggerPrice: 0n,
+  terms: 0n,
+  expiry: 1_800_000_000,
+  singleFill: false,
+};
+const signedCaps: unknown[] = [];
+
+beforeEach(() => {
+  signedCaps.length = 0;
+  useExchange.setState({
+    exchange: {
+      chain_id: 31_337,
+      contract: CUSTODY,
+      public_rpc_url: null,
+      domain: { name: "Bizzan", version: "1", chainId: 31_337, verifyingContract: CUSTODY },
+    } as Exchange,
+  });
+  const data = encodeFunctionResult({ abi: ABI, functionName: "fee_cap_bps", result: BigInt(CONTRACT_BPS) });
+  const signTypedData = async ({ message }: TypedData) => {
+    signedCaps.push(message.max_fee_bps);
+    return "0x" as const;
+  };
+  const wallet = {
+    kind: "injected",
+    name: "Mine",
+    signer: { address: ACCOUNT, asks: true, signTypedData },
+    provider: { provider: { request: async () => data } },
+  };
+  useWallet.setState({ wallet: wallet as unknown as Wallet, chainId: 31_337, delegate: null });
+  vi.spyOn(api, "place").mockResolvedValue({ seq: 1 } as Ack);
+  vi.spyOn(api, "preview").mockResolvedValue({ max_fee_bps: 25 } as Preview);
+});
+afterEach(() => vi.restoreAllMocks());
+
+test("the cap that is signed is the one of the preview that is shown, and none is asked for at the click", async () => {
+  await placeOrder({ meant, feeCap: 7 }, 1);
+  await placeTwo({ meant, feeCap: 8 }, { meant, feeCap: 9 }, 1);
+  expect(signedCaps).toEqual([7n, 8n, 9n]);
+  expect(api.preview).not.toHaveBeenCalled();
+});
+
+test("a cap above the contract's own is not signed, for neither leg", async () => {
+  await expect(placeOrder({ meant, feeCap: CONTRACT_BPS + 1 }, 1)).rejects.toThrow("nothing was signed");
+  await expect(placeTwo({ meant, feeCap: 1 }, { meant, feeCap: 65_535 }, 1)).rejects.toThrow("above");
+  expect(signedCaps).toEqual([]);
+  expect(api.place).not.toHaveBeenCalled();
+  await placeOrder({ meant, feeCap: CONTRACT_BPS }, 1);
+  expect(signedCaps).toEqual([25n]);
+});
+
+test("the most that is shown comes from the cap", () => {
+  expect(feeMost(meant, 10)).toBe(100_000n);
+  expect(feeMost({ ...meant, side: "buy_quote", quantity: 9_999n }, 1)).toBe(0n);
+  expect([0, 25, 26, -1, 0.5].map((cap) => isCapWithin(cap, 25))).toEqual([true, true, false, false, false]);
+});
+
+test("nothing is ready to be signed before its preview is on the page", () => {
+  expect(priced(meant, null)).toBeNull();
+  expect(priced(meant, { max_fee_bps: 7, worst_fee: "1" } as Preview)).toEqual({ meant, feeCap: 7 });
+});
+
+test("a preview is of this order and no other; a market order's price and a group's number may move on", () => {
+  const key = previewKey(meant);
+  for (const change of [
+    { side: "sell" as const },
+    { price: 2n },
+    { quantity: 2n },
+    { triggerPrice: 2n },
+    { terms: 4n },
+  ])
+    expect(previewKey({ ...meant, ...change })).not.toBe(key);
+  expect(previewKey({ ...meant, terms: 9n << 96n })).toBe(key);
+  const market = { ...meant, singleFill: true };
+  expect(previewKey({ ...market, price: 2n })).toBe(previewKey(market));
+});
