@@ -13,6 +13,7 @@ const RESYNC_SHOWN_MS = 4_000;
 export function Banners() {
   return (
     <div aria-live="polite">
+      <Changed />
       <Reconnecting />
       <Degraded />
       <Resynced />
@@ -33,6 +34,27 @@ function useSeconds(since: number | null): number {
     return () => clearInterval(timer);
   }, [since]);
   return since === null ? 0 : Math.max(0, Math.round((now - since) / 1_000));
+}
+
+/** Another contract than last time: an update of the exchange, or somebody who wants what is signed. */
+function Changed() {
+  const changed = useExchange((known) => known.changed);
+  if (!changed) return null;
+  return (
+    <div role="alert" className={`${BAR} bg-sell/15 text-text`}>
+      <p className="font-semibold">{t("banner.changed")}</p>
+      <ul>
+        {changed.changes.map(({ name, known, found }) => (
+          <li key={name} dir="ltr" className="break-all font-mono text-xs">
+            {name}: {known} → {found}
+          </li>
+        ))}
+      </ul>
+      <Button kind="danger" size="small" onClick={changed.accept}>
+        {t("banner.accept")}
+      </Button>
+    </div>
+  );
 }
 
 function Reconnecting() {

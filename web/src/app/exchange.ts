@@ -5,6 +5,7 @@ import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange, Status } from "@/lib/api/types";
 import { type MarketUnits, unitsOf } from "@/lib/money/market";
 import { keep, recall } from "@/lib/storage";
+import { type Change, changesOf } from "./identity";
 
 interface Known {
   readonly exchange: Exchange | null;
@@ -14,6 +15,8 @@ interface Known {
   readonly status: Status | null;
   /** Why the last status could not be had. */
   readonly away: string | null;
+  /** It says that it is another than the one this browser knows; until the user takes that, the known one is kept. */
+  readonly changed: { readonly changes: readonly Change[]; accept(): void } | null;
 }
 
 const stored = recall<Exchange>("exchange");
@@ -26,6 +29,7 @@ export const useExchange = create<Known>(() => ({
   clockAhead: 0,
   status: null,
   away: null,
+  changed: null,
 }));
 
 /** Load it, again and again until it comes, and then watch the exchange's state. */
@@ -33,11 +37,11 @@ export async function watchExchange(): Promise<void> {
   for (;;) {
     try {
       const exchange = await api.exchange();
+      await accepted(exchange);
       keep("exchange", exchange);
       useExchange.setState({
         exchange,
         units: unitsOf(exchange),
-        clockAhead: exchange.server_time - Date.now(),
       });
       break;
     } catch (error) {
@@ -54,6 +58,15 @@ export async function watchExchange(): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, document.hidden ? STATUS_MS * 4 : STATUS_MS));
   }
+}
+
+/** Wait until the user takes it, if it is another than last time. */
+async function accepted(found: Exchange): Promise<void> {
+  useExchange.setState({ clockAhead: found.server_time - Date.now() });
+  const changes = changesOf(useExchange.getState().exchange, found);
+  if (!changes.length) return;
+  await new Promise<void>((accept) => useExchange.setState({ changed: { changes, accept } }));
+  useExchange.setState({ changed: null });
 }
 
 /** The exchange, once it is known. */

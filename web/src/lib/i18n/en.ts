@@ -33,6 +33,9 @@ export const en = {
 
   "banner.lost": "The connection is lost since {seconds} s. What you see is not live; connecting again…",
   "banner.degraded": "Something is not well: {reason}",
+  "banner.changed":
+    "This exchange names another contract or chain than when you were here last. Unless its operator announced that elsewhere, sign nothing and leave by the contract that you know.",
+  "banner.accept": "I know of the change: go on",
   "banner.resynced": "A message was missing ({channel}); it was loaded again, and is right now.",
   "banner.wrong_chain": "Your wallet is on another chain. This exchange is on chain {chain}.",
   "banner.switch_chain": "Switch chain",

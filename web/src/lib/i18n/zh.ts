@@ -46,6 +46,9 @@ export const zh: Catalogue = {
 
   "banner.lost": "连接已中断 {seconds} 秒。您看到的不是实时数据；正在重新连接…",
   "banner.degraded": "有异常：{reason}",
+  "banner.changed":
+    "本交易所指定的合约或链与您上次访问时不同。除非运营方在别处公告过，请勿签署任何内容，并通过您已知的合约离开。",
+  "banner.accept": "我知道此变更：继续",
   "banner.resynced": "缺少一条消息（{channel}）；已重新加载，现在正确。",
   "banner.wrong_chain": "您的钱包在另一条链上。本交易所在链 {chain} 上。",
   "banner.switch_chain": "切换链",

@@ -1,0 +1,27 @@
+/** What must not change unseen: the contracts that a wallet signs for and pays into. */
+import type { Exchange } from "@/lib/api/types";
+
+export interface Change {
+  readonly name: string;
+  readonly known: string;
+  readonly found: string;
+}
+
+const PARTS: Readonly<Record<string, (exchange: Exchange) => unknown>> = {
+  chain_id: (exchange) => exchange.chain_id,
+  contract: (exchange) => exchange.contract,
+  operator_bond: (exchange) => exchange.operator_bond,
+  deposit_addresses: (exchange) => exchange.deposit_addresses,
+  "domain.name": (exchange) => exchange.domain?.name,
+  "domain.chainId": (exchange) => exchange.domain?.chainId,
+  "domain.verifyingContract": (exchange) => exchange.domain?.verifyingContract,
+};
+
+/** In what the exchange is another than the one that this browser knows. */
+export function changesOf(known: Exchange | null, found: Exchange): Change[] {
+  if (!known) return [];
+  return Object.entries(PARTS).flatMap(([name, part]) => {
+    const [before, now] = [`${part(known)}`, `${part(found)}`];
+    return before.toLowerCase() === now.toLowerCase() ? [] : [{ name, known: before, found: now }];
+  });
+}
