@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from importlib.resources.abc import Traversable
 
 from fastapi import APIRouter, Request
 from starlette.responses import RedirectResponse, Response
@@ -36,12 +35,15 @@ class _File:
     gzipped: bytes | None
 
 
-def _listed() -> Mapping[tuple[str, str], Traversable]:
-    """The files there are, by folder and name: what a browser names is looked up here, and never asked of the disk."""
+def _listed() -> Mapping[tuple[str, str], bytes]:
+    """The files there are, by folder and name: what a browser names is looked up here, and never asked of the disk.
+
+    All are read at once, so that the app stays of one piece when another is built while this one is served.
+    """
     built = files("backend.web") / "built"
     folders = [(folder, built / folder if folder else built) for folder in _FOLDERS]
     return {
-        (folder, place.name): place
+        (folder, place.name): place.read_bytes()
         for folder, places in folders
         if places.is_dir()
         for place in places.iterdir()
@@ -59,7 +61,7 @@ def _read(folder: str, name: str) -> _File | None:
 
 @cache  # as many entries as there are files
 def _packed(folder: str, name: str) -> _File:
-    plain = _FILES[folder, name].read_bytes()
+    plain = _FILES[folder, name]
     kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
     return _File(kind, plain, gzip.compress(plain, 9, mtime=0) if kind.startswith(_COMPRESSED) else None)
 
