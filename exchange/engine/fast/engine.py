@@ -42,7 +42,7 @@ CALM = 64
 """Who was fast for so many times as long as it last stayed the reference begins with `RETURN_AFTER` again."""
 
 LARGEST_RETURN = 200_000
-"""With more accounts and open orders it looks no more: that would take so long that a restart is better."""
+"""With more than that to carry (`_burden`) it looks no more: that would take so long that a restart is better."""
 
 RAISING = (c.Uncredit, c.Debit, c.ReverseTrades)
 """Commands that may give back what trades moved before they collect it."""
@@ -85,7 +85,7 @@ class FastEngine(Engine):
             return
         self._patience *= 2
         self._look_at = seq + self._patience
-        if len(self.state.accounts) + len(self.state.orders) <= LARGEST_RETURN:
+        if _burden(self.state) <= LARGEST_RETURN:
             self.go_back()
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
@@ -252,6 +252,15 @@ class FastEngine(Engine):
         self._look_at = state.seq + self._patience
         if self.on_handover is not None:
             self.on_handover(reason)
+
+
+def _burden(state: State) -> int:
+    """What a return must copy: accounts, open orders, trades, remembered hashes, words of used nonces."""
+    remembered = sum(
+        len(each.order_hashes.young) + len(each.order_hashes.old) + len(each.used_nonces.words)
+        for each in state.accounts
+    )
+    return len(state.accounts) + len(state.orders) + len(state.trades) + remembered
 
 
 def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:

@@ -21,7 +21,7 @@ from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, Ti
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
-from exchange.engine.fast.engine import RETURN_AFTER, FastEngine
+from exchange.engine.fast.engine import RETURN_AFTER, FastEngine, _burden
 from exchange.engine.fast.packing import EVENT_SIZE, TRADE_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
@@ -432,6 +432,17 @@ def test_it_returns_to_the_arrays_when_they_can_hold_the_state_again() -> None:
     for _ in range(4 * RETURN_AFTER - 2):
         x.apply(c.Tick())
     assert len(returns) == 1, "each time it looks after twice as many records"
+
+
+def test_a_return_counts_the_hashes_and_nonces_that_it_must_copy() -> None:
+    x = EngineHarness(MARKETS)
+    x.credit(TRADERS[0], USDC, 10**12)
+    fresh = _burden(x.engine.state)
+    placed = x.order(TRADERS[0], Side.buy, 100, 10, max_fee_bps=100)
+    x.apply(placed)
+    x.apply(c.CancelOrder(TRADERS[0], placed.order.nonce, TRADERS[0], b""))
+    assert not x.engine.state.orders
+    assert _burden(x.engine.state) == fresh + 2
 
 
 def test_the_mass_of_an_asset_is_the_sum_of_every_part_of_its_balances() -> None:
