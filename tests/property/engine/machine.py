@@ -1,4 +1,4 @@
-"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-11 after every step."""
+"""The engine under random commands, beside a naive book; invariants ENG-1 to ENG-12 after every step."""
 
 from collections.abc import Collection
 from dataclasses import replace
