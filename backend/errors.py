@@ -125,7 +125,7 @@ def error_response(refusal: Refusal) -> Response:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
-    """The error answers of an endpoint, for the OpenAPI document; 422, 429 and 503 are always possible."""
+    """The error answers of an endpoint, for the OpenAPI document; 414, 422, 429 and 503 are always possible."""
     texts = {
         400: "The request breaks a rule of the exchange; `code` says which",
         401: "No valid session",
@@ -133,11 +133,12 @@ def responses(*statuses: int) -> dict[int | str, dict[str, object]]:
         404: "There is no such thing",
         409: "The request conflicts with the present state",
         413: "The body is too large",
+        414: "The URL is too long",
         422: "The request is malformed",
         429: "Too many requests: see Retry-After",
         503: "A part is away or behind: try again after Retry-After",
     }
-    return {s: {"model": ErrorBody, "description": texts[s]} for s in sorted({*statuses, 422, 429, 503})}
+    return {s: {"model": ErrorBody, "description": texts[s]} for s in sorted({*statuses, 414, 422, 429, 503})}
 
 
 def install(app: FastAPI) -> None:
