@@ -33,6 +33,7 @@ async def test_the_api_keeps_to_its_document(api: httpx.AsyncClient, stack: ApiS
         "--max-examples=10",
         "--seed=1",
         "--exclude-path=/v1/auth/logout",  # it would end the session of all other requests
+        "--exclude-path=/v1/faucet",  # its transactions move the chain on, which nobody mirrors here
         f"--header=Authorization: {headers['authorization']}",
         "--no-color",
         cwd=tmp_path,
