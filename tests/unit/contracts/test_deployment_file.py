@@ -66,7 +66,7 @@ def test_checksums_are_those_of_eip55(address: str) -> None:
         (("assets",), {}, "assets must be a list"),
         (("assets", 0, "symbol"), 1, r"assets\[0\]\.symbol must be text"),
         (("tokens", 1, "address"), "x", r"tokens\[1\]\.address must be 0x"),
-        (("markets", 0, "status"), "shut", r"markets\[0\]\.status must be one of open, halted, delisted"),
+        (("markets", 0, "status"), "shut", r"markets\[0\]\.status must be one of open, auction, halted, delisted"),
         (("markets", 0, "extra"), 1, r"markets\[0\]\.extra is not a known field"),
         (("extra",), 1, "extra is not a known field"),
     ],

@@ -156,7 +156,7 @@ def test_tail_cut_at_every_byte_loses_no_synced_record(tmp_path: Path) -> None:
 
 def test_every_journal_cut_at_every_byte_is_whole_or_named(tmp_path: Path) -> None:
     """A cut in any segment, its header included, loses no acknowledged record without a word, and gives no half one."""
-    heads = _write(tmp_path, 15, SMALL_SEGMENT)
+    heads = _write(tmp_path, 20, SMALL_SEGMENT)
     segments = list_segments(tmp_path)
     assert len(segments) == 3
     for path in segments:
