@@ -361,9 +361,14 @@ async def measure(settings: Settings, quiet: bool) -> dict[str, float]:
 
 
 async def open_lanes(settings: Settings) -> list["Lane"]:
-    """Credited traders, each with a session of its own."""
+    """Credited traders, each with a session of its own.
+
+    The projector is waited for: what comes before it has begun, and through no inbox, looks like an emptied database.
+    """
     traders = [Trader(Wallet((7_000 + n).to_bytes(32)), sells=bool(n % 2)) for n in range(CONNECTIONS)]
     async with EngineClient(settings.engine_socket()) as client:
+        while await lag(settings):
+            await asyncio.sleep(0.1)
         pairs = [(trader, asset) for trader in traders for asset in (0, 2)]
         credits = [Credit(n + 1, t.wallet.address, a, 10**17, f"deposit {n}") for n, (t, a) in enumerate(pairs)]
         await client.submit_many(credits)

@@ -90,6 +90,11 @@ async def pending(conn: AsyncConnection, after: int, limit: int = 1_000) -> Sequ
     return [InboxRow(row.id, row.kind, row.payload) for row in await conn.execute(query)]
 
 
+async def last_id(conn: AsyncConnection) -> int:
+    """The id of the last command that was posted; 0 for none."""
+    return (await conn.execute(select(func.coalesce(func.max(engine_inbox.c.id), 0)))).scalar_one()
+
+
 async def outcome(conn: AsyncConnection, inbox_id: int) -> tuple[int | None, dict[str, Any] | None]:
     """The journal sequence of command `inbox_id` or the refusal it met; neither while it waits."""
     query = select(engine_inbox.c.applied_seq, engine_inbox.c.refusal).where(engine_inbox.c.id == inbox_id)

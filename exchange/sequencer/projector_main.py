@@ -55,15 +55,11 @@ async def _run(settings: Settings) -> None:
         async with serve_health(
             settings.metrics.host, settings.metrics.projector, metrics.registry, lambda: retry.problem
         ):
-            await _until_stopped(_project(settings, database, projector, retry), _forward(client, forwarder))
+            await retry.until_done("read", partial(check_not_emptied, settings.journal_dir, database))
+            await _until_stopped(projector.run(), _forward(client, forwarder))
     finally:
         await client.close()
         await database.dispose()
-
-
-async def _project(settings: Settings, database: AsyncEngine, projector: Projector, retry: Retry) -> None:
-    await retry.until_done("read", partial(check_not_emptied, settings.journal_dir, database))
-    await projector.run()
 
 
 async def _forward(client: EngineClient, forwarder: Forwarder) -> None:

@@ -21,6 +21,7 @@ from exchange.engine import commands as c
 from exchange.journal.reader import Reader
 from exchange.journal.recovery import recover
 from exchange.sequencer.client import EngineClient
+from exchange.sequencer.emptied import EmptiedDatabase, check_not_emptied
 from exchange.sequencer.inbox import kind_of, to_payload
 from exchange.sequencer.protocol import Ack
 from tests.integration.sequencer.engine_process import (
@@ -215,6 +216,18 @@ async def test_lost_database_is_rebuilt_with_its_inbox(
         for credit in funding(1):
             assert await engine_inbox.post(conn, "credit", to_payload(credit), credit.cause) == credit.inbox_id
         assert await engine_inbox.post(conn, "set_exiting", {"account": trader(0), "exiting": True}, "new") == 3
+
+
+async def test_late_database_is_told_from_an_emptied_one(
+    client: EngineClient, engine: EngineProcess, database: AsyncEngine, make_database: Callable[[], AsyncEngine]
+) -> None:
+    """Nothing is projected into either: one has the inbox that the journal was told from, the other has not."""
+    credits = funding(1)
+    assert await _post(database, *credits) == [credit.inbox_id for credit in credits]
+    await client.submit_many(list(credits))
+    await check_not_emptied(engine.journal_dir, database)
+    with pytest.raises(EmptiedDatabase, match="run 'bizzan rebuild'"):
+        await check_not_emptied(engine.journal_dir, make_database())
 
 
 NO_ASSET = 1 << 32
