@@ -367,7 +367,7 @@ async def open_lanes(settings: Settings) -> list["Lane"]:
     """
     traders = [Trader(Wallet((7_000 + n).to_bytes(32)), sells=bool(n % 2)) for n in range(CONNECTIONS)]
     async with EngineClient(settings.engine_socket()) as client:
-        while await lag(settings):
+        while await lag(settings):  # noqa: ASYNC110
             await asyncio.sleep(0.1)
         pairs = [(trader, asset) for trader in traders for asset in (0, 2)]
         credits = [Credit(n + 1, t.wallet.address, a, 10**17, f"deposit {n}") for n, (t, a) in enumerate(pairs)]

@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 import uvloop
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from exchange.database.engine import create_engine
 from exchange.domain.errors import Refusal
