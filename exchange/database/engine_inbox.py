@@ -92,7 +92,7 @@ async def pending(conn: AsyncConnection, after: int, limit: int = 1_000) -> Sequ
 
 async def last_id(conn: AsyncConnection) -> int:
     """The id of the last command that was posted; 0 for none."""
-    return (await conn.execute(select(func.coalesce(func.max(engine_inbox.c.id), 0)))).scalar_one()
+    return (await conn.execute(select(func.max(engine_inbox.c.id)))).scalar_one() or 0
 
 
 async def outcome(conn: AsyncConnection, inbox_id: int) -> tuple[int | None, dict[str, Any] | None]:
