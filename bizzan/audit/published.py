@@ -57,6 +57,8 @@ class JournalAudit:
     replay: Replay = field(default_factory=Replay)
     leaves: list[bytes] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    batches_beyond: int = 0
+    """Batches on chain after the last that the journal cuts: nothing here says what they settled."""
 
     def add(self, check: str, problems: Iterator[Problem] | Sequence[Problem]) -> None:
         """Keep what a check found."""
@@ -72,6 +74,7 @@ class JournalAudit:
             "orders": len(self.replay.orders),
             "trades": self.replay.priority.trades,
             "fills": self.replay.fees.fills,
+            "batches_beyond": self.batches_beyond,
             "findings": [{"check": f.check, "where": f.where, "message": f.text} for f in self.findings],
         }
 
@@ -124,8 +127,10 @@ def audit_journal(
             audit.add("signatures", unknown_delegates(audit.replay.signatures, chain))
             holds = unpaid(audit.replay.signatures, chain)
             audit.add("signatures", unsigned_holds(holds, ask_wallets(holds)))
-        audit.add("batches", settled_as_matched(audit.replay, _as_far(chain, audit.replay)))
-        audit.add("fees", collected_as_charged(audit.replay, _as_far(chain, audit.replay)))
+        reached = _as_far(chain, audit.replay)
+        audit.batches_beyond = len(chain.batches) - len(reached.batches)
+        audit.add("batches", settled_as_matched(audit.replay, reached))
+        audit.add("fees", collected_as_charged(audit.replay, reached))
         audit.add("causes", _cited_on_chain(audit.replay, chain))
         audit.add("causes", reversals(audit.replay, chain, read_cited(audit.replay)))
     return audit

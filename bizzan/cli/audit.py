@@ -109,6 +109,11 @@ def replay(
     progress.end(found.replay.seq)
     for finding in found.findings:
         _print(str(finding))
+    if found.batches_beyond:
+        _print(
+            f"{found.batches_beyond} batches on chain come after the journal's last and are not checked: fetch what "
+            "was published since"
+        )
     said = found.as_json()
     counts = ", ".join(f"{said[name]} {name}" for name in ("pieces", "orders", "trades", "fills"))
     verdict = f"{len(found.findings)} findings" if found.findings else "every line follows"

@@ -380,6 +380,13 @@ def test_an_honest_day_passes_with_every_evidence(desk: Desk) -> None:
     assert "4 orders, 1 trades, 2 fills: every line follows" in code[1]
 
 
+def test_batches_that_the_published_journal_does_not_reach_are_named(desk: Desk) -> None:
+    honest = desk.settle(desk.day)
+    code, output = auditor(desk, Case(desk.publish(honest[:-1]), []), chain=True, receipts=False)
+    assert code == 0, output
+    assert "1 batches on chain come after the journal's last and are not checked" in " ".join(output.split())
+
+
 @pytest.mark.parametrize("fraud", FRAUDS, ids=lambda fraud: fraud.name)
 def test_every_fraud_is_found_by_what_shows_it_and_by_nothing_less(fraud: Fraud, desk: Desk) -> None:
     case = fraud.commit(desk)
