@@ -21,7 +21,7 @@ TESTS ?= tests
 PYTEST_WORKERS ?= 2
 CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
 ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px? exchange/domain/*.pyx)
-WEB := $(shell find web/src web/public web/scripts -type f) $(wildcard web/*.json web/*.html web/*.ts)
+WEB := $(shell find web/src web/public web/plugins web/scripts -type f) $(wildcard web/*.json web/*.html web/*.ts)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
 DEPLOYED := Custody CustodyExtension CustodyGovernance DepositAddresses DepositAddress OperatorBond test_tokens/TestToken \
   test_wallets/TestWallet

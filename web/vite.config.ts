@@ -4,6 +4,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 import brand from "./brand.json" with { type: "json" };
+import { worker } from "./plugins/worker";
 
 const api = process.env.BIZZAN_URL ?? "http://127.0.0.1:8000";
 
@@ -14,7 +15,7 @@ const branded: Plugin = {
 };
 
 export default defineConfig({
-  plugins: [react(), tailwindcss(), branded],
+  plugins: [react(), tailwindcss(), branded, worker],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   build: {
     outDir: fileURLToPath(new URL("../backend/web/built", import.meta.url)),

@@ -71,7 +71,7 @@ def policy(chain_url: str | None) -> str:
     connect = "'self'" if chain_url is None else f"'self' {chain_url}"
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; connect-src {connect}; img-src 'self' data:; "
-        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
@@ -98,6 +98,14 @@ for page_name in PAGES:
     router.add_api_route(f"/{page_name}/{{rest:path}}", app_page)
 
 
+@router.get("/worker.js")
+async def worker() -> Response:
+    """The service worker, which keeps the app's files. The browser asks for it at each visit."""
+    headers = {"content-security-policy": "default-src 'none'; connect-src 'self'", "cache-control": "no-cache"}
+    file = _found("", "worker.js")
+    return Response(file.plain, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
 @router.get("/assets/{name}")
 async def asset(request: Request, name: str) -> Response:
     """A script or style sheet of the app."""
@@ -113,5 +121,6 @@ async def brand_file(request: Request, name: str) -> Response:
 def _found(folder: str, name: str) -> _File:
     file = _read(folder, name)
     if file is None:
-        raise Refusal(ErrorCode.not_found, f"there is no {folder}/{name[:80]}")
+        place = f"{folder}/{name[:80]}" if folder else name
+        raise Refusal(ErrorCode.not_found, f"there is no {place}")
     return file

@@ -3,6 +3,7 @@ import { createRoot } from "react-dom/client";
 import { App } from "@/app/App";
 import { brand } from "@/app/brand";
 import { useExchange, watchExchange } from "@/app/exchange";
+import { keepApp } from "@/app/offline";
 import { stream } from "@/app/stream";
 import "@/app/theme";
 import { followTickers } from "@/features/market/tickers";
@@ -25,7 +26,7 @@ function keepWayOut(): void {
     import("@/lib/chain/leaving"),
     import("@/lib/chain/keys"),
   ];
-  Promise.all(parts).catch(() => setTimeout(keepWayOut, WAY_OUT_MS));
+  Promise.all(parts).then(keepApp, () => setTimeout(keepWayOut, WAY_OUT_MS));
 }
 
 let walletStarted = false;

@@ -33,3 +33,14 @@ def test_every_listed_file_is_served_and_packed_once() -> None:
     for folder, name in endpoints._FILES:
         assert endpoints._read(folder, name) is endpoints._read(folder, name)
     assert endpoints._packed.cache_info().currsize <= len(endpoints._FILES)
+
+
+def test_the_service_worker_is_asked_for_anew_and_talks_to_its_own_origin_alone() -> None:
+    answer = asyncio.run(endpoints.worker())
+    assert answer.headers["cache-control"] == "no-cache"
+    assert answer.headers["content-security-policy"] == "default-src 'none'; connect-src 'self'"
+    assert answer.headers["content-type"].startswith("text/javascript")
+    kept = bytes(answer.body).decode()
+    for folder, name in endpoints._FILES:
+        if folder:
+            assert f"/{folder}/{name}" in kept, name

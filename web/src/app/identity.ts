@@ -17,10 +17,11 @@ const PARTS: Readonly<Record<string, (exchange: Exchange) => unknown>> = {
   "domain.verifyingContract": (exchange) => exchange.domain?.verifyingContract,
 };
 
-/** In what the exchange is another than the one that this browser knows. */
+/** In what the exchange is another than the one that this browser knows. What it never knew is no change. */
 export function changesOf(known: Exchange | null, found: Exchange): Change[] {
   if (!known) return [];
   return Object.entries(PARTS).flatMap(([name, part]) => {
+    if (part(known) === undefined) return [];
     const [before, now] = [`${part(known)}`, `${part(found)}`];
     return before.toLowerCase() === now.toLowerCase() ? [] : [{ name, known: before, found: now }];
   });

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import { openDialog } from "@/app/dialogs";
 import { useExchange } from "@/app/exchange";
+import { ByContract } from "@/features/leave/ByContract";
 import { Elsewhere, Exit, Holdings, Silence } from "@/features/leave/Exit";
 import { Forced } from "@/features/leave/Forced";
 import { Step } from "@/features/leave/Step";
@@ -30,7 +31,8 @@ export default function LeavePage() {
   if (!exchange)
     return (
       <Page title={t("leave.title")} lead={t("leave.lead")}>
-        <Failure>{t("leave.no_exchange")}</Failure>
+        <p className="text-warn">{t("leave.no_exchange")}</p>
+        <ByContract />
       </Page>
     );
   return (
@@ -73,6 +75,9 @@ function Ways({ account, mine }: { readonly account: Address; readonly mine: boo
       {chain.failed && <Failure>{chain.failed}</Failure>}
       {!mine && <p className="text-warn">{t("leave.view_only")}</p>}
       <Step title={t("leave.yours")}>
+        {found.misnamed.length > 0 && (
+          <p className="text-sell">{t("leave.misnamed", { tokens: found.misnamed.join(", ") })}</p>
+        )}
         <Holdings found={found} />
         <p className="flex items-center gap-2 text-xs text-soft">
           {t("leave.at", { block: localNumber(`${found.block}`), time: localDateTime(found.now * 1_000) })}

@@ -27,13 +27,15 @@ interface MoneyForm extends Money {
   setRecipient(text: string): void;
 }
 
-/** A token, an amount of it, and whom to pay. `most` is in ledger units by token id; `least` as well. */
+/** A token of `listed`, or of those that the exchange names, an amount of it, and whom to pay. Bounds are in ledger units. */
 export function useMoney(
   owner: Address,
   most: (token: Token) => bigint | null,
   least: (token: Token) => bigint = () => 1n,
+  listed?: readonly Token[],
 ): MoneyForm | null {
-  const tokens = useExchange((known) => known.exchange?.tokens ?? NO_TOKENS);
+  const named = useExchange((known) => known.exchange?.tokens ?? NO_TOKENS);
+  const tokens = listed ?? named;
   const [id, setToken] = useState("0");
   const [text, setText] = useState("");
   const [recipient, setRecipient] = useState<string>(owner);

@@ -23,11 +23,7 @@ type Row = AccountOnChain["tokens"][number];
 
 /** What the contract has in the account's name, and what lies at its deposit address. */
 export function Holdings({ found }: { readonly found: AccountOnChain }) {
-  const assets = useExchange((known) => known.exchange?.assets ?? []);
-  const ledger = (row: Row, amount: bigint) => {
-    const asset = assets.find((one) => one.asset_id === row.token.asset_id);
-    return asset ? ledgerText(amount, asset) : `${amount}`;
-  };
+  const ledger = (row: Row, amount: bigint) => tokenText(amount * BigInt(row.token.unit), row.token);
   const columns: Column<Row>[] = [
     { name: t("funds.token"), cell: (row) => row.token.symbol },
     { name: t("leave.trading"), number: true, cell: (row) => ledger(row, row.trading) },
@@ -121,10 +117,14 @@ export function Elsewhere({ account, chain, found, mine }: PartProps) {
   return (
     <div className="flex flex-col gap-3">
       {sender.failed && <Failure>{sender.failed}</Failure>}
-      <p className="flex flex-wrap items-center gap-x-3">
-        <span className="text-soft">{t("leave.deposit_address")}</span>
-        <Copied text={found.depositAddress} whole />
-      </p>
+      {found.depositAddress ? (
+        <p className="flex flex-wrap items-center gap-x-3">
+          <span className="text-soft">{t("leave.deposit_address")}</span>
+          <Copied text={found.depositAddress} whole />
+        </p>
+      ) : (
+        <p className="text-soft">{t("leave.no_factory")}</p>
+      )}
       {found.refusedEth > 0n && (
         <>
           <p>{t("leave.refused", { amount: ledgerText(found.refusedEth, ether) })}</p>

@@ -20,7 +20,8 @@ export function Forced({ account, chain, mine }: ForcedProps) {
   const found = chain.value;
   const rowOf = (id: number): TokenOnChain | undefined =>
     found?.tokens.find((one) => one.token.token_id === id);
-  const form = useMoney(account, (token) => rowOf(token.token_id)?.trading ?? null);
+  const tokens = found?.tokens.map((row) => row.token);
+  const form = useMoney(account, (token) => rowOf(token.token_id)?.trading ?? null, undefined, tokens);
   if (!found || !form) return null;
   return (
     <div className="flex flex-col gap-3">

@@ -1,7 +1,9 @@
-import { useCallback, useEffect, useState } from "react";
+import { useEffect, useMemo, useState } from "react";
 import { useExchange } from "@/app/exchange";
 import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
+import type { Exchange } from "@/lib/api/types";
+import type { Listing } from "@/lib/chain/deployment";
 import type { PlainCall } from "@/lib/chain/leaving";
 import type { AccountOnChain } from "@/lib/chain/ledger";
 import type { Told } from "@/lib/chain/nodes";
@@ -10,7 +12,14 @@ import { type Polled, usePolled } from "@/lib/usePolled";
 
 const EVERY_MS = 3_000;
 
-export interface OnChain extends Polled<AccountOnChain & { readonly node: Told<unknown>["node"] }> {
+export interface Found extends AccountOnChain {
+  /** Who was asked. */
+  readonly node: Told<unknown>["node"];
+  /** Tokens of which the exchange has said something else than the contract. */
+  readonly misnamed: readonly string[];
+}
+
+export interface OnChain extends Polled<Found> {
   /** The contract's clock in seconds, running on between two blocks. */
   readonly now: number;
 }
@@ -20,19 +29,8 @@ export function useOnChain(account: Address | null): OnChain {
   const exchange = useExchange((known) => known.exchange);
   const wallet = useWallet((state) => state.wallet);
   const named = exchange?.public_rpc_url;
-  const read = useCallback(async () => {
-    if (!exchange || !account) throw new Error("nothing to look at");
-    const { accountOnChain } = await import("@/lib/chain/ledger");
-    const places = {
-      custody: exchange.contract as Address,
-      factory: exchange.deposit_addresses as Address,
-    };
-    const { value, node } = await fromOwnNode((chain) =>
-      accountOnChain(chain, places, account, exchange.tokens),
-    );
-    return { ...value, node };
-  }, [exchange, account]);
-  const polled = usePolled(exchange && account && (named || wallet?.provider) ? read : null, EVERY_MS);
+  const read = useMemo(() => (exchange && account ? reader(exchange, account) : null), [exchange, account]);
+  const polled = usePolled(named || wallet?.provider ? read : null, EVERY_MS);
   const [seen, setSeen] = useState({ at: 0, now: 0 });
   const time = polled.value?.now ?? 0;
   useEffect(() => setSeen({ at: Date.now(), now: time }), [time]);
@@ -43,6 +41,25 @@ export function useOnChain(account: Address | null): OnChain {
   }, []);
   const passed = seen.now ? Math.floor((Date.now() - seen.at) / 1_000) : 0;
   return { ...polled, now: seen.now + passed };
+}
+
+/** Reads an account. The tokens are the contract's own, whatever was said of them; they are read once. */
+function reader(exchange: Exchange, account: Address): () => Promise<Found> {
+  const custody = exchange.contract as Address;
+  const factory = (exchange.deposit_addresses as Address | undefined) ?? null;
+  let listed: Listing | null = null;
+  return async () => {
+    const [{ accountOnChain }, { listing }] = await Promise.all([
+      import("@/lib/chain/ledger"),
+      import("@/lib/chain/deployment"),
+    ]);
+    const { value, node } = await fromOwnNode(async (chain) => {
+      listed ??= await listing(chain, custody, exchange.tokens);
+      const found = await accountOnChain(chain, { custody, factory }, account, listed.tokens);
+      return { ...found, misnamed: listed.misnamed };
+    });
+    return { ...value, node };
+  };
 }
 
 export interface Sender {

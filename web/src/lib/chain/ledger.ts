@@ -23,6 +23,8 @@ const VIEWS = parseAbi([
   "function signer() view returns (address)",
   "function bond() view returns (uint256)",
   "function slashed_at() view returns (uint256)",
+  "function symbol() view returns (string)",
+  "function custody() view returns (address)",
 ]);
 
 const BATCH_SETTLED = toEventSelector("BatchSettled(uint256,bytes32,bytes32,uint256)");
@@ -31,7 +33,7 @@ const ETH = "0x0000000000000000000000000000000000000000";
 type Height = number | "latest";
 
 /** Asks one contract at one height. */
-class Views {
+export class Views {
   constructor(
     private readonly chain: Chain,
     private readonly to: Address,
@@ -86,14 +88,18 @@ export interface Reserve {
 /** What the contract owes and holds of each token that it lists, at one height. */
 export async function reservesAt(chain: Chain, custody: Address, height: Height): Promise<Reserve[]> {
   const views = new Views(chain, custody, height);
-  const count = Number(await views.ask("token_count"));
   return Promise.all(
-    Array.from({ length: count }, async (_, tokenId) => {
-      const token = await listedToken(views, tokenId);
-      const owes = await views.ask("liabilities", [BigInt(tokenId)]);
+    (await listedTokens(views)).map(async (token) => {
+      const owes = await views.ask("liabilities", [BigInt(token.tokenId)]);
       return { token, owes, holds: await held(chain, token, custody, height) };
     }),
   );
+}
+
+/** All tokens that the contract lists. */
+export async function listedTokens(views: Views): Promise<Listed[]> {
+  const count = Number(await views.ask("token_count"));
+  return Promise.all(Array.from({ length: count }, (_, tokenId) => listedToken(views, tokenId)));
 }
 
 async function listedToken(views: Views, tokenId: number): Promise<Listed> {
@@ -183,14 +189,15 @@ export interface AccountOnChain {
   readonly delay: number;
   readonly claimWindow: number;
   readonly refusedEth: bigint;
-  readonly depositAddress: Address;
+  /** Null when nobody says which contract makes them. */
+  readonly depositAddress: Address | null;
   readonly tokens: readonly TokenOnChain[];
 }
 
 /** All that the contract has of one account, at the latest block. */
 export async function accountOnChain(
   chain: Chain,
-  places: { readonly custody: Address; readonly factory: Address },
+  places: { readonly custody: Address; readonly factory: Address | null },
   account: Address,
   tokens: readonly Token[],
 ): Promise<AccountOnChain> {
@@ -199,7 +206,9 @@ export async function accountOnChain(
     timestamp: Hex;
   };
   const views = new Views(chain, places.custody, Number(block.number));
-  const depositAddress = await new Views(chain, places.factory).ask<Address>("address_of", [account]);
+  const depositAddress = places.factory
+    ? await new Views(chain, places.factory).ask<Address>("address_of", [account])
+    : null;
   const [state, windows, lastSeen, frozen, refusedEth, rows] = await Promise.all([
     views.ask<{ exit_at: bigint }>("account_state", [account]),
     views.ask<{ delay: bigint; claim_window: bigint; silence: bigint }>("windows"),
@@ -227,7 +236,7 @@ async function tokenOnChain(
   views: Views,
   account: Address,
   token: Token,
-  depositAddress: Address,
+  depositAddress: Address | null,
 ): Promise<TokenOnChain> {
   const args = [account, BigInt(token.token_id)];
   const [trading, funding, request, lying] = await Promise.all([
@@ -237,7 +246,7 @@ async function tokenOnChain(
       "withdrawal_request",
       args,
     ),
-    held(chain, token, depositAddress),
+    depositAddress ? held(chain, token, depositAddress) : 0n,
   ]);
   const open =
     request.amount === 0n

@@ -100,8 +100,16 @@ export const funds = {
   "leave.title": "Leave without us",
   "leave.lead":
     "Everything here is between your wallet and the contract. This page asks a node of the chain and nobody else; it works while the exchange is away, against its will, and while the contract is paused.",
-  "leave.no_exchange":
-    "This browser has never seen the exchange, so it does not know the contract. docs/leaving.md has the commands.",
+  "leave.no_exchange": "This browser does not know the contract, and the exchange does not answer.",
+  "leave.by_contract": "Name the contract",
+  "leave.by_contract_hint":
+    "Its address stands in your wallet's history and in the exchange's announcements. Tokens and balances are read from it, through your wallet.",
+  "leave.factory": "Factory of deposit addresses (may be empty)",
+  "leave.read_by": "Read it through {wallet}",
+  "leave.needs_wallet": "This needs a wallet in the browser: it is asked about the chain.",
+  "leave.no_factory": "Which contract makes deposit addresses is not known here.",
+  "leave.misnamed":
+    "What the exchange says of these tokens is not what the contract says: {tokens}. Here the contract counts.",
   "leave.account": "Account",
   "leave.watch": "Another account, to look at",
   "leave.contract": "Contract",

@@ -555,7 +555,15 @@ export const zh: Catalogue = {
   "leave.title": "自行退出",
   "leave.lead":
     "这里的一切都在您的钱包与合约之间。本页只询问链上节点；交易所不在、不愿意或合约暂停时都能用。",
-  "leave.no_exchange": "此浏览器从未见过本交易所，因此不知道合约。docs/leaving.md 中有命令。",
+  "leave.no_exchange": "此浏览器不知道合约地址，而交易所没有回应。",
+  "leave.by_contract": "指定合约",
+  "leave.by_contract_hint":
+    "合约地址可以在您钱包的历史记录和交易所公告中找到。代币和余额通过您的钱包从合约读取。",
+  "leave.factory": "充值地址工厂（可留空）",
+  "leave.read_by": "通过 {wallet} 读取",
+  "leave.needs_wallet": "这需要浏览器中有钱包：由它查询链上数据。",
+  "leave.no_factory": "这里不知道哪个合约生成充值地址。",
+  "leave.misnamed": "交易所对这些代币的说法与合约不一致：{tokens}。这里以合约为准。",
   "leave.account": "账户",
   "leave.watch": "查看另一个账户",
   "leave.contract": "合约",
