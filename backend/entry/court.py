@@ -102,9 +102,9 @@ class Court:
     async def open(self) -> None:
         """Start the processes, and wait until they are there. JudgesLost when they do not come."""
         loop, context = asyncio.get_running_loop(), get_context("spawn")
-        for _ in range(self._count):
+        for index in range(self._count):
             mine, theirs = socket.socketpair()
-            process = context.Process(target=attend, args=(theirs,), daemon=True)
+            process = context.Process(target=attend, args=(theirs, index), daemon=True)
             process.start()
             theirs.close()
             _, judge = await loop.create_unix_connection(lambda: _Judge(self), sock=mine)

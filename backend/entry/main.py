@@ -32,6 +32,7 @@ from exchange.domain.frame import IS_COMPILED
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import unsettled_limit_ms
+from exchange.sequencer.slices import take_short_turns
 from exchange.settings import Settings
 
 SWITCH_SECONDS = 0.0005
@@ -45,6 +46,7 @@ def run(settings: Settings) -> None:
     """Serve until it is told to stop."""
     configure_logs(settings.log_level, "entry")
     sys.setswitchinterval(SWITCH_SECONDS)
+    take_short_turns()
     if not IS_COMPILED:
         _log.warning("orders are hashed in Python: there was no compiler")
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -33,6 +33,7 @@ from exchange.sequencer.notary import notary_of
 from exchange.sequencer.protocol import Refused
 from exchange.sequencer.seed import SeedError, bind_journal, fee_rules, load_deployment, missing_commands
 from exchange.sequencer.server import Server
+from exchange.sequencer.slices import take_short_turns
 from exchange.settings import Settings, SettingsError
 
 SNAPSHOT_AFTER_RECORDS = 10_000
@@ -46,6 +47,7 @@ def run(settings: Settings) -> None:
     """Run the engine until it is told to stop. SystemExit with a message when it cannot run."""
     configure_logs(settings.log_level, "engine")
     sys.setswitchinterval(_SWITCH_SECONDS)
+    take_short_turns()
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_run(settings))

@@ -48,6 +48,15 @@ async def one_judge() -> AsyncIterator[Court]:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_judges_do_not_share_a_processor_while_there_are_others(court: Court) -> None:
+    if not hasattr(os, "sched_getaffinity"):  # only Linux lets processors be chosen
+        return
+    places = [os.sched_getaffinity(process.pid or 0) for process in court._processes]
+    assert all(len(place) == 1 for place in places)
+    assert len(set().union(*places)) == min(len(places), len(os.sched_getaffinity(0)))
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_single_orders_come_back_as_records_in_order(court: Court) -> None:
     chosen = orders(70)
     data = bytearray(signed(chosen[:35]) + signed(chosen[35:], KEY))
