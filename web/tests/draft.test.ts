@@ -154,6 +154,14 @@ describe("the order form", () => {
     });
   });
 
+  test("bounds hold for a purchase by quote and for the stop of one of two", () => {
+    const quote: Partial<Draft> = { kind: "market", unit: "quote", amount: "50" };
+    expect(complaint(quote, { maxNotional: 49_999_999n })).toEqual({ amount: "form.too_large" });
+    const both: Partial<Draft> = { price: "9900", amount: "0.02", withStop: true, stopPrice: "12000" };
+    expect(complaint(both, { maxNotional: 200_000_000n })).toEqual({ stopPrice: "form.too_large" });
+    expect(complaint({ ...both, stopPrice: "92233720368547758" })).toEqual({ stopPrice: "form.too_much" });
+  });
+
   test("an order of a delegated key ends with the key", () => {
     const keyExpiry = NOW / 1_000 + 3_600;
     expect(of({ price: "9900", amount: "0.01" }, { keyExpiry }).meant?.expiry).toBe(keyExpiry);

@@ -1,7 +1,7 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
 import { exchangeNow } from "@/app/exchange";
 import { useShortcuts } from "@/app/shortcuts";
-import { type LiveMarket, useLive } from "@/features/market/live";
+import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { Market } from "@/lib/api/types";
@@ -56,6 +56,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
   const first = priced(meant, preview);
   const stop = priced(second, other.preview);
   const available = useAvailable(draft, units);
+  const isLive = useLive(live, (now) => now.bookState === "live");
   const error = (field: keyof typeof complaints): string | undefined => {
     const complaint = complaints[field];
     return complaint && t(complaint.key, complaint.params);
@@ -85,7 +86,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (!first || (second && !stop)) return;
+    if (!isLive || !first || (second && !stop)) return;
     setPlaced(null);
     const mirror = (data: TypedData) => {
       setMirrored(data);
@@ -180,6 +181,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         {meant && <Summary meant={meant} preview={preview} live={live} units={units} />}
         {second && <SecondLeg meant={second} preview={other.preview} units={units} />}
         {(refused ?? other.refused) && <Failure>{refused ?? other.refused}</Failure>}
+        {meant && !isLive && <Failure>{t("form.not_live")}</Failure>}
         {action.failed && <Failure>{action.failed}</Failure>}
         {mirrored && <Mirrored data={mirrored} units={units} />}
         {placed && (
@@ -189,7 +191,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         )}
         <Submit
           draft={draft}
-          ready={first !== null && (!second || stop !== null)}
+          ready={isLive && first !== null && (!second || stop !== null)}
           units={units}
           busy={action.busy}
         />
@@ -205,9 +207,9 @@ function leaveOnEscape(event: KeyboardEvent): void {
 
 /** What the form must know of the market and the clock; drawn anew when the best prices change. */
 function useSurroundings(live: LiveMarket, units: MarketUnits): Surroundings {
-  const bestBid = useLive(live, (now) => now.bestBid);
-  const bestAsk = useLive(live, (now) => now.bestAsk);
-  const lastPrice = useLive(live, (now) => now.lastPrice);
+  const bestBid = useLive(live, (now) => now.bestBid, SLOW_DRAW_MS);
+  const bestAsk = useLive(live, (now) => now.bestAsk, SLOW_DRAW_MS);
+  const lastPrice = useLive(live, (now) => now.lastPrice, SLOW_DRAW_MS);
   const keyExpiry = useWallet((state) => state.delegate?.expiry ?? null);
   const rules = useRules(units.symbol);
   return {

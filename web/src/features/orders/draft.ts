@@ -104,6 +104,8 @@ const MAX_SECONDS = 30 * 86_400;
 const MAX_DELEGATED_SECONDS = 86_400;
 const MARKET_SECONDS = 60;
 const MAX_WORD = (1n << 63n) - 1n;
+/** With its fee on top, an order's quote must still be counted: this leaves room for one of a hundredth. */
+const MAX_QUOTE = (MAX_WORD * 99n) / 100n;
 const MARGIN_SECONDS = 180;
 const BPS = 10_000n;
 const MAX_SLIPPAGE_BPS = 5_000n;
@@ -130,7 +132,7 @@ export function judge(draft: Draft, units: MarketUnits, around: Surroundings): J
     complain("timeInForce", "form.decrement_fok");
   const whole =
     triggerPrice !== null && price && quantity && displayed !== null && trailBps !== null && expiry;
-  const stop = withStopOf(draft) ? judgeStop(draft, units, around, price, complain) : null;
+  const stop = withStopOf(draft) ? judgeStop(draft, units, around, price, quantity, complain) : null;
   const missing = !whole || (withStopOf(draft) && !stop);
   if (missing || Object.keys(complaints).length) return { meant: null, second: null, complaints };
   const timeInForce = timeInForceOf(draft);
@@ -165,6 +167,7 @@ function judgeStop(
   units: MarketUnits,
   around: Surroundings,
   price: bigint | null,
+  quantity: bigint | null,
   complain: Complain,
 ): Stop | null {
   if (!draft.stopPrice) return null;
@@ -176,7 +179,10 @@ function judgeStop(
   const sells = draft.side === "sell";
   if (sells ? trigger >= from : trigger <= from)
     return complain("stopPrice", sells ? "form.stop_above" : "form.stop_below", { last: units.price(from) });
-  return { trigger, worst: units.shift(trigger, sells ? -slippage : slippage) };
+  const worst = units.shift(trigger, sells ? -slippage : slippage);
+  const refused = quantity && beyond(quantity, worst, units, around);
+  if (refused) return complain("stopPrice", refused.key, refused.params);
+  return { trigger, worst };
 }
 
 function secondLeg(first: Meant, stop: Stop, draft: Draft, group: number): Meant {
@@ -260,24 +266,39 @@ function judgeAmount(
     if (!amount) return complain("amount", "form.bad_amount", { digits: units.quote.decimals });
     if (amount < units.minNotional || (price && amount < price))
       return complain("amount", "form.too_small", leastOf(units));
-    return amount > MAX_WORD ? complain("amount", "form.too_much") : amount;
+    const refused = beyondQuote(amount, units, around);
+    return refused ? complain("amount", refused.key, refused.params) : amount;
   }
   const lots = units.parseQuantity(draft.amount);
   if (!lots) return complain("amount", "form.off_lot", { lot: units.lotText, asset: units.base.symbol });
   if (price && lots * price < units.minNotional) return complain("amount", "form.too_small", leastOf(units));
+  const refused = beyond(lots, price, units, around);
+  return refused ? complain("amount", refused.key, refused.params) : lots;
+}
+
+/** Why an order of so many lots is too large, if it is. */
+function beyond(
+  lots: bigint,
+  price: bigint | null,
+  units: MarketUnits,
+  around: Surroundings,
+): Complaint | null {
   if (around.maxQuantity && lots > around.maxQuantity)
-    return complain("amount", "form.too_large", {
-      most: units.quantity(around.maxQuantity),
-      asset: units.base.symbol,
-    });
-  if (price && around.maxNotional && lots * price > around.maxNotional)
-    return complain("amount", "form.too_large", {
-      most: units.quoteAmount(around.maxNotional),
-      asset: units.quote.symbol,
-    });
-  return lots * units.lotSize > MAX_WORD || (price && lots * price > MAX_WORD)
-    ? complain("amount", "form.too_much")
-    : lots;
+    return {
+      key: "form.too_large",
+      params: { most: units.quantity(around.maxQuantity), asset: units.base.symbol },
+    };
+  if (lots * units.lotSize > MAX_WORD) return { key: "form.too_much", params: {} };
+  return price ? beyondQuote(lots * price, units, around) : null;
+}
+
+function beyondQuote(amount: bigint, units: MarketUnits, around: Surroundings): Complaint | null {
+  if (around.maxNotional && amount > around.maxNotional)
+    return {
+      key: "form.too_large",
+      params: { most: units.quoteAmount(around.maxNotional), asset: units.quote.symbol },
+    };
+  return amount > MAX_QUOTE ? { key: "form.too_much", params: {} } : null;
 }
 
 const leastOf = (units: MarketUnits): Params => ({

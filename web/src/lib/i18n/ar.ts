@@ -222,6 +222,7 @@ export const ar: Catalogue = {
   "form.too_small": "الأمر {least} {asset} على الأقل.",
   "form.too_large": "الأمر هنا {most} {asset} على الأكثر.",
   "form.too_much": "هذا أكثر مما تعدّه المنصة.",
+  "form.not_live": "تنتظر الأوامر حتى تعود الأسعار مباشرة.",
   "form.displayed_all": "أظهر أقل من الكل، أو اتركه فارغًا.",
   "form.displayed_little": "أظهر جزءًا من مئة من الكل على الأقل.",
   "form.decrement_fok": "التنفيذ الكامل أو الإلغاء لا يجتمع مع تقليل الأمرين.",
