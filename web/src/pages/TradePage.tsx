@@ -105,9 +105,11 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
   );
 }
 
+const TITLE_MS = 1_000;
+
 /** The last price in the page's title, for those who have it in another tab. */
 function useTitle(live: LiveMarket, units: MarketUnits): void {
-  const last = useLive(live, (now) => now.lastPrice);
+  const last = useLive(live, (now) => now.lastPrice, TITLE_MS);
   useEffect(() => {
     document.title = last ? `${localNumber(units.price(last))} ${units.symbol} · ${brand.name}` : brand.name;
     return () => {

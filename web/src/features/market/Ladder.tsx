@@ -70,7 +70,7 @@ export function Ladder({ live, units, onPrice, className = "" }: LadderProps) {
         data-testid="book"
         onClick={(event) => choose(event.target)}
         onKeyDown={move}
-        className="flex min-h-0 flex-1 flex-col overflow-hidden py-1"
+        className="flex min-h-0 flex-1 flex-col overflow-hidden py-1 contain-strict"
       >
         <div className="grid grid-cols-3 px-3 pb-1 text-2xs text-soft">
           <span>{t("book.price", { asset: units.quote.symbol })}</span>

@@ -7,6 +7,7 @@ import { Empty } from "@/ui/States";
 import { type LiveMarket, useLive } from "./live";
 
 const SHOWN = 50;
+const SCROLLS = "min-h-0 flex-1 overflow-y-auto contain-strict";
 
 interface TapeProps {
   readonly live: LiveMarket;
@@ -22,23 +23,18 @@ export function Tape({ live, units, className = "" }: TapeProps) {
   useEffect(() => {
     const table = body.current;
     if (!table) return;
-    let drawn = "";
+    let drawn: readonly Trade[] = [];
     return live.onFrame(() => {
-      const trades = live.trades.slice(0, SHOWN);
-      const key = trades.map((trade) => `${trade.trade_id}${trade.reversed ? "r" : ""}`).join();
-      if (key === drawn) return;
-      drawn = key;
-      for (const [place, trade] of trades.entries()) {
-        write(table.rows[place] ?? table.appendChild(newRow()), trade, units);
-      }
-      while (table.rows.length > trades.length) table.deleteRow(-1);
+      if (live.trades === drawn) return;
+      draw(table, live.trades, drawn, units);
+      drawn = live.trades;
     });
   }, [live, units]);
   return (
     <Panel title={t("tape.title")} state={state} className={className}>
       {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region must be reachable by keyboard */}
-      <section tabIndex={0} aria-label={t("tape.recent")} className="min-h-0 flex-1 overflow-y-auto">
-        <table data-testid="tape" className="w-full">
+      <section tabIndex={0} aria-label={t("tape.recent")} className={SCROLLS}>
+        <table data-testid="tape" className="w-full table-fixed">
           <thead className="sticky top-0 bg-panel text-2xs text-soft">
             <tr>
               <th scope="col" className="px-3 py-1 text-start font-normal">
@@ -58,6 +54,23 @@ export function Tape({ live, units, className = "" }: TapeProps) {
       </section>
     </Panel>
   );
+}
+
+/** Put what is new above what stands there; write anew only what is not where it was, or has been reversed. */
+function draw(
+  table: HTMLTableSectionElement,
+  trades: readonly Trade[],
+  drawn: readonly Trade[],
+  units: MarketUnits,
+): void {
+  const fresh = drawn[0] ? trades.findIndex((trade) => trade.trade_id === drawn[0]?.trade_id) : -1;
+  for (let added = 0; added < fresh && added < SHOWN; added++) table.prepend(newRow());
+  for (const [place, trade] of trades.slice(0, SHOWN).entries()) {
+    const before = fresh < 0 ? undefined : drawn[place - fresh];
+    if (before?.trade_id === trade.trade_id && before.reversed === trade.reversed) continue;
+    write(table.rows[place] ?? table.appendChild(newRow()), trade, units);
+  }
+  while (table.rows.length > Math.min(trades.length, SHOWN)) table.deleteRow(-1);
 }
 
 function newRow(): HTMLTableRowElement {

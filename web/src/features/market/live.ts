@@ -8,6 +8,8 @@ import type { ChannelState, Message } from "@/lib/stream/client";
 import { useTickers } from "./tickers";
 
 const KEPT_TRADES = 100;
+/** Of what is much to draw, so often at most. */
+export const SLOW_DRAW_MS = 200;
 
 type Pairs = [string, string][];
 
@@ -105,11 +107,31 @@ export function useLiveMarket(symbol: string): LiveMarket | null {
   return live?.symbol === symbol ? live : null;
 }
 
-/** Something of the live market as a value that React compares: strings, numbers, bigints, booleans. */
+/**
+ * Something of the live market as a value that React compares: strings, numbers, bigints, booleans. With `everyMs` a change is
+ * looked at no more often than that, for what would be much to draw in each frame.
+ */
 export function useLive<V extends string | number | bigint | boolean | null>(
   live: LiveMarket,
   read: (live: LiveMarket) => V,
+  everyMs = 0,
 ): V {
-  const subscribe = useCallback((changed: () => void) => live.onFrame(changed), [live]);
+  const subscribe = useCallback(
+    (changed: () => void) => {
+      if (!everyMs) return live.onFrame(changed);
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const leave = live.onFrame(() => {
+        timer ??= setTimeout(() => {
+          timer = undefined;
+          changed();
+        }, everyMs);
+      });
+      return () => {
+        clearTimeout(timer);
+        leave();
+      };
+    },
+    [live, everyMs],
+  );
   return useSyncExternalStore(subscribe, () => read(live));
 }

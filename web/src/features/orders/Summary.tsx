@@ -1,4 +1,4 @@
-import { type LiveMarket, useLive } from "@/features/market/live";
+import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import type { Preview } from "@/lib/api/types";
 import { localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
@@ -18,13 +18,17 @@ interface SummaryProps {
 export function Summary({ meant, preview, live, units }: SummaryProps) {
   const buys = meant.side !== "sell";
   const takes = buys ? "asks" : "bids";
-  const walked = useLive(live, (now) => {
-    const met =
-      meant.side === "buy_quote"
-        ? now.book.walkQuote(meant.quantity, meant.price)
-        : now.book.walk(takes, meant.quantity, meant.price);
-    return `${met.lots}:${met.quote}`;
-  });
+  const walked = useLive(
+    live,
+    (now) => {
+      const met =
+        meant.side === "buy_quote"
+          ? now.book.walkQuote(meant.quantity, meant.price)
+          : now.book.walk(takes, meant.quantity, meant.price);
+      return `${met.lots}:${met.quote}`;
+    },
+    SLOW_DRAW_MS,
+  );
   const [lots = 0n, quote = 0n] = walked.split(":").map(BigInt);
   const money = (amount: bigint) =>
     `${localNumber(trimmed(amount, units.quote.decimals))} ${units.quote.symbol}`;

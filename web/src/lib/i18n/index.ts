@@ -93,20 +93,22 @@ function separators(): { group: string; decimal: string } {
 }
 
 /** A time of day, and a date with the time, in the user's zone. */
-export function localTime(ms: number): string {
-  return new Intl.DateTimeFormat(language.tag, {
-    timeStyle: "medium",
-    hourCycle: "h23",
-    numberingSystem: "latn",
-  }).format(ms);
-}
+export const localTime = (ms: number): string => timeFormat("time").format(ms);
+export const localDateTime = (ms: number): string => timeFormat("date").format(ms);
 
-export function localDateTime(ms: number): string {
-  const style = {
-    dateStyle: "medium",
+const formats = new Map<string, Intl.DateTimeFormat>();
+
+/** Kept, because making one costs as much as using it a hundred times. */
+function timeFormat(kind: "time" | "date"): Intl.DateTimeFormat {
+  const name = `${language.tag} ${kind}`;
+  const kept = formats.get(name);
+  if (kept) return kept;
+  const made = new Intl.DateTimeFormat(language.tag, {
+    ...(kind === "date" ? { dateStyle: "medium" } : {}),
     timeStyle: "medium",
     hourCycle: "h23",
     numberingSystem: "latn",
-  } as const;
-  return new Intl.DateTimeFormat(language.tag, style).format(ms);
+  });
+  formats.set(name, made);
+  return made;
 }

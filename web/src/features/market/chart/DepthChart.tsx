@@ -4,7 +4,7 @@ import { localNumber, t } from "@/lib/i18n";
 import type { MarketUnits } from "@/lib/money/market";
 import type { Level } from "@/lib/stream/book";
 import { Empty } from "@/ui/States";
-import { type LiveMarket, useLive } from "../live";
+import { type LiveMarket, SLOW_DRAW_MS, useLive } from "../live";
 
 /** So far around the middle the depth is drawn: basis points. */
 const REACH_BPS = 300n;
@@ -55,19 +55,23 @@ export function DepthChart({ live, units }: { readonly live: LiveMarket; readonl
 
 /** How much stands within one percent of the middle, on each side. */
 function Summary({ live, units }: { readonly live: LiveMarket; readonly units: MarketUnits }) {
-  const near = useLive(live, (now) => {
-    const middle = middleOf(now);
-    if (!middle) return "";
-    const sum = (levels: readonly Level[], inside: (price: bigint) => boolean) =>
-      levels.reduce((total, level) => (inside(level.price) ? total + level.lots : total), 0n);
-    const bids = sum(now.book.bids, (price) => price * 100n >= middle * 99n);
-    const asks = sum(now.book.asks, (price) => price * 100n <= middle * 101n);
-    return t("depth.summary", {
-      bids: localNumber(units.quantity(bids)),
-      asks: localNumber(units.quantity(asks)),
-      asset: units.base.symbol,
-    });
-  });
+  const near = useLive(
+    live,
+    (now) => {
+      const middle = middleOf(now);
+      if (!middle) return "";
+      const sum = (levels: readonly Level[], inside: (price: bigint) => boolean) =>
+        levels.reduce((total, level) => (inside(level.price) ? total + level.lots : total), 0n);
+      const bids = sum(now.book.bids, (price) => price * 100n >= middle * 99n);
+      const asks = sum(now.book.asks, (price) => price * 100n <= middle * 101n);
+      return t("depth.summary", {
+        bids: localNumber(units.quantity(bids)),
+        asks: localNumber(units.quantity(asks)),
+        asset: units.base.symbol,
+      });
+    },
+    SLOW_DRAW_MS,
+  );
   return near;
 }
 

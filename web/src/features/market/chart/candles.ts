@@ -33,6 +33,7 @@ export class Candles {
   private closed = false;
   private complete = false;
   private loading = false;
+  private failed = false;
   private readonly leave: () => void;
 
   constructor(
@@ -43,7 +44,7 @@ export class Candles {
     this.leave = stream.subscribe(`candles.${symbol}.${interval}`, {
       message: (message) => {
         // after a gap the last two may not be all that is missing
-        if (message.type === "snapshot" && this.list.length) void this.load();
+        if (this.failed || (message.type === "snapshot" && this.list.length)) void this.load();
         else this.merge(message.candles as Candle[]);
       },
       state: (state) => view.state(state),
@@ -76,6 +77,7 @@ export class Candles {
   }
 
   private async load(): Promise<void> {
+    this.failed = false;
     try {
       const page = await api.candles(this.symbol, this.interval, PAGE);
       if (this.closed) return;
@@ -85,6 +87,7 @@ export class Candles {
       if (!before.length) this.complete = page.candles.length < PAGE;
       this.view.replace(this.list);
     } catch (error) {
+      this.failed = true;
       if (!this.closed) this.view.failed(error);
     }
   }
