@@ -113,7 +113,7 @@ test: setup build/venvs/peers/.stamp build/.browser lint
 test-deep: setup brownie ape
 	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
 
-bench: setup build/venvs/peers/.stamp
+bench: setup build/venvs/peers/.stamp build/.browser
 	@$(BIN)/bizzan bench all
 
 lint: setup

@@ -57,8 +57,8 @@ def run(as_json: bool = False, running: bool = False) -> dict[str, float]:
 
 
 @contextmanager
-def own_stack(quiet: bool) -> Iterator[Settings]:
-    """A whole exchange in a temporary folder, on free ports, without demo traffic."""
+def own_stack(quiet: bool, demo: bool = False) -> Iterator[Settings]:
+    """A whole exchange in a temporary folder, on free ports, by default without demo traffic."""
     with tempfile.TemporaryDirectory(prefix="bzn-intake-", dir="/tmp") as name:
         Path(name).chmod(0o711)
         changes = {
@@ -69,7 +69,7 @@ def own_stack(quiet: bool) -> Iterator[Settings]:
             "BIZZAN_ENTRY__PORT": str(free_port()),
             **{
                 f"BIZZAN_METRICS__{part}": str(free_port())
-                for part in ("ENGINE", "PROJECTOR", "INDEXER", "KEEPER", "ENTRY")
+                for part in ("ENGINE", "PROJECTOR", "INDEXER", "KEEPER", "ENTRY", "PUBLISHER", "SURVEILLANCE")
             },
             **{
                 f"BIZZAN_API__LIMITS__{limit}": "1000000"
@@ -81,7 +81,7 @@ def own_stack(quiet: bool) -> Iterator[Settings]:
         command = [str(Path(sys.executable).with_name("bizzan"))]
         output = subprocess.DEVNULL if quiet else None
         try:
-            subprocess.run([*command, "up", "--no-demo", "--detach"], check=True, stdout=output)
+            subprocess.run([*command, "up", "--demo" if demo else "--no-demo", "--detach"], check=True, stdout=output)
             yield load_settings()
         finally:
             subprocess.run([*command, "down"], check=False, stdout=output)
