@@ -11,6 +11,7 @@ from fastapi import Depends, FastAPI
 
 from backend import errors, openapi
 from backend.accounts import endpoints as accounts
+from backend.announcements import endpoints as announcements
 from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
@@ -25,7 +26,9 @@ from backend.markets import endpoints as markets
 from backend.markets import service as market_service
 from backend.metrics import Metrics
 from backend.middleware import Gate
+from backend.operator import endpoints as operator
 from backend.orders import endpoints as orders
+from backend.powers import Powers
 from backend.reserves import endpoints as reserves
 from backend.status import endpoints as status
 from backend.status import site
@@ -57,6 +60,7 @@ from exchange.settings import Settings
 log = structlog.get_logger()
 
 VERSION = "1.0.0"
+TRADING = (markets, fees, orders, accounts, guards, withdrawals)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -76,7 +80,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (markets, fees, orders, accounts, guards, withdrawals, journal, reserves, surveillance, auth, status):
+    for module in (*TRADING, journal, reserves, surveillance, auth, status, announcements, operator):
         app.include_router(module.router, dependencies=[Depends(check_query)])
     if settings.is_local_chain:
         app.include_router(faucet.router, dependencies=[Depends(check_query)])
@@ -123,6 +127,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
         wallets=Wallets(rpc),
         levels=Levels(rpc, address_bytes(deployment.custody)),
+        powers=Powers(rpc, address_bytes(deployment.custody), map(address_bytes, settings.api.operators)),
         published_dir=settings.published_dir,
         public_rpc_url=settings.public_rpc_url,
         faucet=faucet_service.build(settings, deployment, rpc),

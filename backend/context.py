@@ -14,6 +14,7 @@ from backend.delegates import Delegates
 from backend.guards.levels import Levels
 from backend.limits import Connections, RateLimiter
 from backend.metrics import Metrics
+from backend.powers import Powers
 from backend.status.totals import Totals
 from backend.status.watch import Watch
 from backend.stream.feed import Feed
@@ -42,6 +43,7 @@ class Limits:
     session: RateLimiter
     address_writes: RateLimiter
     account_writes: RateLimiter
+    operator_writes: RateLimiter
     connections: Connections
 
     @classmethod
@@ -53,6 +55,7 @@ class Limits:
             RateLimiter("session", bounds.requests_per_second, bounds.requests_burst, monotonic),
             RateLimiter("address", bounds.address_writes_per_second, bounds.address_writes_burst, monotonic),
             RateLimiter("account", bounds.writes_per_second, bounds.writes_burst, monotonic),
+            RateLimiter("operator", bounds.operator_writes_per_second, bounds.operator_writes_burst, monotonic),
             Connections(bounds.connections_per_address),
         )
 
@@ -81,20 +84,19 @@ class Api:
     summaries: Summaries
     wallets: Wallets
     levels: Levels
+    powers: Powers
     published_dir: Path
     public_rpc_url: str | None
     faucet: Faucet | None
     entry_socket: Path
     started_at: int = field(default_factory=now_ms)
     domain: Domain = field(init=False)
-    operators: frozenset[bytes] = field(init=False)
     auditors: frozenset[bytes] = field(init=False)
     symbols: Mapping[str, Market] = field(init=False)
 
     def __post_init__(self) -> None:
         self.domain = self.deployment.domain
-        self.operators = frozenset(map(address_bytes, (self.deployment.operator, *self.settings.operators)))
-        self.auditors = self.operators | frozenset(map(address_bytes, self.settings.auditors))
+        self.auditors = frozenset(map(address_bytes, self.settings.auditors))
         self.symbols = {str(m.market_id): m for m in self.deployment.markets} | {
             symbol_of(m): m for m in self.deployment.markets
         }

@@ -42,6 +42,7 @@ _CONFLICT = (
     ErrorCode.too_much_open,
     ErrorCode.duplicate_withdrawal,
     ErrorCode.too_many_withdrawals,
+    ErrorCode.too_many_announcements,
 )
 _NOT_FOUND = (
     ErrorCode.not_found,

@@ -25,11 +25,6 @@ T = TypeVar("T")
 MakeValues = Callable[[Known], Mapping[str, object]]
 """The values of a command about a market, which may need to know it."""
 _POLL_SECONDS = 0.05
-_HALTED_BY = {
-    "frozen": "the contract is frozen for ever",
-    "market_status_changed": "its owner halted the market",
-    "token_status_changed": "one of its tokens takes no deposits",
-}
 
 
 class OperatorError(Exception):
@@ -75,8 +70,9 @@ def open_market(
         halting = await chain_events.halting(conn, chain_id, market_id)
         if halting is not None:
             raise OperatorError(
-                f"{name} is halted on chain: {_HALTED_BY[halting.kind]} (block {halting.block_number}), so its trades "
-                "could not settle; it opens by itself when nothing halts it there any more, unless an operator did too"
+                f"{name} is halted on chain: {chain_events.HALTED_BY[halting.kind]} (block {halting.block_number}), so "
+                "its trades could not settle; it opens by itself when nothing halts it there any more, unless an "
+                "operator did too"
             )
         return name, {"market": market_id, **values}
 

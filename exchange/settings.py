@@ -155,7 +155,8 @@ class ApiLimits(Section):
     """Bounds of what one client may ask of the API.
 
     `requests_*` bound each address and each session; `writes_*` the signed commands of one account, and
-    `address_writes_*` those of one address, whose accounts may be many.
+    `address_writes_*` those of one address, whose accounts may be many; `operator_writes_*` what one operator does by
+    the console.
     """
 
     body_bytes: Count = 65_536
@@ -166,6 +167,8 @@ class ApiLimits(Section):
     writes_burst: Count = 200
     address_writes_per_second: Count = 5_000
     address_writes_burst: Count = 10_000
+    operator_writes_per_second: Count = 1
+    operator_writes_burst: Count = 20
     connections_per_address: Count = 20
     subscriptions_per_connection: Count = 64
     queued_messages: Count = 1_000
@@ -178,9 +181,9 @@ class ApiSettings(Section):
     `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
     `public_rpc_url` is a node of the chain that browsers may ask; without it, the local chain's, else none.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
-    Who signs in as one of `auditors` reads the journal as it is; one of `operators` (the contract's operator always is
-    one) what surveillance finds as well. Headers that say for whom a proxy speaks (`X-Forwarded-For`) are believed from
-    the networks in `proxies` alone.
+    Who signs in as one of `auditors` reads the journal as it is; one of `operators` (whoever is the contract's operator
+    is one) what surveillance finds as well, and may open the console, for `operator_session_seconds`. Headers that say
+    for whom a proxy speaks (`X-Forwarded-For`) are believed from the networks in `proxies` alone.
     """
 
     host: str = "127.0.0.1"
@@ -189,6 +192,7 @@ class ApiSettings(Section):
     port: Port = 8_000
     workers: Count = 1
     session_seconds: Count = 86_400
+    operator_session_seconds: Annotated[int, Field(ge=60, le=43_200)] = 1_800
     lag_blocks: Count = 20
     min_withdrawals: Mapping[str, Count] = {"USDC": 1_000_000, "ETH": 50_000, "BTC": 2_000}
     auditors: tuple[Address, ...] = ()

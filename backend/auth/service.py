@@ -1,5 +1,6 @@
 """Sign-in with Ethereum (https://eips.ethereum.org/EIPS/eip-4361): the message names this site, this chain and
-a nonce of ours that works once; the session it earns may read, never write."""
+a nonce of ours that works once; the session it earns may read, never write. What opens the operator's console says so
+in its statement, and opens nothing else."""
 
 from __future__ import annotations
 
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 NONCE_MS = 300_000
 CLOCK_MARGIN_MS = 60_000
 """So far may a wallet's clock be ahead of ours."""
+CONSOLE_STATEMENT = (
+    "Open the operator's console. Its session halts markets, stops accounts, announces; it moves no money."
+)
+"""What a message must say to open the console, and no other may."""
 
 
 async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
@@ -39,7 +44,23 @@ async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
 
 
 async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.LoginAnswer:
-    """Check the message and open a session. The nonce is used up by the attempt, whatever its outcome."""
+    """Check the message and open a session for private reads."""
+    message = await authenticate(api, host, request)
+    if message.statement == CONSOLE_STATEMENT:
+        raise _refuse("statement", "the message opens the operator's console: send it to /v1/operator/login")
+    return await open_session(api, message.address, api.settings.session_seconds, "account")
+
+
+async def console_address(api: Api, host: str, request: schemas.LoginRequest) -> bytes:
+    """Check a message that opens the operator's console; who signed it."""
+    message = await authenticate(api, host, request)
+    if message.statement != CONSOLE_STATEMENT:
+        raise _refuse("statement", f"the message's statement must be: {CONSOLE_STATEMENT}")
+    return address_of(message.address)
+
+
+async def authenticate(api: Api, host: str, request: schemas.LoginRequest) -> SiweMessage:
+    """Check the message and its signature. The nonce is used up by the attempt, whatever its outcome."""
     message = await asyncio.to_thread(_parse, request.message)
     now = now_ms()
     async with api.writing() as connection:
@@ -48,11 +69,16 @@ async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.L
         raise _refuse("nonce", "the nonce is unknown, used or too old: ask for a new one at /v1/auth/nonce")
     _check(api, host, message, now)
     await _check_signature(api, message, request)
-    token = secrets.token_urlsafe(32)
-    expires_at = now + api.settings.session_seconds * 1_000
+    return message
+
+
+async def open_session(api: Api, address: str, seconds: int, purpose: sessions.Purpose) -> schemas.LoginAnswer:
+    """A new session of an address."""
+    token, now = secrets.token_urlsafe(32), now_ms()
+    expires_at = now + seconds * 1_000
     async with api.writing() as connection:
-        await sessions.add_session(connection, token_hash(token), address_of(message.address), now, expires_at)
-    return schemas.LoginAnswer(token=token, address=message.address, expires_at=expires_at)
+        await sessions.add_session(connection, token_hash(token), address_of(address), now, expires_at, purpose)
+    return schemas.LoginAnswer(token=token, address=address, expires_at=expires_at)
 
 
 async def logout(api: Api, token: str) -> schemas.LogoutAnswer:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy import RowMapping, Table, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from exchange.database import operator_log
 from exchange.database.engine_inbox import InboxRow
 from exchange.database.tables import (
     account,
@@ -27,7 +28,8 @@ ORDER_COLUMNS = ("order_id", "account_id", "market_id", "order_hash", "status", 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The database at one moment: positions, rows that mirror the journal, balances of the chain, the open inbox.
+    """The database at one moment: positions, rows that mirror the journal, balances of the chain, the open inbox,
+    how long the operators' log is and what is wrong with its chain of hashes.
 
     `block_hash` is 32 bytes; heights as in the table `cursor`. Rows are mappings by column.
     """
@@ -48,6 +50,8 @@ class Snapshot:
     account_tiers: Sequence[RowMapping]
     chain_balances: Sequence[RowMapping]
     pending: Sequence[InboxRow]
+    operator_entries: int
+    operator_breaks: Sequence[str]
 
 
 async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
@@ -76,6 +80,8 @@ async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
             account_tiers=await _all(conn, account_tier),
             chain_balances=(await conn.execute(on_chain)).mappings().all(),
             pending=await _pending(conn),
+            operator_entries=(await operator_log.head(conn))[0],
+            operator_breaks=await operator_log.breaks(conn),
         )
 
 

@@ -12,6 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 Row = Any
 
+HALTED_BY = {
+    "frozen": "the contract is frozen for ever",
+    "market_status_changed": "its owner halted the market",
+    "token_status_changed": "one of its tokens takes no deposits",
+}
+"""What the kinds of `halting` mean."""
+
 _CREDITABLE = """
 select block_hash, log_index, account, token_id, amount from deposit
 where chain_id = :chain_id and block_number > :above and block_number <= :up_to and not to_funding

@@ -1,15 +1,35 @@
 """Making the database anew: the old tables stand aside until the new ones are complete, so a failure loses nothing.
 
 What journal and chain cannot give back (jobs and their signed transactions, terms of leaders, sign-ins, deposit
-addresses that are looked at, cases of surveillance) is copied over.
+addresses that are looked at, cases of surveillance, what operators did and announced) is copied over.
 """
 
 from sqlalchemy import Table, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import attempt, deposit_address, job, leader, session, siwe_nonce, surveillance_case
+from exchange.database.tables import (
+    announcement,
+    attempt,
+    deposit_address,
+    job,
+    leader,
+    operator_log,
+    session,
+    siwe_nonce,
+    surveillance_case,
+)
 
-KEPT = (job, attempt, leader, session, siwe_nonce, deposit_address, surveillance_case)
+KEPT = (
+    job,
+    attempt,
+    leader,
+    session,
+    siwe_nonce,
+    deposit_address,
+    surveillance_case,
+    operator_log,
+    announcement,
+)
 """Tables with what nothing else remembers. A lost attempt could be mined after its trades were reversed."""
 ASIDE = "replaced"
 """The schema in which the old tables wait."""
@@ -53,6 +73,7 @@ async def copy_kept(conn: AsyncConnection) -> None:
             await conn.execute(text(f"insert into {table.name} ({names}) select {names} from {ASIDE}.{table.name}"))
     await _continue_ids(conn, job, "job_id")
     await _continue_ids(conn, surveillance_case, "case_id")
+    await _continue_ids(conn, announcement, "announcement_id")
 
 
 async def drop_old(conn: AsyncConnection) -> None:

@@ -76,6 +76,7 @@ class ErrorCode(StrEnum):
     settlement_backlog = "settlement_backlog"
     account_frozen = "account_frozen"
     recipient_not_allowed = "recipient_not_allowed"
+    too_many_announcements = "too_many_announcements"
 
     inbox_out_of_order = "inbox_out_of_order"
     batch_out_of_order = "batch_out_of_order"

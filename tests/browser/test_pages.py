@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
 
-PAGES = ("/trade/BTC-USDC", "/legal", "/trade/NONE", "/proof", "/funds", "/leave")
+PAGES = ("/trade/BTC-USDC", "/legal", "/trade/NONE", "/proof", "/funds", "/leave", "/operator")
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])

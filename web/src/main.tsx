@@ -1,6 +1,7 @@
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 import { App } from "@/app/App";
+import { watchAnnouncements } from "@/app/announcements";
 import { brand } from "@/app/brand";
 import { useExchange, watchExchange } from "@/app/exchange";
 import { keepApp } from "@/app/offline";
@@ -44,6 +45,7 @@ const known = () => {
 useExchange.subscribe(known);
 known();
 void watchExchange();
+void watchAnnouncements();
 
 await startLanguage();
 createRoot(document.getElementById("root") as HTMLElement).render(

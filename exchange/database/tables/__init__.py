@@ -42,6 +42,7 @@ from exchange.database.tables.journal import (
     trade,
     withdrawal,
 )
+from exchange.database.tables.operators import announcement, operator_log
 from exchange.database.tables.services import (
     attempt,
     deposit_address,
@@ -66,6 +67,7 @@ __all__ = [
     "account_freeze",
     "account_tier",
     "allow_list",
+    "announcement",
     "asset",
     "attempt",
     "balance",
@@ -91,6 +93,7 @@ __all__ = [
     "market",
     "market_listed",
     "metadata",
+    "operator_log",
     "order_executed",
     "orders",
     "payout_rest",

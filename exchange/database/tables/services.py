@@ -156,6 +156,7 @@ session = Table(
     metadata,
     blob("token_hash", "SHA-256 of the bearer token", primary_key=True),
     blob("address", "the wallet that signed in"),
+    string("purpose", "account, to read one's own; or operator, for the console", server_default="account"),
     integer("created_at", "when, in milliseconds since 1970", server_default=NOW_MS),
     integer("expires_at", "until when, in milliseconds since 1970"),
     Index(None, "expires_at"),

@@ -52,7 +52,7 @@ def world() -> Iterator[World]:
 def test_honest_exchange_is_clean_while_it_runs(world: World) -> None:
     report = json.loads(world.program.succeed("audit", "--json").splitlines()[-1])
     assert report["clean"], report["findings"]
-    assert len(report["checks"]) == 9
+    assert len(report["checks"]) == 10
     assert any("4 limits, 3 approvers" in check["compared"] for check in report["checks"])
     assert any("4 executions" in check["compared"] for check in report["checks"])
 

@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { Announcements } from "@/app/Announcements";
 import { useExchange } from "@/app/exchange";
 import { follow } from "@/app/router";
 import { useLink } from "@/app/stream";
@@ -13,6 +14,7 @@ const RESYNC_SHOWN_MS = 4_000;
 export function Banners() {
   return (
     <div aria-live="polite">
+      <Announcements />
       <Changed />
       <Reconnecting />
       <Degraded />

@@ -13,6 +13,8 @@ interface Known {
   /** The exchange's clock minus ours, in milliseconds. */
   readonly clockAhead: number;
   readonly status: Status | null;
+  /** What each market takes now, by its id: it changes while the rest of its rules stays. */
+  readonly marketStatus: ReadonlyMap<number, string>;
   /** Why the last status could not be had. */
   readonly away: string | null;
   /** It says that it is another than the one this browser knows; until the user takes that, the known one is kept. */
@@ -28,6 +30,7 @@ export const useExchange = create<Known>(() => ({
   units: stored ? unitsOf(stored) : new Map(),
   clockAhead: 0,
   status: null,
+  marketStatus: new Map(),
   away: null,
   changed: null,
 }));
@@ -51,8 +54,13 @@ export async function watchExchange(): Promise<void> {
   }
   for (;;) {
     try {
-      const status = await api.status();
-      useExchange.setState({ status, away: null, clockAhead: status.server_time - Date.now() });
+      const [status, markets] = await Promise.all([api.status(), api.markets().catch(() => [])]);
+      useExchange.setState({
+        status,
+        marketStatus: new Map(markets.map((market) => [market.market_id, market.status])),
+        away: null,
+        clockAhead: status.server_time - Date.now(),
+      });
     } catch (error) {
       useExchange.setState({ away: sentenceOf(error) });
     }
@@ -67,6 +75,14 @@ async function accepted(found: Exchange): Promise<void> {
   if (!changes.length) return;
   await new Promise<void>((accept) => useExchange.setState({ changed: { changes, accept } }));
   useExchange.setState({ changed: null });
+}
+
+/** What a market takes now: `open`, `auction`, `halted` or `delisted`; as it was loaded until the first look. */
+export function useMarketStatus(id: number): string | undefined {
+  return useExchange(
+    (known) =>
+      known.marketStatus.get(id) ?? known.exchange?.markets.find((one) => one.market_id === id)?.status,
+  );
 }
 
 /** The exchange, once it is known. */

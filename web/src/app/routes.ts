@@ -22,6 +22,7 @@ export const ROUTES: readonly Route[] = [
   { path: "funds", name: "nav.funds", page: lazy(() => import("@/pages/FundsPage")) },
   { path: "proof", name: "nav.proof", page: lazy(() => import("@/pages/ProofPage")) },
   { path: "leave", page: lazy(() => import("@/pages/LeavePage")) },
+  { path: "operator", page: lazy(() => import("@/pages/OperatorPage")) },
   { path: "legal", page: lazy(() => import("@/pages/LegalPage")) },
 ];
 

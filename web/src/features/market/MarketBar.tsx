@@ -1,5 +1,5 @@
 import { openDialog } from "@/app/dialogs";
-import { useExchange } from "@/app/exchange";
+import { useMarketStatus } from "@/app/exchange";
 import { localNumber, t } from "@/lib/i18n";
 import type { MarketUnits } from "@/lib/money/market";
 import { NotLive } from "@/ui/Panel";
@@ -11,9 +11,7 @@ import { useTickers } from "./tickers";
 export function MarketBar({ live, units }: { readonly live: LiveMarket; readonly units: MarketUnits }) {
   const ticker = useTickers((state) => state.tickers.get(units.symbol));
   const tickerState = useTickers((state) => state.states.get(units.symbol) ?? "syncing");
-  const status = useExchange(
-    (known) => known.exchange?.markets.find((one) => one.market_id === units.id)?.status,
-  );
+  const status = useMarketStatus(units.id);
   const last = useLive(live, (now) => now.lastPrice);
   const taker = useLive(live, (now) => now.trades[0]?.taker_side ?? null);
   const state = worstOf(

@@ -4,15 +4,28 @@ import type { Address } from "@/lib/chain/typedData";
 
 const VALID_MS = 300_000;
 
+/** What the message is for, in the words that the wallet shows; `backend/auth/service.py` knows the console's. */
+export const STATEMENTS = {
+  account: "Sign in to read your account. This moves no money.",
+  console:
+    "Open the operator's console. Its session halts markets, stops accounts, announces; it moves no money.",
+} as const;
+
 const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 /** The message; `now` is the exchange's time. */
-export function signInText(address: Address, nonce: NonceAnswer, scheme: string, now: number): string {
+export function signInText(
+  address: Address,
+  nonce: NonceAnswer,
+  scheme: string,
+  now: number,
+  purpose: keyof typeof STATEMENTS = "account",
+): string {
   return [
     `${nonce.domain} wants you to sign in with your Ethereum account:`,
     address,
     "",
-    "Sign in to read your account. This moves no money.",
+    STATEMENTS[purpose],
     "",
     `URI: ${scheme}//${nonce.domain}`,
     "Version: 1",

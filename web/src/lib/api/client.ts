@@ -13,9 +13,20 @@ export function setToken(value: string | null, ended: () => void = () => undefin
   onEnded = ended;
 }
 
-async function request<A>(method: "GET" | "POST", path: string, body?: unknown): Promise<A> {
+/** Whose session a request carries, and who is told when the exchange does not take it any more. */
+export interface Bearer {
+  readonly token: string | null;
+  readonly ended: () => void;
+}
+
+async function request<A>(
+  method: "GET" | "POST",
+  path: string,
+  body?: unknown,
+  bearer: Bearer = { token, ended: onEnded },
+): Promise<A> {
   const headers: Record<string, string> = {};
-  if (token) headers.authorization = `Bearer ${token}`;
+  if (bearer.token) headers.authorization = `Bearer ${bearer.token}`;
   if (body !== undefined) headers["content-type"] = "application/json";
   let response: Response;
   try {
@@ -31,12 +42,12 @@ async function request<A>(method: "GET" | "POST", path: string, body?: unknown):
   const answer: unknown = await response.json().catch(() => null);
   if (response.ok) return answer as A;
   const refusal = refusalOf(response.status, answer);
-  if (refusal.code === "unauthenticated" && token) onEnded();
+  if (refusal.code === "unauthenticated" && bearer.token) bearer.ended();
   throw refusal;
 }
 
 /** Query parameters without those that are undefined. */
-function query(values: Record<string, string | number | undefined>): string {
+export function query(values: Record<string, string | number | undefined>): string {
   const given = Object.entries(values).flatMap(([name, value]) =>
     value === undefined ? [] : [[name, `${value}`]],
   );
@@ -46,11 +57,12 @@ function query(values: Record<string, string | number | undefined>): string {
 type Page = { before?: number | undefined; limit?: number | undefined };
 
 export const api = {
-  get: <A>(path: string) => request<A>("GET", path),
-  post: <A>(path: string, body?: unknown) => request<A>("POST", path, body),
+  get: <A>(path: string, bearer?: Bearer) => request<A>("GET", path, undefined, bearer),
+  post: <A>(path: string, body?: unknown, bearer?: Bearer) => request<A>("POST", path, body, bearer),
 
   exchange: () => request<T.Exchange>("GET", "/v1/exchange"),
   status: () => request<T.Status>("GET", "/v1/status"),
+  announcements: () => request<T.Announcements>("GET", "/v1/announcements"),
   markets: () => request<T.Market[]>("GET", "/v1/markets"),
   ticker: (market: string) => request<T.Ticker>("GET", `/v1/markets/${market}/ticker`),
   candles: (market: string, interval: string, limit: number, end?: number) =>

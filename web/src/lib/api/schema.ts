@@ -825,6 +825,230 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/announcements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Announcements
+         * @description What the operator tells everybody now, latest first.
+         */
+        get: operations["list_announcements_v1_announcements_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/login": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Login
+         * @description Open the console: exchange an EIP-4361 message with the console's statement for a short session.
+         */
+        post: operations["login_v1_operator_login_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/logout": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Logout
+         * @description End this session.
+         */
+        post: operations["logout_v1_operator_logout_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Session
+         * @description Who is signed in, and with which roles.
+         */
+        get: operations["get_session_v1_operator_session_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/markets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Markets
+         * @description All markets, and what halts them.
+         */
+        get: operations["list_markets_v1_operator_markets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/markets/{market}/halt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Halt Market
+         * @description Take no new orders; cancels go on, open orders stay, what is matched settles.
+         */
+        post: operations["halt_market_v1_operator_markets__market__halt_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/markets/{market}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Open Market
+         * @description Take orders again; what gathered in an auction trades first.
+         */
+        post: operations["open_market_v1_operator_markets__market__open_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/markets/{market}/auction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start Auction
+         * @description Gather orders without matching; when it ends, all that meet trade at one price.
+         */
+        post: operations["start_auction_v1_operator_markets__market__auction_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/announcements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Announcements
+         * @description All announcements there were, latest first.
+         */
+        get: operations["list_announcements_v1_operator_announcements_get"];
+        put?: never;
+        /**
+         * Post Announcement
+         * @description Tell everybody something.
+         */
+        post: operations["post_announcement_v1_operator_announcements_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/announcements/{announcement}/withdraw": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Withdraw Announcement
+         * @description Show an announcement no more.
+         */
+        post: operations["withdraw_announcement_v1_operator_announcements__announcement__withdraw_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Log
+         * @description What operators did, latest first.
+         */
+        get: operations["list_log_v1_operator_log_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/faucet": {
         parameters: {
             query?: never;
@@ -910,6 +1134,67 @@ export interface components {
             brakes: components["schemas"]["BrakesView"] | null;
         };
         /**
+         * AnnouncementPage
+         * @description Announcements, latest first.
+         */
+        AnnouncementPage: {
+            /** Announcements */
+            announcements: components["schemas"]["KeptAnnouncement"][];
+            /** Next Before */
+            next_before: number | null;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
+        };
+        /**
+         * AnnouncementView
+         * @description What the operator tells everybody.
+         */
+        AnnouncementView: {
+            /** Announcement Id */
+            announcement_id: number;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * Texts
+             * @description by language tag; `en` is always there
+             * @example {
+             *       "en": "Withdrawals are slow today."
+             *     }
+             */
+            texts: {
+                [key: string]: string;
+            };
+            /**
+             * From Ms
+             * @description from when it is shown, in milliseconds
+             */
+            from_ms: number;
+            /**
+             * Until Ms
+             * @description until when it is shown, in milliseconds
+             */
+            until_ms: number;
+        };
+        /**
+         * Announcements
+         * @description What is shown now, latest first.
+         */
+        Announcements: {
+            /** Announcements */
+            announcements: components["schemas"]["AnnouncementView"][];
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
+        };
+        /**
          * ApprovalsView
          * @description Approvals of a withdrawal above its token's outflow limit; it is paid once `given` is at least `needed`.
          */
@@ -970,6 +1255,24 @@ export interface components {
             symbol: string;
             /** Decimals */
             decimals: number;
+        };
+        /**
+         * AuctionRequest
+         * @description Gather orders in a market.
+         */
+        AuctionRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Seconds
+             * @description how long; 0: until the market is opened
+             * @default 0
+             */
+            seconds: number;
         };
         /**
          * BalanceView
@@ -1271,6 +1574,33 @@ export interface components {
             verifyingContract: string;
         };
         /**
+         * Done
+         * @description What was asked for, and how far it is.
+         */
+        Done: {
+            /**
+             * Entry Id
+             * @description its entry in the log
+             */
+            entry_id: number;
+            /**
+             * Hash
+             * @description the entry's hash
+             */
+            hash: string;
+            /**
+             * Outcome
+             * @description `asked`: the engine has not answered yet, and obeys when it does
+             * @enum {string}
+             */
+            outcome: "asked" | "applied" | "done";
+            /**
+             * Seq
+             * @description journal sequence from which it counts
+             */
+            seq: number | null;
+        };
+        /**
          * ErrorBody
          * @description Every error's body. `code` is stable; `params` holds what a sentence in another language needs.
          */
@@ -1302,7 +1632,7 @@ export interface components {
          * @description Stable codes of refusals; a code is never renamed or reused.
          * @enum {string}
          */
-        ErrorCode: "malformed" | "unknown_field" | "body_too_large" | "too_many_requests" | "too_many_subscriptions" | "unauthenticated" | "forbidden" | "not_found" | "method_not_allowed" | "unavailable" | "internal" | "wrong_signature" | "wrong_chain" | "wrong_contract" | "unknown_scheme" | "unknown_delegate" | "delegate_expired" | "delegate_out_of_scope" | "expired" | "expiry_too_far" | "nonce_used" | "nonce_too_low" | "nonce_out_of_range" | "group_used" | "duplicate_client_order_id" | "unknown_market" | "market_halted" | "auction_call" | "market_exists" | "unknown_asset" | "asset_exists" | "price_off_tick" | "price_out_of_band" | "quantity_off_lot" | "below_min_notional" | "amount_out_of_range" | "order_too_large" | "too_much_open" | "fee_cap_too_low" | "fee_cap_out_of_range" | "fee_notice_too_short" | "unsupported_terms" | "terms_conflict" | "insufficient_balance" | "account_blocked" | "account_exiting" | "trading_stopped" | "unknown_account" | "unknown_order" | "order_closed" | "too_many_open_orders" | "unknown_withdrawal" | "duplicate_withdrawal" | "withdrawal_deadline" | "too_many_withdrawals" | "bad_recipient" | "settlement_backlog" | "account_frozen" | "recipient_not_allowed" | "inbox_out_of_order" | "batch_out_of_order" | "unknown_batch" | "unknown_trade" | "token_full" | "wrong_call" | "deposits_closed" | "token_refused" | "too_little_gas" | "nothing_to_claim" | "insufficient_allowance" | "not_approved" | "needs_approvals" | "lapsed" | "not_requested" | "too_early" | "already_done" | "cancel_pending" | "bad_delegate" | "expiry_out_of_range" | "delegate_only_widens" | "delegate_revoked" | "overfilled" | "price_beyond_limit" | "sums_differ" | "exchange_frozen" | "not_launched" | "exchange_paused" | "duration_out_of_range" | "not_scheduled" | "bad_configuration" | "bad_listing" | "contract_refused";
+        ErrorCode: "malformed" | "unknown_field" | "body_too_large" | "too_many_requests" | "too_many_subscriptions" | "unauthenticated" | "forbidden" | "not_found" | "method_not_allowed" | "unavailable" | "internal" | "wrong_signature" | "wrong_chain" | "wrong_contract" | "unknown_scheme" | "unknown_delegate" | "delegate_expired" | "delegate_out_of_scope" | "expired" | "expiry_too_far" | "nonce_used" | "nonce_too_low" | "nonce_out_of_range" | "group_used" | "duplicate_client_order_id" | "unknown_market" | "market_halted" | "auction_call" | "market_exists" | "unknown_asset" | "asset_exists" | "price_off_tick" | "price_out_of_band" | "quantity_off_lot" | "below_min_notional" | "amount_out_of_range" | "order_too_large" | "too_much_open" | "fee_cap_too_low" | "fee_cap_out_of_range" | "fee_notice_too_short" | "unsupported_terms" | "terms_conflict" | "insufficient_balance" | "account_blocked" | "account_exiting" | "trading_stopped" | "unknown_account" | "unknown_order" | "order_closed" | "too_many_open_orders" | "unknown_withdrawal" | "duplicate_withdrawal" | "withdrawal_deadline" | "too_many_withdrawals" | "bad_recipient" | "settlement_backlog" | "account_frozen" | "recipient_not_allowed" | "too_many_announcements" | "inbox_out_of_order" | "batch_out_of_order" | "unknown_batch" | "unknown_trade" | "token_full" | "wrong_call" | "deposits_closed" | "token_refused" | "too_little_gas" | "nothing_to_claim" | "insufficient_allowance" | "not_approved" | "needs_approvals" | "lapsed" | "not_requested" | "too_early" | "already_done" | "cancel_pending" | "bad_delegate" | "expiry_out_of_range" | "delegate_only_widens" | "delegate_revoked" | "overfilled" | "price_beyond_limit" | "sums_differ" | "exchange_frozen" | "not_launched" | "exchange_paused" | "duration_out_of_range" | "not_scheduled" | "bad_configuration" | "bad_listing" | "contract_refused";
         /**
          * ExchangeView
          * @description Everything a client needs before its first order.
@@ -1720,6 +2050,49 @@ export interface components {
             status: "ok";
         };
         /**
+         * KeptAnnouncement
+         * @description An announcement as the operator sees it.
+         */
+        KeptAnnouncement: {
+            /** Announcement Id */
+            announcement_id: number;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * Texts
+             * @description by language tag; `en` is always there
+             * @example {
+             *       "en": "Withdrawals are slow today."
+             *     }
+             */
+            texts: {
+                [key: string]: string;
+            };
+            /**
+             * From Ms
+             * @description from when it is shown, in milliseconds
+             */
+            from_ms: number;
+            /**
+             * Until Ms
+             * @description until when it is shown, in milliseconds
+             */
+            until_ms: number;
+            /**
+             * Posted At
+             * @description milliseconds
+             */
+            posted_at: number;
+            /**
+             * Withdrawn At
+             * @description milliseconds; null unless it was withdrawn
+             */
+            withdrawn_at: number | null;
+        };
+        /**
          * LimitsView
          * @description What one client may ask.
          */
@@ -1736,6 +2109,70 @@ export interface components {
             connections_per_address: number;
             /** Subscriptions Per Connection */
             subscriptions_per_connection: number;
+        };
+        /**
+         * LogEntry
+         * @description Something that was done by the console or on the machine, or what became of it.
+         */
+        LogEntry: {
+            /** Entry Id */
+            entry_id: number;
+            /**
+             * At
+             * @description milliseconds
+             */
+            at: number;
+            /**
+             * Operator
+             * @description the wallet that was signed in; null: the machine's command line
+             */
+            operator: string | null;
+            /** Action */
+            action: string;
+            /** Subject */
+            subject: string;
+            /** Details */
+            details: {
+                [key: string]: unknown;
+            };
+            /** Reason */
+            reason: string;
+            /**
+             * Follows
+             * @description the entry whose outcome this is; null for what was asked
+             */
+            follows: number | null;
+            /**
+             * Outcome
+             * @enum {string}
+             */
+            outcome: "asked" | "done" | "applied" | "refused" | "unknown";
+            /** Prev Hash */
+            prev_hash: string;
+            /**
+             * Hash
+             * @description SHA-256 over `prev_hash` and all of the above
+             */
+            hash: string;
+        };
+        /**
+         * LogPage
+         * @description Entries, latest first. `entries` and `head` are of the whole log: note them elsewhere, and a cut shows.
+         */
+        LogPage: {
+            /** Log */
+            log: components["schemas"]["LogEntry"][];
+            /** Next Before */
+            next_before: number | null;
+            /** Entries */
+            entries: number;
+            /** Head */
+            head: string;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
         };
         /**
          * LoginAnswer
@@ -1828,6 +2265,51 @@ export interface components {
             fee_floor: string;
             /** Status */
             status: string;
+        };
+        /**
+         * MarketState
+         * @description A market as the operator sees it.
+         */
+        MarketState: {
+            /** Market Id */
+            market_id: number;
+            /** Symbol */
+            symbol: string;
+            /** Status */
+            status: string;
+            /**
+             * Auction Ends At
+             * @description unix seconds; 0: until it is opened; null: no auction
+             */
+            auction_ends_at: number | null;
+            /**
+             * Halted On Chain
+             * @description why the contract halts it; null: it does not
+             */
+            halted_on_chain: string | null;
+            /** Collar Bps */
+            collar_bps: number;
+            /** Max Quantity */
+            max_quantity: string;
+            /** Max Notional */
+            max_notional: string;
+            /** Max Open Orders */
+            max_open_orders: number;
+            /** Max Open Notional */
+            max_open_notional: string;
+        };
+        /**
+         * MarketStates
+         * @description All markets.
+         */
+        MarketStates: {
+            /** Markets */
+            markets: components["schemas"]["MarketState"][];
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
         };
         /**
          * NonceAnswer
@@ -2003,6 +2485,72 @@ export interface components {
             published_at: number;
         };
         /**
+         * PostAnnouncement
+         * @description What everybody shall be told.
+         */
+        PostAnnouncement: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Severity
+             * @enum {string}
+             */
+            severity: "info" | "warning" | "critical";
+            /**
+             * Texts
+             * @description by language tag, `en` at least
+             * @example {
+             *       "en": "Withdrawals are slow."
+             *     }
+             */
+            texts: {
+                [key: string]: string;
+            };
+            /**
+             * From Ms
+             * @description milliseconds; null: now
+             */
+            from_ms?: number | null;
+            /**
+             * Until Ms
+             * @description milliseconds, at most 90 days ahead
+             */
+            until_ms: number;
+        };
+        /**
+         * PostedAnnouncement
+         * @description The announcement is posted.
+         */
+        PostedAnnouncement: {
+            /**
+             * Entry Id
+             * @description its entry in the log
+             */
+            entry_id: number;
+            /**
+             * Hash
+             * @description the entry's hash
+             */
+            hash: string;
+            /**
+             * Outcome
+             * @description `asked`: the engine has not answered yet, and obeys when it does
+             * @enum {string}
+             */
+            outcome: "asked" | "applied" | "done";
+            /**
+             * Seq
+             * @description journal sequence from which it counts
+             */
+            seq: number | null;
+            /** Announcement Id */
+            announcement_id: number;
+        };
+        /**
          * ReadyView
          * @description All parts answer and none lags.
          */
@@ -2036,6 +2584,18 @@ export interface components {
             in_force: boolean;
         };
         /**
+         * Request
+         * @description What every write says.
+         */
+        Request: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+        };
+        /**
          * ReservesView
          * @description What users own by token at one block. The contract's `liabilities` at that block are the same.
          */
@@ -2048,6 +2608,17 @@ export interface components {
             /** Tokens */
             tokens: components["schemas"]["TokenReserve"][];
         };
+        /**
+         * Role
+         * @description What somebody is for the exchange.
+         *
+         *     operator   tells the engine and everybody: named in the settings, or the contract's operator
+         *     owner      configures the contract, behind the timelock
+         *     guardian   pauses, and removes the contract's operator
+         *     approver   lets withdrawals go above the limit
+         * @enum {string}
+         */
+        Role: "operator" | "owner" | "guardian" | "approver";
         /**
          * ScheduleView
          * @description The fees of orders accepted from `effective_at` on, until the next schedule's.
@@ -2066,6 +2637,34 @@ export interface components {
              * @example 0
              */
             floor: string;
+        };
+        /**
+         * SessionView
+         * @description Who is signed in at the console.
+         */
+        SessionView: {
+            /** Address */
+            address: string;
+            /**
+             * Roles
+             * @description what the wallet is for the exchange now
+             */
+            roles: components["schemas"]["Role"][];
+            /**
+             * Commands
+             * @description whether it may do more than look and sign transactions
+             */
+            commands: boolean;
+            /**
+             * Until
+             * @description when the session ends, in milliseconds
+             */
+            until: number;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
         };
         /**
          * StatusView
@@ -6275,6 +6874,1121 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReadyView"];
+                };
+            };
+        };
+    };
+    list_announcements_v1_announcements_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Announcements"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    login_v1_operator_login_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoginRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LoginAnswer"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    logout_v1_operator_logout_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogoutAnswer"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_session_v1_operator_session_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_markets_v1_operator_markets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MarketStates"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    halt_market_v1_operator_markets__market__halt_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a market's id or symbol */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    open_market_v1_operator_markets__market__open_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a market's id or symbol */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    start_auction_v1_operator_markets__market__auction_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a market's id or symbol */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AuctionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_announcements_v1_operator_announcements_get: {
+        parameters: {
+            query?: {
+                /** @description page on: `next_before` of the page before this one */
+                before?: number | null;
+                /** @description at most so many rows */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AnnouncementPage"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    post_announcement_v1_operator_announcements_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostAnnouncement"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PostedAnnouncement"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    withdraw_announcement_v1_operator_announcements__announcement__withdraw_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                announcement: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_log_v1_operator_log_get: {
+        parameters: {
+            query?: {
+                action?: string | null;
+                subject?: string | null;
+                /** @description page on: `next_before` of the page before this one */
+                before?: number | null;
+                /** @description at most so many rows */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
                 };
             };
         };

@@ -52,6 +52,12 @@ export const ar: Catalogue = {
   "banner.resynced": "كانت رسالة ناقصة ({channel})؛ أعيد التحميل وهي صحيحة الآن.",
   "banner.wrong_chain": "محفظتك على سلسلة أخرى. هذه المنصة على السلسلة {chain}.",
   "banner.switch_chain": "تبديل السلسلة",
+  "announcement.label": "ما يعلنه المشغّل",
+  "announcement.dismiss": "إخفاء",
+  "announcement.info": "إشعار:",
+  "announcement.warning": "تحذير:",
+  "announcement.critical": "مهم:",
+
   "banner.sign_in": "سجّل الدخول لترى أرصدتك وأوامرك. إنه توقيع فقط ولا يحرك مالًا.",
 
   "footer.legal": "قانوني",

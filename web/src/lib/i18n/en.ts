@@ -39,6 +39,12 @@ export const en = {
   "banner.resynced": "A message was missing ({channel}); it was loaded again, and is right now.",
   "banner.wrong_chain": "Your wallet is on another chain. This exchange is on chain {chain}.",
   "banner.switch_chain": "Switch chain",
+  "announcement.label": "What the operator tells you",
+  "announcement.dismiss": "Put away",
+  "announcement.info": "Notice:",
+  "announcement.warning": "Warning:",
+  "announcement.critical": "Important:",
+
   "banner.sign_in": "Sign in to see your balances and orders. It is a signature, and moves no money.",
 
   "footer.legal": "Legal",

@@ -29,8 +29,13 @@ const listeners = new Set<() => void>();
 
 /** The text of a key with `{names}` filled in; of a `count` other than one, that of `<key>.other` where there is one. */
 export function t(key: Key, params: Params = {}): string {
+  return textOf(catalogue, key, params);
+}
+
+/** The same from another catalogue in the user's language. */
+export function textOf(texts: Readonly<Record<string, string>>, key: string, params: Params): string {
   const plural = typeof params.count === "number" && category(params.count) !== "one" ? `${key}.other` : key;
-  const text = (plural in catalogue ? catalogue[plural as Key] : catalogue[key]) ?? key;
+  const text = texts[plural] ?? texts[key] ?? key;
   return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
 }
 

@@ -52,6 +52,12 @@ export const zh: Catalogue = {
   "banner.resynced": "缺少一条消息（{channel}）；已重新加载，现在正确。",
   "banner.wrong_chain": "您的钱包在另一条链上。本交易所在链 {chain} 上。",
   "banner.switch_chain": "切换链",
+  "announcement.label": "运营方公告",
+  "announcement.dismiss": "收起",
+  "announcement.info": "通知：",
+  "announcement.warning": "警告：",
+  "announcement.critical": "重要：",
+
   "banner.sign_in": "登录以查看余额和订单。这只是签名，不会动用资金。",
 
   "footer.legal": "法律信息",

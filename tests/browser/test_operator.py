@@ -1,0 +1,99 @@
+"""The operator's console in a browser: who is let in, and what traders see of what is done there."""
+
+from __future__ import annotations
+
+import pytest
+from eth_account import Account
+from playwright.sync_api import Browser, Page, expect
+
+from exchange.settings import LOCAL_KEYS
+from tests.browser.conftest import PATIENCE_MS
+from tests.browser.page import barriers, watch
+from tests.browser.test_wallets import connect
+from tests.browser.wallet import BrowserWallet
+from tests.utils.program import Program
+
+TEXT = "Deposits of ETH take an hour longer today."
+REASON = "the price feed is wrong"
+SECTIONS = ("markets", "announcements", "log")
+
+
+@pytest.fixture
+def operator(page: Page, program: Program) -> BrowserWallet:
+    """The wallet of the contract's operator, as every development chain knows its key."""
+    wallet = BrowserWallet(page, program.rpc_url)
+    wallet.account = Account.from_key(LOCAL_KEYS["operator"])
+    return wallet
+
+
+def open_console(page: Page, path: str = "/operator/markets") -> None:
+    """Connect the wallet on the trade page, and open the console with it."""
+    connect(page)
+    page.goto(path)
+    page.get_by_role("button", name="Sign and open the console").click()
+
+
+def confirm(page: Page, name: str) -> None:
+    """Give a reason, and confirm."""
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill(REASON)
+    dialog.get_by_role("button", name=name).click()
+    expect(dialog).to_be_hidden()
+
+
+def test_a_wallet_without_a_role_is_told_why_it_may_not(browser: Browser, program: Program) -> None:
+    context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    wallet = BrowserWallet(page, program.rpc_url)
+    open_console(page)
+    expect(page.get_by_role("alert").get_by_text(f"{wallet.account.address} has no role here")).to_be_visible()
+    expect(page.get_by_role("navigation", name="Parts of the console")).to_have_count(0)
+    assert barriers(page) == []
+    context.close()
+
+
+def test_what_an_operator_does_is_seen_by_traders_and_stays_in_the_log(
+    page: Page, browser: Browser, operator: BrowserWallet, program: Program
+) -> None:
+    context = browser.new_context(base_url=program.api_url, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    trader = context.new_page()
+    complaints = watch(trader, program)
+    trader.goto("/trade/ETH-USDC")
+    bar = trader.get_by_role("region", name="ETH-USDC at a glance")
+    expect(bar).to_be_visible()
+
+    open_console(page)
+    page.get_by_role("button", name="Halt ETH-USDC").click()
+    confirm(page, "Halt ETH-USDC")
+    expect(bar.get_by_text("halted")).to_be_visible()
+    page.get_by_role("button", name="Open ETH-USDC").click()
+    confirm(page, "Open ETH-USDC")
+    expect(bar.get_by_text("halted")).to_have_count(0)
+
+    page.get_by_role("link", name="Announcements").click()
+    page.get_by_role("button", name="Announce", exact=True).click()
+    page.get_by_role("dialog").get_by_label("Text in English (needed)").fill(TEXT)
+    confirm(page, "Announce")
+    told = trader.get_by_role("region", name="What the operator tells you")
+    expect(told.get_by_text(TEXT)).to_be_visible()
+    assert barriers(trader) == []
+    told.get_by_role("button", name="Put away").click()
+    expect(told).to_have_count(0)
+    page.get_by_role("button", name="Withdraw announcement").click()
+    confirm(page, "Withdraw announcement")
+
+    page.get_by_role("link", name="Log").click()
+    log = page.get_by_test_id("operator-log")
+    for said in ("halt market", "open market", "announce", "withdraw announcement"):
+        expect(log.get_by_role("cell", name=said, exact=True).first).to_be_visible()
+    expect(log.get_by_text(REASON)).to_have_count(4)
+    for theme in ("light", "dark"):
+        page.emulate_media(color_scheme="light" if theme == "light" else "dark")
+        for section in SECTIONS:
+            page.get_by_role("navigation", name="Parts of the console").locator(f"[href$={section}]").click()
+            expect(page.locator("[data-state=syncing]")).to_have_count(0)
+            assert barriers(page) == []
+    context.close()
+    assert not complaints, complaints

@@ -1,0 +1,341 @@
+"""The operator's console over HTTP: who may open it, what it does, and what stays written of it."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from backend.auth.service import CONSOLE_STATEMENT
+from backend.powers import PERIOD_SECONDS
+from bizzan.client.wallet import Wallet
+from bizzan.supervisor.postgres import Postgres
+from exchange.chain.rpc import Rpc
+from exchange.database import operator_log
+from exchange.database.engine import create_engine
+from exchange.database.tables import chain_status, engine_inbox
+from tests.conftest import start_anvil
+from tests.integration.backend.test_withdrawals import log_row, put
+from tests.utils.api_stack import AUDITOR, DEPLOYMENT, WATCHER, ApiStack, api_stack, new_wallet, signed_body
+from tests.utils.refusals import check_refused
+from tests.utils.scripted_contract import answering
+from tests.utils.sign_in import fresh_nonce, message_for, sign_in
+
+REASON = "the reference price is wrong"
+MINUTE_MS = 60_000
+TRADER = new_wallet()
+READS = ("session", "markets", "announcements", "log")
+WRITES = (
+    "markets/BTC-USDC/halt",
+    "markets/BTC-USDC/open",
+    "markets/BTC-USDC/auction",
+    "announcements",
+    "announcements/1/withdraw",
+)
+
+
+@pytest.fixture(scope="module")
+def stack(postgres: Postgres, template_database: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiStack]:
+    """An exchange of its own: here commands come by the inbox's table, and not by the engine's socket as elsewhere."""
+    url = postgres.create_database("operator", template=template_database)
+    node = start_anvil(tmp_path_factory)
+    try:
+        with (
+            tempfile.TemporaryDirectory(prefix="bzn-", dir="/tmp") as folder,
+            api_stack(Path(folder), url, node.url) as running,
+        ):
+            asyncio.run(running.fund(TRADER))
+            asyncio.run(continue_inbox(running))
+            yield running
+    finally:
+        node.kill()
+    postgres.drop_database("operator")
+
+
+async def continue_inbox(stack: ApiStack) -> None:
+    """Let the inbox's table go on above the ids that the socket used."""
+    database = create_engine(stack.database_url, pool_size=1)
+    row = {"id": 1_000, "kind": "tick", "payload": {}, "dedup_key": "before", "applied_seq": 1}
+    async with database.begin() as connection:
+        await connection.execute(engine_inbox.insert().values(row))
+    await database.dispose()
+
+
+async def console_login(api: httpx.AsyncClient, wallet: Wallet, **changes: str) -> httpx.Response:
+    """Sign in at the console."""
+    statement = changes.pop("statement", CONSOLE_STATEMENT)
+    plain = message_for(wallet, await fresh_nonce(api), **changes)
+    message = plain.replace("\n\n\n", f"\n\n{statement}\n\n", 1)
+    signature = "0x" + wallet.sign_text(message).hex()
+    return await api.post("/v1/operator/login", json={"message": message, "signature": signature})
+
+
+async def open_console(api: httpx.AsyncClient, wallet: Wallet = WATCHER) -> dict[str, str]:
+    """The header of a new session of the console."""
+    answer = await console_login(api, wallet)
+    assert answer.status_code == 200, answer.text
+    return {"authorization": f"Bearer {answer.json()['token']}"}
+
+
+async def tell(api: httpx.AsyncClient, path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
+    """A write, with a reason."""
+    return await api.post(f"/v1/operator/{path}", json={"reason": REASON, **body}, headers=headers)
+
+
+async def log_of(api: httpx.AsyncClient, headers: dict[str, str], **params: Any) -> dict[str, Any]:
+    """A page of the log."""
+    answer = await api.get("/v1/operator/log", params=params, headers=headers)
+    assert answer.status_code == 200, answer.text
+    page: dict[str, Any] = answer.json()
+    return page
+
+
+@asynccontextmanager
+async def roles_on_chain(stack: ApiStack, **held: bytes) -> AsyncIterator[None]:
+    """The contract says that these addresses hold these roles; `approver` is one of its approvers."""
+    names = ("owner", "operator", "standby_operator", "co_signer", "guardian", "fee_account")
+    words = b"".join(held.get(name, bytes(20)).rjust(32, b"\0") for name in names)
+    approvers = [held["approver"]] if "approver" in held else []
+    listed = b"".join(word.rjust(32, b"\0") for word in (b"\x20", bytes([len(approvers)]), *approvers))
+    async with Rpc(stack.rpc_url) as rpc:
+        before = await rpc.call("eth_getCode", DEPLOYMENT.custody, "latest", returns=str)
+        await rpc.call("anvil_setCode", DEPLOYMENT.custody, answering({"roles()": words, "approvers()": listed}))
+        await asyncio.sleep(PERIOD_SECONDS)
+        try:
+            yield
+        finally:
+            await rpc.call("anvil_setCode", DEPLOYMENT.custody, before)
+            await asyncio.sleep(PERIOD_SECONDS)
+
+
+async def test_an_operator_of_the_settings_opens_the_console(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    told = (await api.get("/v1/operator/session", headers=headers)).json()
+    assert (told["address"], told["roles"], told["commands"]) == (WATCHER.text_address, ["operator"], True)
+    assert 0 < told["until"] - told["server_time"] <= 1_800_000
+    assert (await api.post("/v1/operator/logout", headers=headers)).json() == {"ended": True}
+    check_refused(await api.get("/v1/operator/session", headers=headers), 401, "unauthenticated")
+
+
+async def test_nobody_else_does(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    for wallet in (new_wallet(), AUDITOR):
+        error = check_refused(await console_login(api, wallet), 403, "forbidden")
+        assert "has no role here" in error["message"]
+
+
+async def test_a_session_of_an_account_opens_nothing_here_and_this_one_nothing_there(api: httpx.AsyncClient) -> None:
+    account, console = await sign_in(api, WATCHER), await open_console(api)
+    for name in READS:
+        check_refused(await api.get(f"/v1/operator/{name}"), 401, "unauthenticated")
+        check_refused(await api.get(f"/v1/operator/{name}", headers=account), 401, "unauthenticated")
+    for name in WRITES:
+        check_refused(await tell(api, name, {}), 401, "unauthenticated")
+        check_refused(await tell(api, name, account), 401, "unauthenticated")
+    check_refused(await api.get("/v1/account", headers=console), 401, "unauthenticated")
+
+
+async def test_what_is_signed_says_what_it_opens(api: httpx.AsyncClient) -> None:
+    answer = await console_login(api, WATCHER, statement="Sign in to read your account. This moves no money.")
+    assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
+    message = message_for(WATCHER, await fresh_nonce(api)).replace("\n\n\n", f"\n\n{CONSOLE_STATEMENT}\n\n", 1)
+    body = {"message": message, "signature": "0x" + WATCHER.sign_text(message).hex()}
+    answer = await api.post("/v1/auth/login", json=body)
+    assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
+    answer = await api.post("/v1/operator/login", json=body)
+    assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "nonce"}
+
+
+async def test_a_role_of_the_contract_looks_and_one_that_is_gone_ends_every_session(
+    api: httpx.AsyncClient, stack: ApiStack
+) -> None:
+    guardian, operator, approver = new_wallet(), new_wallet(), new_wallet()
+    held = {"guardian": guardian.address, "operator": operator.address, "approver": approver.address}
+    async with roles_on_chain(stack, **held):
+        headers = await open_console(api, guardian)
+        other = await open_console(api, guardian)
+        told = (await api.get("/v1/operator/session", headers=headers)).json()
+        assert (told["roles"], told["commands"]) == (["guardian"], False)
+        for name in READS:
+            assert (await api.get(f"/v1/operator/{name}", headers=headers)).status_code == 200
+        for name in WRITES:
+            body = announcement() if name == "announcements" else {}
+            error = check_refused(await tell(api, name, headers, **body), 403, "forbidden")
+            assert "only an operator may do this" in error["message"]
+        assert (await tell(api, "markets/ETH-USDC/halt", await open_console(api, operator))).status_code == 200
+        assert (await tell(api, "markets/ETH-USDC/open", await open_console(api, operator))).status_code == 200
+        told = (await api.get("/v1/operator/session", headers=await open_console(api, approver))).json()
+        assert told["roles"] == ["approver"]
+    check_refused(await api.get("/v1/operator/session", headers=headers), 403, "forbidden")
+    for ended in (headers, other):
+        check_refused(await api.get("/v1/operator/session", headers=ended), 401, "unauthenticated")
+
+
+async def test_a_market_is_halted_and_opened_and_both_stand_in_the_log(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    done = (await tell(api, "markets/BTC-USDC/halt", headers)).json()
+    assert done["outcome"] == "applied"
+    check_refused(await api.post("/v1/orders", json=signed_body(TRADER)), 409, "market_halted", "market")
+    states = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"]
+    assert [state["status"] for state in states] == ["halted", "open", "open"]
+    assert (await tell(api, "markets/1/open", headers)).json()["outcome"] == "applied"
+    assert (await api.post("/v1/orders", json=signed_body(TRADER))).status_code == 200
+
+    page = await log_of(api, headers, limit=4)
+    assert [(entry["action"], entry["outcome"]) for entry in page["log"]] == [
+        ("open_market", "applied"),
+        ("open_market", "asked"),
+        ("halt_market", "applied"),
+        ("halt_market", "asked"),
+    ]
+    outcome, asked = page["log"][2:]
+    assert (asked["entry_id"], asked["hash"]) == (done["entry_id"], done["hash"])
+    assert (asked["operator"], asked["subject"], asked["reason"]) == (WATCHER.text_address, "BTC-USDC", REASON)
+    assert (outcome["follows"], outcome["details"]) == (asked["entry_id"], {"seq": done["seq"]})
+    assert outcome["prev_hash"] == asked["hash"]
+    assert (page["entries"], page["head"]) == (page["log"][0]["entry_id"], page["log"][0]["hash"])
+    rest = await log_of(api, headers, before=page["next_before"], limit=1)
+    assert rest["log"][0]["entry_id"] == page["log"][-1]["entry_id"] - 1 or rest["log"] == []
+    only = await log_of(api, headers, action="halt_market", subject="BTC-USDC")
+    assert {entry["action"] for entry in only["log"]} == {"halt_market"}
+
+
+async def test_an_auction_gathers_and_ends_when_the_market_opens(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    assert (await tell(api, "markets/ETH-BTC/auction", headers, seconds=600)).json()["outcome"] == "applied"
+    state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][2]
+    assert state["status"] == "auction"
+    assert state["auction_ends_at"] > time.time()
+    assert (await tell(api, "markets/ETH-BTC/open", headers)).status_code == 200
+
+
+async def test_a_market_that_the_contract_halts_is_not_opened_here(stack: ApiStack, api: httpx.AsyncClient) -> None:
+    headers, kind = await open_console(api), "market_status_changed"
+    row = log_row(700_001, kind=kind, params={"market_id": "3", "halted": True})
+    await put(stack, chain_status, row)
+    error = check_refused(await tell(api, "markets/ETH-BTC/open", headers), 409, "market_halted", "market")
+    assert "its owner halted the market" in error["message"]
+    state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][2]
+    assert state["halted_on_chain"] == "its owner halted the market"
+    await put(stack, chain_status, log_row(700_002, kind=kind, params={"market_id": "3", "halted": False}))
+    assert (await tell(api, "markets/ETH-BTC/open", headers)).status_code == 200
+
+
+async def test_a_reason_is_needed_and_bounded(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    for reason in (None, "", "  ", "ab", "a\nb c", "x" * 501, 7):
+        answer = await tell(api, "markets/BTC-USDC/halt", headers, reason=reason)
+        check_refused(answer, 422, "malformed", "reason")
+    check_refused(await tell(api, "markets/BTC-USDC/halt", headers, force=True), 422, "unknown_field", "force")
+    check_refused(await tell(api, "markets/NONE/halt", headers), 404, "unknown_market", "market")
+
+
+def announcement(**changes: Any) -> dict[str, Any]:
+    """What is announced, for a minute."""
+    now = int(time.time() * 1_000)
+    texts = {"en": "Withdrawals are slow today.", "zh-CN": "今天提款较慢。"}
+    return {"severity": "warning", "texts": texts, "until_ms": now + MINUTE_MS} | changes
+
+
+async def test_an_announcement_is_shown_to_everybody_until_it_is_withdrawn(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    posted = (await tell(api, "announcements", headers, **announcement())).json()
+    number = posted["announcement_id"]
+    shown = (await api.get("/v1/announcements")).json()["announcements"]
+    assert [(one["announcement_id"], one["severity"], one["texts"]["en"]) for one in shown] == [
+        (number, "warning", "Withdrawals are slow today.")
+    ]
+    later = announcement(from_ms=int(time.time() * 1_000) + 30_000)
+    coming = (await tell(api, "announcements", headers, **later)).json()["announcement_id"]
+    assert len((await api.get("/v1/announcements")).json()["announcements"]) == 1
+    page = (await api.get("/v1/operator/announcements", headers=headers)).json()
+    assert [one["announcement_id"] for one in page["announcements"]] == [coming, number]
+    for one in (number, coming):
+        assert (await tell(api, f"announcements/{one}/withdraw", headers)).json()["outcome"] == "done"
+        check_refused(await tell(api, f"announcements/{one}/withdraw", headers), 404, "not_found", "announcement")
+    assert (await api.get("/v1/announcements")).json()["announcements"] == []
+    entries = (await log_of(api, headers, limit=4))["log"]
+    assert [entry["action"] for entry in entries] == ["withdraw_announcement"] * 2 + ["post_announcement"] * 2
+    assert entries[3]["details"]["texts"]["en"] == "Withdrawals are slow today."
+
+
+async def test_announcements_are_bounded(api: httpx.AsyncClient) -> None:
+    headers, now = await open_console(api), int(time.time() * 1_000)
+    refused: list[tuple[dict[str, Any], int, str, str | None]] = [
+        ({"severity": "loud"}, 422, "malformed", "severity"),
+        ({"texts": {}}, 422, "malformed", "texts"),
+        ({"texts": {"zh-CN": "今天"}}, 422, "malformed", "texts"),
+        ({"texts": {"en": "x" * 501}}, 422, "malformed", "texts.en"),
+        ({"texts": {"en": "two\nlines"}}, 422, "malformed", "texts.en"),
+        ({"texts": {"en": "one", "../../": "two"}}, 422, "malformed", "texts.../../.[key]"),
+        ({"until_ms": now - 1}, 400, "expired", "until_ms"),
+        ({"from_ms": now + 2, "until_ms": now + 1}, 400, "expired", "until_ms"),
+        ({"until_ms": now + 91 * 86_400_000}, 400, "expiry_too_far", "until_ms"),
+    ]
+    for changes, status, code, field in refused:
+        answer = await tell(api, "announcements", headers, **announcement(**changes))
+        error = answer.json()
+        assert (answer.status_code, error["code"]) == (status, code), (changes, error)
+        assert field is None or error["field"] == field, (changes, error)
+    numbers = []
+    for _ in range(10):
+        numbers.append((await tell(api, "announcements", headers, **announcement())).json()["announcement_id"])
+    check_refused(await tell(api, "announcements", headers, **announcement()), 409, "too_many_announcements")
+    for number in numbers:
+        assert (await tell(api, f"announcements/{number}/withdraw", headers)).status_code == 200
+
+
+async def test_an_operator_writes_so_often(stack: ApiStack) -> None:
+    limits = {"BIZZAN_API__LIMITS__OPERATOR_WRITES_PER_SECOND": "1", "BIZZAN_API__LIMITS__OPERATOR_WRITES_BURST": "2"}
+    url = stack.start_api("strict", limits)
+    try:
+        async with httpx.AsyncClient(base_url=url, timeout=30) as api:
+            headers = await open_console(api)
+            answers = await asyncio.gather(*(tell(api, "announcements/0/withdraw", headers) for _ in range(60)))
+        assert {answer.status_code for answer in answers} == {404, 429}
+    finally:
+        stack.kill("strict")
+
+
+async def test_the_log_is_never_changed_and_shows_what_was_done_to_it(
+    api: httpx.AsyncClient, database_of_stack: AsyncEngine
+) -> None:
+    headers = await open_console(api)
+    await tell(api, "announcements/1/withdraw", headers)
+    posted = (await tell(api, "announcements", headers, **announcement())).json()["announcement_id"]
+    await tell(api, f"announcements/{posted}/withdraw", headers)
+    for statement in (
+        "update operator_log set reason = 'another'",
+        "delete from operator_log",
+        "truncate operator_log cascade",
+    ):
+        with pytest.raises(DBAPIError, match="are never changed"):
+            async with database_of_stack.begin() as connection:
+                await connection.execute(text(statement))
+    last = (await log_of(api, headers, limit=1))["entries"]
+    assert await tampered(database_of_stack, "select 1") == []
+    assert await tampered(database_of_stack, f"update operator_log set reason = 'x' where entry_id = {last}") == [
+        f"entry {last} of the operators' log was changed"
+    ]
+    assert await tampered(database_of_stack, f"delete from operator_log where entry_id = {last - 1}") == [
+        f"entries {last - 1} to {last - 1} of the operators' log are missing"
+    ]
+
+
+async def tampered(database: AsyncEngine, statement: str) -> list[str]:
+    """What the log shows after somebody who may do everything changed it; it is taken back."""
+    async with database.connect() as connection:
+        await connection.execute(text("set session_replication_role = replica"))  # no triggers
+        await connection.execute(text(statement))
+        found = await operator_log.breaks(connection)
+        await connection.rollback()
+    return found
