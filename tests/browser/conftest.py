@@ -14,6 +14,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bizzan.contracts import ROOT
 from tests.browser.page import watch
+from tests.browser.wallet import BrowserWallet
 from tests.e2e.conftest import bring_prices
 from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
@@ -71,14 +72,30 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def page(browser: Browser, program: Program) -> Iterator[Page]:
-    """A fresh browser profile with nothing in it; whatever its page complains of fails the test."""
+def bare_page(browser: Browser, program: Program) -> Iterator[Page]:
+    """A fresh browser profile whose page may complain: for tests in which the exchange is away."""
     context = browser.new_context(
         base_url=program.api_url, viewport={"width": 1440, "height": 900}, color_scheme="dark"
     )
     context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    complaints = watch(page, program)
-    yield page
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture
+def page(bare_page: Page, program: Program) -> Iterator[Page]:
+    """A fresh browser profile; whatever its page complains of fails the test."""
+    complaints = watch(bare_page, program)
+    yield bare_page
+    bare_page.context.close()
     assert not complaints, complaints
+
+
+@pytest.fixture
+def wallet(page: Page, program: Program) -> BrowserWallet:
+    """A wallet with play money, announced to the page."""
+    wallet = BrowserWallet(page, program.rpc_url)
+    body = json.dumps({"address": wallet.account.address}).encode()
+    request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).close()
+    return wallet

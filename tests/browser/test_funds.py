@@ -7,24 +7,17 @@ import re
 
 from playwright.sync_api import Page, expect
 
+from tests.browser.chain import finalize
 from tests.browser.page import barriers
+from tests.browser.trader import SLOW_MS, go_to, play
 from tests.utils.program import Program
 
-PATIENCE_MS = 60_000
 CHANGED_MS = 1
-
-
-def play(page: Page) -> None:
-    """A newcomer's wallet, with a deposit of what is suggested."""
-    page.goto("/trade/BTC-USDC")
-    page.get_by_role("button", name="Start with play money").click()
-    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Deposit ")).click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=PATIENCE_MS)
 
 
 def test_money_comes_and_goes(page: Page, program: Program) -> None:
     play(page)
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Funds").click()
+    go_to(page, "Funds")
     funds, history = page.get_by_test_id("funds"), page.get_by_test_id("history")
     expect(funds.locator("[data-field=available]").first).to_have_text("50,000")
     expect(history).to_contain_text("+50,000 USDC")
@@ -37,16 +30,18 @@ def test_money_comes_and_goes(page: Page, program: Program) -> None:
     amount.fill("12.5")
     page.get_by_role("button", name="Sign the withdrawal").click()
     expect(page.get_by_text("Taken: the money is held")).to_be_visible()
-    expect(history).to_contain_text("paid, and final", timeout=PATIENCE_MS)
+    expect(history).to_contain_text("on chain, not final yet", timeout=SLOW_MS)
+    finalize(program)
+    expect(history).to_contain_text("paid, and final", timeout=SLOW_MS)
     expect(funds.locator("[data-field=available]").first).to_have_text("49,987.5")
     page.get_by_role("tab", name="Funding").click()
     page.get_by_label("Amount", exact=True).fill("100")
     page.get_by_role("button", name="Sign the transfer").click()
-    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("100", timeout=PATIENCE_MS)
+    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("100", timeout=SLOW_MS)
     page.get_by_role("button", name="Out of funding").click()
     page.get_by_label("Amount", exact=True).fill("100")
     page.get_by_role("button", name="Pay out of funding").click()
-    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("0", timeout=PATIENCE_MS)
+    expect(funds.locator("[data-field=funding_on_chain]").first).to_have_text("0", timeout=SLOW_MS)
     with page.expect_download() as saving:
         page.get_by_role("button", name="Save as CSV").click()
     lines = saving.value.path().read_text().splitlines()
@@ -61,12 +56,12 @@ def test_receipts_are_verified_and_changes_found(page: Page) -> None:
     page.get_by_label("Amount", exact=True).fill("0.1")
     page.get_by_role("button", name="Buy BTC").click()
     expect(page.get_by_role("tab", name="Open orders (1)")).to_be_visible()
-    page.get_by_role("navigation", name="Pages").get_by_role("link", name="Proof").click()
+    go_to(page, "Proof")
     for symbol in ("USDC", "ETH", "BTC"):
         token = page.locator(f"[data-reserve={symbol}]")
         expect(token).to_contain_text("Covered")
         expect(token.locator("[data-from=api]")).to_have_text(token.locator("[data-from=chain]").inner_text())
-    expect(page.get_by_test_id("batches")).to_contain_text("there, follows the batch before", timeout=PATIENCE_MS)
+    expect(page.get_by_test_id("batches")).to_contain_text("there, follows the batch before", timeout=SLOW_MS)
     expect(page.get_by_test_id("receipts")).to_contain_text("It is what the exchange signed")
     page.get_by_role("button", name="Look at it").click()
     text, verdict = page.get_by_label("Check a receipt"), page.get_by_test_id("verdict")

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
+from tests.browser.trader import LOW_PRICE, ROW, place, start_playing
 
 PAGES = ("/trade/BTC-USDC", "/legal", "/trade/NONE", "/proof", "/funds", "/leave", "/operator")
 
@@ -38,3 +39,24 @@ def test_a_phone_shows_one_part_at_a_time(page: Page) -> None:
         expect(page.get_by_role("region", name=region)).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert barriers(page) == []
+
+
+def test_a_phone_places_an_order(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(PAGES[0])
+    parts = page.get_by_role("navigation", name="Parts of this page")
+    parts.get_by_role("button", name="Trade").click()
+    start_playing(page)
+    parts.get_by_role("button", name="Book").click()
+    bid = page.get_by_test_id("book").locator("[data-side=bids]").locator(ROW).first
+    bid.click()
+    expect(page.get_by_role("region", name="Place an order")).to_be_visible()
+    expect(page.get_by_label("Price", exact=True)).not_to_have_value("")
+    place(page, LOW_PRICE, "0.3")
+    parts.get_by_role("button", name="Orders").click()
+    orders = page.get_by_test_id("open-orders")
+    expect(orders.get_by_text("0.3000 / 0.3000")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert barriers(page) == []
+    orders.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.get_by_text("No open orders.")).to_be_visible()

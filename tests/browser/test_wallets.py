@@ -2,57 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import re
-import urllib.request
-
-import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
+from tests.browser.trader import LOW_PRICE, connect, deposit, place, sign_in
 from tests.browser.wallet import BrowserWallet
-from tests.utils.program import Program
-
-MARKET = "/trade/BTC-USDC"
-LOW_PRICE = "100"
-
-
-@pytest.fixture
-def wallet(page: Page, program: Program) -> BrowserWallet:
-    """A wallet with play money, announced to the page."""
-    wallet = BrowserWallet(page, program.rpc_url)
-    body = json.dumps({"address": wallet.account.address}).encode()
-    request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})
-    urllib.request.urlopen(request, timeout=60).close()
-    return wallet
-
-
-def connect(page: Page) -> None:
-    """Open the market and connect the wallet."""
-    page.goto(MARKET)
-    page.get_by_role("banner").get_by_role("button", name="Connect wallet").click()
-    page.get_by_role("dialog").get_by_role("button", name="Test Wallet").click()
-    expect(page.get_by_role("dialog")).to_be_hidden()
-
-
-def sign_in(page: Page) -> None:
-    """Sign in, and wait for the account."""
-    page.get_by_role("button", name="Sign in", exact=True).click()
-    expect(page.get_by_role("button", name="Sign in", exact=True)).to_be_hidden()
-
-
-def deposit(page: Page) -> None:
-    """Deposit what is suggested, and wait until it can be traded."""
-    page.get_by_role("banner").get_by_role("button", name="Deposit").click()
-    page.get_by_role("dialog").get_by_role("button", name=re.compile("^Deposit ")).click()
-    expect(page.get_by_role("dialog")).to_be_hidden(timeout=60_000)
-
-
-def place(page: Page, price: str, amount: str) -> None:
-    """Fill the form with a limit purchase, and send it."""
-    page.get_by_label("Price", exact=True).fill(price)
-    page.get_by_label("Amount", exact=True).fill(amount)
-    page.get_by_role("button", name="Buy BTC").click()
 
 
 def test_a_wallet_trades_by_hand_and_by_a_delegated_key(page: Page, wallet: BrowserWallet) -> None:
@@ -77,6 +31,7 @@ def test_a_wallet_trades_by_hand_and_by_a_delegated_key(page: Page, wallet: Brow
     page.get_by_role("dialog").get_by_role("button", name="Amend").click()
     expect(orders.get_by_text("0.4000 / 0.4000")).to_be_visible()
     expect(orders.get_by_role("row")).to_have_count(2)
+    amend_price(page)
 
     one_click(page)
     wallet.asked.clear()
@@ -87,6 +42,20 @@ def test_a_wallet_trades_by_hand_and_by_a_delegated_key(page: Page, wallet: Brow
     assert wallet.asked == []
     page.get_by_role("tab", name="History").click()
     expect(page.get_by_test_id("history").get_by_text("cancelled").first).to_be_visible()
+
+
+def amend_price(page: Page) -> None:
+    """A higher price in place of the old one; one that is off the tick is said before anything is signed."""
+    orders = page.get_by_test_id("open-orders")
+    orders.get_by_role("button", name="Amend").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Price", exact=True).fill("100.03")
+    expect(dialog.get_by_role("button", name="Amend")).to_be_disabled()
+    dialog.get_by_label("Price", exact=True).fill("100.5")
+    dialog.get_by_role("button", name="Amend").click()
+    expect(dialog).to_be_hidden()
+    expect(orders.get_by_text("100.5", exact=True)).to_be_visible()
+    expect(orders.get_by_role("row")).to_have_count(2)
 
 
 def one_click(page: Page) -> None:

@@ -1,32 +1,23 @@
-"""Out with everything while the exchange is dead: the page asks the chain alone."""
+"""Out without the exchange's consent: some of it on request, and everything while the exchange is dead."""
 
 from __future__ import annotations
 
-import json
 import os
+import re
 import signal
-import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.chain import UNIT, exchange_of, held_by, pass_seconds, usdc
 from tests.browser.page import barriers
-from tests.browser.test_funds import play
+from tests.browser.trader import connect, deposit, play, sign_in
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 
 PATIENCE_MS = 60_000
 DELAY_SECONDS = 600
-
-
-def ask(program: Program, method: str, *params: Any) -> Any:
-    """Ask the chain."""
-    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).encode()
-    request = urllib.request.Request(program.rpc_url, body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)["result"]
 
 
 @contextmanager
@@ -41,16 +32,33 @@ def dead_api(program: Program) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def usdc_of(program: Program, exchange: dict[str, Any], account: str) -> int:
-    """What an address holds of USDC outside the exchange."""
-    token = next(one for one in exchange["tokens"] if one["symbol"] == "USDC")
-    data = "0x70a08231" + account.removeprefix("0x").rjust(64, "0")
-    return int(ask(program, "eth_call", {"to": token["address"], "data": data}, "latest"), 16)
+def test_a_forced_withdrawal_counts_down_and_is_claimed(page: Page, wallet: BrowserWallet, program: Program) -> None:
+    connect(page)
+    sign_in(page)
+    deposit(page)
+    page.get_by_role("link", name="Leave without us").first.click()
+    expect(page.get_by_test_id("on-chain")).to_contain_text("USDC", timeout=PATIENCE_MS)
+    token = usdc(program)["address"]
+    before = held_by(program, token, wallet.account.address)
+    page.get_by_label("Amount", exact=True).fill("100")
+    page.get_by_role("button", name="Ask for it on chain").click()
+    request = page.locator("[data-request=USDC]")
+    countdown = request.get_by_role("timer")
+    expect(countdown).to_contain_text(re.compile("^100 USDC to 0x.*: in "), timeout=PATIENCE_MS)
+    shown = countdown.inner_text()
+    expect(countdown).not_to_have_text(shown, timeout=PATIENCE_MS)
+    expect(page.get_by_role("button", name="Claim 100 USDC")).to_have_count(0)
+    expect(page.get_by_role("button", name="Ask for it on chain")).to_be_disabled()
+    assert barriers(page) == []
+    pass_seconds(program, DELAY_SECONDS)
+    expect(countdown).to_contain_text("claim it within", timeout=PATIENCE_MS)
+    page.get_by_role("button", name="Claim 100 USDC").click()
+    expect(request).to_have_count(0, timeout=PATIENCE_MS)
+    assert held_by(program, token, wallet.account.address) - before == 100 * UNIT
 
 
 def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Program) -> None:
-    with urllib.request.urlopen(f"{program.api_url}/v1/exchange", timeout=10) as answer:
-        exchange = json.load(answer)
+    token = usdc(program)["address"]
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
     page = context.new_page()
     play(page)
@@ -60,10 +68,10 @@ def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Progr
     )
     page.wait_for_load_state("networkidle")
     session = page.evaluate("JSON.parse(localStorage.getItem('bizzan.session'))")
-    before = usdc_of(program, exchange, session["address"])
+    before = held_by(program, token, session["address"])
     with dead_api(program):
         leave(page, program)
-    assert usdc_of(program, exchange, session["address"]) - before == 50_000 * 10**6
+    assert held_by(program, token, session["address"]) - before == 50_000 * UNIT
     context.close()
 
 
@@ -74,8 +82,7 @@ def leave(page: Page, program: Program) -> None:
     page.get_by_role("button", name="Ask to leave").click()
     expect(page.get_by_test_id("exit-waits")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_text("request_exit()")).to_be_hidden()
-    ask(program, "evm_increaseTime", DELAY_SECONDS)
-    ask(program, "evm_mine")
+    pass_seconds(program, DELAY_SECONDS)
     page.get_by_role("button", name="Claim 50,000 USDC").click()
     expect(page.get_by_text("All of it is claimed.")).to_be_visible(timeout=PATIENCE_MS)
     expect(page.get_by_test_id("on-chain")).to_have_count(0)
@@ -107,8 +114,7 @@ KEPT = """async () => {
 
 
 def test_the_contract_alone_is_enough_to_leave(browser: Browser, program: Program) -> None:
-    with urllib.request.urlopen(f"{program.api_url}/v1/exchange", timeout=10) as answer:
-        exchange = json.load(answer)
+    exchange = exchange_of(program)
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
     page = context.new_page()
     wallet = BrowserWallet(page, program.rpc_url)

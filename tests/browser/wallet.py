@@ -12,6 +12,8 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 from playwright.sync_api import Page
 
+from exchange.domain.eip712 import keccak
+
 REJECTED = 4001
 ANNOUNCE = """
 (() => {
@@ -37,7 +39,10 @@ ANNOUNCE = """
 
 
 class BrowserWallet:
-    """Install it before the page is opened. `asked` are the methods that would have opened its window."""
+    """Install it before the page is opened. `asked` are the methods that would have opened its window.
+
+    `sent` are its transactions, signed.
+    """
 
     def __init__(self, page: Page, rpc_url: str, chain_id: int = 31_337) -> None:
         self._page = page
@@ -47,6 +52,7 @@ class BrowserWallet:
         self.chain_id = chain_id
         self.rejects = False
         self.asked: list[str] = []
+        self.sent: list[str] = []
         page.expose_function("testWallet", self._answer)
         page.add_init_script(ANNOUNCE)
 
@@ -95,8 +101,20 @@ class BrowserWallet:
             "maxPriorityFeePerGas": 10**9,
         }
         raw = bytes(self.account.sign_transaction(transaction).raw_transaction)
-        sent: str = self._ask("eth_sendRawTransaction", ["0x" + raw.hex()])["result"]
+        self.sent.append("0x" + raw.hex())
+        sent: str = self._ask("eth_sendRawTransaction", [self.sent[-1]])["result"]
         return sent
+
+    def call(self, to: str, signature: str, *words: int) -> None:
+        """Call a contract as the account, outside of the page, with arguments of a word each."""
+        selector = keccak(signature.encode())[:4].hex()
+        self._send({"to": to, "data": "0x" + selector + "".join(f"{word:064x}" for word in words)})
+
+    def send_again(self) -> None:
+        """Send what was sent before and is on chain no more, in its order."""
+        known = int(self._ask("eth_getTransactionCount", [self.account.address, "latest"])["result"], 16)
+        for raw in self.sent[known:]:
+            self._ask("eth_sendRawTransaction", [raw])
 
     def _ask(self, method: str, params: list[Any]) -> dict[str, Any]:
         body = json.dumps({"jsonrpc": "2.0", "id": next(self._ids), "method": method, "params": params}).encode()

@@ -1,0 +1,87 @@
+"""The chain reorganises under an open page: what was settled or credited goes back to pending, and comes again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.chain import ask, finalize, height, held, mine
+from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, go_to, sign_in
+from tests.browser.wallet import BrowserWallet
+from tests.utils.program import Program
+from tests.utils.waiting import wait_for
+
+LONG_SECONDS = 120
+PENDING = "[data-settlement=matched], [data-settlement=submitted]"
+SETTLED = "[data-settlement=settled]"
+
+
+@pytest.fixture
+def trader(page: Page, wallet: BrowserWallet, program: Program) -> Iterator[BrowserWallet]:
+    """A wallet whose first deposit is final; at the end everything on chain is."""
+    connect(page)
+    sign_in(page)
+    deposit(page)
+    finalize(program)
+    yield wallet
+    finalize(program)
+
+
+def mined_until(page: Page, program: Program, there: Locator, what: str) -> None:
+    """Mine a block each time that what is awaited has not come with the last one."""
+
+    def look() -> bool:
+        mine(program)
+        try:
+            expect(there.first).to_be_visible(timeout=2_000)
+        except AssertionError:
+            return False
+        return True
+
+    wait_for(look, what, LONG_SECONDS)
+
+
+def drop(program: Program, blocks: int) -> None:
+    """Replace the last blocks by empty ones, and add one, by which the exchange sees it."""
+    ask(program, "anvil_reorg", blocks, [])
+    ask(program, "anvil_dropAllTransactions")
+    mine(program)
+
+
+def test_a_settled_fill_is_pending_again_and_settles_again(page: Page, trader: BrowserWallet, program: Program) -> None:
+    with held(program):
+        before = height(program)
+        buy_at_market(page, "0.01")
+        mined_until(page, program, page.locator(SETTLED), "a settled fill")
+        drop(program, height(program) - before)
+        expect(page.locator(PENDING).first).to_be_visible(timeout=SLOW_MS)
+        expect(page.locator(SETTLED)).to_have_count(0)
+    expect(page.locator(f"{SETTLED}, [data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
+    finalize(program)
+    expect(page.locator("[data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
+
+
+def test_a_credited_deposit_is_taken_back_and_comes_again(page: Page, trader: BrowserWallet, program: Program) -> None:
+    go_to(page, "Funds")
+    available = page.get_by_test_id("funds").locator("[data-field=available]").first
+    history = page.get_by_test_id("history")
+    expect(history).to_contain_text("credited", timeout=SLOW_MS)
+    first = available.inner_text()
+    with held(program):
+        before = height(program)
+        page.get_by_role("banner").get_by_role("button", name="Deposit").click()
+        dialog = page.get_by_role("dialog")
+        dialog.get_by_label("Amount", exact=True).fill("1000")
+        dialog.get_by_role("button", name="Deposit 1,000 USDC").click()
+        mined_until(page, program, history.get_by_text("+1,000 USDC"), "the deposit")
+        mined_until(page, program, page.locator("main:not(:has(dialog[open]))"), "the credit")
+        expect(available).not_to_have_text(first, timeout=SLOW_MS)
+        drop(program, height(program) - before)
+        expect(history).to_contain_text("taken back by the chain", timeout=SLOW_MS)
+        expect(available).to_have_text(first, timeout=SLOW_MS)
+        trader.send_again()
+        mined_until(page, program, history.get_by_text("credited").nth(1), "the credit")
+    expect(history).not_to_contain_text("taken back by the chain", timeout=SLOW_MS)
+    expect(available).not_to_have_text(first, timeout=SLOW_MS)
