@@ -20,7 +20,7 @@ from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-PATIENCE_MS = 20_000
+PATIENCE_MS = 60_000
 TRAFFIC_SECONDS = 240
 QUIET = (
     "--disable-gpu",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
@@ -107,17 +107,18 @@ def test_what_the_engine_refuses_is_said_in_its_words(form: Form, code: str, pri
     expect(form.form.get_by_text(refusal["message"])).to_be_visible()
 
 
+def refusing(code: ErrorCode, sentence: str) -> Callable[[Route], None]:
+    """Answers as the exchange does when the engine refuses."""
+    body = json.dumps({"code": code.value, "message": sentence, "field": None, "params": {}})
+    return lambda route: route.fulfill(status=STATUS, content_type="application/json", body=body)
+
+
 def test_every_dynamic_refusal_is_shown_as_it_comes(form: Form) -> None:
     codes: list[ErrorCode] = sorted(DYNAMIC)
     for code in codes:
         sentence = f"what the engine says of {code.name}"
-        body = json.dumps({"code": code.value, "message": sentence, "field": None, "params": {}})
-
-        def refuse(route: Route, body: str = body) -> None:
-            route.fulfill(status=STATUS, content_type="application/json", body=body)
-
         form.reset()
-        form.page.route(ORDERS, refuse)
+        form.page.route(ORDERS, refusing(code, sentence))
         place(form.page, LOW_PRICE, "0.2")
         expect(form.form.get_by_text(sentence, exact=True)).to_be_visible()
         form.page.unroute(ORDERS)

@@ -23,8 +23,8 @@ export function AmendDialog({ order, onClose }: { readonly order: OpenOrder; rea
   const [failed, setFailed] = useState<string | null>(null);
   useEffect(() => {
     let current = true;
-    api.get<{ order: Order }>(`/v1/orders/${order.order_id}`).then(
-      (answer) => current && setFull(answer.order),
+    fullOrder(order.order_id, () => current).then(
+      (found) => current && setFull(found),
       (error) => current && setFailed(sentenceOf(error)),
     );
     return () => {
@@ -41,6 +41,21 @@ export function AmendDialog({ order, onClose }: { readonly order: OpenOrder; rea
       )}
     </Dialog>
   );
+}
+
+const LISTED = 100;
+const LOOK_MS = 300;
+
+/** The whole order from the mirror, which has a new one a little later than the stream. */
+async function fullOrder(id: number, isWanted: () => boolean): Promise<Order | null> {
+  while (isWanted()) {
+    const { orders } = await api.orders({ status: "open", limit: LISTED });
+    const found = orders.find((one) => one.order_id === id);
+    if (found) return found;
+    if (orders.length === LISTED) return (await api.get<{ order: Order }>(`/v1/orders/${id}`)).order;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return null;
 }
 
 interface FormProps {

@@ -4,7 +4,7 @@
  */
 
 import type { Key, Params } from "@/lib/i18n";
-import { parseDecimal, scaleExactly } from "@/lib/money/decimal";
+import { parseDecimal, scaleExactly, trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
 import { packTerms, type SelfTrade, type TimeInForce, type Trigger } from "./terms";
 
@@ -296,13 +296,13 @@ function beyondQuote(amount: bigint, units: MarketUnits, around: Surroundings): 
   if (around.maxNotional && amount > around.maxNotional)
     return {
       key: "form.too_large",
-      params: { most: units.quoteAmount(around.maxNotional), asset: units.quote.symbol },
+      params: { most: trimmed(around.maxNotional, units.quote.decimals), asset: units.quote.symbol },
     };
   return amount > MAX_QUOTE ? { key: "form.too_much", params: {} } : null;
 }
 
 const leastOf = (units: MarketUnits): Params => ({
-  least: units.quoteAmount(units.minNotional),
+  least: trimmed(units.minNotional, units.quote.decimals),
   asset: units.quote.symbol,
 });
 
