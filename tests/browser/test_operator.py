@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 from exchange.settings import LOCAL_KEYS
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.page import barriers, watch
-from tests.browser.test_wallets import connect
+from tests.browser.trader import connect
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 
