@@ -8,8 +8,12 @@
 Everything is pipelined. A frame that was not answered, because the connection was lost, may have been placed: send the
 same orders again, and those that were taken are refused as `nonce_used`.
 
+A receipt is of what was sent: of a frame with all its orders, of an order, of a cancel. Who says whose receipts it
+believes (`receipts`) has them checked whole, and one with each ack; an order that is sent again gets none, as it has it.
+
     EntryRefused    the exchange did not take a message; `retry_ms` says when it is worth trying again
     EntryLost       the connection has ended
+    NoReceipt       what was acknowledged came without a receipt that holds; `ack` is what the exchange said
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -26,14 +30,19 @@ from coincurve import PrivateKey
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import WebSocketException
 
+from bizzan.client.errors import NoReceipt
+from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.wallet import Wallet
 from exchange.domain import entry as wire
 from exchange.domain.bulk import bulk_digest
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
 from exchange.domain.frame import unfold
-from exchange.domain.frame_codes import code_of
+from exchange.domain.frame_codes import ACCEPTED, code_of
 from exchange.domain.order import Order
+from exchange.domain.receipt import Receipt, ReceiptError, frame_subject
+
+_Ack = wire.Journaled | wire.Outcome | wire.OrderOutcome | wire.Done
 
 
 class EntryRefused(Exception):
@@ -128,10 +137,27 @@ class StreamChannel:
                 await self._socket.send(await self._unsent.get())
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message under way: who waits for its journaling and its outcome, and what its receipts are of."""
+
+    early: asyncio.Future[Any]
+    outcome: asyncio.Future[Any]
+    subjects: Sequence[bytes]
+
+
 class EntryClient:
     """One session. `wallet` signs: it is the account itself, or a key that trades for `account`."""
 
-    def __init__(self, host: str, port: int, domain: Domain, wallet: Wallet, account: bytes | None = None) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        domain: Domain,
+        wallet: Wallet,
+        account: bytes | None = None,
+        receipts: ReceiptCheck | None = None,
+    ) -> None:
         self._connect: Callable[[], Awaitable[Channel]] = lambda: TcpChannel.open(host, port)
         self._domain = domain
         self._wallet = wallet
@@ -140,15 +166,23 @@ class EntryClient:
         self._mac_key = b""
         self._number = 0
         self._last_brake = 0
-        self._waiting: dict[int, tuple[asyncio.Future[Any], asyncio.Future[Any]]] = {}
+        self._waiting: dict[int, _Sent] = {}
+        self._receipts = receipts
         self._task: asyncio.Task[None] | None = None
         self.expires_ms = 0
         """When the session ends."""
 
     @classmethod
-    def on_stream(cls, base_url: str, domain: Domain, wallet: Wallet, account: bytes | None = None) -> Self:
+    def on_stream(
+        cls,
+        base_url: str,
+        domain: Domain,
+        wallet: Wallet,
+        account: bytes | None = None,
+        receipts: ReceiptCheck | None = None,
+    ) -> Self:
         """A session over the stream of the API at `base_url`."""
-        client = cls("", 0, domain, wallet, account)
+        client = cls("", 0, domain, wallet, account, receipts)
         client._connect = lambda: StreamChannel.open(base_url)
         return client
 
@@ -194,21 +228,24 @@ class EntryClient:
 
     async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
         """Sign the orders as a whole and wait until they are durable and matched."""
-        _, outcome = self._send(self._frame(orders).pack(), self._number)
-        return await outcome  # type: ignore[no-any-return]
+        frame, subject = self._frame(orders)
+        sent = self._send(frame.pack(), self._number, [subject])
+        return await sent.outcome  # type: ignore[no-any-return]
 
     async def place_frame_early(self, orders: Sequence[Order]) -> tuple[wire.Journaled, asyncio.Future[wire.Outcome]]:
         """The same with the session's MAC: returns when the frame is durable; its outcome follows."""
-        early, outcome = self._send(self._frame(orders).pack(self._mac_key), self._number)
-        await asyncio.wait([early, outcome], return_when=asyncio.FIRST_COMPLETED)
-        return (await early if early.done() else await outcome), outcome
+        frame, subject = self._frame(orders)
+        sent = self._send(frame.pack(self._mac_key), self._number, [subject])
+        await asyncio.wait([sent.early, sent.outcome], return_when=asyncio.FIRST_COMPLETED)
+        return (await sent.early if sent.early.done() else await sent.outcome), sent.outcome
 
     async def place_orders(self, orders: Sequence[Order]) -> list[wire.OrderOutcome]:
         """Place orders that are each signed by themselves."""
         self._number += 1
-        signed = [order.pack() + self._wallet.sign_digest(self._domain.order_hash(order)) for order in orders]
-        _, outcome = self._send(wire.pack_orders(self._number, signed), self._number)
-        return await outcome  # type: ignore[no-any-return]
+        hashes = [self._domain.order_hash(order) for order in orders]
+        signed = [o.pack() + self._wallet.sign_digest(hashed) for o, hashed in zip(orders, hashes, strict=True)]
+        sent = self._send(wire.pack_orders(self._number, signed), self._number, hashes)
+        return await sent.outcome  # type: ignore[no-any-return]
 
     async def cancel(self, nonce: int) -> wire.Done:
         """Cancel the open order on a nonce."""
@@ -234,24 +271,26 @@ class EntryClient:
         self._number += 1
         brake = wire.Brake(kind, self._number, fields)
         signature = self._wallet.sign_digest(brake.digest(self._domain, self._account))
-        _, done = self._send(replace(brake, signature=signature).pack(), self._number)
-        return await done  # type: ignore[no-any-return]
+        subjects = [brake.subject(self._account)]
+        sent = self._send(replace(brake, signature=signature).pack(), self._number, subjects)
+        return await sent.outcome  # type: ignore[no-any-return]
 
-    def _frame(self, orders: Sequence[Order]) -> wire.FrameMessage:
+    def _frame(self, orders: Sequence[Order]) -> tuple[wire.FrameMessage, bytes]:
+        """A frame, and what its receipt is of."""
         self._number += 1
         packed = b"".join(order.pack() for order in orders)
         unfolded = unfold(packed, self._domain.separator)
         digest = bulk_digest(self._domain.separator, unfolded.root, unfolded.height)
-        return wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
+        frame = wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
+        return frame, frame_subject(digest, packed)
 
-    def _send(self, data: bytes, number: int) -> tuple[asyncio.Future[Any], asyncio.Future[Any]]:
+    def _send(self, data: bytes, number: int, subjects: Sequence[bytes]) -> _Sent:
         if self._channel is None or self._task is None or self._task.done():
             raise EntryLost("the session is not open")
         loop = asyncio.get_running_loop()
-        pair = loop.create_future(), loop.create_future()
-        self._waiting[number] = pair
+        sent = self._waiting[number] = _Sent(loop.create_future(), loop.create_future(), subjects)
         self._channel.write(data)
-        return pair
+        return sent
 
     async def _read(self) -> tuple[int, bytes]:
         assert self._channel is not None
@@ -274,8 +313,8 @@ class EntryClient:
         except (EntryLost, EntryRefused) as error:
             lost = error
         finally:
-            for pair in self._waiting.values():
-                for future in pair:
+            for sent in self._waiting.values():
+                for future in (sent.early, sent.outcome):
                     if not future.done():
                         future.set_exception(lost)
                         future.exception()
@@ -284,30 +323,63 @@ class EntryClient:
     def _dispatch(self, kind: int, body: bytes) -> None:
         if kind == wire.Kind.journaled:
             journaled = wire.Journaled.unpack(body)
-            early = self._waiting[journaled.number][0]
-            if not early.done():
-                early.set_result(journaled)
+            sent = self._waiting[journaled.number]
+            _settle(sent.early, journaled, self._flaw([journaled], sent.subjects))
         elif kind == wire.Kind.outcome:
             outcome = wire.Outcome.unpack(body)
-            self._finish(outcome.number, outcome)
+            is_early = self._waiting[outcome.number].early.done()  # then the receipt came before
+            self._finish(outcome.number, outcome, [] if is_early else [outcome])
         elif kind == wire.Kind.orders_outcome:
             number, outcomes = wire.unpack_orders_outcome(body)
-            self._finish(number, outcomes)
+            self._finish(number, outcomes, outcomes)
         elif kind == wire.Kind.done:
             done = wire.Done.unpack(body)
-            self._finish(done.number, done)
+            self._finish(done.number, done, [done])
         elif kind == wire.Kind.refused:
             refused = wire.Refused.unpack(body)
             if refused.number not in self._waiting:
                 raise _refused(refused)
-            _, future = self._waiting.pop(refused.number)
+            future = self._waiting.pop(refused.number).outcome
             if not future.done():
                 future.set_exception(_refused(refused))
 
-    def _finish(self, number: int, result: Any) -> None:
-        _, future = self._waiting.pop(number)
-        if not future.done():
-            future.set_result(result)
+    def _finish(self, number: int, result: Any, acks: Sequence[_Ack]) -> None:
+        sent = self._waiting.pop(number)
+        _settle(sent.outcome, result, self._flaw(acks, sent.subjects[: len(acks)]))
+
+    def _flaw(self, acks: Sequence[_Ack], subjects: Sequence[bytes]) -> str:
+        """What is wrong with the receipts of acks; nothing where they hold."""
+        if len(acks) != len(subjects):
+            return f"{len(acks)} answers to {len(subjects)} orders"
+        return next(filter(None, map(self._flaw_of, acks, subjects)), "")
+
+    def _flaw_of(self, ack: _Ack, subject: bytes) -> str:
+        if isinstance(ack, wire.OrderOutcome) and ack.code != ACCEPTED:
+            return ""
+        there, check = ack.receipt, self._receipts
+        if there is None:
+            return f"the ack at sequence {ack.seq} has no receipt" if check else ""
+        if there.subject != subject:
+            return f"the receipt at sequence {ack.seq} is of something else than what was sent"
+        if check is None:
+            return ""
+        fields = {name: getattr(there, name) for name in there.__slots__}
+        try:
+            check.check_receipt(Receipt(domain=check.bond, seq=ack.seq, at_ms=ack.at_ms, **fields), subject)
+        except ReceiptError as error:
+            return f"the receipt at sequence {ack.seq} shows nothing: {error}"
+        return ""
+
+
+def _settle(future: asyncio.Future[Any], result: Any, flaw: str) -> None:
+    """Give what came to who waits for it; NoReceipt with it where its receipts have a flaw."""
+    if future.done():
+        return
+    if flaw:
+        future.set_exception(NoReceipt(flaw, result))
+        future.exception()  # somebody may have given up waiting
+    else:
+        future.set_result(result)
 
 
 def _refused(refused: wire.Refused) -> EntryRefused:

@@ -18,7 +18,7 @@ from typing import Any, Self
 
 from coincurve import PrivateKey
 
-from exchange.domain.eip712 import Domain, keccak
+from exchange.domain.eip712 import Domain, keccak, struct_hash
 from exchange.domain.frame import MAX_ORDERS
 from exchange.domain.order import PACKED_SIZE
 from exchange.domain.recovery import SIGNATURE_SIZE
@@ -329,6 +329,10 @@ class Brake:
     def digest(self, domain: Domain, account: bytes) -> bytes:
         """What is signed."""
         return domain.hash(_BRAKES[self.kind][0], {"account": account, **self.fields})
+
+    def subject(self, account: bytes) -> bytes:
+        """What its receipt is of."""
+        return struct_hash(_BRAKES[self.kind][0], {"account": account, **self.fields})
 
     def pack(self) -> bytes:
         """The whole message."""

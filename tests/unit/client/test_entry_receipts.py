@@ -1,0 +1,152 @@
+"""A client of order entry believes an ack whose receipt is of what was sent; whole, where it knows whose it is."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from coincurve import PrivateKey
+
+from bizzan.client.entry import EntryClient
+from bizzan.client.errors import NoReceipt
+from bizzan.client.receipts import ReceiptCheck
+from bizzan.client.wallet import Wallet
+from exchange.domain import entry as wire
+from exchange.domain.bulk import bulk_digest
+from exchange.domain.eip712 import Domain
+from exchange.domain.frame import unfold
+from exchange.domain.frame_codes import ACCEPTED
+from exchange.domain.order import Order
+from exchange.domain.receipt import RecordTree, cancel_subject, commit_digest, frame_subject, record_hash
+from tests.utils.frames import DOMAIN
+from tests.utils.signing import Signer
+
+WALLET = Wallet.create()
+BOND = Domain("Bizzan", 31_337, b"\x0b" * 20)
+OPERATOR, STRANGER = Signer("receipts"), Signer("stranger")
+SEQ, AT_MS = 7, 1_700_000_000_000
+CHECK = ReceiptCheck(OPERATOR.raw, BOND)
+ORDERS = [Order(WALLET.address, 1, 0, 600_000, 2, n + 1, 2_000_000_000, 0, 10, 0) for n in range(3)]
+
+Answer = Callable[[int, bytes], list[bytes]]
+"""What an exchange says to a message's number and its body."""
+
+
+def receipt(subject: bytes, by: Signer = OPERATOR) -> wire.EntryReceipt:
+    """Of the one record of its group."""
+    head = b"\x07" * 32
+    root = RecordTree([record_hash(SEQ, AT_MS, subject, head)]).root
+    signature = by.key.sign(commit_digest(BOND, SEQ, SEQ, head, root))
+    return wire.EntryReceipt(SEQ, SEQ, head, subject, head, (), signature)
+
+
+class Exchange:
+    """The other end of a session, which answers as it is told."""
+
+    def __init__(self, answer: Answer) -> None:
+        self._answer = answer
+        self._said: asyncio.Queue[bytes] = asyncio.Queue()
+
+    def write(self, data: bytes) -> None:
+        kind, body = data[4], data[5:]
+        if kind == wire.Kind.hello:
+            self._say([wire.message(wire.Kind.challenge, wire.Challenge(b"c" * 32, DOMAIN.separator, 1, 1, 1).pack())])
+        elif kind == wire.Kind.open:
+            self._say([wire.pack_opened(PrivateKey().public_key.format(), 0)])
+        else:
+            self._say(self._answer(int.from_bytes(body[:8]), body))
+
+    def _say(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            self._said.put_nowait(message[wire.LENGTH.size :])
+
+    async def read(self) -> bytes:
+        return await self._said.get()
+
+    async def close(self) -> None:
+        pass
+
+
+def session(answer: Answer, receipts: ReceiptCheck | None = None) -> EntryClient:
+    client = EntryClient("", 0, DOMAIN, WALLET, receipts=receipts)
+
+    async def connect() -> Exchange:
+        return Exchange(answer)
+
+    client._connect = connect
+    return client
+
+
+def subject_of(orders: Sequence[Order]) -> bytes:
+    packed = b"".join(order.pack() for order in orders)
+    tree = unfold(packed, DOMAIN.separator)
+    return frame_subject(bulk_digest(DOMAIN.separator, tree.root, tree.height), packed)
+
+
+def packed_or_none(there: wire.EntryReceipt | None) -> bytes:
+    return wire.NO_RECEIPT if there is None else there.pack()
+
+
+def outcome(number: int, there: wire.EntryReceipt | None) -> bytes:
+    return wire.pack_outcome(number, SEQ, AT_MS, bytes(len(ORDERS)), packed_or_none(there))
+
+
+OTHERS = [ORDERS[0], replace(ORDERS[1], quantity=3), ORDERS[2]]
+
+
+async def test_a_frames_receipt_must_be_of_its_very_orders() -> None:
+    there = receipt(subject_of(ORDERS))
+    async with session(lambda number, _: [outcome(number, there)]) as client:
+        assert (await client.place_frame(ORDERS)).receipt == there
+        with pytest.raises(NoReceipt, match="something else") as raised:
+            await client.place_frame(OTHERS)
+        assert isinstance(raised.value.ack, wire.Outcome)
+        assert (await client.place_frame(ORDERS)).seq == SEQ, "the session goes on"
+
+
+async def test_the_early_ack_of_a_frame_is_checked_as_well() -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        return [wire.pack_journaled(number, SEQ, AT_MS, receipt(subject_of(ORDERS)).pack()), outcome(number, None)]
+
+    async with session(answer, CHECK) as client:
+        journaled, matched = await client.place_frame_early(ORDERS)
+        assert journaled.seq == (await matched).seq == SEQ
+        with pytest.raises(NoReceipt, match="something else"):
+            await client.place_frame_early(OTHERS)
+
+
+async def test_single_orders_and_cancels_have_receipts_of_themselves() -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        if len(body) < 100:
+            return [wire.pack_done(number, SEQ, AT_MS, receipt(cancel_subject(WALLET.address, 5)).pack())]
+        accepted = wire.pack_order_outcome(ACCEPTED, SEQ, AT_MS, receipt(DOMAIN.order_hash(ORDERS[0])).pack())
+        refused = wire.pack_order_outcome(1, 0, 0, wire.NO_RECEIPT)
+        return [wire.pack_orders_outcome(number, [accepted, refused])]
+
+    async with session(answer, CHECK) as client:
+        assert [o.code for o in await client.place_orders(ORDERS[:2])] == [ACCEPTED, 1]
+        with pytest.raises(NoReceipt, match="something else"):
+            await client.place_orders(ORDERS[1:])
+        assert (await client.cancel(5)).seq == SEQ
+        with pytest.raises(NoReceipt, match="something else"):
+            await client.cancel(6)
+
+
+@pytest.mark.parametrize(
+    ("there", "flaw"),
+    [
+        (None, "has no receipt"),
+        (receipt(subject_of(ORDERS), STRANGER), "shows nothing"),
+        (replace(receipt(subject_of(ORDERS)), first_seq=SEQ + 1, last_seq=SEQ + 1), "shows nothing"),
+    ],
+)
+async def test_who_knows_the_operators_key_has_receipts_checked_whole(there: Any, flaw: str) -> None:
+    def answer(number: int, _: bytes) -> list[bytes]:
+        return [outcome(number, there)]
+
+    async with session(answer, CHECK) as client:
+        with pytest.raises(NoReceipt, match=flaw):
+            await client.place_frame(ORDERS)
+    async with session(answer) as client:
+        assert (await client.place_frame(ORDERS)).seq == SEQ, "who knows no key can check the subject only"
