@@ -16,6 +16,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import projection
+from exchange.engine.commands import PlaceFrame
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import POLL_SECONDS, Follower, Reader
@@ -25,12 +26,15 @@ from exchange.sequencer.metrics import ProjectorMetrics
 from exchange.sequencer.retry import Retry
 
 MAX_RUN = 2_000
+MAX_RUN_ORDERS = 8_192
+"""Of frames, which bring up to 1,024 in a record: a run is begun before so many, so that no transaction is a burst."""
 SNAPSHOT_EVERY = 100_000
 SMALL_RUN = 200
 REST_SECONDS = 0.03
 """After a small run: what comes meanwhile goes into one transaction, which costs far more than its rows."""
 HEADS_REMEMBERED = 50_000
 _JOURNAL_SECONDS = 0.1
+_READ_AT_ONCE = 16
 
 _log = structlog.get_logger("projector")
 
@@ -128,14 +132,17 @@ class Projector:
 
     def _fold(self, replica: Recovered, follower: Follower) -> Rows | None:
         """The rows of the next run of records, or None while there is none."""
-        records = follower.poll(MAX_RUN)
-        if not records:
-            return None
         fold = Fold(self._heads.at)
-        for record in records:
-            self._heads.add(record.seq, record.head)
-            fold.add(record, replica.advance(record))
-        return fold.finish()
+        orders = 0
+        while fold.rows.records < MAX_RUN and orders < MAX_RUN_ORDERS:
+            records = follower.poll(min(_READ_AT_ONCE, MAX_RUN - fold.rows.records))
+            for record in records:
+                self._heads.add(record.seq, record.head)
+                fold.add(record, replica.advance(record))
+                orders += record.command.count if isinstance(record.command, PlaceFrame) else 1
+            if not records:
+                break
+        return fold.finish() if fold.rows.records else None
 
     async def _write(self, rows: Rows, first: int) -> None:
         """Write a run that starts after `first`, unless it is there already (its answer was lost)."""
