@@ -1,6 +1,7 @@
 """How many orders a second the exchange takes at its binary entry, durable, and how soon it says so.
 
     signed_single     orders with a signature each, 64 to a message
+    signed_single_16  the same, 16 to a message: a client chooses
     signed_frames_64  orders in frames of 64 under one signature, judged before they are journaled
     mac_frames_256    orders in frames of 256 with a session's MAC: acknowledged when they are durable
     mac_matched       the same, until the last of them is matched
@@ -9,8 +10,10 @@
     matched_share     two for each trade, of all orders
 
 Entry, engine (the fast one) and projector run as processes of their own, with PostgreSQL, a journal on this disk and
-receipts; no API follows the engine. Everything is signed beforehand. In each frame some orders rest, as many take what
-others left, and the rest are immediate orders that meet nobody; so what a frame fills stays within one batch's room.
+receipts, started as `bizzan up` starts them; no API follows the engine. The client asks for short turns as entry does,
+because it stands for machines of others. Everything is signed beforehand. In each frame some orders rest, as many take
+what others left, and the rest are immediate orders that meet nobody; so what a frame fills stays within one batch's
+room.
 Run: `bizzan bench orders --json`.
 """
 
@@ -18,12 +21,11 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -31,8 +33,9 @@ from typing import cast
 from coincurve import PrivateKey
 
 from bizzan.client.wallet import Wallet
-from bizzan.supervisor.local import build_postgres
-from bizzan.supervisor.ports import answers, free_port
+from bizzan.supervisor.local import build_entry, build_postgres, build_service
+from bizzan.supervisor.ports import free_port
+from bizzan.supervisor.service import Service
 from exchange.database.engine import create_engine, migrate
 from exchange.database.projection import position
 from exchange.domain import entry as wire
@@ -47,6 +50,7 @@ from exchange.engine.commands import Credit
 from exchange.engine.fast.engine import FastEngine
 from exchange.journal.recovery import recover
 from exchange.sequencer.client import EngineClient
+from exchange.sequencer.slices import take_short_turns
 from exchange.settings import Settings, load_settings
 
 SERVICES = ("engine", "entry", "projector")
@@ -55,8 +59,9 @@ IN_FLIGHT = 24
 PRICE = 600_000
 SINGLE_ORDERS, FRAMES_64, FRAMES_256 = 24_000, 3_000, 2_000
 PACED_SECONDS = 4.0
-PER_MESSAGE = 64
-ROOM = {1: 0, 64: 16, 256: 24}
+PACED_MESSAGES = 400
+"""At least: of fewer, one is more than a hundredth."""
+ROOM = {16: 4, 64: 16, 256: 24}
 """How many orders of a frame rest, and how many take."""
 
 DEPLOYMENT = Deployment(
@@ -112,9 +117,10 @@ def run(as_json: bool = False) -> dict[str, float]:
     import uvloop
 
     with own_stack() as settings, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        take_short_turns()
         figures = runner.run(measure(settings, quiet=as_json))
         journal = settings.journal_dir
-        stop(settings)
+        stop()
         orders = figures.pop("_orders")
         seconds, trades = replay_seconds(journal)
         figures["replay"] = round(orders / seconds)
@@ -150,39 +156,35 @@ def own_stack() -> Iterator[Settings]:
             start(settings)
             yield settings
         finally:
-            stop(settings)
+            stop()
             database.stop()
             database.remove()
             os.environ.clear()
             os.environ.update(before)
 
 
-_processes: list[subprocess.Popen[bytes]] = []
+_services: list[Service] = []
 
 
 def start(settings: Settings) -> None:
-    """Start the services, and wait until entry listens."""
-    settings.log_dir.mkdir(parents=True, exist_ok=True)
-    for name in SERVICES:
-        with (settings.log_dir / f"{name}.log").open("wb") as log:
-            command = [sys.executable, "-m", "bizzan.cli", name]
-            nice = (lambda: os.nice(5)) if name == "projector" else None
-            _processes.append(subprocess.Popen(command, stdout=log, stderr=log, preexec_fn=nice))
-    for _ in range(600):
-        if settings.engine_socket().exists() and answers(settings.entry.port, settings.entry.host):
-            return
-        time.sleep(0.1)
-    raise RuntimeError(f"the services did not start: see {settings.log_dir}")
+    """Start the services as `bizzan up` does, and wait until they are there."""
+    metrics = settings.metrics
+    _services[:] = [
+        build_service(settings, "engine", metrics=metrics.engine),
+        build_entry(settings),
+        build_service(settings, "projector", metrics=metrics.projector),
+    ]
+    for service in _services:
+        service.start()
+    for service in _services:
+        service.wait_ready()
 
 
-def stop(settings: Settings) -> None:
-    """End the services, entry first."""
-    for process in reversed(_processes):
-        process.terminate()
-    for process in _processes:
-        with suppress(subprocess.TimeoutExpired):
-            process.wait(30)
-    _processes.clear()
+def stop() -> None:
+    """End the services, entry before the engine."""
+    for service in reversed(_services):
+        service.stop()
+    _services.clear()
 
 
 def replay_seconds(journal: Path) -> tuple[float, int]:
@@ -270,12 +272,12 @@ class Lane:
             made.append(frame.pack(self.mac_key if with_mac else None))
         return made
 
-    def singles(self, count: int) -> list[bytes]:
-        """Messages of single orders."""
+    def singles(self, count: int, size: int) -> list[bytes]:
+        """Messages of `size` single orders."""
         expiry, made = int(time.time()) + 3_600, []
         for _ in range(count):
             self.number += 1
-            orders = self.trader.orders(PER_MESSAGE, 16, expiry)
+            orders = self.trader.orders(size, ROOM[size], expiry)
             sign = self.trader.wallet.sign_digest
             made.append(wire.pack_orders(self.number, [o.pack() + sign(DOMAIN.order_hash(o)) for o in orders]))
         return made
@@ -391,7 +393,8 @@ class Load:
 
 
 KINDS = (
-    Load("signed_single", PER_MESSAGE, SINGLE_ORDERS // PER_MESSAGE, False, lambda lane, n: lane.singles(n)),
+    Load("signed_single", 64, SINGLE_ORDERS // 64, False, lambda lane, n: lane.singles(n, 64)),
+    Load("signed_single_16", 16, SINGLE_ORDERS // 16, False, lambda lane, n: lane.singles(n, 16)),
     Load("signed_frames_64", 64, FRAMES_64, False, lambda lane, n: lane.frames(n, 64, with_mac=False)),
     Load("mac_frames_256", 256, FRAMES_256, True, lambda lane, n: lane.frames(n, 256, with_mac=True)),
 )
@@ -414,7 +417,7 @@ async def measure_kind(
     say(quiet, f"{load.name}: {sent / rush.acked:.0f}/s acknowledged, {sent / rush.matched:.0f}/s matched")
     say(quiet, f"  {rush.refused} refused; microseconds per order: {costs}; projector {behind} records behind")
     per_second = sent / rush.acked / load.size / 10
-    paced = [load.make(lane, max(int(per_second * PACED_SECONDS) // len(lanes), 25)) for lane in lanes]
+    paced = [load.make(lane, max(int(per_second * PACED_SECONDS), PACED_MESSAGES) // len(lanes)) for lane in lanes]
     await asyncio.sleep(1)
     pace = await drive(lanes, paced, load.early, per_second)
     totals[0], totals[1] = totals[0] + sent, totals[1] + rush.matched

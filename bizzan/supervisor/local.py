@@ -52,18 +52,18 @@ def build_stages(settings: Settings, demo: bool) -> list[Stage]:
         Task("deploy", deploy),
         # Together, since each waits for what it needs: loading their code is what takes the time.
         [
-            _service(settings, "engine", metrics=settings.metrics.engine),
-            _service(settings, "projector", metrics=settings.metrics.projector),
-            _service(settings, "indexer", metrics=settings.metrics.indexer),
+            build_service(settings, "engine", metrics=settings.metrics.engine),
+            build_service(settings, "projector", metrics=settings.metrics.projector),
+            build_service(settings, "indexer", metrics=settings.metrics.indexer),
             _api(settings),
-            _entry(settings),
-            _service(settings, "keeper", metrics=settings.metrics.keeper),
-            _service(settings, "publisher", metrics=settings.metrics.publisher),
-            _service(settings, "surveillance", metrics=settings.metrics.surveillance),
+            build_entry(settings),
+            build_service(settings, "keeper", metrics=settings.metrics.keeper),
+            build_service(settings, "publisher", metrics=settings.metrics.publisher),
+            build_service(settings, "surveillance", metrics=settings.metrics.surveillance),
         ],
     ]
     if demo:
-        stages.append([_service(settings, "demo", ready=lambda: True)])
+        stages.append([build_service(settings, "demo", ready=lambda: True)])
     return stages
 
 
@@ -123,9 +123,10 @@ def remove_state(settings: Settings) -> None:
     shutil.rmtree(settings.state_dir)
 
 
-def _service(
+def build_service(
     settings: Settings, name: str, *, metrics: int | None = None, ready: Callable[[], bool] | None = None
 ) -> Service:
+    """A process of the exchange, with its port for metrics and its niceness."""
     ports = [] if metrics is None else [ListeningPort(metrics, setting_name("metrics", name), settings.metrics.host)]
     return Service(
         name,
@@ -138,7 +139,8 @@ def _service(
     )
 
 
-def _entry(settings: Settings) -> Service:
+def build_entry(settings: Settings) -> Service:
+    """Order entry, with both of its ports."""
     return Service(
         "entry",
         log_dir=settings.log_dir,
