@@ -4,7 +4,9 @@
     append    write the group's records
     sync      fdatasync, then move the durable marker
 
-Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost.
+Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost. While
+`make_room_ahead` works, zeros stand on the disk there before they are needed: a sync then brings out the records alone,
+and not, with the file system's own journal, what others have just written.
 Opening a journal cuts off what a crash left half written after the last synced record; any other flaw is
 `CorruptJournal`. Whole records behind the marker are written once more and synced before anybody may rely on them:
 after a sync that failed they may stand in memory only, where they look as if they were on the disk. All synced records
@@ -13,7 +15,9 @@ of a journal are kept for ever: replay from the first must always work.
 
 import fcntl
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -38,7 +42,11 @@ from exchange.journal.record import (
 
 LOCK_NAME = "lock"
 SEGMENT_BYTES = 16 << 20
+BEGUN_BYTES = 1 << 16
+"""A segment's room is filled with zeros once so much of it is used: a journal where little happens stays small."""
 _ROOM_STEP = 4 << 20
+_PIECE = bytes(1 << 18)
+_NEXT_NAME = "next.segment.part"
 
 
 class Journal:
@@ -56,7 +64,13 @@ class Journal:
         self._fd = -1
         self._end = 0
         self._room_end = 0
+        self._path = folder
         self._marker = MarkerFile(folder, create=not list_segments(folder))
+        self._room = threading.Lock()
+        """Held by who moves the end of the room or opens and closes a segment."""
+        self._room_wanted = threading.Event()
+        self._writes_ahead = False
+        self._next_is_ready = False
 
     @classmethod
     def open(cls, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> Self:
@@ -85,13 +99,75 @@ class Journal:
             if self._end >= self._segment_bytes:
                 self._rotate()
             if self._end + size > self._room_end:
-                room_end = max(self._end + size, self._room_end + _ROOM_STEP)
-                allocate(self._fd, self._room_end, room_end - self._room_end)
-                self._room_end = room_end
+                self._allocate(self._end + size)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
             raise JournalFull(f"no room for {size} more bytes in {self.folder}: {error.strerror}") from None
+
+    @property
+    def _lacks_zeros(self) -> bool:
+        return self._end > BEGUN_BYTES and self._room_end < self._segment_bytes
+
+    @property
+    def _lacks_next(self) -> bool:
+        return not self._next_is_ready and self._end > self._segment_bytes // 2
+
+    def _allocate(self, end: int) -> None:
+        """Room up to `end`, and some more."""
+        with self._room:
+            if end > self._room_end:
+                room_end = max(end, self._room_end + (len(_PIECE) if self._writes_ahead else _ROOM_STEP))
+                allocate(self._fd, self._room_end, room_end - self._room_end)
+                self._room_end = room_end
+
+    @contextmanager
+    def make_room_ahead(self) -> Iterator[None]:
+        """Meanwhile a thread writes zeros ahead of the records: to the segment's end, and then the next segment's.
+
+        What it cannot write, `reserve` finds out and tells.
+        """
+        thread = threading.Thread(target=self._write_ahead, name="journal-room", daemon=True)
+        self._writes_ahead = True
+        self._room_wanted.set()
+        thread.start()
+        try:
+            yield
+        finally:
+            self._writes_ahead = False
+            self._room_wanted.set()
+            thread.join()
+
+    def _write_ahead(self) -> None:
+        while self._writes_ahead:
+            self._room_wanted.wait()
+            self._room_wanted.clear()
+            with suppress(OSError):
+                while self._writes_ahead and self._lacks_zeros:
+                    self._write_piece()
+                if self._writes_ahead and self._lacks_next:
+                    self._prepare_next()
+
+    def _write_piece(self) -> None:
+        """Write zeros behind the room, and add them to it when they are on the disk.
+
+        No record stands there yet: records are written within the room, and nobody else moves its end meanwhile. The
+        file is opened again, because a failed write is told once to each who has it open: `sync` must hear of its own.
+        """
+        with self._room:
+            if self._lacks_zeros:
+                _append_zeros(self._path, self._room_end)
+                self._room_end += len(_PIECE)
+
+    def _prepare_next(self) -> None:
+        """Write the next segment's zeros into a file of their own: no sync of the present one waits for them."""
+        path = self.folder / _NEXT_NAME
+        path.unlink(missing_ok=True)
+        for offset in range(0, self._segment_bytes, len(_PIECE)):
+            if not self._writes_ahead:
+                return
+            _append_zeros(path, offset)
+        self._next_is_ready = True
 
     def append(self, group: Sequence[tuple[int, Command]]) -> list[tuple[int, bytes]]:
         """Write the commands, each with its time in milliseconds, and give each its sequence and head.
@@ -115,6 +191,8 @@ class Journal:
         write_all(self._fd, data, self._end)
         self._end += len(data)
         self.seq, self.head, self.at_ms = seq, head, at_ms
+        if self._writes_ahead and (self._lacks_zeros or self._lacks_next):
+            self._room_wanted.set()
         return placed
 
     def sync(self) -> None:
@@ -187,6 +265,7 @@ class Journal:
         A sync after a failed one says nothing of the pages that failed, so what the marker does not cover (from
         `synced` on) is written again.
         """
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self.cut_bytes = _count_data(path, self._end)
         write_all(self._fd, os.pread(self._fd, self._end - synced, synced), synced)
@@ -199,22 +278,31 @@ class Journal:
         """Close the present segment for good and start the next."""
         self.sync()
         self._marker.sync()
-        old_fd, old_end = self._fd, self._end
-        self._start_segment()
-        os.ftruncate(old_fd, old_end)
-        os.close(old_fd)
+        with self._room:
+            old_fd, old_end = self._fd, self._end
+            self._start_segment()
+            os.ftruncate(old_fd, old_end)
+            os.close(old_fd)
 
     def _start_segment(self) -> None:
         path = segment_path(self.folder, self.seq + 1)
-        write_atomically(path, encode_segment_header(self.seq + 1, self.head))
+        header = encode_segment_header(self.seq + 1, self.head)
+        is_ready, self._next_is_ready = self._next_is_ready, False
+        if is_ready:
+            _begin(self.folder / _NEXT_NAME, path, header)
+        else:
+            write_atomically(path, header)
+        self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-        self._end = self._room_end = SEGMENT_HEADER_SIZE
+        self._end = SEGMENT_HEADER_SIZE
+        self._room_end = max(self._segment_bytes, SEGMENT_HEADER_SIZE) if is_ready else SEGMENT_HEADER_SIZE
 
     def _close_segment(self) -> None:
         os.ftruncate(self._fd, self._end)
         os.fsync(self._fd)
         os.close(self._fd)
         self._fd = -1
+        (self.folder / _NEXT_NAME).unlink(missing_ok=True)
 
 
 def _lock(folder: Path) -> int:
@@ -227,6 +315,28 @@ def _lock(folder: Path) -> int:
         raise JournalLocked(f"another process writes the journal in {folder}; stop it first") from None
     sync_folder(folder)
     return fd
+
+
+def _append_zeros(path: Path, offset: int) -> None:
+    """A piece of zeros in a file, on the disk."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        write_all(fd, _PIECE, offset)
+        sync_data(fd)
+    finally:
+        os.close(fd)
+
+
+def _begin(prepared: Path, path: Path, header: bytes) -> None:
+    """Make a file of zeros the segment at `path`, so that it is whole and durable or not there at all."""
+    fd = os.open(prepared, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        write_all(fd, header, 0)
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+    prepared.replace(path)
+    sync_folder(path.parent)
 
 
 def _last_time(path: Path) -> int:

@@ -67,6 +67,7 @@ async def _run(settings: Settings) -> None:
     judge_count = os.cpu_count() or 1
     with (
         Journal.open(settings.journal_dir) as journal,
+        journal.make_room_ahead(),
         ThreadPoolExecutor(1, "journal-sync") as executor,
         ThreadPoolExecutor(judge_count, "judge") as judges,
     ):
