@@ -9,7 +9,7 @@ Everything is pipelined. A frame that was not answered, because the connection w
 same orders again, and those that were taken are refused as `nonce_used`.
 
 A receipt is of what was sent: of a frame with all its orders, of an order, of a cancel. Who says whose receipts it
-believes (`receipts`) has them checked whole, and one with each ack; an order that is sent again gets none, as it has it.
+believes (`receipts`) has them checked whole, and one with each ack; an order that is sent again gets none, it has it.
 
     EntryRefused    the exchange did not take a message; `retry_ms` says when it is worth trying again
     EntryLost       the connection has ended
