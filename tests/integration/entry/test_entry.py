@@ -163,7 +163,7 @@ async def test_wrong_input_of_every_kind_is_refused_by_name(stack: tuple[EngineP
     engine, entry = stack
     await fund(engine)
     async with client_of(entry) as client:
-        good = client._frame(orders(WALLETS[0], 1, 4))
+        good, _ = client._frame(orders(WALLETS[0], 1, 4))
         for frame, code, words in (
             (wire.FrameMessage(10, good.root, bytes(65), good.orders), ErrorCode.wrong_signature, "signature"),
             (wire.FrameMessage(11, bytes(32), good.signature, good.orders), ErrorCode.wrong_signature, "root"),
@@ -171,22 +171,23 @@ async def test_wrong_input_of_every_kind_is_refused_by_name(stack: tuple[EngineP
             (wire.FrameMessage(12, good.root, good.signature, good.orders[:80]), ErrorCode.malformed, "2 to 1024"),
             (wire.FrameMessage(13, good.root, good.signature, bytes(160)), ErrorCode.forbidden, "session's account"),
         ):
-            _, answer = client._send(frame.pack(), frame.number)
+            answer = client._send(frame.pack(), frame.number, [b""]).outcome
             with pytest.raises(EntryRefused, match=words) as caught:
                 await answer
             assert caught.value.code == code
         longer = wire.FrameMessage(14, good.root, good.signature, good.orders).pack()[4:] + bytes(16)
-        _, answer = client._send(wire.LENGTH.pack(len(longer)) + longer, 14)
+        answer = client._send(wire.LENGTH.pack(len(longer)) + longer, 14, [b""]).outcome
         with pytest.raises(EntryRefused, match="end at byte"):
             await answer
-        _, answer = client._send(good.pack(bytes(32)).replace(good.number.to_bytes(8), (20).to_bytes(8), 1), 20)
+        with_a_wrong_mac = good.pack(bytes(32)).replace(good.number.to_bytes(8), (20).to_bytes(8), 1)
+        answer = client._send(with_a_wrong_mac, 20, [b""]).outcome
         with pytest.raises(EntryRefused, match="MAC"):
             await answer
-        _, answer = client._send(wire.message(wire.Kind.orders, struct.pack(">QH", 21, 3)), 21)
+        answer = client._send(wire.message(wire.Kind.orders, struct.pack(">QH", 21, 3)), 21, [b""]).outcome
         with pytest.raises(EntryRefused, match="1 to 512"):
             await answer
         single = orders(WALLETS[0], 900, 1)[0]
-        _, answer = client._send(wire.pack_orders(22, [single.pack() + bytes(65)]), 22)
+        answer = client._send(wire.pack_orders(22, [single.pack() + bytes(65)]), 22, [b""]).outcome
         assert [outcome.code for outcome in await answer] == [6]
         client._number = 30
         assert (await client.place_frame(orders(WALLETS[0], 50, 4))).codes == bytes(4), "the session goes on"
@@ -220,12 +221,12 @@ async def test_bad_signature_under_a_mac_is_void_and_costs_the_session(
     engine, entry = stack
     await fund(engine)
     async with client_of(entry) as client:
-        frame = client._frame(orders(WALLETS[0], 1, 4))
+        frame, subject = client._frame(orders(WALLETS[0], 1, 4))
         forged = wire.FrameMessage(frame.number, frame.root, b"\x01" * 64 + b"\x1b", frame.orders)
-        early, answer = client._send(forged.pack(client._mac_key), frame.number)
-        assert (await early).seq > 0, "it was journaled"
+        sent = client._send(forged.pack(client._mac_key), frame.number, [subject])
+        assert (await sent.early).seq > 0, "it was journaled"
         with pytest.raises(EntryRefused, match="session ends") as caught:
-            await answer
+            await sent.outcome
         assert caught.value.code == ErrorCode.wrong_signature
         with pytest.raises(EntryLost):
             await client.place_frame(orders(WALLETS[0], 10, 2))
@@ -293,9 +294,9 @@ async def test_orders_are_taken_back_over_the_session(stack: tuple[EngineProcess
                 await client.cancel(2)
             assert caught.value.code == ErrorCode.order_closed
             brake = wire.Brake(wire.Kind.countdown, 90, {"seconds": 5, "nonce": int(time.time() * 1_000)})
-            _, answer = client._send(brake.pack(), 90)
+            sent = client._send(brake.pack(), 90, [b""])
             with pytest.raises(EntryRefused, match="not the account's"):
-                await answer
+                await sent.outcome
 
 
 async def test_client_that_is_killed_leaves_no_orders_behind(stack: tuple[EngineProcess, EntryProcess]) -> None:
