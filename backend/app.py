@@ -121,7 +121,11 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         limits=Limits.of(settings.api),
         metrics=Metrics(),
         watch=Watch(
-            rpc, lambda: _position(api), lambda: (feed.seq, feed.ready and engine.connected), settings.api.lag_blocks
+            rpc,
+            lambda: _position(api),
+            lambda: (feed.seq, feed.ready and engine.connected),
+            engine.status,
+            settings.api.lag_blocks,
         ),
         totals=Totals(lambda: _totals(api)),
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),

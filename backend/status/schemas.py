@@ -118,6 +118,9 @@ class StatusView(Mirrored):
     block: int | None
     lag: int | None = Field(description="blocks by which the mirror is behind the chain")
     engine_seq: int = Field(description="journal sequence of the engine as this worker sees it")
+    engine_implementation: Literal["fast", "reference"] | None = Field(
+        description="which of the two does the work at present, with the same results; null while the engine is away"
+    )
     batches: int
     batches_settled: int
     batches_final: int

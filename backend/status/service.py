@@ -106,6 +106,7 @@ async def status_view(api: Api) -> schemas.StatusView:
         block=sample.block,
         lag=None if sample.block is None else max(0, sample.block - position.indexed_block),
         engine_seq=api.feed.seq,
+        engine_implementation=None if sample.is_fast is None else "fast" if sample.is_fast else "reference",
         mismatches=counts.mismatches,
         withdrawals_given_up=counts.given_up,
         fees_collected={symbol: str(amount) for symbol, amount in collected(api, counts.fees).items()},

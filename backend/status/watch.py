@@ -11,6 +11,7 @@ import structlog
 from exchange.chain.rpc import ChainError, Rpc
 from exchange.database.positions import Position
 from exchange.domain.errors import Refusal
+from exchange.sequencer.protocol import EngineStatus
 
 log = structlog.get_logger()
 
@@ -21,28 +22,33 @@ JOURNAL_LAG_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`position` is None while the database is away, `block` while the chain node is; `at` is monotonic."""
+    """`position` is None while the database is away, `block` while the chain node is, `is_fast` while the engine is; `at`
+    is monotonic.
+    """
 
     at: float
     position: Position | None
     block: int | None
     engine_seq: int
     engine_ready: bool
+    is_fast: bool | None
 
 
 class Watch:
-    """`read_position` asks the database, `engine` says (journal sequence, follows the engine)."""
+    """`read_position` asks the database, `engine` says (journal sequence, follows the engine), `ask_engine` asks it."""
 
     def __init__(
         self,
         rpc: Rpc,
         read_position: Callable[[], Awaitable[Position]],
         engine: Callable[[], tuple[int, bool]],
+        ask_engine: Callable[[], Awaitable[EngineStatus]],
         lag_blocks: int,
     ) -> None:
         self._rpc = rpc
         self._read_position = read_position
         self._engine = engine
+        self._ask_engine = ask_engine
         self._lag_blocks = lag_blocks
         self._samples: deque[Sample] = deque(maxlen=60)
         self._indexed_at = 0
@@ -62,10 +68,10 @@ class Watch:
     async def sample(self) -> Sample:
         """Look at everything once."""
         seq, ready = self._engine()
-        position, block = await asyncio.gather(self._position(), self._block())
+        position, block, is_fast = await asyncio.gather(self._position(), self._block(), self._is_fast())
         if position is not None:
             self._indexed_at = position.indexed_at
-        sample = Sample(monotonic(), position, block, seq, ready)
+        sample = Sample(monotonic(), position, block, seq, ready, is_fast)
         self._samples.append(sample)
         return sample
 
@@ -80,6 +86,13 @@ class Watch:
             return await asyncio.wait_for(self._read_position(), STALE_SECONDS)
         except (Refusal, TimeoutError) as error:
             log.warning("database_away", reason=str(error))
+            return None
+
+    async def _is_fast(self) -> bool | None:
+        try:
+            return (await asyncio.wait_for(self._ask_engine(), STALE_SECONDS)).is_fast
+        except (Refusal, TimeoutError) as error:
+            log.warning("engine_away", reason=str(error))
             return None
 
     async def _block(self) -> int | None:

@@ -523,3 +523,5 @@ class Status(msgspec.Struct, frozen=True):
     trades: int
     trades_settled: int
     mismatches: int
+    engine_implementation: str | None = None
+    """`fast` or `reference`: which of the two does the work at present; None while the engine is away."""

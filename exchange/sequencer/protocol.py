@@ -225,7 +225,9 @@ class Books(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EngineStatus(msgspec.Struct, array_like=True, frozen=True):
-    """Where the engine stands. `last_inbox_id` is the last inbox command applied, `pending` the queue's length."""
+    """Where the engine stands. `last_inbox_id` is the last inbox command applied, `pending` the queue's length, `is_fast`
+    whether the fast implementation does the work at present.
+    """
 
     seq: int
     at_ms: int
@@ -235,6 +237,7 @@ class EngineStatus(msgspec.Struct, array_like=True, frozen=True):
     open_orders: int
     pending: int
     journal_full: bool
+    is_fast: bool = False
 
 
 class BalanceView(msgspec.Struct, array_like=True, frozen=True):

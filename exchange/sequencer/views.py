@@ -51,9 +51,9 @@ def _ends_at(engine: Engine, market: int) -> int:
 def status(engine: Engine, head: bytes, pending: int, journal_full: bool) -> EngineStatus:
     """Where the engine stands."""
     state = engine.state
-    return EngineStatus(
-        engine.seq, engine.at_ms, head, engine.inbox_id, len(state.accounts), len(state.orders), pending, journal_full
-    )
+    counts = len(state.accounts), len(state.orders), pending
+    is_fast = getattr(engine, "is_fast", False)
+    return EngineStatus(engine.seq, engine.at_ms, head, engine.inbox_id, *counts, journal_full, is_fast)
 
 
 def account(engine: Engine, address: bytes) -> AccountView:

@@ -11,6 +11,7 @@ from exchange.chain.rpc import NodeUnavailable, Rpc
 from exchange.database.positions import Position
 from exchange.domain.deployment import Windows
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.sequencer.protocol import EngineStatus
 
 WINDOWS = Windows(delay=600, grace=600, claim_window=600, timelock=7_200, pause_max=60, silence=172_800)
 LIMIT = 135
@@ -30,11 +31,18 @@ class Database:
 
     def __init__(self) -> None:
         self.position: Position | None = HEARD
+        self.is_fast: bool | None = True
 
     async def read(self) -> Position:
         if self.position is None:
             raise Refusal(ErrorCode.unavailable, "the database is away")
         return self.position
+
+    async def engine(self) -> EngineStatus:
+        """The engine beside it."""
+        if self.is_fast is None:
+            raise Refusal(ErrorCode.unavailable, "the engine is away")
+        return EngineStatus(5, 0, bytes(32), 0, 0, 0, 0, False, self.is_fast)
 
 
 @pytest.fixture
@@ -44,7 +52,13 @@ def database() -> Database:
 
 @pytest.fixture
 def watch(database: Database) -> Watch:
-    return Watch(cast(Rpc, cast(Any, AwayNode())), database.read, lambda: (5, True), 20)
+    return Watch(cast(Rpc, cast(Any, AwayNode())), database.read, lambda: (5, True), database.engine, 20)
+
+
+@pytest.mark.parametrize("is_fast", [True, False, None])
+async def test_a_sample_says_which_engine_works(watch: Watch, database: Database, is_fast: bool | None) -> None:
+    database.is_fast = is_fast
+    assert (await watch.sample()).is_fast is is_fast
 
 
 async def test_a_blind_exchange_takes_no_takers(watch: Watch) -> None:

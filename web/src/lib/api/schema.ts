@@ -2707,6 +2707,11 @@ export interface components {
              * @description journal sequence of the engine as this worker sees it
              */
             engine_seq: number;
+            /**
+             * Engine Implementation
+             * @description which of the two does the work at present, with the same results; null while the engine is away
+             */
+            engine_implementation: ("fast" | "reference") | null;
             /** Batches */
             batches: number;
             /** Batches Settled */
