@@ -22,8 +22,8 @@ JOURNAL_LAG_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """`position` is None while the database is away, `block` while the chain node is, `is_fast` while the engine is; `at`
-    is monotonic.
+    """`position` is None while the database is away, `block` while the chain node is, `is_fast` while the engine is;
+    `at` is monotonic.
     """
 
     at: float

@@ -225,8 +225,8 @@ class Books(msgspec.Struct, array_like=True, frozen=True):
 
 
 class EngineStatus(msgspec.Struct, array_like=True, frozen=True):
-    """Where the engine stands. `last_inbox_id` is the last inbox command applied, `pending` the queue's length, `is_fast`
-    whether the fast implementation does the work at present.
+    """Where the engine stands. `last_inbox_id` is the last inbox command applied, `pending` the queue's length,
+    `is_fast` whether the fast implementation does the work at present.
     """
 
     seq: int
