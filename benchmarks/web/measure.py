@@ -46,6 +46,7 @@ async def measure(settings: Settings, quiet: bool) -> Figures:
             async with beside(traffic.run()):
                 figures |= await answer(page, listener)
                 say(quiet, f"under traffic: {figures}")
+                await page.evaluate("bizzanProbe.stop()")
                 figures |= grown(await sample(page, SAMPLES, EVERY_SECONDS, quiet))
     connection.close()
     if connection.refused:

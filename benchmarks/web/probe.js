@@ -3,8 +3,14 @@
 (() => {
   const CHANNEL = "book.BTC-USDC";
   const ROWS = 14;
-  const probe = { painted: [], late: 0, interactions: new Map(), largest: 0 };
+  const probe = { on: true, painted: [], late: 0, interactions: new Map(), largest: 0 };
   window.bizzanProbe = probe;
+  // what it keeps must not be taken for what the page keeps
+  probe.stop = () => {
+    probe.on = false;
+    probe.painted = [];
+    probe.interactions.clear();
+  };
   const book = { asks: new Map(), bids: new Map() };
   let waiting = [];
   let asked = false;
@@ -57,6 +63,7 @@
   };
 
   const onMessage = (event) => {
+    if (!probe.on) return;
     const message = JSON.parse(event.data);
     if (message.channel !== CHANNEL) return;
     fold(message);
@@ -75,7 +82,7 @@
 
   new PerformanceObserver((list) => {
     for (const entry of list.getEntries()) {
-      if (!entry.interactionId) continue;
+      if (!entry.interactionId || !probe.on) continue;
       const before = probe.interactions.get(entry.interactionId);
       if (!before || before.ms < entry.duration)
         probe.interactions.set(entry.interactionId, {
