@@ -27,7 +27,9 @@ _TOGETHER = {
     f"tests/e2e/test_{name}.py": "tests/e2e/test_kills.py"
     for name in ("contract_wallet", "custody_in_use", "large_withdrawal", "trade_life")
 }
-"""Files that go where another goes, because they share its exchange."""
+"""Files that go where another goes, because they share its exchange; all of the browser tests share one as well."""
+
+_BROWSER = "tests/browser/"
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -40,7 +42,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):  # type: ignore[misc] # the package has no types
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
-            return _TOGETHER.get(file, file)
+            return _BROWSER if file.startswith(_BROWSER) else _TOGETHER.get(file, file)
 
     return Scheduling(config, log)
 

@@ -94,6 +94,11 @@ def page(bare_page: Page, program: Program) -> Iterator[Page]:
 @pytest.fixture
 def wallet(page: Page, program: Program) -> BrowserWallet:
     """A wallet with play money, announced to the page."""
+    return funded_wallet(page, program)
+
+
+def funded_wallet(page: Page, program: Program) -> BrowserWallet:
+    """Announce a wallet to a page, and have the faucet fill it."""
     wallet = BrowserWallet(page, program.rpc_url)
     body = json.dumps({"address": wallet.account.address}).encode()
     request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from exchange.domain.errors import ErrorCode
-from tests.browser.trader import LOW_PRICE, fill, place, play
+from tests.browser.trader import LOW_PRICE, fill, play
 from tests.utils.order_refusals import DYNAMIC
 from tests.utils.program import Program
 
@@ -115,10 +115,10 @@ def refusing(code: ErrorCode, sentence: str) -> Callable[[Route], None]:
 
 def test_every_dynamic_refusal_is_shown_as_it_comes(form: Form) -> None:
     codes: list[ErrorCode] = sorted(DYNAMIC)
+    form.reset()
     for code in codes:
         sentence = f"what the engine says of {code.name}"
-        form.reset()
         form.page.route(ORDERS, refusing(code, sentence))
-        place(form.page, LOW_PRICE, "0.2")
+        form.buy.click()
         expect(form.form.get_by_text(sentence, exact=True)).to_be_visible()
         form.page.unroute(ORDERS)

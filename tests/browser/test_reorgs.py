@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.browser.chain import ask, finalize, height, held, mine
+from tests.browser.conftest import PATIENCE_MS, funded_wallet
+from tests.browser.page import watch
 from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, go_to, sign_in
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
@@ -18,15 +21,30 @@ PENDING = "[data-settlement=matched], [data-settlement=submitted]"
 SETTLED = "[data-settlement=settled]"
 
 
-@pytest.fixture
-def trader(page: Page, wallet: BrowserWallet, program: Program) -> Iterator[BrowserWallet]:
-    """A wallet whose first deposit is final; at the end everything on chain is."""
+@dataclass(frozen=True, slots=True)
+class Trader:
+    """A signed-in page and its wallet."""
+
+    page: Page
+    wallet: BrowserWallet
+
+
+@pytest.fixture(scope="module")
+def trader(browser: Browser, program: Program) -> Iterator[Trader]:
+    """One for all tests, whose first deposit is final; at the end everything on chain is."""
+    context = browser.new_context(base_url=program.api_url, viewport={"width": 1440, "height": 900})
+    context.set_default_timeout(PATIENCE_MS)
+    page = context.new_page()
+    complaints = watch(page, program)
+    wallet = funded_wallet(page, program)
     connect(page)
     sign_in(page)
     deposit(page)
     finalize(program)
-    yield wallet
+    yield Trader(page, wallet)
     finalize(program)
+    context.close()
+    assert not complaints, complaints
 
 
 def mined_until(page: Page, program: Program, there: Locator, what: str) -> None:
@@ -63,7 +81,8 @@ def test_a_settled_fill_is_pending_again_and_settles_again(page: Page, trader: B
     expect(page.locator("[data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
 
 
-def test_a_credited_deposit_is_taken_back_and_comes_again(page: Page, trader: BrowserWallet, program: Program) -> None:
+def test_a_credited_deposit_is_taken_back_and_comes_again(trader: Trader, program: Program) -> None:
+    page = trader.page
     go_to(page, "Funds")
     available = page.get_by_test_id("funds").locator("[data-field=available]").first
     history = page.get_by_test_id("history")
@@ -81,7 +100,7 @@ def test_a_credited_deposit_is_taken_back_and_comes_again(page: Page, trader: Br
         drop(program, height(program) - before)
         expect(history).to_contain_text("taken back by the chain", timeout=SLOW_MS)
         expect(available).to_have_text(first, timeout=SLOW_MS)
-        trader.send_again()
+        trader.wallet.send_again()
         mined_until(page, program, history.get_by_text("credited").nth(1), "the credit")
     expect(history).not_to_contain_text("taken back by the chain", timeout=SLOW_MS)
     expect(available).not_to_have_text(first, timeout=SLOW_MS)
