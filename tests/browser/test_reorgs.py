@@ -68,7 +68,8 @@ def drop(program: Program, blocks: int) -> None:
     mine(program)
 
 
-def test_a_settled_fill_is_pending_again_and_settles_again(page: Page, trader: BrowserWallet, program: Program) -> None:
+def test_a_settled_fill_is_pending_again_and_settles_again(trader: Trader, program: Program) -> None:
+    page = trader.page
     with held(program):
         before = height(program)
         buy_at_market(page, "0.01")
