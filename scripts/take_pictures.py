@@ -25,6 +25,7 @@ def trade(page: Page) -> None:
     """Get play money, leave one order in the book, take a little, and wait until that is settled."""
     page.goto("/trade/BTC-USDC")
     page.get_by_test_id("book").locator(ROW).first.wait_for()
+    page.get_by_role("button", name="No, thanks").click()
     page.get_by_role("button", name="Start with play money").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("button", name="Deposit").click()

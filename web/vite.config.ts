@@ -4,7 +4,7 @@ import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { defineConfig, type Plugin } from "vite";
 import brand from "./brand.json" with { type: "json" };
-import { worker } from "./plugins/worker";
+import { worker } from "./plugins/worker.ts";
 
 const api = process.env.BIZZAN_URL ?? "http://127.0.0.1:8000";
 

@@ -14,6 +14,7 @@ from backend.wire import decode, json_response
 router = APIRouter(prefix="/v1/orders", tags=["orders"])
 
 _place = msgspec.json.Decoder(schemas.PlaceOrder)
+_group = msgspec.json.Decoder(schemas.PlaceGroup)
 _preview = msgspec.json.Decoder(schemas.OrderFields)
 _cancel = msgspec.json.Decoder(schemas.CancelOrder)
 _cancel_all = msgspec.json.Decoder(schemas.CancelAll)
@@ -76,6 +77,31 @@ async def place_order(api: ApiDep, request: Request) -> Response:
     """Place a signed order. The answer comes when it is durable in the journal; sending it again is harmless."""
     body = decode(_place, await request.body())
     return json_response(await service.place(api, body))
+
+
+_SENT = {**_FIELDS, **_DOMAIN, "signature": _SIGNATURE, "scheme": "account"}
+
+
+@router.post(
+    "/group",
+    responses=answers(schemas.GroupAck, 400, 404, 409, 413, example={"first": _ACK, "second": _ACK}),
+    openapi_extra=takes(
+        schemas.PlaceGroup,
+        {
+            "first": {**_SENT, "terms": str(7 << 96)},
+            "second": {**_SENT, "terms": str(7 << 96), "nonce": "2", "trigger_price": "900000"},
+            "undo": {**_DOMAIN, "account": _ACCOUNT, "nonce": "1", "signature": _SIGNATURE},
+        },
+    ),
+    response_class=Response,
+)
+async def place_group(api: ApiDep, request: Request) -> Response:
+    """Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
+
+    All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the first
+    at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+    """
+    return json_response(await service.place_group(api, decode(_group, await request.body())))
 
 
 @router.post(

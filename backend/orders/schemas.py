@@ -72,6 +72,15 @@ class CancelOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     signature: HexSignature
 
 
+class PlaceGroup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+    """Two legs of one group (docs/orders.md), and what takes the first back if the second is refused."""
+
+    first: PlaceOrder
+    second: PlaceOrder
+    undo: CancelOrder
+    """The cancel of the first leg's nonce. It is used for nothing else, and not at all if both are taken."""
+
+
 class CancelAll(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A signed EIP-712 `CancelAll`: every order below `min_nonce`, and such nonces are refused for ever."""
 
@@ -156,6 +165,14 @@ class Ack(msgspec.Struct, kw_only=True):
     """The same order was placed before: nothing happened a second time, and its first `client_order_id` stays."""
     receipt: Receipt | None = None
     """None where the exchange gives no receipts, and for a duplicate: ask for the order's."""
+
+
+class GroupAck(msgspec.Struct, kw_only=True):
+    """Both legs are durable."""
+
+    first: Ack
+    second: Ack | None
+    """None if the first leg has decided the group as it came: it filled, in part or whole, and goes on alone."""
 
 
 class ReceiptAnswer(msgspec.Struct, kw_only=True):

@@ -4,6 +4,7 @@ The worker checks what needs no state: shape, domain, digest, key recovery, the 
 the engine decides, journals and acknowledges; its refusals pass through unchanged.
 """
 
+from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter, time
 
@@ -76,7 +77,43 @@ async def amend(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
     return await _place(api, "amend", commands.AmendOrder, body)
 
 
+async def place_group(api: Api, body: schemas.PlaceGroup) -> schemas.GroupAck:
+    """Place two legs of a group: both, or neither of them stays open. All is checked before anything is placed."""
+    first, second = order_of(body.first), order_of(body.second)
+    _check_legs(first, second)
+    if (address_of(body.undo.account), nonce_of(body.undo.nonce, "undo.nonce")) != (first.account, first.nonce):
+        raise Refusal(ErrorCode.terms_conflict, "undo must cancel the first leg", "undo")
+    legs = [await _signed(api, commands.PlaceOrder, leg) for leg in (body.first, body.second)]
+    undo = await _signed_cancel(api, body.undo)
+    ack = await _submit(api, "place", *legs[0])
+    try:
+        return schemas.GroupAck(first=ack, second=await _submit(api, "place", *legs[1]))
+    except Refusal as refusal:
+        if refusal.code == ErrorCode.group_used:
+            return schemas.GroupAck(first=ack, second=None)
+        with suppress(Refusal):  # the first has ended by itself
+            await _submit(api, "cancel", undo)
+        raise
+
+
+def _check_legs(first: Order, second: Order) -> None:
+    groups = [_unpack_terms(order.terms).group for order in (first, second)]
+    if not groups[0] or groups[0] != groups[1]:
+        raise Refusal(ErrorCode.terms_conflict, "both legs must name the same group", "group")
+    if (first.account, first.market) != (second.account, second.market):
+        raise Refusal(ErrorCode.terms_conflict, "both legs must be of one account, in one market", "second")
+    if first.nonce == second.nonce:
+        raise Refusal(ErrorCode.nonce_used, "both legs have the same nonce", "nonce")
+
+
 async def _place(api: Api, kind: str, command: type[commands.PlaceOrder], body: schemas.PlaceOrder) -> schemas.Ack:
+    return await _submit(api, kind, *await _signed(api, command, body))
+
+
+async def _signed(
+    api: Api, command: type[commands.PlaceOrder], body: schemas.PlaceOrder
+) -> tuple[commands.PlaceOrder, bytes]:
+    """The command for a signed order that passes every check that needs no engine, and the order's hash."""
     api.check_domain(body.chain_id, address_of(body.contract))
     order = order_of(body)
     if order.market not in api.feed.books:
@@ -95,8 +132,7 @@ async def _place(api: Api, kind: str, command: type[commands.PlaceOrder], body: 
         signer = recover(order_hash, signature)
     scheme = await _check_signer(api, body.scheme, order, signer)
     api.limits.account_writes.take(order.account)
-    signed = command(order, order_hash, scheme, signature, signer, body.client_order_id)
-    return await _submit(api, kind, signed, order_hash)
+    return command(order, order_hash, scheme, signature, signer, body.client_order_id), order_hash
 
 
 def check_heard(watch: Watch, windows: Windows, now: int) -> None:
@@ -153,10 +189,14 @@ def check_account(account: bytes, signer: bytes) -> None:
 
 async def cancel(api: Api, body: schemas.CancelOrder) -> schemas.Ack:
     """Cancel the open order on a nonce; signed by the account or a live delegate."""
+    return await _submit(api, "cancel", await _signed_cancel(api, body))
+
+
+async def _signed_cancel(api: Api, body: schemas.CancelOrder) -> commands.CancelOrder:
     account = address_of(body.account)
     nonce = nonce_of(body.nonce, "nonce")
     signer, signature = await _cancel_signer(api, body, "Cancel", {"account": account, "nonce": nonce})
-    return await _submit(api, "cancel", commands.CancelOrder(account, nonce, signature, signer))
+    return commands.CancelOrder(account, nonce, signature, signer)
 
 
 async def cancel_all(api: Api, body: schemas.CancelAll) -> schemas.Ack:

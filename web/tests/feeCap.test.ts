@@ -7,7 +7,7 @@ import { placeOrder, placeTwo } from "@/features/orders/place";
 import { useWallet, type Wallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { Ack, Exchange, Preview } from "@/lib/api/types";
-import type { Address, TypedData } from "@/lib/chain/typedData";
+import type { Address, Fields, TypedData } from "@/lib/chain/typedData";
 
 const CUSTODY: Address = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const ACCOUNT: Address = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8";
@@ -36,8 +36,9 @@ beforeEach(() => {
     } as Exchange,
   });
   const data = encodeFunctionResult({ abi: ABI, functionName: "fee_cap_bps", result: BigInt(CONTRACT_BPS) });
-  const signTypedData = async ({ message }: TypedData) => {
-    signedCaps.push(message.max_fee_bps);
+  const signTypedData = async ({ primaryType, message }: TypedData) => {
+    const orders = primaryType === "BulkOrder" ? (message.tree as readonly Fields[]) : [message];
+    if (primaryType !== "Cancel") signedCaps.push(...orders.map((order) => order.max_fee_bps));
     return "0x" as const;
   };
   const wallet = {
@@ -48,6 +49,7 @@ beforeEach(() => {
   };
   useWallet.setState({ wallet: wallet as unknown as Wallet, chainId: 31_337, delegate: null });
   vi.spyOn(api, "place").mockResolvedValue({ seq: 1 } as Ack);
+  vi.spyOn(api, "placeGroup").mockResolvedValue({ first: { seq: 1 } as Ack, second: { seq: 2 } as Ack });
   vi.spyOn(api, "preview").mockResolvedValue({ max_fee_bps: 25 } as Preview);
 });
 afterEach(() => vi.restoreAllMocks());
@@ -59,11 +61,22 @@ test("the cap that is signed is the one of the preview that is shown, and none i
   expect(api.preview).not.toHaveBeenCalled();
 });
 
+test("both legs are signed at once, with what takes the first back, and sent together", async () => {
+  await placeTwo({ meant, feeCap: 8 }, { meant: { ...meant, price: 7n }, feeCap: 9 }, 1);
+  expect(api.place).not.toHaveBeenCalled();
+  const [sent] = vi.mocked(api.placeGroup).mock.calls[0] ?? [];
+  expect(sent?.first).toMatchObject({ scheme: "bulk", index: 0, price: "1000000", max_fee_bps: 8 });
+  expect(sent?.second).toMatchObject({ scheme: "bulk", index: 1, price: "7", max_fee_bps: 9 });
+  expect(sent?.undo.nonce).toBe(sent?.first.nonce);
+  expect(sent?.first.path).not.toEqual(sent?.second.path);
+});
+
 test("a cap above the contract's own is not signed, for neither leg", async () => {
   await expect(placeOrder({ meant, feeCap: CONTRACT_BPS + 1 }, 1)).rejects.toThrow("nothing was signed");
   await expect(placeTwo({ meant, feeCap: 1 }, { meant, feeCap: 65_535 }, 1)).rejects.toThrow("above");
   expect(signedCaps).toEqual([]);
   expect(api.place).not.toHaveBeenCalled();
+  expect(api.placeGroup).not.toHaveBeenCalled();
   await placeOrder({ meant, feeCap: CONTRACT_BPS }, 1);
   expect(signedCaps).toEqual([25n]);
 });

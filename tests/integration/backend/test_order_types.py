@@ -77,6 +77,55 @@ async def test_two_legs_of_a_group_show_it_and_one_ends_the_other(api: httpx.Asy
     assert (left["status"], left["filled"], left["remaining"]) == ("open", "4", "6")
 
 
+def group_of(wallet: Wallet, first: Order, second: Order) -> dict[str, Any]:
+    """Two legs and the cancel of the first, as the API takes them at once."""
+    undo = {"account": first.account, "nonce": first.nonce}
+    signed = {"nonce": str(first.nonce), "signature": "0x" + wallet.sign(DOMAIN, "Cancel", undo).hex()}
+    body = body_of(wallet, first)
+    return {
+        "first": body,
+        "second": body_of(wallet, second),
+        "undo": {name: body[name] for name in ("account", "chain_id", "contract")} | signed,
+    }
+
+
+async def test_a_group_is_taken_as_a_whole_or_not_at_all(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    owner, maker = [await stack.trader() for _ in range(2)]
+    price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"]) + 40_000
+    terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=9).pack()
+    rests = replace(an_order(owner, Side.sell, price, 10, market=ETH_USDC), terms=Terms(group=9).pack())
+    stop = replace(rests, nonce=rests.nonce + 1, price=price - 60_000, terms=terms, trigger_price=price - 58_000)
+
+    other = group_of(owner, rests, replace(stop, terms=Terms(TimeInForce.ioc, group=8).pack()))
+    check_refused(await api.post("/v1/orders/group", json=other), 400, "terms_conflict", "group")
+    forged = group_of(owner, rests, stop)
+    forged["second"]["signature"] = forged["first"]["signature"]
+    check_refused(await api.post("/v1/orders/group", json=forged), 400, "wrong_signature", "signature")
+    loud = group_of(owner, rests, stop)
+    loud["undo"] = group_of(owner, stop, rests)["undo"]
+    check_refused(await api.post("/v1/orders/group", json=loud), 400, "terms_conflict", "undo")
+
+    late = replace(stop, expiry=1)
+    refused = await api.post("/v1/orders/group", json=group_of(owner, rests, late))
+    assert refused.status_code >= 400
+    listed = await api.get("/v1/orders?status=open", headers=await sign_in(api, owner))
+    assert listed.json()["orders"] == []
+
+    rests, stop = (replace(leg, nonce=leg.nonce + 10, terms=leg.terms + (1 << 96)) for leg in (rests, stop))
+    answer = (await api.post("/v1/orders/group", json=group_of(owner, rests, stop))).json()
+    await mirrored(api, answer["second"]["seq"])
+    assert [(await shown(api, owner, answer[leg]["order_id"]))["status"] for leg in answer] == ["open", "open"]
+
+    bid = an_order(maker, Side.buy, price, 30, market=ETH_USDC)
+    await placed(api, body_of(maker, bid))
+    rests, stop = (replace(leg, nonce=leg.nonce + 10, terms=leg.terms + (1 << 96)) for leg in (rests, stop))
+    answer = (await api.post("/v1/orders/group", json=group_of(owner, rests, stop))).json()
+    assert answer["second"] is None
+    await mirrored(api, answer["first"]["seq"])
+    assert (await shown(api, owner, answer["first"]["order_id"]))["filled"] == "10"
+    await placed(api, group_of(maker, bid, bid)["undo"], "/v1/orders/cancel")
+
+
 async def test_an_amend_takes_the_place_of_the_order_on_its_nonce(api: httpx.AsyncClient, stack: ApiStack) -> None:
     owner = await stack.trader()
     price = int((await api.get("/v1/markets/ETH-USDC")).json()["reference_price"])

@@ -5,6 +5,7 @@ import { Header } from "@/app/Header";
 import { Notices } from "@/app/Notices";
 import { usePath } from "@/app/router";
 import { HOME, ROUTES } from "@/app/routes";
+import { Invite } from "@/features/tour/Invite";
 import { sentenceOf } from "@/lib/api/errors";
 import { t, useLanguage } from "@/lib/i18n";
 import { Button } from "@/ui/Button";
@@ -44,6 +45,7 @@ export function App() {
       </a>
       <Header current={route?.path ?? ""} />
       <Banners />
+      <Invite />
       <main id="main" tabIndex={-1} className="flex min-h-0 flex-1 flex-col outline-none">
         <Guard key={path}>
           <Suspense fallback={<Loading label={t("loading")} />}>

@@ -108,7 +108,7 @@ function WrongChain() {
     );
   return (
     <div className={`${BAR} bg-sell/15 text-text`}>
-      <p>{failed ?? t("banner.wrong_chain", { chain: exchange.chain_id })}</p>
+      <p>{failed ?? t("banner.wrong_chain", { chain: `${exchange.chain_id}` })}</p>
       <Button kind="primary" size="small" onClick={() => void go()}>
         {t("banner.switch_chain")}
       </Button>

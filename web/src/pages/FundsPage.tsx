@@ -30,7 +30,7 @@ export default function FundsPage() {
           <Balances account={funds.value?.account ?? null} state={funds.state} failed={funds.failed} />
           <div className="grid items-start gap-4 lg:grid-cols-[minmax(20rem,26rem)_1fr]">
             <Actions key={account} account={account} funds={funds.value} again={funds.again} />
-            <History entries={funds.value?.history ?? null} state={funds.state} />
+            <History entries={funds.value?.history ?? null} state={funds.state} failed={funds.failed} />
           </div>
         </>
       ) : (

@@ -3,6 +3,7 @@ import { brand } from "@/app/brand";
 import { closeDialog, openDialog, useDialog } from "@/app/dialogs";
 import { useExchange } from "@/app/exchange";
 import { KeysDialog } from "@/app/KeysDialog";
+import { PARTS, type Part, showPart, usePart } from "@/app/parts";
 import type { PageProps } from "@/app/routes";
 import { useShortcuts } from "@/app/shortcuts";
 import { ChartPanel } from "@/features/market/chart/ChartPanel";
@@ -27,9 +28,18 @@ export default function TradePage({ rest }: PageProps) {
   const away = useExchange((known) => known.away);
   const symbol = rest || recall<string>("market") || units.keys().next().value || "";
   const market = units.get(symbol);
-  if (!units.size) return away ? <Empty>{away}</Empty> : <Loading label={t("loading")} />;
+  if (!units.size) return away ? <Away reason={away} /> : <Loading label={t("loading")} />;
   if (!market) return <Empty>{t("market.unknown", { market: symbol })}</Empty>;
   return <Market key={symbol} units={market} />;
+}
+
+/** The exchange cannot be had, and this browser has never seen it. */
+function Away({ reason }: { readonly reason: string }) {
+  return (
+    <div className="mx-auto w-full max-w-xl p-6">
+      <Failure>{reason}</Failure>
+    </div>
+  );
 }
 
 function Market({ units }: { readonly units: MarketUnits }) {
@@ -38,13 +48,10 @@ function Market({ units }: { readonly units: MarketUnits }) {
   return live ? <Screen live={live} units={units} /> : <Loading label={t("loading")} />;
 }
 
-type Part = "chart" | "book" | "trade" | "account";
-const PARTS: readonly Part[] = ["chart", "book", "trade", "account"];
-
 /** On wide screens everything at once; on phones one part at a time, chosen at the bottom. */
 function Screen({ live, units }: { readonly live: LiveMarket; readonly units: MarketUnits }) {
   const [picked, setPicked] = useState({ price: "", count: 0 });
-  const [part, setPart] = useState<Part>("chart");
+  const part = usePart((state) => state.part);
   const dialog = useDialog((state) => state.open);
   useTitle(live, units);
   const cancel = useAction();
@@ -55,7 +62,7 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
   });
   const pick = (price: string) => {
     setPicked((now) => ({ price, count: now.count + 1 }));
-    setPart((now) => (now === "book" ? "trade" : now));
+    if (part === "book") showPart("trade");
   };
   const on = (name: Part, classes: string) => `${part === name ? "max-lg:flex" : "max-lg:hidden"} ${classes}`;
   return (
@@ -87,7 +94,7 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
             key={name}
             type="button"
             aria-pressed={part === name}
-            onClick={() => setPart(name)}
+            onClick={() => showPart(name)}
             className="flex-1 py-3 text-soft aria-pressed:font-semibold aria-pressed:text-accent"
           >
             {t(`parts.${name}` as Key)}

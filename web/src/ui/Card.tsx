@@ -18,7 +18,7 @@ export function Fact({ name, children, strong = false, stale = false }: FactProp
     <>
       <dt className={strong ? "text-text" : "text-soft"}>{name}</dt>
       <dd className={`text-end ${strong ? "font-semibold text-strong" : ""} ${stale ? "stale" : ""}`}>
-        {children}
+        <bdi>{children}</bdi>
       </dd>
     </>
   );

@@ -45,7 +45,7 @@ export function Table<Row>({ caption, columns, rows, id, testId }: TableProps<Ro
                   key={column.name}
                   className={`whitespace-nowrap px-3 py-1.5 ${column.number ? "text-end" : "text-start"}`}
                 >
-                  {column.cell(row)}
+                  {column.number ? <bdi>{column.cell(row)}</bdi> : column.cell(row)}
                 </td>
               ))}
             </tr>

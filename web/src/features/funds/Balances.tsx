@@ -1,4 +1,6 @@
 import { useExchange } from "@/app/exchange";
+import { useDisplay } from "@/features/worth/useWorth";
+import { Total, Worth } from "@/features/worth/Worth";
 import type { Account, Balance } from "@/lib/api/types";
 import { t } from "@/lib/i18n";
 import { ledgerText } from "@/lib/money/amounts";
@@ -33,6 +35,7 @@ export function Balances({ account, state, failed }: BalancesProps) {
       </span>
     ),
   });
+  const display = useDisplay();
   const columns: Column<Balance>[] = [
     {
       name: t("balances.asset"),
@@ -45,6 +48,11 @@ export function Balances({ account, state, failed }: BalancesProps) {
     column(t("funds.arriving"), "uncredited"),
     column(t("funds.on_chain"), "trading_on_chain"),
     column(t("funds.funding"), "funding_on_chain"),
+    {
+      name: t("worth.column"),
+      number: true,
+      cell: (row) => <Worth display={display} parts={[{ asset: row.asset_id, amount: wholeOf(row) }]} />,
+    },
   ];
   const owed = account?.balances.filter((row) => row.deficit !== "0") ?? [];
   return (
@@ -60,16 +68,28 @@ export function Balances({ account, state, failed }: BalancesProps) {
         </p>
       ))}
       {account ? (
-        <Table
-          caption={t("funds.balances")}
-          testId="funds"
-          columns={columns}
-          rows={account.balances}
-          id={(row) => row.asset_id}
-        />
+        <>
+          <Total
+            display={display}
+            parts={account.balances.map((row) => ({ asset: row.asset_id, amount: wholeOf(row) }))}
+          />
+          <Table
+            caption={t("funds.balances")}
+            testId="funds"
+            columns={columns}
+            rows={account.balances}
+            id={(row) => row.asset_id}
+          />
+        </>
       ) : (
         !failed && <Loading label={t("loading")} />
       )}
     </Panel>
   );
 }
+
+/** Everything of an asset that is the account's: in trading, on its way there, and in funding. */
+const wholeOf = (row: Balance): bigint =>
+  [row.available, row.held, row.reserved, row.uncredited, row.funding_on_chain]
+    .map(BigInt)
+    .reduce((sum, one) => sum + one) - BigInt(row.deficit);

@@ -8,17 +8,19 @@ import { Badge } from "@/ui/Card";
 import { Copied } from "@/ui/Copied";
 import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
-import { Empty, Loading } from "@/ui/States";
+import { Empty, Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { csvOf, type Entry } from "./history";
 
 interface HistoryProps {
   readonly entries: readonly Entry[] | null;
   readonly state: ChannelState;
+  /** Why the last look failed. */
+  readonly failed: string | null;
 }
 
 /** What came and went, and how far each is on chain. */
-export function History({ entries, state }: HistoryProps) {
+export function History({ entries, state, failed }: HistoryProps) {
   const nameOf = useNames();
   const csv = () =>
     entries &&
@@ -58,7 +60,12 @@ export function History({ entries, state }: HistoryProps) {
   );
   return (
     <Panel title={t("history.title")} state={state} end={end} className={FRAME}>
-      {!entries && <Loading label={t("loading")} />}
+      {failed && !entries && (
+        <div className="p-3">
+          <Failure>{failed}</Failure>
+        </div>
+      )}
+      {!entries && !failed && <Loading label={t("loading")} />}
       {entries?.length === 0 && <Empty>{t("history.none")}</Empty>}
       {entries && entries.length > 0 && (
         <Table

@@ -1,6 +1,7 @@
 /** What came and went, in one list; and what was seen on chain and is there no more, because the chain took it back. */
 import type { Deposit, DepositPage, Paid, Withdrawal, WithdrawalPage } from "@/lib/api/types";
 import type { Key } from "@/lib/i18n";
+import { keep, recall } from "@/lib/storage";
 
 export interface Entry {
   readonly id: string;
@@ -103,16 +104,42 @@ export function entriesOf(deposits: DepositPage, withdrawals: WithdrawalPage): E
 const inOrder = (entries: Entry[]): Entry[] =>
   entries.sort((a, b) => (b.block ?? Number.MAX_SAFE_INTEGER) - (a.block ?? Number.MAX_SAFE_INTEGER));
 
-/** Deposits that were on chain in the last answer and could still be taken back, by account. */
-let seen: { account: string; deposits: Map<string, Entry>; gone: Map<string, Entry> } = {
-  account: "",
-  deposits: new Map(),
-  gone: new Map(),
-};
+/** Deposits that were on chain in the last answer and could still be taken back, and those that were; of one account. */
+interface Seen {
+  readonly account: string;
+  deposits: Map<string, Entry>;
+  readonly gone: Map<string, Entry>;
+}
+
+let seen: Seen = { account: "", deposits: new Map(), gone: new Map() };
+
+const SEEN = "seen_deposits";
+const MOST_GONE = 50;
+type Kept = Record<"deposits" | "gone", readonly (Omit<Entry, "amount"> & { amount: string })[]>;
+
+/** What this browser saw before it was closed or loaded anew. */
+function recalled(account: string): Seen {
+  const kept = recall<Kept>(`${SEEN}.${account.toLowerCase()}`);
+  const map = (name: keyof Kept) =>
+    new Map((kept?.[name] ?? []).map((entry) => [entry.id, { ...entry, amount: BigInt(entry.amount) }]));
+  return { account, deposits: map("deposits"), gone: map("gone") };
+}
+
+let written = "";
+
+function keepSeen(): void {
+  const list = (entries: Map<string, Entry>) =>
+    [...entries.values()].slice(-MOST_GONE).map((entry) => ({ ...entry, amount: `${entry.amount}` }));
+  const kept: Kept = { deposits: list(seen.deposits), gone: list(seen.gone) };
+  const text = JSON.stringify([seen.account, kept]);
+  if (text === written) return;
+  written = text;
+  keep(`${SEEN}.${seen.account.toLowerCase()}`, kept);
+}
 
 /** The entries, with deposits that were shown before and have left the chain in a reorganisation. */
 export function remember(account: string, deposits: DepositPage, withdrawals: WithdrawalPage): Entry[] {
-  if (seen.account !== account) seen = { account, deposits: new Map(), gone: new Map() };
+  if (seen.account !== account) seen = recalled(account);
   const entries = entriesOf(deposits, withdrawals);
   const now = new Set(entries.map((entry) => entry.id));
   for (const [id, entry] of seen.deposits)
@@ -120,6 +147,7 @@ export function remember(account: string, deposits: DepositPage, withdrawals: Wi
   for (const id of now) seen.gone.delete(id);
   const reversible = deposits.deposits.filter((row) => row.block_number > deposits.finalized_block);
   seen.deposits = new Map(reversible.map(ofDeposit).map((entry) => [entry.id, entry]));
+  keepSeen();
   return inOrder([...entries, ...seen.gone.values()]);
 }
 

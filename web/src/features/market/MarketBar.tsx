@@ -30,8 +30,9 @@ export function MarketBar({ live, units }: { readonly live: LiveMarket; readonly
         aria-haspopup="dialog"
         className="flex items-center gap-2 whitespace-nowrap rounded-md px-1.5 py-1 text-lg font-bold tracking-tight text-strong hover:bg-raised"
       >
-        {units.base.symbol}
-        <span className="font-normal text-soft">/ {units.quote.symbol}</span>
+        <bdi dir="ltr">
+          {units.base.symbol} <span className="font-normal text-soft">/ {units.quote.symbol}</span>
+        </bdi>
         <svg viewBox="0 0 12 12" className="size-3 text-soft" aria-hidden="true">
           <path d="M2 4l4 4 4-4" fill="none" stroke="currentColor" strokeWidth="1.5" />
         </svg>
@@ -80,7 +81,9 @@ function Figure({
   return (
     <div className="whitespace-nowrap">
       <dt className="text-2xs text-soft">{name}</dt>
-      <dd className={tone}>{value}</dd>
+      <dd className={tone}>
+        <bdi>{value}</bdi>
+      </dd>
     </div>
   );
 }

@@ -85,11 +85,15 @@ function Row({ units, favourite, onToggle, onGo }: RowProps) {
         className="flex flex-1 items-center gap-3 py-2 pe-2 text-start"
       >
         <span className="flex-1 font-medium">
-          {units.base.symbol}
-          <span className="text-soft">/{units.quote.symbol}</span>
+          <bdi dir="ltr">
+            {units.base.symbol}
+            <span className="text-soft">/{units.quote.symbol}</span>
+          </bdi>
         </span>
         <span>{last ? localNumber(units.price(BigInt(last))) : "–"}</span>
-        <span className={`w-20 text-end ${changeTone(ticker)}`}>{changeText(ticker)}</span>
+        <span className={`w-20 text-end ${changeTone(ticker)}`}>
+          <bdi>{changeText(ticker)}</bdi>
+        </span>
       </button>
     </li>
   );

@@ -4,7 +4,7 @@ import { useWallet } from "@/features/wallet/store";
 import { t } from "@/lib/i18n";
 import { Button } from "@/ui/Button";
 import { NotLive } from "@/ui/Panel";
-import { Empty } from "@/ui/States";
+import { Empty, Loading } from "@/ui/States";
 import { Tabs } from "@/ui/Tabs";
 import { useAccount } from "./account";
 import { BalancesTable } from "./BalancesTable";
@@ -27,7 +27,11 @@ export function AccountTabs({ className = "" }: { readonly className?: string })
     { id: "balances", text: t("orders.balances") },
   ] as const;
   return (
-    <section aria-label={t("orders.title")} className={`flex min-h-0 flex-col bg-panel ${className}`}>
+    <section
+      aria-label={t("orders.title")}
+      data-tour="account"
+      className={`flex min-h-0 flex-col bg-panel ${className}`}
+    >
       <Tabs
         label={t("orders.title")}
         tabs={tabs}
@@ -36,7 +40,9 @@ export function AccountTabs({ className = "" }: { readonly className?: string })
         className="flex-1"
         end={signedIn && state !== "live" && <NotLive state={state} />}
       >
-        {signedIn ? (
+        {signedIn && state === "syncing" ? (
+          <Loading label={t("loading")} />
+        ) : signedIn ? (
           <div className={state === "live" ? "" : "stale"}>
             {tab === "open" && <OpenOrdersTable />}
             {tab === "fills" && <FillsTable />}

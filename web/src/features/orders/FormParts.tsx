@@ -97,7 +97,7 @@ export function Slider({
             onClick={() => set(`${share}`)}
             className="h-6 flex-1 rounded bg-raised text-xs text-soft hover:text-text disabled:opacity-50"
           >
-            {`${share} %`}
+            <bdi>{`${share} %`}</bdi>
           </button>
         ))}
       </div>

@@ -1,5 +1,5 @@
 import { useExchange } from "@/app/exchange";
-import type { TypedData } from "@/lib/chain/typedData";
+import type { Fields, TypedData } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import type { MarketUnits } from "@/lib/money/market";
 
@@ -11,22 +11,36 @@ export function Mirrored({ data, units }: { readonly data: TypedData; readonly u
       className="flex flex-col gap-2 rounded-md border border-accent bg-accent/10 p-3 text-xs"
     >
       <p className="font-semibold text-strong">{t("mirror.title")}</p>
-      <p>{data.primaryType === "Order" ? <OrderWords data={data} units={units} /> : t("mirror.cancel")}</p>
-      <dl className="grid grid-cols-[auto_1fr] gap-x-3 text-soft">
-        {Object.entries(data.message).map(([name, value]) => (
-          <div key={name} className="contents">
-            <dt>{name}</dt>
-            <dd className="break-all text-end font-mono text-text">{`${value}`}</dd>
-          </div>
-        ))}
-      </dl>
+      {ordersOf(data).map((order) => (
+        <p key={`${order.nonce}`}>
+          <OrderWords order={order} units={units} />
+        </p>
+      ))}
+      {data.primaryType === "Cancel" && <p>{t("mirror.cancel")}</p>}
+      {data.primaryType === "BulkOrder" && <p>{t("mirror.one_of_two")}</p>}
+      {fieldsOf(data).map((fields) => (
+        <dl key={`${fields.nonce}`} className="grid grid-cols-[auto_1fr] gap-x-3 text-soft">
+          {Object.entries(fields).map(([name, value]) => (
+            <div key={name} className="contents">
+              <dt dir="ltr">{name}</dt>
+              <dd dir="ltr" className="break-all text-end font-mono text-text">{`${value}`}</dd>
+            </div>
+          ))}
+        </dl>
+      ))}
     </div>
   );
 }
 
-function OrderWords({ data, units }: { readonly data: TypedData; readonly units: MarketUnits }) {
+const fieldsOf = ({ primaryType, message }: TypedData): readonly Fields[] =>
+  primaryType === "BulkOrder" ? (message.tree as readonly Fields[]) : [message as Fields];
+
+const ordersOf = (data: TypedData): readonly Fields[] =>
+  data.primaryType === "Order" || data.primaryType === "BulkOrder" ? fieldsOf(data) : [];
+
+function OrderWords({ order, units }: { readonly order: Fields; readonly units: MarketUnits }) {
   const exchange = useExchange((known) => known.exchange);
-  const { side, price, quantity, expiry, max_fee_bps } = data.message as Record<string, bigint>;
+  const { side, price, quantity, expiry, max_fee_bps } = order as Record<string, bigint>;
   const params = {
     quantity: side === 2n ? units.quoteAmount(quantity ?? 0n) : localNumber(units.quantity(quantity ?? 0n)),
     asset: side === 2n ? units.quote.symbol : units.base.symbol,

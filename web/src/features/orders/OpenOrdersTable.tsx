@@ -1,4 +1,6 @@
 import { useState } from "react";
+import { useDisplay } from "@/features/worth/useWorth";
+import { Worth } from "@/features/worth/Worth";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { trimmed } from "@/lib/money/decimal";
 import { useAction } from "@/lib/useAction";
@@ -14,6 +16,7 @@ export function OpenOrdersTable() {
   const orders = useAccount((account) => account.orders);
   const [amended, setAmended] = useState<OpenOrder | null>(null);
   const action = useAction();
+  const display = useDisplay();
   const units = useUnitsById();
   const rows = [...orders.values()].sort((a, b) => b.order_id - a.order_id);
   const quantity = (order: OpenOrder, amount: bigint) => {
@@ -33,6 +36,15 @@ export function OpenOrdersTable() {
       name: t("orders.remaining"),
       number: true,
       cell: (order) => `${quantity(order, order.remaining)} / ${quantity(order, order.quantity)}`,
+    },
+    {
+      name: t("worth.column"),
+      number: true,
+      cell: (order) => {
+        const quote = units(order.market)?.quote;
+        const amount = order.side === "buy_quote" ? order.remaining : order.price * order.remaining;
+        return quote ? <Worth display={display} parts={[{ asset: quote.asset_id, amount }]} /> : "–";
+      },
     },
     {
       name: t("orders.trigger"),

@@ -1,4 +1,7 @@
+import type { ReactNode } from "react";
 import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
+import { useDisplay } from "@/features/worth/useWorth";
+import { Worth } from "@/features/worth/Worth";
 import type { Preview } from "@/lib/api/types";
 import { localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
@@ -74,12 +77,19 @@ function Most({ meant, preview, units }: LegProps) {
   const money = (amount: bigint) =>
     `${localNumber(trimmed(amount, units.quote.decimals))} ${units.quote.symbol}`;
   const quote = worstQuote(meant);
+  const display = useDisplay();
   return (
     <>
       {preview && fee !== null && (
         <Line
           name={t("summary.fee_most")}
           value={`${money(fee)} (${localNumber(trimmed(BigInt(preview.max_fee_bps), 2))} %)`}
+        />
+      )}
+      {display && display.asset.asset_id !== units.quote.asset_id && (
+        <Line
+          name={t("worth.column")}
+          value={<Worth display={display} parts={[{ asset: units.quote.asset_id, amount: quote }]} />}
         />
       )}
       {meant.side === "sell" ? (
@@ -118,13 +128,15 @@ function Line({
   strong = false,
 }: {
   readonly name: string;
-  readonly value: string;
+  readonly value: ReactNode;
   readonly strong?: boolean;
 }) {
   return (
     <>
       <dt className="text-soft">{name}</dt>
-      <dd className={`text-end ${strong ? "font-semibold text-strong" : ""}`}>{value}</dd>
+      <dd className={`text-end ${strong ? "font-semibold text-strong" : ""}`}>
+        <bdi>{value}</bdi>
+      </dd>
     </>
   );
 }

@@ -2,8 +2,9 @@
 import { exchangeNow, theExchange } from "@/app/exchange";
 import { fromOwnNode, orderSigner, ownNodes, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
-import type { Ack, OrderFields, PlaceOrder, Preview } from "@/lib/api/types";
-import { type Address, domainOf, type TypedData } from "@/lib/chain/typedData";
+import type { Ack, CancelOrder, OrderFields, PlaceOrder, Preview } from "@/lib/api/types";
+import type { Signer } from "@/lib/chain/signer";
+import { type Address, domainOf, type Fields, type Hex, type TypedData } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
 import type { Meant } from "./draft";
 import { isCapWithin, type Priced } from "./feeCap";
@@ -109,17 +110,43 @@ export async function placeOrder(
   return api.place(await signed(fields, mirror));
 }
 
-/** Sign and place the two legs of which only one ever fills; the second once the first is durable. */
+/** Sign both legs of which only one ever fills by one signature, and what takes the first back; place both or neither. */
 export async function placeTwo(
   first: Priced,
   second: Priced,
   market: number,
   mirror: Mirror = noMirror,
 ): Promise<Ack> {
-  await checkCap(second.feeCap);
-  const ack = await placeOrder(first, market, mirror);
-  await placeOrder(second, market, mirror);
-  return ack;
+  const account = accountNow();
+  await Promise.all([checkCap(first.feeCap), checkCap(second.feeCap)]);
+  const fields = [first, second].map(({ meant, feeCap }) =>
+    fieldsOf(meant, account, market, nextNonce(meant.singleFill), feeCap),
+  ) as [OrderFields, OrderFields];
+  const legs = await signedTogether(fields, mirror);
+  const undo = await signedCancel(fields[0].nonce, mirror);
+  return (await api.placeGroup({ first: legs[0], second: legs[1], undo })).first;
+}
+
+/** Two orders under one signature: a tree of two, in which each proves its place by the hash of the other. */
+async function signedTogether(
+  fields: readonly [OrderFields, OrderFields],
+  mirror: Mirror,
+): Promise<[PlaceOrder, PlaceOrder]> {
+  const { signer } = await orderSigner();
+  const { structHashOf } = await import("@/lib/chain/keys");
+  const orders = fields.map((one) => typedOrder(one).message as Fields);
+  const data: TypedData = {
+    domain: domainOf(theExchange()),
+    primaryType: "BulkOrder",
+    message: { tree: orders },
+  };
+  const signature = await mirrored(data, signer, mirror);
+  const [left, right] = orders.map(structHashOf) as [Hex, Hex];
+  const common = { ...domainFields(), signature, scheme: "bulk", client_order_id: "" } as const;
+  return [
+    { ...fields[0], ...common, index: 0, path: [right] },
+    { ...fields[1], ...common, index: 1, path: [left] },
+  ];
 }
 
 /** Put another order on the nonce of an open one. */
@@ -136,34 +163,31 @@ export async function amendOrder(
 
 async function signed(fields: OrderFields, mirror: Mirror): Promise<PlaceOrder> {
   const { signer, scheme } = await orderSigner();
-  const data = typedOrder(fields);
+  const signature = await mirrored(typedOrder(fields), signer, mirror);
+  return { ...fields, ...domainFields(), signature, scheme, index: 0, path: [], client_order_id: "" };
+}
+
+/** The signature, with what is signed on the page while the wallet asks. */
+async function mirrored(data: TypedData, signer: Signer, mirror: Mirror): Promise<Hex> {
   const done = signer.asks ? mirror(data) : () => undefined;
   try {
-    const signature = await signer.signTypedData(data);
-    return { ...fields, ...domainFields(), signature, scheme, index: 0, path: [], client_order_id: "" };
+    return await signer.signTypedData(data);
   } finally {
     done();
   }
 }
 
-/** Cancel the order on a nonce. */
-export async function cancelOrder(nonce: string, mirror: Mirror = noMirror): Promise<Ack> {
+async function signedCancel(nonce: string, mirror: Mirror): Promise<CancelOrder> {
   const account = accountNow();
   const { signer } = await orderSigner();
   const message = { account, nonce: BigInt(nonce) };
   const data: TypedData = { domain: domainOf(theExchange()), primaryType: "Cancel", message };
-  const done = signer.asks ? mirror(data) : () => undefined;
-  try {
-    return await api.cancel({
-      account,
-      nonce,
-      ...domainFields(),
-      signature: await signer.signTypedData(data),
-    });
-  } finally {
-    done();
-  }
+  return { account, nonce, ...domainFields(), signature: await mirrored(data, signer, mirror) };
 }
+
+/** Cancel the order on a nonce. */
+export const cancelOrder = async (nonce: string, mirror: Mirror = noMirror): Promise<Ack> =>
+  api.cancel(await signedCancel(nonce, mirror));
 
 /** Cancel all open orders of a market (0: of all). */
 export async function cancelAll(market: number, mirror: Mirror = noMirror): Promise<Ack> {
@@ -172,20 +196,8 @@ export async function cancelAll(market: number, mirror: Mirror = noMirror): Prom
   const nonce = BigInt(Math.floor(exchangeNow()));
   const message = { account, market: BigInt(market), side: 2n, nonce };
   const data: TypedData = { domain: domainOf(theExchange()), primaryType: "MassCancel", message };
-  const done = signer.asks ? mirror(data) : () => undefined;
-  try {
-    const signature = await signer.signTypedData(data);
-    return await api.massCancel({
-      account,
-      market,
-      side: "both",
-      nonce: `${nonce}`,
-      ...domainFields(),
-      signature,
-    });
-  } finally {
-    done();
-  }
+  const signature = await mirrored(data, signer, mirror);
+  return api.massCancel({ account, market, side: "both", nonce: `${nonce}`, ...domainFields(), signature });
 }
 
 function domainFields(): { chain_id: number; contract: string } {

@@ -4,6 +4,7 @@ import { fromOwnNode } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { BatchFees } from "@/lib/api/types";
 import type { SettledBatch } from "@/lib/chain/ledger";
+import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
 import { type Key, localNumber, t } from "@/lib/i18n";
 import { usePolled } from "@/lib/usePolled";
@@ -13,6 +14,7 @@ import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
+import { Asked } from "./Asked";
 import { useHasNode } from "./useReserves";
 
 const EVERY_MS = 4_000;
@@ -30,14 +32,15 @@ interface Row {
 export function Batches() {
   const custody = useExchange((known) => known.exchange?.contract);
   const hasNode = useHasNode();
-  const read = useCallback(async (): Promise<Row[]> => {
+  const read = useCallback(async () => {
     const { batches } = await api.batches({ limit: SHOWN });
-    const found = await Promise.all(batches.map((batch) => onChain(batch, hasNode ? custody : undefined)));
-    return batches.map((batch, at) => {
-      const before = found[at + 1];
-      const mine = found[at];
+    const told = await Promise.all(batches.map((batch) => onChain(batch, hasNode ? custody : undefined)));
+    const rows = batches.map((batch, at): Row => {
+      const before = told[at + 1]?.value;
+      const mine = told[at]?.value;
       return { batch, chain: mine, follows: mine && before ? mine.prevHead === before.newHead : null };
     });
+    return { rows, nodes: nodesOf(told) };
   }, [custody, hasNode]);
   const { value, state, failed } = usePolled(custody ? read : null, EVERY_MS);
   return (
@@ -47,7 +50,12 @@ export function Batches() {
           <Failure>{failed}</Failure>
         </div>
       )}
-      {value && (value.length ? <Rows rows={value} /> : <Empty>{t("batches.none")}</Empty>)}
+      {value?.nodes.map((node) => (
+        <div key={node.name} className="px-3 py-2">
+          <Asked node={node} contract={custody} />
+        </div>
+      ))}
+      {value && (value.rows.length ? <Rows rows={value.rows} /> : <Empty>{t("batches.none")}</Empty>)}
       {!value && !failed && <Loading label={t("loading")} />}
       <p className="border-t border-line p-3 text-xs text-soft">{t("batches.explain")}</p>
     </Panel>
@@ -57,11 +65,17 @@ export function Batches() {
 async function onChain(
   batch: BatchFees,
   custody: string | undefined,
-): Promise<SettledBatch | null | undefined> {
+): Promise<Told<SettledBatch | null> | undefined> {
   if (!custody || !batch.tx_hash) return undefined;
   const { batchIn } = await import("@/lib/chain/ledger");
   const hash = batch.tx_hash;
-  return (await fromOwnNode((chain) => batchIn(chain, custody as Address, hash, batch.batch))).value;
+  return fromOwnNode((chain) => batchIn(chain, custody as Address, hash, batch.batch));
+}
+
+/** Every node that was asked: another one answers where the first does not. */
+function nodesOf(told: readonly (Told<unknown> | undefined)[]): Told<unknown>["node"][] {
+  const nodes = new Map(told.flatMap((one) => (one ? [[one.node.name, one.node] as const] : [])));
+  return [...nodes.values()];
 }
 
 function Rows({ rows }: { readonly rows: readonly Row[] }) {

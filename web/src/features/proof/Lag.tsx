@@ -3,7 +3,7 @@ import { localNumber, t } from "@/lib/i18n";
 import { Fact, Facts } from "@/ui/Card";
 import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
-import { Loading } from "@/ui/States";
+import { Failure, Loading } from "@/ui/States";
 
 /** How far indexer, keeper and publisher are behind what has happened. */
 export function Lag() {
@@ -27,6 +27,10 @@ export function Lag() {
             <Fact name={t("lag.mismatches")}>{number(status.mismatches)}</Fact>
             <Fact name={t("lag.reversed")}>{number(status.trades_reversed)}</Fact>
           </Facts>
+        </div>
+      ) : away ? (
+        <div className="p-3">
+          <Failure>{away}</Failure>
         </div>
       ) : (
         <Loading label={t("loading")} />

@@ -8,6 +8,7 @@ import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange, Order } from "@/lib/api/types";
 import type { Bond } from "@/lib/chain/ledger";
+import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
@@ -20,6 +21,7 @@ import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
+import { Asked } from "./Asked";
 import type { Expected, Receipt, Verdict } from "./receipt";
 import { isBonded, receiptStanding } from "./standing";
 import { useHasNode } from "./useReserves";
@@ -62,16 +64,14 @@ async function rowOf(order: Order, account: Address, bonded: boolean): Promise<R
 }
 
 /** The bond behind the receipt key, as the chain has it; null when no node says. */
-async function theBond(): Promise<Bond | null> {
+async function theBond(): Promise<Told<Bond> | null> {
   const { bondOf } = await import("@/lib/chain/ledger");
   const bond = theExchange().operator_bond as Address;
-  return fromOwnNode((chain) => bondOf(chain, bond)).then(
-    (told) => told.value,
-    () => null,
-  );
+  return fromOwnNode((chain) => bondOf(chain, bond)).catch(() => null);
 }
 
-const isKeyBonded = async (): Promise<boolean> => isBonded(await theBond(), theExchange().receipt_signer);
+const isKeyBonded = async (): Promise<boolean> =>
+  isBonded((await theBond())?.value ?? null, theExchange().receipt_signer);
 
 /** The user's own receipts, each verified in this page, and any other that is pasted. */
 export function Receipts() {
@@ -112,7 +112,8 @@ function Key() {
   const exchange = useExchange((known) => known.exchange);
   const hasNode = useHasNode();
   const bond = exchange?.operator_bond;
-  const { value } = usePolled(hasNode && bond ? theBond : null, EVERY_MS);
+  const { value: told } = usePolled(hasNode && bond ? theBond : null, EVERY_MS);
+  const value = told?.value ?? null;
   if (!exchange) return null;
   const same = value && value.signer.toLowerCase() === exchange.receipt_signer.toLowerCase();
   return (
@@ -131,6 +132,7 @@ function Key() {
         ) : (
           <span className="text-sell">{t("receipts.key_differs", { found: value.signer })}</span>
         ))}
+      {told && <Asked node={told.node} contract={bond} />}
     </div>
   );
 }

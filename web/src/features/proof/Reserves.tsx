@@ -29,7 +29,7 @@ export function Reserves() {
       <div className="flex flex-col gap-3 p-3">
         {!hasNode && <p className="text-warn">{t("reserves.no_node")}</p>}
         {failed && <Failure>{failed}</Failure>}
-        {chain && <Asked node={chain.node} />}
+        {chain && <Asked node={chain.node} contract={exchange?.contract} />}
         {chain?.old && (
           <p className="text-warn">
             {t("reserves.old", {

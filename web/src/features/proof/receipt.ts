@@ -170,7 +170,9 @@ function misplaced(receipt: Receipt, expected: Expected): Fault[] {
   if (receipt.name !== expected.name)
     faults.push(fault("receipt.other_name", { found: receipt.name, expected: expected.name }));
   if (receipt.chain_id !== expected.chainId)
-    faults.push(fault("receipt.other_chain", { found: receipt.chain_id, expected: expected.chainId }));
+    faults.push(
+      fault("receipt.other_chain", { found: `${receipt.chain_id}`, expected: `${expected.chainId}` }),
+    );
   if (!same(receipt.bond, expected.bond))
     faults.push(fault("receipt.other_bond", { found: receipt.bond, expected: expected.bond }));
   if (expected.subject && !same(receipt.subject, expected.subject))

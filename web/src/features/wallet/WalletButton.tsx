@@ -25,6 +25,7 @@ export function WalletButton() {
         kind={address ? "plain" : "primary"}
         size="small"
         className="h-8"
+        data-tour="wallet"
         disabled={!known}
         busy={phase === "connecting"}
         onClick={() => openDialog("wallet")}

@@ -81,6 +81,7 @@ export const api = {
 
   preview: (order: T.OrderFields) => request<T.Preview>("POST", "/v1/orders/preview", order),
   place: (order: T.PlaceOrder) => request<T.Ack>("POST", "/v1/orders", order),
+  placeGroup: (group: T.PlaceGroup) => request<T.GroupAck>("POST", "/v1/orders/group", group),
   amend: (order: T.PlaceOrder) => request<T.Ack>("POST", "/v1/orders/amend", order),
   cancel: (cancel: T.CancelOrder) => request<T.Ack>("POST", "/v1/orders/cancel", cancel),
   massCancel: (cancel: T.MassCancel) => request<T.Ack>("POST", "/v1/orders/mass-cancel", cancel),

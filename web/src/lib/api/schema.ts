@@ -228,6 +228,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/orders/group": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place Group
+         * @description Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
+         *
+         *     All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the first
+         *     at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+         */
+        post: operations["place_group_v1_orders_group_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/orders/amend": {
         parameters: {
             query?: never;
@@ -3313,6 +3336,51 @@ export interface components {
             client_order_id: string;
         };
         /**
+         * GroupAck
+         * @description Both legs are durable.
+         */
+        GroupAck: {
+            first: components["schemas"]["Ack"];
+            second: components["schemas"]["Ack"] | null;
+        };
+        /**
+         * PlaceGroup
+         * @description Two legs of one group (docs/orders.md), and what takes the first back if the second is refused.
+         */
+        PlaceGroup: {
+            first: components["schemas"]["PlaceOrder"];
+            second: components["schemas"]["PlaceOrder"];
+            undo: components["schemas"]["CancelOrder"];
+        };
+        /**
+         * CancelOrder
+         * @description A signed EIP-712 `Cancel`: the open order of `account` on `nonce`.
+         */
+        CancelOrder: {
+            /**
+             * @description EIP-155 chain id
+             * @example 31337
+             */
+            chain_id: number;
+            /**
+             * @description 20 bytes in 0x hex; any case
+             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+             */
+            contract: string;
+            /**
+             * @description 20 bytes in 0x hex; any case
+             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+             */
+            account: string;
+            /**
+             * @description a non-negative integer, in decimal digits
+             * @example 1000000
+             */
+            nonce: string;
+            /** @description 65 bytes r, s, v (27 or 28) in 0x hex, low s */
+            signature: string;
+        };
+        /**
          * Preview
          * @description What an order would pay and meet if it were accepted now. Amounts are ledger units.
          */
@@ -3384,34 +3452,6 @@ export interface components {
              * @example 1000000
              */
             terms: string;
-        };
-        /**
-         * CancelOrder
-         * @description A signed EIP-712 `Cancel`: the open order of `account` on `nonce`.
-         */
-        CancelOrder: {
-            /**
-             * @description EIP-155 chain id
-             * @example 31337
-             */
-            chain_id: number;
-            /**
-             * @description 20 bytes in 0x hex; any case
-             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-             */
-            contract: string;
-            /**
-             * @description 20 bytes in 0x hex; any case
-             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-             */
-            account: string;
-            /**
-             * @description a non-negative integer, in decimal digits
-             * @example 1000000
-             */
-            nonce: string;
-            /** @description 65 bytes r, s, v (27 or 28) in 0x hex, low s */
-            signature: string;
         };
         /**
          * CancelAll
@@ -4453,6 +4493,162 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["Ack"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    place_group_v1_orders_group_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                /**
+                 * @example {
+                 *       "first": {
+                 *         "account": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+                 *         "market": 1,
+                 *         "side": "buy",
+                 *         "price": "1000000",
+                 *         "quantity": "10",
+                 *         "nonce": "1",
+                 *         "expiry": 1800000000,
+                 *         "max_fee_bps": 10,
+                 *         "terms": "554597137599850363154807652352",
+                 *         "chain_id": 31337,
+                 *         "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+                 *         "signature": "0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111b",
+                 *         "scheme": "account"
+                 *       },
+                 *       "second": {
+                 *         "account": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+                 *         "market": 1,
+                 *         "side": "buy",
+                 *         "price": "1000000",
+                 *         "quantity": "10",
+                 *         "nonce": "2",
+                 *         "expiry": 1800000000,
+                 *         "max_fee_bps": 10,
+                 *         "terms": "554597137599850363154807652352",
+                 *         "chain_id": 31337,
+                 *         "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+                 *         "signature": "0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111b",
+                 *         "scheme": "account",
+                 *         "trigger_price": "900000"
+                 *       },
+                 *       "undo": {
+                 *         "chain_id": 31337,
+                 *         "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
+                 *         "account": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+                 *         "nonce": "1",
+                 *         "signature": "0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111b"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["PlaceGroup"];
+            };
+        };
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "first": {
+                     *         "seq": 4711,
+                     *         "at": 1790000000000,
+                     *         "order_id": 4711,
+                     *         "order_hash": "0xabababababababababababababababababababababababababababababababab",
+                     *         "duplicate": false
+                     *       },
+                     *       "second": {
+                     *         "seq": 4711,
+                     *         "at": 1790000000000,
+                     *         "order_id": 4711,
+                     *         "order_hash": "0xabababababababababababababababababababababababababababababababab",
+                     *         "duplicate": false
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GroupAck"];
                 };
             };
             /** @description The request breaks a rule of the exchange; `code` says which */

@@ -1,8 +1,9 @@
 /** Keys that the page itself keeps: the burner wallet of the local chain, and delegated keys. Loaded when needed. */
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
+import { hashStruct } from "viem/utils";
 import type { Ask } from "./rpc";
 import type { Call, Signer } from "./signer";
-import { type Address, type Hex, TYPES, type TypedData } from "./typedData";
+import { type Address, type Fields, type Hex, TYPES, type TypedData, typesOf } from "./typedData";
 
 const PRIORITY_FEE = 1_000_000_000n;
 const GAS_MARGIN_PERCENT = 125n;
@@ -11,6 +12,10 @@ export const newKey = generatePrivateKey;
 
 /** The address of a key. */
 export const addressOf = (key: Hex): Address => privateKeyToAccount(key).address;
+
+/** What a tree of orders holds of one. */
+export const structHashOf = (order: Fields): Hex =>
+  hashStruct({ data: order, primaryType: "Order", types: { Order: TYPES.Order } } as never);
 
 /** A signer with a key at hand, which asks nobody. Without `chain` it sends no transactions. */
 export function keySigner(key: Hex, chain?: Ask): Signer {
@@ -22,9 +27,9 @@ export function keySigner(key: Hex, chain?: Ask): Signer {
       account.signTypedData({
         domain: data.domain,
         primaryType: data.primaryType,
-        types: { [data.primaryType]: TYPES[data.primaryType] },
+        types: typesOf(data.primaryType),
         message: data.message,
-      }),
+      } as never),
     signText: (text: string) => account.signMessage({ message: text }),
     send: async (call: Call) => {
       if (!chain) throw new Error("this key sends no transactions");

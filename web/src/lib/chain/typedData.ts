@@ -17,6 +17,7 @@ export const TYPES = {
     { name: "max_fee_bps", type: "uint16" },
     { name: "terms", type: "uint128" },
   ],
+  BulkOrder: [{ name: "tree", type: "Order[2]" }],
   Cancel: [
     { name: "account", type: "address" },
     { name: "nonce", type: "uint64" },
@@ -70,7 +71,9 @@ export const TYPES = {
 } as const;
 
 export type TypeName = keyof typeof TYPES;
-export type Value = string | bigint;
+export type Fields = Readonly<Record<string, string | bigint>>;
+/** A field, or the two orders of a tree. */
+export type Value = string | bigint | readonly Fields[];
 export type Address = `0x${string}`;
 export type Hex = `0x${string}`;
 
@@ -99,13 +102,26 @@ const DOMAIN_TYPE = [
   { name: "verifyingContract", type: "address" },
 ];
 
+/** The type of what is signed, with those that it is made of. */
+export const typesOf = (primaryType: TypeName) => ({
+  [primaryType]: TYPES[primaryType],
+  ...(primaryType === "BulkOrder" ? { Order: TYPES.Order } : {}),
+});
+
+const asText = (fields: TypedData["message"]): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [
+      name,
+      typeof value === "object" ? value.map(asText) : `${value}`,
+    ]),
+  );
+
 /** The JSON that `eth_signTypedData_v4` takes; integers as decimal text, so that no wallet rounds them. */
 export function walletJson(data: TypedData): string {
-  const message = Object.fromEntries(Object.entries(data.message).map(([name, value]) => [name, `${value}`]));
   return JSON.stringify({
     domain: data.domain,
     primaryType: data.primaryType,
-    types: { EIP712Domain: DOMAIN_TYPE, [data.primaryType]: TYPES[data.primaryType] },
-    message,
+    types: { EIP712Domain: DOMAIN_TYPE, ...typesOf(data.primaryType) },
+    message: asText(data.message),
   });
 }

@@ -17,6 +17,7 @@ export const proof = {
   "reserves.old":
     "The exchange's books are of block {books}, and the chain is at {head}: that is too far to compare them.",
   "reserves.unnamed": "The contract lists tokens that the exchange does not name here.",
+  "chain.contract": "The contract:",
   "chain.by_own": "Asked: the node of your wallet {node}.",
   "chain.by_named":
     "Asked: {node}, a node that the exchange names. Connect a wallet of your own to ask its node.",

@@ -271,6 +271,8 @@ export const en = {
     "Sell up to {quantity} {asset} for at least {price} {quote} each, with a fee of at most {fee} hundredths of a percent, until {until}. It can never move money out.",
   "mirror.buy_quote":
     "Buy for up to {quantity} {asset}, at most {price} {quote} each, with a fee of at most {fee} hundredths of a percent, until {until}. It can never move money out.",
+  "mirror.one_of_two":
+    "Only one of the two ever fills: it ends the other. Next you sign what takes the first back if the second is refused.",
   "mirror.cancel": "Cancel. It can only stop trading.",
 
   "orders.title": "Your account",
@@ -311,6 +313,42 @@ export const en = {
   "balances.reserved": "In withdrawals",
   "balances.unsettled": "Not final yet",
   "balances.none": "Nothing here yet. Deposit to trade.",
+
+  "tour.title": "Tour",
+  "tour.offer": "New here? Six stops, half a minute.",
+  "tour.start": "Show me around",
+  "tour.decline": "No, thanks",
+  "tour.step": "{number} of {all}",
+  "tour.next": "Next",
+  "tour.back": "Back",
+  "tour.end": "End the tour",
+  "tour.done": "Start",
+  "tour.book": "What others offer",
+  "tour.book_text": "Asks above, bids below, live. Click a price, and it stands in the order form.",
+  "tour.wallet": "Your wallet is your account",
+  "tour.wallet_text":
+    "There is nothing to register. Connect a wallet; on the local chain there is one with play money.",
+  "tour.form": "Place an order",
+  "tour.form_text":
+    "Before you sign you see what it costs at worst, with the fee. A signature allows that order and nothing else.",
+  "tour.account": "Follow it onto the chain",
+  "tour.account_text":
+    "Open orders, and fills: each says how far its settlement is, and in which transaction.",
+  "tour.proof": "Believe nobody",
+  "tour.proof_text":
+    "Here your browser compares what the exchange says with what the contract on chain holds.",
+  "tour.leave": "The way out is always open",
+  "tour.leave_text": "Out with everything by the contract alone, even when the exchange is gone.",
+
+  "worth.column": "Worth",
+  "worth.total": "All together",
+  "worth.shown_in": "Shown in",
+  "worth.about": "about",
+  "worth.at_least": "at least",
+  "worth.none": "no price",
+  "worth.hint": "An estimate by the last prices of this exchange's own markets.",
+  "worth.old": "A price in it is not live.",
+  "worth.part": "What has no price is not in it.",
 
   "settlement.matched": "matched",
   "settlement.submitted": "submitted",

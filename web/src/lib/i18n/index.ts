@@ -6,7 +6,9 @@ import { useSyncExternalStore } from "react";
 import { en } from "./en";
 
 export type Key = keyof typeof en;
-export type Catalogue = Readonly<Record<Key, string>>;
+/** Forms beside one and other, which some languages have. */
+type Forms = Readonly<Partial<Record<`${Key}.${"zero" | "two" | "few" | "many"}`, string>>>;
+export type Catalogue = Readonly<Record<Key, string>> & Forms;
 export type Params = Readonly<Record<string, string | number>>;
 
 export interface Language {
@@ -27,20 +29,46 @@ let language = LANGUAGES[0] as Language;
 let catalogue: Catalogue = en;
 const listeners = new Set<() => void>();
 
-/** The text of a key with `{names}` filled in; of a `count` other than one, that of `<key>.other` where there is one. */
+/**
+ * The text of a key with `{names}` filled in, numbers in the language's writing. Of a `count`, the form that the language has
+ * for it: `<key>.few` and the like, `<key>.other`, or the key itself for one.
+ */
 export function t(key: Key, params: Params = {}): string {
   return textOf(catalogue, key, params);
 }
 
+type Texts = Readonly<Record<string, string | undefined>>;
+
 /** The same from another catalogue in the user's language. */
-export function textOf(texts: Readonly<Record<string, string>>, key: string, params: Params): string {
-  const plural = typeof params.count === "number" && category(params.count) !== "one" ? `${key}.other` : key;
-  const text = texts[plural] ?? texts[key] ?? key;
-  return text.replace(/\{(\w+)\}/g, (whole, name: string) => String(params[name] ?? whole));
+export function textOf(texts: Texts, key: string, params: Params): string {
+  return fill(formOf(texts, key, params.count) ?? key, params);
 }
 
-function category(count: number): string {
-  return new Intl.PluralRules(language.tag).select(count);
+function formOf(texts: Texts, key: string, count: string | number | undefined): string | undefined {
+  if (typeof count !== "number") return texts[key];
+  const category = new Intl.PluralRules(language.tag).select(count);
+  return category === "one"
+    ? texts[key]
+    : (texts[`${key}.${category}`] ?? texts[`${key}.other`] ?? texts[key]);
+}
+
+const fill = (text: string, params: Params): string =>
+  text.replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = params[name];
+    if (value === undefined) return whole;
+    return isolated(typeof value === "number" ? localNumber(`${value}`) : value);
+  });
+
+/** Text of any direction that does not disturb what stands around it: first strong isolate, pop directional isolate. */
+const isolated = (text: string): string =>
+  language.direction === "rtl" && text !== "" ? `\u2068${text}\u2069` : text;
+
+/** A text that comes with all languages, or with some: in the user's, else in English. */
+export type Translated = string | Readonly<Record<string, string>>;
+
+export function inLanguage(text: Translated, tag = language.tag): string {
+  if (typeof text === "string") return text;
+  return text[tag] ?? text[tag.split("-")[0] ?? ""] ?? text.en ?? Object.values(text)[0] ?? "";
 }
 
 /** Draws the component anew when the language changes. */
