@@ -18,7 +18,8 @@ export default function Tour() {
   const backwards = forwards === "ArrowLeft" ? "ArrowRight" : "ArrowLeft";
   const step = STEPS[at] as TourStep;
   const last = at === STEPS.length - 1;
-  useEffect(() => {
+  // closed while it still stands in the document: only then does the browser give the focus back
+  useLayoutEffect(() => {
     const element = dialog.current;
     if (!location.pathname.startsWith(PAGE) && location.pathname !== "/") navigate(PAGE);
     element?.showModal();
