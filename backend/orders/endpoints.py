@@ -98,8 +98,8 @@ _SENT = {**_FIELDS, **_DOMAIN, "signature": _SIGNATURE, "scheme": "account"}
 async def place_group(api: ApiDep, request: Request) -> Response:
     """Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
 
-    All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the first
-    at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+    All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the
+    first at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
     """
     return json_response(await service.place_group(api, decode(_group, await request.body())))
 

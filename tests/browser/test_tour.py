@@ -1,4 +1,4 @@
-"""The first-run tour: offered once, walked by keyboard, read out, remembered, and had again from the foot of the page."""
+"""The first-run tour: offered once, walked by keyboard, read out, remembered, and had again from the foot."""
 
 from __future__ import annotations
 

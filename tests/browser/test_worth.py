@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
-from tests.browser.test_funds import play
+from tests.browser.trader import play
 
 
 def test_the_whole_is_shown_in_an_asset_of_choice(page: Page) -> None:

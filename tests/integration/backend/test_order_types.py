@@ -79,7 +79,7 @@ async def test_two_legs_of_a_group_show_it_and_one_ends_the_other(api: httpx.Asy
 
 def group_of(wallet: Wallet, first: Order, second: Order) -> dict[str, Any]:
     """Two legs and the cancel of the first, as the API takes them at once."""
-    undo = {"account": first.account, "nonce": first.nonce}
+    undo: dict[str, int | bytes] = {"account": first.account, "nonce": first.nonce}
     signed = {"nonce": str(first.nonce), "signature": "0x" + wallet.sign(DOMAIN, "Cancel", undo).hex()}
     body = body_of(wallet, first)
     return {

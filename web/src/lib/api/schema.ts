@@ -241,8 +241,8 @@ export interface paths {
          * Place Group
          * @description Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
          *
-         *     All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the first
-         *     at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+         *     All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the
+         *     first at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
          */
         post: operations["place_group_v1_orders_group_post"];
         delete?: never;
