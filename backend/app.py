@@ -27,6 +27,7 @@ from backend.markets import service as market_service
 from backend.metrics import Metrics
 from backend.middleware import Gate
 from backend.operator import endpoints as operator
+from backend.operator.services import Services
 from backend.orders import endpoints as orders
 from backend.powers import Powers
 from backend.reserves import endpoints as reserves
@@ -131,6 +132,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         summaries=Summaries(lambda market, interval: _summary(api, market, interval), lambda: feed.seq),
         wallets=Wallets(rpc),
         levels=Levels(rpc, address_bytes(deployment.custody)),
+        services=Services(_addresses(settings)),
         powers=Powers(rpc, address_bytes(deployment.custody), map(address_bytes, settings.api.operators)),
         published_dir=settings.published_dir,
         public_rpc_url=settings.public_rpc_url,
@@ -141,6 +143,12 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
     for run in (lambda: _connect(engine), *runs):
         _start_task(stack, run)
     return api
+
+
+def _addresses(settings: Settings) -> dict[str, str]:
+    """Where each process tells machines how it is."""
+    ports = settings.metrics.model_dump(exclude={"host"})
+    return {name: f"http://{settings.metrics.host}:{port}" for name, port in ports.items()}
 
 
 def _start_task(stack: AsyncExitStack, run: Callable[[], Any]) -> None:

@@ -14,6 +14,7 @@ from backend.delegates import Delegates
 from backend.guards.levels import Levels
 from backend.limits import Connections, RateLimiter
 from backend.metrics import Metrics
+from backend.operator.services import Services
 from backend.powers import Powers
 from backend.status.totals import Totals
 from backend.status.watch import Watch
@@ -85,6 +86,7 @@ class Api:
     wallets: Wallets
     levels: Levels
     powers: Powers
+    services: Services
     published_dir: Path
     public_rpc_url: str | None
     faucet: Faucet | None

@@ -4,8 +4,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from backend.accounts.schemas import AccountView
 from backend.announcements.schemas import AnnouncementView, Severity
 from backend.powers import Role
+from backend.status.schemas import StatusView
+from backend.surveillance.schemas import CaseView
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 """Something that can be seen, without control characters."""
@@ -27,6 +30,8 @@ Reason = Annotated[
 ]
 Line = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH, pattern=ONE_LINE)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$", max_length=8)]
+Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,18})$", max_length=19, examples=["0"])]
+Verdict = Literal["no_abuse", "watch", "abuse"]
 Seconds = Annotated[int, Field(ge=0, le=MAX_SECONDS)]
 
 
@@ -71,6 +76,46 @@ class AuctionRequest(Request):
     seconds: Annotated[int, Field(ge=0, le=86_400)] = Field(
         default=0, description="how long; 0: until the market is opened"
     )
+
+
+class BoundsRequest(Request):
+    """Bounds of a market, instead of all that were there; 0 bounds nothing."""
+
+    collar_bps: Annotated[int, Field(ge=0, le=9_999)] = Field(default=0, description="how far one order takes")
+    max_quantity: Amount = "0"
+    max_notional: Amount = "0"
+    max_open_orders: Annotated[int, Field(ge=0, le=1_000_000)] = 0
+    max_open_notional: Amount = "0"
+
+
+class TierRates(BaseModel):
+    """Rates of one tier, in parts per million."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    maker_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)]
+    taker_fee_ppm: Annotated[int, Field(ge=0, le=1_000_000)]
+
+
+class FeesRequest(Request):
+    """Fees of orders to come; a rise needs the notice."""
+
+    tiers: Annotated[list[TierRates], Field(min_length=1, max_length=16, description="from tier 0")]
+    floor: Amount = Field(default="0", description="least fee of an order for all it takes, quote ledger units")
+    after_seconds: Seconds = Field(default=0, description="from now until it counts")
+
+
+class TierRequest(Request):
+    """An account's fee tier; a lower one needs the notice."""
+
+    tier: Annotated[int, Field(ge=0, le=15)]
+    after_seconds: Seconds = 0
+
+
+class ReviewRequest(Request):
+    """What came out of looking at a case; the reason says how it was seen."""
+
+    verdict: Verdict
 
 
 class PostAnnouncement(Request):
@@ -157,4 +202,137 @@ class LogPage(BaseModel):
     next_before: int | None
     entries: int
     head: str
+    server_time: int = Field(description="milliseconds")
+
+
+class ServiceView(BaseModel):
+    """A process of the exchange, as it says of itself."""
+
+    name: str = Field(examples=["engine"])
+    state: Literal["ok", "not_ready", "away"]
+    reason: str | None
+
+
+class ConsoleHealth(BaseModel):
+    """How everything is."""
+
+    services: list[ServiceView]
+    status: StatusView
+    not_open: list[str] = Field(description="symbols of the markets that are not open")
+
+
+class WaitingWithdrawal(BaseModel):
+    """A withdrawal above its limit. Who approves it checks the hash and the signature of its message."""
+
+    withdrawal_hash: str
+    account: str
+    asset_id: int
+    amount: str = Field(description="ledger units")
+    deadline: int = Field(description="unix seconds")
+    message: dict[str, str] = Field(description="as the account signed it, amounts in token units")
+    signature: str
+    needed: int = Field(description="how many approvals it needs")
+    given_by: list[str]
+    seen_at: int = Field(description="when the keeper last met the limit with it, in milliseconds")
+
+
+class WaitingWithdrawals(BaseModel):
+    """Withdrawals that wait for approvals, the first to lapse first."""
+
+    withdrawals: list[WaitingWithdrawal]
+    approvers: list[str]
+    threshold: int
+    server_time: int = Field(description="milliseconds")
+
+
+class JobView(BaseModel):
+    """Something that a keeper has to get mined."""
+
+    job_id: int
+    duty: str
+    key: str
+    sender: str
+    state: Literal["queued", "sent", "mined", "final", "reverted", "cancelled"]
+    succeeded: bool | None
+    attempts: int = Field(description="transactions signed for it; more than one: it was sent again")
+    stuck: bool = Field(description="it waits, and nothing has changed for two minutes")
+    cost_wei: str = Field(description="paid for all its attempts")
+    tx_hash: str | None
+    block_number: int | None
+    created_at: int
+    updated_at: int
+
+
+class DutyView(BaseModel):
+    """A keeper's duty."""
+
+    duty: str
+    sender: str
+    waiting: int
+    stuck: int
+    day_cost_wei: str = Field(description="paid for what was signed in the last day")
+
+
+class JobPage(BaseModel):
+    """Jobs, latest first."""
+
+    jobs: list[JobView]
+    next_before: int | None
+    duties: list[DutyView]
+    server_time: int = Field(description="milliseconds")
+
+
+class AccountRow(BaseModel):
+    """An account in a list."""
+
+    account: str
+    status: str
+
+
+class AccountList(BaseModel):
+    """Accounts, the newest first."""
+
+    accounts: list[AccountRow]
+    next_before: int | None
+    server_time: int = Field(description="milliseconds")
+
+
+class TierFrom(BaseModel):
+    """A fee tier from a time on."""
+
+    tier: int
+    effective_at: int = Field(description="milliseconds")
+
+
+class AccountDetail(BaseModel):
+    """One account as the operator sees it."""
+
+    account: AccountView
+    open_orders: dict[str, int] = Field(description="how many, by market id")
+    tiers: list[TierFrom] = Field(description="as given, the latest last; none: tier 0")
+    log: list[LogEntry] = Field(description="what operators did to it, latest first")
+
+
+class Review(BaseModel):
+    """What somebody found who looked at a case."""
+
+    entry_id: int
+    at: int = Field(description="milliseconds")
+    operator: str
+    verdict: Verdict
+    reason: str
+
+
+class ReviewedCase(CaseView):
+    """A case, and its last review."""
+
+    review: Review | None
+
+
+class ReviewedCasePage(BaseModel):
+    """Cases, latest first."""
+
+    cases: list[ReviewedCase]
+    next_before: int | None
+    looked_until: int = Field(description="up to when the journal was looked at, in milliseconds; 0 before the first")
     server_time: int = Field(description="milliseconds")

@@ -9,11 +9,13 @@ from backend.operator import schemas
 from backend.operator.commands import entry_of, tell_engine
 from backend.operator.staff import Staff
 from backend.powers import Role
-from backend.wire import checksum, hexed
-from exchange.database import announcements, chain_events, operator_log
+from backend.wire import address_of, checksum, hexed, integer
+from exchange.database import announcements, balances, chain_events, operator_log, surveillance
 from exchange.database.operator_log import Entry
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Market
+
+AMOUNT_BITS = 63
 
 
 def session_view(staff: Staff) -> schemas.SessionView:
@@ -81,6 +83,38 @@ async def start_auction(api: Api, staff: Staff, name: str, request: schemas.Auct
     return await tell_engine(api, entry, "start_auction", {"market": market.market_id, "ends_at": ends_at})
 
 
+async def bound_market(api: Api, staff: Staff, name: str, request: schemas.BoundsRequest) -> schemas.Done:
+    """Bound orders and accounts in a market, instead of what was bounded before."""
+    market = api.market(name)
+    values = {
+        "collar_bps": request.collar_bps,
+        "max_quantity": integer(request.max_quantity, "max_quantity", AMOUNT_BITS),
+        "max_notional": integer(request.max_notional, "max_notional", AMOUNT_BITS),
+        "max_open_orders": request.max_open_orders,
+        "max_open_notional": integer(request.max_open_notional, "max_open_notional", AMOUNT_BITS),
+    }
+    said = {field: str(value) for field, value in values.items()}
+    entry = entry_of(staff, "bound_market", symbol_of(market), request.reason, **said)
+    return await tell_engine(api, entry, "set_market_bounds", {"market": market.market_id, **values})
+
+
+async def announce_fees(api: Api, staff: Staff, name: str, request: schemas.FeesRequest) -> schemas.Done:
+    """Announce the fees of orders to come in a market."""
+    market = api.market(name)
+    effective_at = _from_now(request.after_seconds)
+    tiers = [[tier.maker_fee_ppm, tier.taker_fee_ppm] for tier in request.tiers]
+    floor = integer(request.floor, "floor", AMOUNT_BITS)
+    said = {"effective_at": effective_at, "tiers": tiers, "floor": str(floor)}
+    entry = entry_of(staff, "announce_fees", symbol_of(market), request.reason, **said)
+    values = {"market": market.market_id, "effective_at": effective_at, "tiers": tiers, "floor": floor}
+    return await tell_engine(api, entry, "announce_fees", values)
+
+
+def _from_now(after_seconds: int) -> int:
+    """Milliseconds; 0, which counts as now, for at once."""
+    return now_ms() + after_seconds * 1_000 if after_seconds else 0
+
+
 async def _check_not_halted(api: Api, market: Market) -> None:
     async with api.reading() as connection:
         halting = await chain_events.halting(connection, api.domain.chain_id, market.market_id)
@@ -92,6 +126,47 @@ async def _check_not_halted(api: Api, market: Market) -> None:
             "market",
             {"block_number": halting.block_number},
         )
+
+
+# accounts
+
+
+async def stop_account(api: Api, staff: Staff, address: str, stopped: bool, reason: str) -> schemas.Done:
+    """Refuse an account's orders and cancel the open ones, or take its orders again."""
+    owner = await _known_account(api, address)
+    entry = entry_of(staff, "stop_account" if stopped else "resume_account", checksum(owner), reason)
+    return await tell_engine(api, entry, "set_trading_stop", {"account": owner, "stopped": stopped})
+
+
+async def set_tier(api: Api, staff: Staff, address: str, request: schemas.TierRequest) -> schemas.Done:
+    """Give an account a fee tier."""
+    owner, effective_at = await _known_account(api, address), _from_now(request.after_seconds)
+    said = {"tier": request.tier, "effective_at": effective_at}
+    entry = entry_of(staff, "set_account_tier", checksum(owner), request.reason, **said)
+    return await tell_engine(api, entry, "set_account_tier", {"account": owner, **said})
+
+
+async def _known_account(api: Api, address: str) -> bytes:
+    """The account's address; refuses one that the engine does not know, or a typo would open an account."""
+    owner = address_of(address)
+    async with api.reading() as connection:
+        if await balances.account_row(connection, owner) is None:
+            raise Refusal(ErrorCode.unknown_account, f"there is no account {checksum(owner)}", "account")
+    return owner
+
+
+# cases of surveillance
+
+
+async def review_case(api: Api, staff: Staff, case_id: int, request: schemas.ReviewRequest) -> schemas.Done:
+    """Note what came out of looking at a case; the case itself never changes."""
+    async with api.writing() as connection:
+        if not await surveillance.exists(connection, case_id):
+            raise Refusal(ErrorCode.not_found, f"there is no case {case_id}", "case")
+        said = {"verdict": request.verdict}
+        entry = Entry(staff.address, "review_case", str(case_id), request.reason, said, "done")
+        logged = await operator_log.append(connection, entry)
+    return _done(logged)
 
 
 # announcements
@@ -170,7 +245,7 @@ async def log_page(
         entries = await operator_log.page(connection, before, limit, action, subject)
         count, head = await operator_log.head(connection)
     return schemas.LogPage(
-        log=[_entry(entry) for entry in entries],
+        log=[log_entry(entry) for entry in entries],
         next_before=entries[-1].entry_id if len(entries) == limit else None,
         entries=count,
         head=hexed(head),
@@ -178,7 +253,8 @@ async def log_page(
     )
 
 
-def _entry(entry: Entry) -> schemas.LogEntry:
+def log_entry(entry: Entry) -> schemas.LogEntry:
+    """An entry as the API says it."""
     return schemas.LogEntry(
         entry_id=entry.entry_id,
         at=entry.at_ms,

@@ -107,6 +107,11 @@ async def add(conn: AsyncConnection, cases: Sequence[Mapping[str, Any]]) -> None
         await conn.execute(insert(surveillance_case).on_conflict_do_nothing(), cases)
 
 
+async def exists(conn: AsyncConnection, case_id: int) -> bool:
+    """Whether there is such a case."""
+    return (await conn.execute(select(_C.case_id).where(_C.case_id == case_id))).first() is not None
+
+
 async def page(
     conn: AsyncConnection, before: int | None, limit: int, pattern: str | None = None, account: bytes | None = None
 ) -> Sequence[Row[Any]]:

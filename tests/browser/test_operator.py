@@ -15,7 +15,7 @@ from tests.utils.program import Program
 
 TEXT = "Deposits of ETH take an hour longer today."
 REASON = "the price feed is wrong"
-SECTIONS = ("markets", "announcements", "log")
+SECTIONS = ("health", "markets", "withdrawals", "jobs", "accounts", "cases", "contract", "announcements", "log")
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -21,12 +21,24 @@ from backend.powers import PERIOD_SECONDS
 from bizzan.client.wallet import Wallet
 from bizzan.supervisor.postgres import Postgres
 from exchange.chain.rpc import Rpc
-from exchange.database import operator_log
+from exchange.database import approvals, operator_log
 from exchange.database.engine import create_engine
-from exchange.database.tables import chain_status, engine_inbox
+from exchange.database.tables import attempt, chain_status, engine_inbox, job
+from exchange.domain.deployment import checksum
 from tests.conftest import start_anvil
-from tests.integration.backend.test_withdrawals import log_row, put
-from tests.utils.api_stack import AUDITOR, DEPLOYMENT, WATCHER, ApiStack, api_stack, new_wallet, signed_body
+from tests.integration.backend.test_surveillance import keep
+from tests.integration.backend.test_withdrawals import log_row, put, withdrawal_body
+from tests.utils.api_stack import (
+    AUDITOR,
+    DEPLOYMENT,
+    PRICE,
+    WATCHER,
+    ApiStack,
+    api_stack,
+    mirrored,
+    new_wallet,
+    signed_body,
+)
 from tests.utils.refusals import check_refused
 from tests.utils.scripted_contract import answering
 from tests.utils.sign_in import fresh_nonce, message_for, sign_in
@@ -34,11 +46,28 @@ from tests.utils.sign_in import fresh_nonce, message_for, sign_in
 REASON = "the reference price is wrong"
 MINUTE_MS = 60_000
 TRADER = new_wallet()
-READS = ("session", "markets", "announcements", "log")
+READS = (
+    "session",
+    "health",
+    "markets",
+    "withdrawals",
+    "jobs",
+    "accounts",
+    f"accounts/{TRADER.text_address}",
+    "cases",
+    "announcements",
+    "log",
+)
 WRITES = (
     "markets/BTC-USDC/halt",
     "markets/BTC-USDC/open",
     "markets/BTC-USDC/auction",
+    "markets/BTC-USDC/bounds",
+    "markets/BTC-USDC/fees",
+    f"accounts/{TRADER.text_address}/stop",
+    f"accounts/{TRADER.text_address}/resume",
+    f"accounts/{TRADER.text_address}/tier",
+    "cases/1/review",
     "announcements",
     "announcements/1/withdraw",
 )
@@ -168,8 +197,7 @@ async def test_a_role_of_the_contract_looks_and_one_that_is_gone_ends_every_sess
         for name in READS:
             assert (await api.get(f"/v1/operator/{name}", headers=headers)).status_code == 200
         for name in WRITES:
-            body = announcement() if name == "announcements" else {}
-            error = check_refused(await tell(api, name, headers, **body), 403, "forbidden")
+            error = check_refused(await tell(api, name, headers), 403, "forbidden")
             assert "only an operator may do this" in error["message"]
         assert (await tell(api, "markets/ETH-USDC/halt", await open_console(api, operator))).status_code == 200
         assert (await tell(api, "markets/ETH-USDC/open", await open_console(api, operator))).status_code == 200
@@ -237,6 +265,140 @@ async def test_a_reason_is_needed_and_bounded(api: httpx.AsyncClient) -> None:
         check_refused(answer, 422, "malformed", "reason")
     check_refused(await tell(api, "markets/BTC-USDC/halt", headers, force=True), 422, "unknown_field", "force")
     check_refused(await tell(api, "markets/NONE/halt", headers), 404, "unknown_market", "market")
+
+
+async def test_bounds_and_fees_are_announced_and_what_the_engine_refuses_is_logged(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    bounds = {"collar_bps": 300, "max_quantity": "5000", "max_open_orders": 7}
+    assert (await tell(api, "markets/ETH-BTC/bounds", headers, **bounds)).json()["outcome"] == "applied"
+    state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][2]
+    assert (state["collar_bps"], state["max_quantity"], state["max_open_orders"]) == (300, "5000", 7)
+    too_much = {"max_quantity": str(2**63)}
+    answer = await tell(api, "markets/ETH-BTC/bounds", headers, **too_much)
+    check_refused(answer, 400, "amount_out_of_range", "max_quantity")
+    assert (await tell(api, "markets/ETH-BTC/bounds", headers)).status_code == 200
+
+    lower, higher = ([{"maker_fee_ppm": fee, "taker_fee_ppm": 2 * fee}] for fee in (100, 5_000))
+    assert (await tell(api, "markets/ETH-BTC/fees", headers, tiers=lower)).json()["outcome"] == "applied"
+    refused = await tell(api, "markets/ETH-BTC/fees", headers, tiers=higher)
+    assert (refused.status_code, refused.json()["code"]) == (400, "fee_notice_too_short")
+    outcome, asked = (await log_of(api, headers, limit=2))["log"]
+    assert (asked["action"], asked["details"]["tiers"], outcome["outcome"]) == (
+        "announce_fees",
+        [[5000, 10000]],
+        "refused",
+    )
+    assert outcome["details"]["code"] == "fee_notice_too_short"
+
+
+async def test_an_account_is_found_stopped_and_resumed(api: httpx.AsyncClient) -> None:
+    headers, path = await open_console(api), f"accounts/{TRADER.text_address}"
+    beginning = TRADER.text_address[:9].lower()  # an odd number of digits
+    found = (await api.get("/v1/operator/accounts", params={"address": beginning}, headers=headers)).json()
+    assert [row["account"] for row in found["accounts"]] == [TRADER.text_address]
+    placed = await api.post("/v1/orders", json=signed_body(TRADER, price=PRICE - 1_000))
+    assert placed.status_code == 200, placed.text
+    await mirrored(api, placed.json()["seq"])
+    assert (await api.get(f"/v1/operator/{path}", headers=headers)).json()["open_orders"]["1"] >= 1
+
+    assert (await tell(api, f"{path}/tier", headers, tier=2)).json()["outcome"] == "applied"
+    done = (await tell(api, f"{path}/stop", headers)).json()
+    check_refused(await api.post("/v1/orders", json=signed_body(TRADER)), 409, "trading_stopped")
+    await mirrored(api, done["seq"])
+    told = (await api.get(f"/v1/operator/{path}", headers=headers)).json()
+    assert told["open_orders"] == {}
+    assert told["account"]["brakes"]["trading_stopped_by_operator"] is True
+    assert [tier["tier"] for tier in told["tiers"]] == [2]
+    assert [entry["action"] for entry in told["log"]] == ["stop_account"] * 2 + ["set_account_tier"] * 2
+    assert (await tell(api, f"{path}/resume", headers)).status_code == 200
+    assert (await api.post("/v1/orders", json=signed_body(TRADER))).status_code == 200
+    stranger = f"accounts/{new_wallet().text_address}"
+    check_refused(await tell(api, f"{stranger}/stop", headers), 404, "unknown_account", "account")
+    assert (await api.get(f"/v1/operator/{stranger}", headers=headers)).json()["account"]["status"] == "unknown"
+    check_refused(await api.get("/v1/operator/accounts/0x12", headers=headers), 422, "malformed", "account")
+
+
+async def test_a_case_is_reviewed_and_stays_as_it_is(api: httpx.AsyncClient, database_of_stack: AsyncEngine) -> None:
+    headers = await open_console(api)
+    await keep(database_of_stack, ("wash_trades", TRADER.address), ("layering", TRADER.address))
+    cases = (await api.get("/v1/operator/cases", headers=headers)).json()["cases"]
+    assert [case["review"] for case in cases] == [None, None]
+    number = cases[0]["case_id"]
+    for verdict in ("watch", "no_abuse"):
+        assert (await tell(api, f"cases/{number}/review", headers, verdict=verdict)).json()["outcome"] == "done"
+    reviewed = (await api.get("/v1/operator/cases", params={"pattern": "layering"}, headers=headers)).json()["cases"]
+    assert (reviewed[0]["review"]["verdict"], reviewed[0]["review"]["reason"]) == ("no_abuse", REASON)
+    assert reviewed[0] | {"review": None} == cases[0]
+    check_refused(await tell(api, "cases/999/review", headers, verdict="abuse"), 404, "not_found", "case")
+    check_refused(await tell(api, f"cases/{number}/review", headers, verdict="fine"), 422, "malformed", "verdict")
+
+
+async def test_jobs_say_what_is_stuck_sent_again_and_paid(
+    api: httpx.AsyncClient, database_of_stack: AsyncEngine
+) -> None:
+    headers, now = await open_console(api), int(time.time() * 1_000)
+    base = {"chain_id": 31_337, "sender": b"\x05" * 20, "duty": "settle", "payload": {}}
+    rows = [
+        base | {"key": "settle/1", "state": "final", "succeeded": True, "attempts": 2},
+        base | {"key": "settle/2", "state": "sent", "nonce": 2, "attempts": 1, "updated_at": now - 300_000},
+        base | {"key": "settle/3", "state": "queued", "updated_at": now},
+    ]
+    paid = {"chain_id": 31_337, "sender": b"\x05" * 20, "kind": "call", "nonce": 1, "max_fee": 1, "priority_fee": 1}
+    paid |= {"gas_limit": 1, "raw": b"", "sent_at": now, "fencing_token": 1, "outcome": "final"}
+    async with database_of_stack.begin() as connection:
+        for row in rows:
+            await connection.execute(job.insert().values(row))
+        first = await connection.scalar(select(job.c.job_id).where(job.c.key == "settle/1"))
+        for number, cost in ((1, 70), (2, 30)):
+            await connection.execute(
+                attempt.insert().values(paid | {"tx_hash": bytes([number]) * 32, "job_id": first, "cost": cost})
+            )
+
+    async def keys(show: str) -> list[str]:
+        page = (await api.get("/v1/operator/jobs", params={"show": show}, headers=headers)).json()
+        return [row["key"] for row in page["jobs"]]
+
+    page = (await api.get("/v1/operator/jobs", headers=headers)).json()
+    assert [(row["key"], row["stuck"], row["cost_wei"]) for row in page["jobs"]] == [
+        ("settle/3", False, "0"),
+        ("settle/2", True, "0"),
+        ("settle/1", False, "100"),
+    ]
+    assert page["duties"] == [
+        {"duty": "settle", "sender": checksum(b"\x05" * 20), "waiting": 2, "stuck": 1, "day_cost_wei": "100"}
+    ]
+    assert await keys("stuck") == ["settle/2"]
+    assert await keys("live") == ["settle/3", "settle/2"]
+    assert await keys("retried") == ["settle/1"]
+    assert await keys("failed") == []
+
+
+async def test_health_names_who_answers_and_who_does_not(api: httpx.AsyncClient) -> None:
+    headers = await open_console(api)
+    told = (await api.get("/v1/operator/health", headers=headers)).json()
+    states = {one["name"]: one["state"] for one in told["services"]}
+    assert states["engine"] == states["projector"] == "ok"
+    assert states.keys() == {"engine", "projector", "indexer", "keeper", "publisher", "surveillance", "entry"}
+    assert told["status"]["journal_seq"] > 0
+
+
+async def test_withdrawals_that_wait_are_shown_as_they_were_signed(
+    api: httpx.AsyncClient, database_of_stack: AsyncEngine
+) -> None:
+    headers = await open_console(api)
+    assert (await api.get("/v1/operator/withdrawals", headers=headers)).json()["withdrawals"] == []
+    body = withdrawal_body(TRADER)
+    held = await api.post("/v1/withdrawals", json=body)
+    assert held.status_code == 200, held.text
+    digest = held.json()["withdrawal_hash"]
+    await mirrored(api, held.json()["seq"])
+    async with database_of_stack.begin() as connection:
+        await approvals.note(connection, [bytes.fromhex(digest[2:])])
+    (row,) = (await api.get("/v1/operator/withdrawals", headers=headers)).json()["withdrawals"]
+    assert (row["withdrawal_hash"], row["account"], row["given_by"]) == (digest, TRADER.text_address, [])
+    assert (row["signature"], row["amount"]) == (body["signature"], "1000000")
+    for name in ("account", "token", "amount", "recipient", "max_fee", "nonce", "deadline"):
+        assert row["message"][name].lower() == str(body[name]).lower()
 
 
 def announcement(**changes: Any) -> dict[str, Any]:

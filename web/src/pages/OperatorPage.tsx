@@ -1,11 +1,17 @@
 import type { ComponentType } from "react";
 import { follow } from "@/app/router";
 import type { PageProps } from "@/app/routes";
+import { Accounts } from "@/features/operator/Accounts";
 import { Announce } from "@/features/operator/Announce";
+import { Cases } from "@/features/operator/Cases";
+import { Contract } from "@/features/operator/Contract";
 import { Gate } from "@/features/operator/Gate";
+import { Health } from "@/features/operator/Health";
+import { Jobs } from "@/features/operator/Jobs";
 import { Log } from "@/features/operator/Log";
 import { Markets } from "@/features/operator/Markets";
 import { type ConsoleKey, c, useConsoleTexts } from "@/features/operator/texts";
+import { Withdrawals } from "@/features/operator/Withdrawals";
 import { t } from "@/lib/i18n";
 import { Page } from "@/ui/Page";
 import { Loading } from "@/ui/States";
@@ -18,7 +24,13 @@ interface Section {
 }
 
 const SECTIONS: readonly Section[] = [
+  { path: "health", name: "health.title", view: Health },
   { path: "markets", name: "markets.title", view: Markets },
+  { path: "withdrawals", name: "withdrawals.title", view: Withdrawals },
+  { path: "jobs", name: "jobs.title", view: Jobs },
+  { path: "accounts", name: "accounts.title", view: Accounts },
+  { path: "cases", name: "cases.title", view: Cases },
+  { path: "contract", name: "contract.title", view: Contract },
   { path: "announcements", name: "announce.title", view: Announce },
   { path: "log", name: "log.title", view: Log },
 ];

@@ -11,13 +11,14 @@ import { Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { type Asked, Confirm } from "./Confirm";
 import { operator } from "./client";
+import { BoundsDialog, FeesDialog } from "./MarketRules";
 import { useConsole } from "./session";
 import { c, word } from "./texts";
 
 const EVERY_MS = 3_000;
 const TONES = { open: "good", auction: "warn", halted: "bad", delisted: "plain" } as const;
 
-type Act = "halt" | "open" | "auction";
+type Act = "halt" | "open" | "auction" | "fees" | "bounds";
 
 /** The markets, and what halts them. */
 export function Markets() {
@@ -37,7 +38,15 @@ export function Markets() {
           id={(market) => market.market_id}
         />
       )}
-      {asked && <Change {...asked} then={again} onClose={() => setAsked(null)} />}
+      {asked?.act === "fees" && (
+        <FeesDialog market={asked.market} then={again} onClose={() => setAsked(null)} />
+      )}
+      {asked?.act === "bounds" && (
+        <BoundsDialog market={asked.market} then={again} onClose={() => setAsked(null)} />
+      )}
+      {asked && asked.act !== "fees" && asked.act !== "bounds" && (
+        <Change act={asked.act} market={asked.market} then={again} onClose={() => setAsked(null)} />
+      )}
     </Panel>
   );
 }
@@ -57,6 +66,12 @@ function columnsOf(
         commands &&
         market.status !== "delisted" && (
           <span className="flex justify-end gap-2">
+            <Button size="small" onClick={() => ask("fees", market)}>
+              {c("markets.fees", { market: market.symbol })}
+            </Button>
+            <Button size="small" onClick={() => ask("bounds", market)}>
+              {c("markets.bound", { market: market.symbol })}
+            </Button>
             {market.status !== "open" && (
               <Button size="small" onClick={() => ask("open", market)}>
                 {c("markets.open", { market: market.symbol })}
@@ -104,7 +119,7 @@ function boundsOf(market: OperatorMarket): string {
 }
 
 interface ChangeProps {
-  readonly act: Act;
+  readonly act: Exclude<Act, "fees" | "bounds">;
   readonly market: OperatorMarket;
   readonly then: () => void;
   readonly onClose: () => void;
@@ -118,7 +133,7 @@ function Change({ act, market, then, onClose }: ChangeProps) {
     await work;
     then();
   };
-  const choices: Record<Act, Asked> = {
+  const choices: Record<ChangeProps["act"], Asked> = {
     halt: {
       title: c("markets.halt", { market: name }),
       effects: [c("markets.halt_1"), c("markets.halt_2"), c("markets.halt_3")],

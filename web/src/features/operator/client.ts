@@ -16,6 +16,23 @@ export const operator = {
   auction: (market: string, seconds: number, reason: string) =>
     write(`markets/${market}/auction`, { seconds, reason }),
 
+  bounds: (market: string, bounds: T.OperatorBounds) => write(`markets/${market}/bounds`, bounds),
+  fees: (market: string, fees: T.OperatorFees) => write(`markets/${market}/fees`, fees),
+
+  health: () => read<T.OperatorHealth>("health"),
+  withdrawals: () => read<T.OperatorWithdrawals>("withdrawals"),
+  jobs: (page: Page & { show?: string }) => read<T.OperatorJobs>(`jobs${query(page)}`),
+
+  accounts: (page: Page & { address?: string }) => read<T.OperatorAccounts>(`accounts${query(page)}`),
+  account: (address: string) => read<T.OperatorAccount>(`accounts/${address}`),
+  stopAccount: (address: string, reason: string) => write(`accounts/${address}/stop`, { reason }),
+  resumeAccount: (address: string, reason: string) => write(`accounts/${address}/resume`, { reason }),
+  setTier: (address: string, tier: number, after_seconds: number, reason: string) =>
+    write(`accounts/${address}/tier`, { tier, after_seconds, reason }),
+
+  cases: (page: Page & { pattern?: string | undefined }) => read<T.OperatorCases>(`cases${query(page)}`),
+  review: (id: number, verdict: string, reason: string) => write(`cases/${id}/review`, { verdict, reason }),
+
   announcements: (page: Page) => read<T.OperatorAnnouncements>(`announcements${query(page)}`),
   announce: (said: T.PostAnnouncement) => write("announcements", said),
   withdraw: (id: number, reason: string) => write(`announcements/${id}/withdraw`, { reason }),

@@ -1008,6 +1008,246 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/markets/{market}/bounds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Bound Market
+         * @description Bound orders and accounts, instead of what was bounded before; open orders stay.
+         */
+        post: operations["bound_market_v1_operator_markets__market__bounds_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/markets/{market}/fees": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Announce Fees
+         * @description Announce the fees of orders to come; open orders keep theirs.
+         */
+        post: operations["announce_fees_v1_operator_markets__market__fees_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/health": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Health
+         * @description How every process is, how far everything is, and which markets are not open.
+         */
+        get: operations["get_health_v1_operator_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/withdrawals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Withdrawals
+         * @description Withdrawals that wait for approvals, the first to lapse first.
+         */
+        get: operations["list_withdrawals_v1_operator_withdrawals_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Jobs
+         * @description What the keepers have to get mined, latest first.
+         */
+        get: operations["list_jobs_v1_operator_jobs_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/accounts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Accounts
+         * @description Accounts whose address begins so, the newest first.
+         */
+        get: operations["list_accounts_v1_operator_accounts_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/accounts/{account}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Account
+         * @description One account: money, brakes, tiers, open orders, and what operators did to it.
+         */
+        get: operations["get_account_v1_operator_accounts__account__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/accounts/{account}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop Account
+         * @description Refuse its orders and cancel the open ones. Its withdrawals go on, and what is matched settles.
+         */
+        post: operations["stop_account_v1_operator_accounts__account__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/accounts/{account}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Resume Account
+         * @description Take its orders again, unless its owner stopped it as well.
+         */
+        post: operations["resume_account_v1_operator_accounts__account__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/accounts/{account}/tier": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Set Tier
+         * @description Give it a fee tier; a lower one needs the notice.
+         */
+        post: operations["set_tier_v1_operator_accounts__account__tier_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/cases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List Cases
+         * @description Cases of market surveillance, latest first, each with its last review.
+         */
+        get: operations["list_cases_v1_operator_cases_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operator/cases/{case}/review": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Review Case
+         * @description Note what came out of looking at a case.
+         */
+        post: operations["review_case_v1_operator_cases__case__review_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/announcements": {
         parameters: {
             query?: never;
@@ -1097,6 +1337,30 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * AccountDetail
+         * @description One account as the operator sees it.
+         */
+        AccountDetail: {
+            account: components["schemas"]["AccountView"];
+            /**
+             * Open Orders
+             * @description how many, by market id
+             */
+            open_orders: {
+                [key: string]: number;
+            };
+            /**
+             * Tiers
+             * @description as given, the latest last; none: tier 0
+             */
+            tiers: components["schemas"]["TierFrom"][];
+            /**
+             * Log
+             * @description what operators did to it, latest first
+             */
+            log: components["schemas"]["LogEntry"][];
+        };
+        /**
          * AccountFees
          * @description An account's tier and rates now, and the changes of its tier that were announced.
          */
@@ -1114,6 +1378,31 @@ export interface components {
              * @description milliseconds
              */
             server_time: number;
+        };
+        /**
+         * AccountList
+         * @description Accounts, the newest first.
+         */
+        AccountList: {
+            /** Accounts */
+            accounts: components["schemas"]["AccountRow"][];
+            /** Next Before */
+            next_before: number | null;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
+        };
+        /**
+         * AccountRow
+         * @description An account in a list.
+         */
+        AccountRow: {
+            /** Account */
+            account: string;
+            /** Status */
+            status: string;
         };
         /**
          * AccountView
@@ -1407,6 +1696,47 @@ export interface components {
             next_before: number | null;
         };
         /**
+         * BoundsRequest
+         * @description Bounds of a market, instead of all that were there; 0 bounds nothing.
+         */
+        BoundsRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Collar Bps
+             * @description how far one order takes
+             * @default 0
+             */
+            collar_bps: number;
+            /**
+             * Max Quantity
+             * @default 0
+             * @example 0
+             */
+            max_quantity: string;
+            /**
+             * Max Notional
+             * @default 0
+             * @example 0
+             */
+            max_notional: string;
+            /**
+             * Max Open Orders
+             * @default 0
+             */
+            max_open_orders: number;
+            /**
+             * Max Open Notional
+             * @default 0
+             * @example 0
+             */
+            max_open_notional: string;
+        };
+        /**
          * BrakesView
          * @description What stops an account's orders, as the engine has it now.
          */
@@ -1493,6 +1823,20 @@ export interface components {
              * @description milliseconds
              */
             found_at: number;
+        };
+        /**
+         * ConsoleHealth
+         * @description How everything is.
+         */
+        ConsoleHealth: {
+            /** Services */
+            services: components["schemas"]["ServiceView"][];
+            status: components["schemas"]["StatusView"];
+            /**
+             * Not Open
+             * @description symbols of the markets that are not open
+             */
+            not_open: string[];
         };
         /**
          * DepositAddressView
@@ -1622,6 +1966,25 @@ export interface components {
              * @description journal sequence from which it counts
              */
             seq: number | null;
+        };
+        /**
+         * DutyView
+         * @description A keeper's duty.
+         */
+        DutyView: {
+            /** Duty */
+            duty: string;
+            /** Sender */
+            sender: string;
+            /** Waiting */
+            waiting: number;
+            /** Stuck */
+            stuck: number;
+            /**
+             * Day Cost Wei
+             * @description paid for what was signed in the last day
+             */
+            day_cost_wei: string;
         };
         /**
          * ErrorBody
@@ -1788,6 +2151,36 @@ export interface components {
             batches: number;
             /** Gas Wei */
             gas_wei: string;
+        };
+        /**
+         * FeesRequest
+         * @description Fees of orders to come; a rise needs the notice.
+         */
+        FeesRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Tiers
+             * @description from tier 0
+             */
+            tiers: components["schemas"]["TierRates"][];
+            /**
+             * Floor
+             * @description least fee of an order for all it takes, quote ledger units
+             * @default 0
+             * @example 0
+             */
+            floor: string;
+            /**
+             * After Seconds
+             * @description from now until it counts
+             * @default 0
+             */
+            after_seconds: number;
         };
         /**
          * FeesView
@@ -2071,6 +2464,67 @@ export interface components {
              * @constant
              */
             status: "ok";
+        };
+        /**
+         * JobPage
+         * @description Jobs, latest first.
+         */
+        JobPage: {
+            /** Jobs */
+            jobs: components["schemas"]["JobView"][];
+            /** Next Before */
+            next_before: number | null;
+            /** Duties */
+            duties: components["schemas"]["DutyView"][];
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
+        };
+        /**
+         * JobView
+         * @description Something that a keeper has to get mined.
+         */
+        JobView: {
+            /** Job Id */
+            job_id: number;
+            /** Duty */
+            duty: string;
+            /** Key */
+            key: string;
+            /** Sender */
+            sender: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "queued" | "sent" | "mined" | "final" | "reverted" | "cancelled";
+            /** Succeeded */
+            succeeded: boolean | null;
+            /**
+             * Attempts
+             * @description transactions signed for it; more than one: it was sent again
+             */
+            attempts: number;
+            /**
+             * Stuck
+             * @description it waits, and nothing has changed for two minutes
+             */
+            stuck: boolean;
+            /**
+             * Cost Wei
+             * @description paid for all its attempts
+             */
+            cost_wei: string;
+            /** Tx Hash */
+            tx_hash: string | null;
+            /** Block Number */
+            block_number: number | null;
+            /** Created At */
+            created_at: number;
+            /** Updated At */
+            updated_at: number;
         };
         /**
          * KeptAnnouncement
@@ -2632,6 +3086,119 @@ export interface components {
             tokens: components["schemas"]["TokenReserve"][];
         };
         /**
+         * Review
+         * @description What somebody found who looked at a case.
+         */
+        Review: {
+            /** Entry Id */
+            entry_id: number;
+            /**
+             * At
+             * @description milliseconds
+             */
+            at: number;
+            /** Operator */
+            operator: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "no_abuse" | "watch" | "abuse";
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * ReviewRequest
+         * @description What came out of looking at a case; the reason says how it was seen.
+         */
+        ReviewRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Verdict
+             * @enum {string}
+             */
+            verdict: "no_abuse" | "watch" | "abuse";
+        };
+        /**
+         * ReviewedCase
+         * @description A case, and its last review.
+         */
+        ReviewedCase: {
+            /** Case Id */
+            case_id: number;
+            /**
+             * Pattern
+             * @example wash_trades
+             */
+            pattern: string;
+            /** Market */
+            market: number;
+            /** Accounts */
+            accounts: string[];
+            /**
+             * First Seq
+             * @description journal sequence of the first record that belongs to it
+             */
+            first_seq: number;
+            /** Last Seq */
+            last_seq: number;
+            /**
+             * Began At
+             * @description milliseconds
+             */
+            began_at: number;
+            /**
+             * Ended At
+             * @description milliseconds
+             */
+            ended_at: number;
+            /**
+             * Figures
+             * @description what crossed the thresholds
+             */
+            figures: {
+                [key: string]: number;
+            };
+            /**
+             * Evidence
+             * @description ids of orders or trades, the first twenty
+             */
+            evidence: number[];
+            /** Text */
+            text: string;
+            /**
+             * Found At
+             * @description milliseconds
+             */
+            found_at: number;
+            review: components["schemas"]["Review"] | null;
+        };
+        /**
+         * ReviewedCasePage
+         * @description Cases, latest first.
+         */
+        ReviewedCasePage: {
+            /** Cases */
+            cases: components["schemas"]["ReviewedCase"][];
+            /** Next Before */
+            next_before: number | null;
+            /**
+             * Looked Until
+             * @description up to when the journal was looked at, in milliseconds; 0 before the first
+             */
+            looked_until: number;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
+        };
+        /**
          * Role
          * @description What somebody is for the exchange.
          *
@@ -2660,6 +3227,24 @@ export interface components {
              * @example 0
              */
             floor: string;
+        };
+        /**
+         * ServiceView
+         * @description A process of the exchange, as it says of itself.
+         */
+        ServiceView: {
+            /**
+             * Name
+             * @example engine
+             */
+            name: string;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ok" | "not_ready" | "away";
+            /** Reason */
+            reason: string | null;
         };
         /**
          * SessionView
@@ -2821,6 +3406,48 @@ export interface components {
             effective_at: number;
         };
         /**
+         * TierFrom
+         * @description A fee tier from a time on.
+         */
+        TierFrom: {
+            /** Tier */
+            tier: number;
+            /**
+             * Effective At
+             * @description milliseconds
+             */
+            effective_at: number;
+        };
+        /**
+         * TierRates
+         * @description Rates of one tier, in parts per million.
+         */
+        TierRates: {
+            /** Maker Fee Ppm */
+            maker_fee_ppm: number;
+            /** Taker Fee Ppm */
+            taker_fee_ppm: number;
+        };
+        /**
+         * TierRequest
+         * @description An account's fee tier; a lower one needs the notice.
+         */
+        TierRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /** Tier */
+            tier: number;
+            /**
+             * After Seconds
+             * @default 0
+             */
+            after_seconds: number;
+        };
+        /**
          * TierView
          * @description The rates of one tier; a tier above the last one listed has the last one's.
          */
@@ -2916,6 +3543,66 @@ export interface components {
             name: string;
             /** Type */
             type: string;
+        };
+        /**
+         * WaitingWithdrawal
+         * @description A withdrawal above its limit. Who approves it checks the hash and the signature of its message.
+         */
+        WaitingWithdrawal: {
+            /** Withdrawal Hash */
+            withdrawal_hash: string;
+            /** Account */
+            account: string;
+            /** Asset Id */
+            asset_id: number;
+            /**
+             * Amount
+             * @description ledger units
+             */
+            amount: string;
+            /**
+             * Deadline
+             * @description unix seconds
+             */
+            deadline: number;
+            /**
+             * Message
+             * @description as the account signed it, amounts in token units
+             */
+            message: {
+                [key: string]: string;
+            };
+            /** Signature */
+            signature: string;
+            /**
+             * Needed
+             * @description how many approvals it needs
+             */
+            needed: number;
+            /** Given By */
+            given_by: string[];
+            /**
+             * Seen At
+             * @description when the keeper last met the limit with it, in milliseconds
+             */
+            seen_at: number;
+        };
+        /**
+         * WaitingWithdrawals
+         * @description Withdrawals that wait for approvals, the first to lapse first.
+         */
+        WaitingWithdrawals: {
+            /** Withdrawals */
+            withdrawals: components["schemas"]["WaitingWithdrawal"][];
+            /** Approvers */
+            approvers: string[];
+            /** Threshold */
+            threshold: number;
+            /**
+             * Server Time
+             * @description milliseconds
+             */
+            server_time: number;
         };
         /**
          * WindowsView
@@ -7700,6 +8387,1171 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["AuctionRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    bound_market_v1_operator_markets__market__bounds_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a market's id or symbol */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BoundsRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    announce_fees_v1_operator_markets__market__fees_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description a market's id or symbol */
+                market: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FeesRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_health_v1_operator_health_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleHealth"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_withdrawals_v1_operator_withdrawals_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingWithdrawals"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_jobs_v1_operator_jobs_get: {
+        parameters: {
+            query?: {
+                show?: "all" | "live" | "stuck" | "retried" | "failed";
+                /** @description page on: `next_before` of the page before this one */
+                before?: number | null;
+                /** @description at most so many rows */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobPage"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_accounts_v1_operator_accounts_get: {
+        parameters: {
+            query?: {
+                /** @description how the address begins, in 0x hex */
+                address?: string;
+                /** @description page on: `next_before` of the page before this one */
+                before?: number | null;
+                /** @description at most so many rows */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountList"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_account_v1_operator_accounts__account__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AccountDetail"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    stop_account_v1_operator_accounts__account__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    resume_account_v1_operator_accounts__account__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Request"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    set_tier_v1_operator_accounts__account__tier_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TierRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    list_cases_v1_operator_cases_get: {
+        parameters: {
+            query?: {
+                pattern?: components["schemas"]["Pattern"] | null;
+                /** @description cases about this account only */
+                account?: string | null;
+                /** @description page on: `next_before` of the page before this one */
+                before?: number | null;
+                /** @description at most so many rows */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReviewedCasePage"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    review_case_v1_operator_cases__case__review_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                case: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReviewRequest"];
             };
         };
         responses: {

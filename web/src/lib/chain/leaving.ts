@@ -1,6 +1,6 @@
 /** The calls of the custody contract that need nobody's consent, each also as the line of `cast` that does the same. */
-import { encodeFunctionData, parseAbi } from "viem/utils";
-import type { Call } from "./signer";
+import { parseAbi } from "viem/utils";
+import { type PlainCall, plainCall } from "./plainCall";
 import type { Address } from "./typedData";
 
 const LEAVING = parseAbi([
@@ -19,10 +19,7 @@ const LEAVING = parseAbi([
 
 type Name = (typeof LEAVING)[number]["name"];
 
-/** A call, and how it is made without this page. */
-export interface PlainCall extends Call {
-  readonly command: string;
-}
+export type { PlainCall };
 
 /** `name` of the contract at `to`. Amounts are in the token's smallest units. */
 export function leavingCall(
@@ -30,11 +27,5 @@ export function leavingCall(
   functionName: Name,
   args: readonly (Address | bigint)[] = [],
 ): PlainCall {
-  const inputs = LEAVING.find((one) => one.name === functionName)?.inputs ?? [];
-  const signature = `${functionName}(${inputs.map((input) => input.type).join(",")})`;
-  return {
-    to,
-    data: encodeFunctionData({ abi: LEAVING, functionName, args } as never),
-    command: ["cast send", to, `"${signature}"`, ...args.map(String), '--private-key "$KEY"'].join(" "),
-  };
+  return plainCall(LEAVING, to, functionName, args);
 }
