@@ -55,6 +55,7 @@ cdef inline void guess_now(Memory *m, Guess *guess, const u8 *command) noexcept 
 cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     cdef u64 nonce = <u64>word(command, 3)
     cdef Account *account = &m.accounts[guess.account]
+    cdef Known *known
     cdef i32 *columns = &m.columns[guess.account * m.columns_width]
     cdef Page *page = page_from(m, guess.account, nonce >> 6, <u64>guess.page)
     cdef i32 block = block_of(page, nonce)
@@ -69,7 +70,9 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
     fetch_soon(&m.balances[columns[m.books[guess.book].quote]])
     if account.young_room:
         fetch_soon(filter_word(account.young, account.young_room, guess.hash_hash))
-        fetch_soon(&knowns(account.young, account.young_room)[account.young_count])
+        known = &knowns(account.young, account.young_room)[account.young_count]
+        fetch_soon(known)
+        fetch_soon(&known.order_id)  # half of them stand in two lines
 
 
 cdef inline i32 follower(Memory *m, i32 number) noexcept nogil:

@@ -141,6 +141,7 @@ cdef inline void file_expiry(Memory *m, i64 key, Expiry *due) noexcept nogil:
     if unlikely(s.used == s.room):
         s.expiries = <Expiry *>grown(s.expiries, &s.room, s.used + 1, sizeof(Expiry))
     s.expiries[s.used] = due[0]
+    fetch_soon(&s.expiries[s.used + 8])
     s.used += 1
     m.expiries_count += 1
 

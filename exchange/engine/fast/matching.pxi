@@ -421,6 +421,8 @@ cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 pr
     if unlikely(at == m.trades_room):
         m.trades = <Trade *>grown(m.trades, &m.trades_room, at + 1, sizeof(Trade))
     cdef Trade *trade = &m.trades[at]
+    fetch_soon(&trade[3])
+    fetch_soon(&trade[4])
     m.trades_used += 1
     m.trades_count += 1
     m.last_trade += 1
