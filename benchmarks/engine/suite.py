@@ -200,7 +200,19 @@ def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]
         tell(counts, best)
     rates = {contestant: round(sum(counts.values()) / sum(spent.values())) for contestant, spent in best.items()}
     own = {contestant: rates[contestant] for contestant in CONTESTANTS}
-    return {**own, "peers": {peer.name: rates[peer.name] for peer in peers.PEERS}, "equal": equal}
+    told = {peer.name: rates[peer.name] for peer in peers.PEERS}
+    return {**own, "peers": told, "times_best_peer": times_best_peer(best), "equal": equal}
+
+
+def times_best_peer(best: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
+    """How many times as fast as the best peer of a stream the fast engines are on it: its book alone, as peers are, and
+    with everything."""
+    told: dict[str, dict[str, float]] = {}
+    for contestant in ("fast", "fast_with_risk", "fast_with_risk_unfollowed"):
+        for name, seconds in best[contestant].items():
+            fastest = min((best[peer.name][name] for peer in peers.PEERS), default=seconds)
+            told.setdefault(name, {})[contestant] = round(fastest / seconds, 1)
+    return told
 
 
 def one_round(streams: dict[str, list[Step]]) -> dict[str, dict[str, Played]]:

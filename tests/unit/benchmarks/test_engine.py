@@ -46,7 +46,9 @@ def test_peers_are_those_of_the_lock() -> None:
 
 def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
     figures = suite.measure(quiet=False, steps=300, runs=1)
-    assert list(figures) == [*suite.CONTESTANTS, "peers", "equal"]
+    assert list(figures) == [*suite.CONTESTANTS, "peers", "times_best_peer", "equal"]
+    assert figures["times_best_peer"].keys() == steps.STREAMS.keys()
+    assert all(times["fast"] > 1 for times in figures["times_best_peer"].values())
     assert figures["equal"] is True
     assert figures["peers"].keys() == {peer.name for peer in peers.PEERS}
     assert min(figures[name] for name in suite.CONTESTANTS) > 0
