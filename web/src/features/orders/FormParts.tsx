@@ -218,7 +218,9 @@ export function Available({
     <p className={`flex justify-between text-xs text-soft ${state === "live" ? "" : "stale"}`}>
       <span>{t("form.available")}</span>
       <button type="button" onClick={() => openDialog("deposit")} className="text-text hover:text-accent">
-        <span data-testid="available">{localNumber(trimmed(amount, asset.decimals))}</span> {asset.symbol}
+        <bdi>
+          <span data-testid="available">{localNumber(trimmed(amount, asset.decimals))}</span> {asset.symbol}
+        </bdi>
         <span className="ms-1 text-accent">+</span>
         <span className="sr-only">{t("wallet.deposit")}</span>
       </button>
