@@ -176,7 +176,8 @@ async def test_killed_projector_gives_the_tables_of_an_undisturbed_one(
     make_database: Callable[[], AsyncEngine],
 ) -> None:
     pauses = random.Random(3)
-    await _post(database, *funding(TRADERS))
+    funded = await _post(database, *funding(TRADERS))
+    assert await _applied(database, funded[-1]) is None
     nonce = 1
     for number in range(1, 4):
         seq, _ = await client.journal_head()
