@@ -41,9 +41,7 @@ from exchange.database.projection import position
 from exchange.domain import entry as wire
 from exchange.domain.bulk import bulk_digest
 from exchange.domain.deployment import Deployment, Windows, checksum
-from exchange.domain.errors import ErrorCode
 from exchange.domain.frame import unfold
-from exchange.domain.frame_codes import number_of
 from exchange.domain.instrument import Asset, Market, Token
 from exchange.domain.order import Order, Side, TimeInForce
 from exchange.engine.commands import Credit
@@ -227,16 +225,7 @@ class Connection(asyncio.Protocol):
         self.transport.write(data)
 
     async def open(self, trader: Trader) -> bytes:
-        """Open the session, once the account's credit is projected; the key of its MAC."""
-        for _ in range(7):
-            key = await self.try_to_open(trader)
-            if key is not None:
-                return key
-            await asyncio.sleep(0.5)
-        raise RuntimeError("the session was not opened")
-
-    async def try_to_open(self, trader: Trader) -> bytes | None:
-        """The key of the session's MAC; None while the account is not known."""
+        """Open the session; the key of its MAC."""
         self.send(wire.hello(trader.wallet.address))
         kind, body = await self.handshake.get()
         assert kind == wire.Kind.challenge, body
@@ -245,8 +234,6 @@ class Connection(asyncio.Protocol):
         digest = wire.session_digest(DOMAIN, trader.wallet.address, challenge, key)
         self.send(wire.message(wire.Kind.open, key + trader.wallet.sign_digest(digest)))
         kind, body = await self.handshake.get()
-        if kind == wire.Kind.refused and body[8] == number_of(ErrorCode.unknown_account):
-            return None
         assert kind == wire.Kind.opened, body
         return wire.shared_key(mine, wire.unpack_opened(body)[0], challenge)
 

@@ -44,6 +44,8 @@ ORDERS_AT_ONCE = 128
 
 YIELD_EVERY = 64
 """So many messages of one connection are worked off before the others have their turn."""
+MIRROR_PAUSES = (0.0, 0.1, 0.4, 1.5)
+"""Seconds between looks for an account of which the database may hear a moment later than the engine."""
 MAX_UNOPENED = 16
 """Messages before there is a session; one needs two."""
 MAX_MALFORMED = 64
@@ -315,9 +317,8 @@ class Desk:
         if not signer:
             raise Refusal(ErrorCode.wrong_signature, "the signature is nobody's", "signature")
         self._exchange.door.check(signer)
+        await self._wait_until_known(account)
         async with self._exchange.opening:
-            if not await self._exchange.is_known(account):
-                raise Refusal(ErrorCode.unknown_account, "the account has no deposit that was credited", "account")
             scope = None if signer == account else await self._scope(account, signer)
         if self._has_left or self._is_ended:  # it went away meanwhile, and is not counted any more
             return
@@ -334,6 +335,15 @@ class Desk:
         self._opened(seconds)
         expires_ms = int(_now_ms() + 1_000 * seconds)
         self._send(wire.pack_opened(mine.public_key.format(), expires_ms))
+
+    async def _wait_until_known(self, account: bytes) -> None:
+        """Refusal of an account without a deposit; one that was credited just now may take a moment to be mirrored."""
+        for pause in MIRROR_PAUSES:
+            await asyncio.sleep(pause)
+            async with self._exchange.opening:
+                if self._has_left or await self._exchange.is_known(account):
+                    return
+        raise Refusal(ErrorCode.unknown_account, "the account has no deposit that was credited", "account")
 
     async def _scope(self, account: bytes, signer: bytes) -> tuple[int, int]:
         return await self._exchange.scope_of(account, signer)

@@ -119,7 +119,7 @@ class Hall:
 
 
 async def turns() -> None:
-    for _ in range(5):
+    for _ in range(8):
         await asyncio.sleep(0)
 
 
@@ -394,7 +394,8 @@ async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
     assert b"were malformed" in transport.sent
 
 
-async def test_address_asks_for_so_many_sessions_a_second_and_no_more() -> None:
+async def test_address_asks_for_so_many_sessions_a_second_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0,))
     hall = Hall(EntrySettings(opens_at_once=3, opens_per_second=1))
     answers = []
     for _ in range(6):
@@ -408,7 +409,24 @@ async def test_address_asks_for_so_many_sessions_a_second_and_no_more() -> None:
     assert (await asked(hall, connection, transport, OWNER, OWNER))[4] == wire.Kind.opened
 
 
-async def test_account_without_a_deposit_has_no_session() -> None:
+async def test_account_whose_deposit_is_mirrored_a_moment_later_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0, 0.0))
+    hall = Hall()
+    is_known = hall.is_known
+
+    async def is_known_at_the_second_look(account: bytes) -> bool:
+        found = await is_known(account)
+        hall.known.add(OTHER.raw)
+        return found
+
+    hall.exchange.is_known = is_known_at_the_second_look
+    connection, transport = hall.connect()
+    assert (await asked(hall, connection, transport, OTHER, OTHER))[4] == wire.Kind.opened
+    assert hall.lookups == 2
+
+
+async def test_account_without_a_deposit_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0,))
     hall = Hall()
     connection, transport = hall.connect()
     answer = await asked(hall, connection, transport, OTHER, OTHER)
