@@ -133,5 +133,8 @@ def test_the_contract_alone_is_enough_to_leave(browser: Browser, program: Progra
         page.get_by_role("dialog").get_by_role("button", name="Test Wallet").click()
         expect(page.get_by_role("button", name="Ask to leave")).to_be_enabled()
         expect(page.get_by_text("The contract has nothing of this account.")).to_be_visible()
+        expect(page.get_by_role("button", name="Deposit", exact=True)).to_have_count(0)
         assert barriers(page) == []
+    expect(page.get_by_role("button", name="Deposit", exact=True)).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_text("names another contract or chain")).to_have_count(0)
     context.close()

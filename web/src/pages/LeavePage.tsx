@@ -1,9 +1,9 @@
 import { useState } from "react";
 import { openDialog } from "@/app/dialogs";
-import { useExchange } from "@/app/exchange";
 import { ByContract } from "@/features/leave/ByContract";
 import { Elsewhere, Exit, Holdings, Silence } from "@/features/leave/Exit";
 import { Forced } from "@/features/leave/Forced";
+import { useLeft } from "@/features/leave/left";
 import { Step } from "@/features/leave/Step";
 import { useOnChain } from "@/features/leave/useOnChain";
 import { Asked } from "@/features/proof/Asked";
@@ -22,7 +22,7 @@ const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
 
 /** Everything out, with the chain alone. */
 export default function LeavePage() {
-  const exchange = useExchange((known) => known.exchange);
+  const exchange = useLeft();
   const own = useAddress();
   const [typed, setTyped] = useState("");
   const watched = ADDRESS.test(typed) ? (typed as Address) : null;

@@ -1,5 +1,5 @@
 import { useEffect, useState } from "react";
-import { useExchange } from "@/app/exchange";
+import { lookForWallets } from "@/features/wallet/store";
 import { type Announced, discover, walletRpc } from "@/lib/chain/injected";
 import { Chain } from "@/lib/chain/rpc";
 import type { Address } from "@/lib/chain/typedData";
@@ -8,6 +8,7 @@ import { useAction } from "@/lib/useAction";
 import { Button } from "@/ui/Button";
 import { Field } from "@/ui/Field";
 import { Failure } from "@/ui/States";
+import { nameContract } from "./left";
 import { Step } from "./Step";
 
 const ADDRESS = /^0x[0-9a-fA-F]{40}$/;
@@ -22,10 +23,9 @@ export function ByContract() {
   const ready = ADDRESS.test(contract) && (!factory || ADDRESS.test(factory));
   const read = (wallet: Announced) =>
     action.run(async () => {
-      const { exchangeAt } = await import("@/lib/chain/deployment");
       const chain = new Chain(walletRpc(wallet.provider));
-      const exchange = await exchangeAt(chain, contract as Address, factory ? (factory as Address) : null);
-      useExchange.setState({ exchange });
+      await nameContract(chain, contract as Address, factory ? (factory as Address) : null);
+      lookForWallets();
     });
   return (
     <Step title={t("leave.by_contract")} hint={t("leave.by_contract_hint")}>

@@ -1,4 +1,3 @@
-import { useExchange } from "@/app/exchange";
 import type { AccountOnChain } from "@/lib/chain/ledger";
 import type { Address } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
@@ -7,6 +6,7 @@ import { spanText } from "@/lib/span";
 import { Copied } from "@/ui/Copied";
 import { Empty, Failure } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
+import { useLeft } from "./left";
 import { SendCall } from "./Step";
 import { type OnChain, useSender } from "./useOnChain";
 
@@ -111,7 +111,7 @@ export function Silence({ chain, found, mine }: PartProps) {
 /** Ether that the wallet refused, and what lies at the deposit address. */
 export function Elsewhere({ account, chain, found, mine }: PartProps) {
   const sender = useSender(chain.again);
-  const factory = useExchange((known) => known.exchange?.deposit_addresses as Address | undefined);
+  const factory = useLeft()?.deposit_addresses as Address | undefined;
   const lying = found.tokens.filter((row) => row.lying > 0n);
   const ether = { decimals: ETH_DIGITS };
   return (

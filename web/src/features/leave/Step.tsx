@@ -1,9 +1,9 @@
 import { type ReactNode, useEffect, useState } from "react";
-import { useExchange } from "@/app/exchange";
 import type { leavingCall, PlainCall } from "@/lib/chain/leaving";
 import type { Address } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
 import { Button } from "@/ui/Button";
+import { useLeft } from "./left";
 import type { Sender } from "./useOnChain";
 
 type Encoder = typeof leavingCall;
@@ -42,7 +42,7 @@ export function SendCall({
   disabled = false,
 }: SendProps) {
   const encoder = useEncoder();
-  const custody = useExchange((known) => known.exchange?.contract as Address | undefined);
+  const custody = useLeft()?.contract as Address | undefined;
   const place = to ?? custody;
   const call: PlainCall | null = encoder && place ? encoder(place, name, args) : null;
   const busy = call !== null && sender.sending === call.command;

@@ -1,5 +1,4 @@
 import { useEffect, useMemo, useState } from "react";
-import { useExchange } from "@/app/exchange";
 import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange } from "@/lib/api/types";
@@ -8,7 +7,9 @@ import type { PlainCall } from "@/lib/chain/leaving";
 import type { AccountOnChain } from "@/lib/chain/ledger";
 import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
+import { t } from "@/lib/i18n";
 import { type Polled, usePolled } from "@/lib/usePolled";
+import { theLeft, useLeft } from "./left";
 
 const EVERY_MS = 3_000;
 
@@ -26,7 +27,7 @@ export interface OnChain extends Polled<Found> {
 
 /** What the contract has of an account, from the chain alone. */
 export function useOnChain(account: Address | null): OnChain {
-  const exchange = useExchange((known) => known.exchange);
+  const exchange = useLeft();
   const wallet = useWallet((state) => state.wallet);
   const named = exchange?.public_rpc_url;
   const read = useMemo(() => (exchange && account ? reader(exchange, account) : null), [exchange, account]);
@@ -57,7 +58,7 @@ function reader(exchange: Exchange, account: Address): () => Promise<Found> {
       listed ??= await listing(chain, custody, exchange.tokens);
       const found = await accountOnChain(chain, { custody, factory }, account, listed.tokens);
       return { ...found, misnamed: listed.misnamed };
-    });
+    }, exchange);
     return { ...value, node };
   };
 }
@@ -74,13 +75,18 @@ export function useSender(then: () => void): Sender {
   const [sending, setSending] = useState<string | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
   const send = async (call: PlainCall) => {
-    const { wallet } = useWallet.getState();
+    const { wallet, chainId } = useWallet.getState();
     if (!wallet) return false;
+    const left = theLeft();
+    if (chainId !== null && chainId !== left.chain_id) {
+      setFailed(t("banner.wrong_chain", { chain: `${left.chain_id}` }));
+      return false;
+    }
     setSending(call.command);
     setFailed(null);
     try {
       const hash = await wallet.signer.send(call);
-      await fromOwnNode((chain) => chain.mined(hash));
+      await fromOwnNode((chain) => chain.mined(hash), left);
       then();
       return true;
     } catch (error) {

@@ -16,7 +16,7 @@ export function WalletButton() {
   const open = useDialog((state) => state.open);
   return (
     <>
-      {address && (
+      {address && known && (
         <Button size="small" className="h-8 max-sm:hidden" onClick={() => openDialog("deposit")}>
           {t("wallet.deposit")}
         </Button>

@@ -71,6 +71,7 @@ function Choose({ onClose }: { readonly onClose: () => void }) {
 
 function Connected({ onClose }: { readonly onClose: () => void }) {
   const { wallet, session, delegate } = useWallet();
+  const known = useExchange((state) => state.exchange !== null);
   const action = useAction();
   if (!wallet) return null;
   return (
@@ -101,8 +102,8 @@ function Connected({ onClose }: { readonly onClose: () => void }) {
             {t("wallet.sign_in")}
           </Button>
         )}
-        <Button onClick={() => openDialog("deposit")}>{t("wallet.deposit")}</Button>
-        <Button onClick={() => openDialog("one_click")}>{t("one_click.title")}</Button>
+        {known && <Button onClick={() => openDialog("deposit")}>{t("wallet.deposit")}</Button>}
+        {known && <Button onClick={() => openDialog("one_click")}>{t("one_click.title")}</Button>}
         <Button
           kind="danger"
           onClick={() => {

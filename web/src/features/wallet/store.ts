@@ -6,9 +6,10 @@
  * A burner wallet's key, a session and a delegated key are kept in the browser's storage. Nothing secret leaves the page.
  */
 import { create } from "zustand";
-import { exchangeNow, theExchange } from "@/app/exchange";
+import { exchangeNow, theExchange, useExchange } from "@/app/exchange";
 import { stream, whenLoggedIn } from "@/app/stream";
 import { api, setToken } from "@/lib/api/client";
+import type { Exchange } from "@/lib/api/types";
 import {
   type Announced,
   discover,
@@ -72,7 +73,8 @@ export const useAddress = (): Address | null => useWallet((state) => state.walle
 
 /** Whether the wallet is on another chain than the exchange. */
 export function isWrongChain(state: Pick<WalletState, "chainId">): boolean {
-  return state.chainId !== null && state.chainId !== theExchange().chain_id;
+  const { exchange } = useExchange.getState();
+  return exchange !== null && state.chainId !== null && state.chainId !== exchange.chain_id;
 }
 
 /** The chain's node: the public one, or else the wallet's. */
@@ -84,9 +86,10 @@ export function theChain(): Chain {
   return new Chain(walletRpc(provider.provider));
 }
 
-/** The nodes to ask about what the exchange says of itself: the wallet's, if it is on this chain, then the public one. */
-export function ownNodes(): Node[] {
-  const { chain_id, public_rpc_url: url } = theExchange();
+type OnChain = Pick<Exchange, "chain_id" | "public_rpc_url">;
+
+/** The nodes to ask about what an exchange says of itself: the wallet's, if it is on this chain, then the public one. */
+export function ownNodes({ chain_id, public_rpc_url: url }: OnChain = theExchange()): Node[] {
   const { wallet, chainId } = useWallet.getState();
   const nodes: Node[] = [];
   if (wallet?.provider && chainId === chain_id)
@@ -96,19 +99,24 @@ export function ownNodes(): Node[] {
 }
 
 /** What the chain says, by the wallet's node, or by the public one if that does not answer. */
-export const fromOwnNode = <V>(read: (chain: Chain) => Promise<V>): Promise<Told<V>> =>
-  firstTold(ownNodes(), read);
+export const fromOwnNode = <V>(read: (chain: Chain) => Promise<V>, of?: OnChain): Promise<Told<V>> =>
+  firstTold(ownNodes(of), read);
 
 // connecting
 
-/** Look for wallets, and connect again to the one of last time. Call it once the exchange is known. */
-export async function startWallet(): Promise<void> {
+/** Look for wallets of the browser, and connect again to the one of last time. */
+export function lookForWallets(): void {
   discover((wallet) => {
     const { announced, phase } = useWallet.getState();
     if (!announced.some((known) => known.info.uuid === wallet.info.uuid))
       useWallet.setState({ announced: [...announced, wallet] });
     if (phase === "none" && recall<string>("wallet") === wallet.info.rdns) void connectInjected(wallet, true);
   });
+}
+
+/** Take up the wallet of last time. Call it once the exchange is known. */
+export async function startWallet(): Promise<void> {
+  lookForWallets();
   // when the exchange is away, the page says so, and offers to sign in later
   if (recall<string>("wallet") === "burner" && recall<Hex>("burner"))
     await connectBurner().catch(() => undefined);

@@ -103,7 +103,7 @@ export const funds = {
   "leave.no_exchange": "This browser does not know the contract, and the exchange does not answer.",
   "leave.by_contract": "Name the contract",
   "leave.by_contract_hint":
-    "Its address stands in your wallet's history and in the exchange's announcements. Tokens and balances are read from it, through your wallet.",
+    "Take its address from your own deposits in your wallet's history, and from nobody's message. Tokens and balances are read from it, through your wallet.",
   "leave.factory": "Factory of deposit addresses (may be empty)",
   "leave.read_by": "Read it through {wallet}",
   "leave.needs_wallet": "This needs a wallet in the browser: it is asked about the chain.",

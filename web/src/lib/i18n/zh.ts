@@ -599,7 +599,7 @@ export const zh: Catalogue = {
   "leave.no_exchange": "此浏览器不知道合约地址，而交易所没有回应。",
   "leave.by_contract": "指定合约",
   "leave.by_contract_hint":
-    "合约地址可以在您钱包的历史记录和交易所公告中找到。代币和余额通过您的钱包从合约读取。",
+    "请从您钱包历史记录中自己的充值取得合约地址，不要相信任何人发来的地址。代币和余额通过您的钱包从合约读取。",
   "leave.factory": "充值地址工厂（可留空）",
   "leave.read_by": "通过 {wallet} 读取",
   "leave.needs_wallet": "这需要浏览器中有钱包：由它查询链上数据。",
