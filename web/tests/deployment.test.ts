@@ -1,5 +1,6 @@
 import { decodeFunctionData, encodeFunctionResult, parseAbi } from "viem/utils";
 import { expect, test } from "vitest";
+import { Unreachable } from "@/lib/api/errors";
 import type { Token } from "@/lib/api/types";
 import { exchangeAt, listing } from "@/lib/chain/deployment";
 import { Chain } from "@/lib/chain/rpc";
@@ -66,6 +67,25 @@ test.each([{ unit: "1000" }, { decimals: 8 }, { token_id: 1 }, { address: CUSTOD
     expect(tokens[0]).toMatchObject({ token_id: 0, unit: "1", decimals: 6 });
   },
 );
+
+test("a token goes by its own name, whatever the exchange calls it, and a false name is shown", async () => {
+  const { tokens, misnamed } = await listing(chainWith(), CUSTODY, [named({ symbol: "WBTC" })]);
+  expect(tokens[0]).toMatchObject({ symbol: "USDC", asset_id: 7 });
+  expect(misnamed).toEqual(["WBTC ≠ USDC"]);
+  const odd = named({ token_id: 2, address: ODD, decimals: 8, symbol: "USDC" });
+  const nameless = await listing(chainWith(), CUSTODY, [odd]);
+  expect(nameless.tokens[2]?.symbol).toBe("0xb2b2…b2b2");
+});
+
+test("a node that does not answer leaves no token nameless", async () => {
+  const whole = chainWith();
+  const chain = new Chain(async (method, params) => {
+    if ((params[0] as { to?: Address } | undefined)?.to?.toLowerCase() === USDC)
+      throw new Unreachable("away");
+    return whole.ask(method, params);
+  });
+  await expect(listing(chain, CUSTODY, [])).rejects.toThrow("away");
+});
 
 test("an exchange by its contract alone has tokens, and names no node", async () => {
   const found = await exchangeAt(chainWith(), CUSTODY, FACTORY);

@@ -1,4 +1,5 @@
 /** What a contract says of itself: enough to leave by it when nobody else can be asked. Loaded when needed. */
+import { Unreachable } from "@/lib/api/errors";
 import type { Exchange, Token } from "@/lib/api/types";
 import { type Listed, listedTokens, Views } from "./ledger";
 import type { Chain } from "./rpc";
@@ -9,21 +10,26 @@ const MOST_SYMBOL = 12;
 
 export interface Listing {
   readonly tokens: readonly Token[];
-  /** Symbols, or addresses, of tokens of which the exchange has said something else than the contract says. */
+  /** Names of tokens of which the exchange has said something else than the chain says; with the token's own, where that differs. */
   readonly misnamed: readonly string[];
 }
 
-/** The tokens of a contract by its own word; `named` gives what the contract does not know. */
+/** The tokens of a contract by its own word and theirs; `named` gives what they do not know. */
 export async function listing(chain: Chain, custody: Address, named: readonly Token[]): Promise<Listing> {
-  const listed = await listedTokens(new Views(chain, custody));
-  const tokens = await Promise.all(
-    listed.map(async (one) => {
+  const fromContract = await listedTokens(new Views(chain, custody));
+  const rows = await Promise.all(
+    fromContract.map(async (one) => {
       const known = named.find((token) => token.address.toLowerCase() === one.address.toLowerCase());
-      return tokenOf(one, known, known?.symbol ?? (await symbolOf(chain, one.address)));
+      const own = await symbolOf(chain, one.address);
+      return { token: tokenOf(one, known, own ?? short(one.address)), own };
     }),
   );
-  const misnamed = named.filter((token) => !tokens.some((one) => isSame(one, token)));
-  return { tokens, misnamed: misnamed.map((token) => token.symbol) };
+  const misnamed = named.flatMap((token) => {
+    const row = rows.find((one) => isSame(one.token, token));
+    if (!row) return [token.symbol];
+    return row.own === null || row.own === token.symbol ? [] : [`${token.symbol} ≠ ${row.own}`];
+  });
+  return { tokens: rows.map((one) => one.token), misnamed };
 }
 
 const isSame = (a: Token, b: Token): boolean =>
@@ -42,12 +48,16 @@ const tokenOf = (listed: Listed, known: Token | undefined, symbol: string): Toke
   min_withdrawal: known?.min_withdrawal ?? "1",
 });
 
-/** A token's own name for itself, which proves nothing; its address where it has none. */
-async function symbolOf(chain: Chain, token: Address): Promise<string> {
+const short = (token: Address): string => `${token.slice(0, 6)}…${token.slice(-4)}`;
+
+/** A token's own name for itself, which proves nothing; null where it has none. */
+async function symbolOf(chain: Chain, token: Address): Promise<string | null> {
   if (token === ETH) return "ETH";
-  const short = `${token.slice(0, 6)}…${token.slice(-4)}`;
-  const said = await new Views(chain, token).ask<string>("symbol").catch(() => "");
-  return /^[\x21-\x7e]+$/.test(said) && said.length <= MOST_SYMBOL ? said : short;
+  const said = await new Views(chain, token).ask<string>("symbol").catch((error: unknown) => {
+    if (error instanceof Unreachable) throw error;
+    return "";
+  });
+  return /^[\x21-\x7e]+$/.test(said) && said.length <= MOST_SYMBOL ? said : null;
 }
 
 /** An exchange of which only the contract is known. Throws when there is no such contract at that address. */
