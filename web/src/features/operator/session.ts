@@ -12,41 +12,56 @@ import type { LoginAnswer, OperatorSession } from "@/lib/api/types";
 
 interface ConsoleState {
   readonly token: string | null;
+  /** Whose signature opened it. */
+  readonly address: string | null;
   readonly session: OperatorSession | null;
   /** Why the console was closed, in the exchange's words. */
   readonly closed: string | null;
 }
 
-const NOTHING: ConsoleState = { token: null, session: null, closed: null };
+const NOTHING: ConsoleState = { token: null, address: null, session: null, closed: null };
 
 export const useConsole = create<ConsoleState>(() => NOTHING);
 
+const CHANGED = "the wallet changed while the console was being opened: open it again";
+
 /** The console's own session, for each of its requests. */
-export const bearer = (): Bearer => ({
-  token: useConsole.getState().token,
-  ended: () => useConsole.setState({ ...NOTHING, closed: useConsole.getState().closed }),
-});
+export const bearer = (): Bearer => {
+  const { token } = useConsole.getState();
+  const ended = () => {
+    const now = useConsole.getState();
+    if (now.token === token) useConsole.setState({ ...NOTHING, closed: now.closed });
+  };
+  return { token, ended };
+};
 
 /** Ask the wallet to sign, and open the console. Throws what the exchange refuses. */
 export async function openConsole(): Promise<void> {
   const { wallet } = useWallet.getState();
   if (!wallet) throw new Error("connect a wallet first");
-  useConsole.setState(NOTHING);
-  const address = wallet.signer.address;
+  closeConsole();
+  const { address } = wallet.signer;
   const text = signInText(address, await api.nonce(), location.protocol, exchangeNow(), "console");
   const signature = await wallet.signer.signText(text);
+  if (!isConnected(address)) throw new Error(CHANGED);
   const answer = await api.post<LoginAnswer>("/v1/operator/login", { message: text, signature });
-  useConsole.setState({ token: answer.token });
-  await renewSession();
+  useConsole.setState({ token: answer.token, address });
+  if (isConnected(address)) await renewSession();
+  else closeConsole();
+  if (!useConsole.getState().session) throw new Error(CHANGED);
 }
 
 /** Ask again who is signed in, and as what; a role that is gone closes the console. */
 export async function renewSession(): Promise<void> {
+  const { token } = useConsole.getState();
+  const isOurs = () => token !== null && useConsole.getState().token === token;
   try {
     const session = await api.get<OperatorSession>("/v1/operator/session", bearer());
-    if (useConsole.getState().token) useConsole.setState({ session });
+    if (!isOurs()) return;
+    if (isSame(session.address, useConsole.getState().address)) useConsole.setState({ session });
+    else closeConsole();
   } catch (error) {
-    if (error instanceof ApiError && error.code === "forbidden")
+    if (error instanceof ApiError && error.code === "forbidden" && isOurs())
       useConsole.setState({ ...NOTHING, closed: error.message });
     throw error;
   }
@@ -58,8 +73,13 @@ export function closeConsole(): void {
   useConsole.setState(NOTHING);
 }
 
-// another wallet is somebody else
-useWallet.subscribe(({ wallet }) => {
-  const { session } = useConsole.getState();
-  if (session && wallet?.signer.address !== session.address) closeConsole();
+const isSame = (a: string, b: string | null): boolean => a.toLowerCase() === b?.toLowerCase();
+
+const isConnected = (address: string): boolean =>
+  isSame(address, useWallet.getState().wallet?.signer.address ?? null);
+
+// another wallet is somebody else, from the signature on
+useWallet.subscribe(() => {
+  const { token, address } = useConsole.getState();
+  if (token && !isConnected(address ?? "")) closeConsole();
 });
