@@ -1,9 +1,9 @@
 """The worker's live view of the engine: books, last trades, and account events, from one subscription.
 
-The feed follows the engine's committed events, so nothing is shown that a power cut could undo. Changes
-are gathered for `FLUSH_SECONDS` and leave as one message per channel. When the engine restarts, or the
-worker was too slow for it, the feed starts again from the engine's books and every listener gets a new
-snapshot.
+The feed follows the engine's committed events, so nothing is shown that a power cut could undo. A change leaves at
+once, or with all others `FLUSH_SECONDS` after the last ones left, as one message per channel. When the engine
+restarts, or the worker was too slow for it, the feed starts again from the engine's books and every listener gets a
+new snapshot.
 """
 
 import asyncio
@@ -87,6 +87,7 @@ class Feed:
         self._levels: dict[int, tuple[dict[int, int], dict[int, int]]] = {}
         self._new_trades: dict[int, list[dict[str, Any]]] = {}
         self._flush_due = False
+        self._flushed_at = 0.0
         self.bounds: dict[int, tuple[int, int, int, int, int]] = dict.fromkeys(markets, (0, 0, 0, 0, 0))
         """What is bounded in each market, as in `SetMarketBounds`."""
         self.auction_ends: dict[int, int] = {}
@@ -200,7 +201,8 @@ class Feed:
             self.accounts.apply(seq, at_ms, event)
         if not self._flush_due:
             self._flush_due = True
-            asyncio.get_running_loop().call_later(FLUSH_SECONDS, self._flush)
+            loop = asyncio.get_running_loop()
+            loop.call_at(max(loop.time(), self._flushed_at + FLUSH_SECONDS), self._flush)
 
     def _on_level(self, seq: int, at_ms: int, event: events.LevelChanged) -> None:
         self.books[event.market].change(seq, event.side, event.price, event.quantity)
@@ -245,6 +247,7 @@ class Feed:
     def _flush(self) -> None:
         """Send what has gathered, one message per channel."""
         self._flush_due = False
+        self._flushed_at = asyncio.get_running_loop().time()
         for market_id, (bids, asks) in self._levels.items():
             levels = {"bids": as_strings(bids.items()), "asks": as_strings(asks.items())}
             content = {**levels, **self._indicative(market_id)}
