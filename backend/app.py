@@ -27,6 +27,7 @@ from backend.markets import service as market_service
 from backend.metrics import Metrics
 from backend.middleware import Gate
 from backend.operator import endpoints as operator
+from backend.operator import upkeep
 from backend.operator.services import Services
 from backend.orders import endpoints as orders
 from backend.powers import Powers
@@ -139,7 +140,8 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         faucet=faucet_service.build(settings, deployment, rpc),
         entry_socket=settings.entry_socket(),
     )
-    runs = (feed.run, lambda: keep_history(api), api.watch.run, api.summaries.run, api.logins.run)
+    tasks = (lambda: keep_history(api), lambda: upkeep.run(api))
+    runs = (feed.run, *tasks, api.watch.run, api.summaries.run, api.logins.run)
     for run in (lambda: _connect(engine), *runs):
         _start_task(stack, run)
     return api

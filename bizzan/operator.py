@@ -1,21 +1,24 @@
 """What an operator tells the engine: a command in its inbox, journaled like any other, and the wait for its fate.
 
+Each has an entry in the operators' log without a wallet, and another of what became of it.
+
 Raises OperatorError when the command was not posted, was refused, or nobody took it in time.
 """
 
 from __future__ import annotations
 
 import asyncio
-import uuid
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from time import monotonic
 from typing import Any, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from exchange.database import chain_events, engine_inbox, fees, markets
+from exchange.database import chain_events, engine_inbox, fees, markets, operator_log
 from exchange.database.engine import create_engine
 from exchange.database.markets import Known
+from exchange.database.operator_log import Entry
 from exchange.domain.deployment import DeploymentError, address_bytes, checksum
 
 WAIT_SECONDS = 30.0
@@ -89,7 +92,7 @@ def change_account(
         raise OperatorError(str(error)) from None
 
     async def make(_: AsyncConnection) -> tuple[str, Mapping[str, object]]:
-        return account, {"account": address, **values}
+        return checksum(address), {"account": address, **values}
 
     return _run(database_url, kind, make, wait_seconds)[1]
 
@@ -111,19 +114,63 @@ def tiers(database_url: str) -> list[tuple[str, int, int]]:
 def _run(
     url: str, kind: str, make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]], seconds: float
 ) -> tuple[str, int]:
-    """Post what `make` says and wait; what it is about, and the journal sequence."""
+    """Log and post what `make` says and wait; what it is about, and the journal sequence."""
 
     async def run() -> tuple[str, int]:
         database = create_engine(url, pool_size=1)
         try:
-            async with database.begin() as conn:
-                name, payload = await make(conn)
-                inbox_id = await engine_inbox.post(conn, kind, payload, f"{engine_inbox.OPERATOR}{uuid.uuid4()}")
-            return name, await _applied(database, inbox_id, seconds)
+            return await _ask(database, kind, make, seconds)
         finally:
             await database.dispose()
 
     return _with_database(run())
+
+
+async def _ask(
+    database: AsyncEngine,
+    kind: str,
+    make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]],
+    seconds: float,
+) -> tuple[str, int]:
+    name = ""
+    async with database.begin() as conn:
+
+        async def entry() -> tuple[Entry, str, Mapping[str, object]]:
+            nonlocal name
+            name, values = await make(conn)
+            return entry_of(name, kind, values), kind, values
+
+        asked, inbox_id = await operator_log.ask(conn, entry)
+    seq, refusal = await _outcome(database, inbox_id, seconds)
+    async with database.begin() as conn:
+        if refusal is None:
+            await operator_log.close(conn, asked.entry_id, "applied", {"seq": seq})
+        else:
+            await operator_log.close(conn, asked.entry_id, "refused", refusal)
+    if refusal is not None:
+        raise OperatorError(f"the engine refuses ({refusal['code']}): {refusal['message']}")
+    return name, seq
+
+
+def entry_of(name: str, kind: str, values: Mapping[str, object]) -> Entry:
+    """What the log says of a command that was given on the machine: the same as of one that the console gives."""
+    action = _ACTIONS.get((kind, values.get("status", values.get("stopped"))), kind)
+    said = engine_inbox.encode({field: value for field, value in values.items() if field not in _SUBJECTS})
+    amounts = {field: str(value) for field, value in said.items() if field in _AMOUNTS}
+    return Entry(b"", action, name.replace("/", "-"), "", said | amounts)
+
+
+_SUBJECTS = ("market", "account", "status", "stopped")
+_AMOUNTS = ("collar_bps", "max_quantity", "max_notional", "max_open_orders", "max_open_notional", "floor")
+_ACTIONS: Mapping[tuple[str, object], str] = {
+    ("set_market_status", "halted"): "halt_market",
+    ("set_market_status", "open"): "open_market",
+    ("set_market_status", "delisted"): "delist_market",
+    ("set_market_bounds", None): "bound_market",
+    ("set_trading_stop", True): "stop_account",
+    ("set_trading_stop", False): "resume_account",
+}
+"""The log's word for a command, by its kind and what it sets; the kind itself for the others."""
 
 
 def _with_database(work: Coroutine[Any, Any, T]) -> T:
@@ -143,15 +190,16 @@ def _find(known: Mapping[str, Known], symbol: str) -> str:
     raise OperatorError(f"there is no market {symbol}: choose one of {', '.join(known) or '(none)'}")
 
 
-async def _applied(database: AsyncEngine, inbox_id: int, wait_seconds: float) -> int:
-    """The journal sequence at which a posted command was applied."""
-    for _ in range(max(1, round(wait_seconds / _POLL_SECONDS))):
+async def _outcome(database: AsyncEngine, inbox_id: int, wait_seconds: float) -> tuple[int, dict[str, Any] | None]:
+    """The journal sequence at which a posted command was applied, or its refusal."""
+    until = monotonic() + wait_seconds
+    while True:
         async with database.connect() as conn:
             seq, refusal = await engine_inbox.outcome(conn, inbox_id)
-        if refusal is not None:
-            raise OperatorError(f"the engine refuses ({refusal['code']}): {refusal['message']}")
-        if seq is not None:
-            return seq
+        if seq is not None or refusal is not None:
+            return seq or 0, refusal
+        if monotonic() >= until:
+            break
         await asyncio.sleep(_POLL_SECONDS)
     raise OperatorError(
         f"not applied within {wait_seconds:g} s: inbox command {inbox_id} waits for the engine and the projector, "

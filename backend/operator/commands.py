@@ -3,38 +3,51 @@ engine's inbox. The engine obeys or refuses; what became of it is another entry.
 """
 
 import asyncio
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from time import monotonic
+from typing import Any, Literal
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from backend.context import Api
 from backend.operator import schemas
 from backend.operator.staff import Staff
 from backend.wire import hexed
 from exchange.database import engine_inbox, operator_log
-from exchange.database.operator_log import Entry
+from exchange.database.operator_log import Entry, Outcome
 from exchange.domain.errors import ErrorCode, Refusal
+
+log = structlog.get_logger()
+
+Check = Callable[[AsyncConnection], Awaitable[None]]
+"""Refuses what the state of the database does not allow."""
 
 WAIT_SECONDS = 10.0
 POLL_SECONDS = 0.05
 
 
-async def tell_engine(api: Api, entry: Entry, kind: str, values: Mapping[str, object]) -> schemas.Done:
-    """Log what is asked, post the command, and wait a while for the engine. Refuses what the engine refuses."""
+async def tell_engine(
+    api: Api, entry: Entry, kind: str, values: Mapping[str, object], check: Check | None = None
+) -> schemas.Done:
+    """Log what is asked, post the command, and wait for the engine. Refuses what `check` or the engine refuses."""
+    until = monotonic() + WAIT_SECONDS
     async with api.writing() as connection:
-        asked = await operator_log.append(connection, entry)
-        key = f"{operator_log.INBOX_KEY}{asked.entry_id}"
-        inbox_id = await engine_inbox.post(connection, kind, values, key)
-    seq, refusal = await _outcome(api, inbox_id)
-    if seq is None and refusal is None:
-        return schemas.Done(entry_id=asked.entry_id, hash=hexed(asked.hash), outcome="asked", seq=None)
-    async with api.writing() as connection:
-        if refusal is not None:
-            await operator_log.close(connection, asked.entry_id, "refused", refusal)
-        else:
-            await operator_log.close(connection, asked.entry_id, "applied", {"seq": seq})
+
+        async def make() -> tuple[Entry, str, Mapping[str, object]]:
+            if check is not None:
+                await check(connection)
+            return entry, kind, values
+
+        asked, inbox_id = await operator_log.ask(connection, make)
+    seq, refusal = await _outcome(api, inbox_id, until)
     if refusal is not None:
+        await _note(api, asked, "refused", refusal)
         raise _refused(refusal)
-    return schemas.Done(entry_id=asked.entry_id, hash=hexed(asked.hash), outcome="applied", seq=seq)
+    if seq is not None:
+        await _note(api, asked, "applied", {"seq": seq})
+    outcome: Literal["asked", "applied"] = "asked" if seq is None else "applied"
+    return schemas.Done(entry_id=asked.entry_id, hash=hexed(asked.hash), outcome=outcome, seq=seq)
 
 
 def entry_of(staff: Staff, action: str, subject: str, reason: str, **details: Any) -> Entry:
@@ -42,15 +55,23 @@ def entry_of(staff: Staff, action: str, subject: str, reason: str, **details: An
     return Entry(staff.address, action, subject, reason, details)
 
 
-async def _outcome(api: Api, inbox_id: int) -> tuple[int | None, dict[str, Any] | None]:
+async def _outcome(api: Api, inbox_id: int, until: float) -> tuple[int | None, dict[str, Any] | None]:
     """The journal sequence at which the engine obeyed, or its refusal; neither when it takes its time."""
-    for _ in range(round(WAIT_SECONDS / POLL_SECONDS)):
+    while True:
         async with api.reading() as connection:
             seq, refusal = await engine_inbox.outcome(connection, inbox_id)
-        if seq is not None or refusal is not None:
+        if seq is not None or refusal is not None or monotonic() >= until:
             return seq, refusal
         await asyncio.sleep(POLL_SECONDS)
-    return None, None
+
+
+async def _note(api: Api, asked: Entry, outcome: Outcome, details: Mapping[str, Any]) -> None:
+    """Log what became of it; when the database is away, the upkeep does so later."""
+    try:
+        async with api.writing() as connection:
+            await operator_log.close(connection, asked.entry_id, outcome, details)
+    except Refusal as refusal:
+        log.warning("outcome_noted_later", entry=asked.entry_id, reason=refusal.message)
 
 
 def _refused(said: Mapping[str, Any]) -> Refusal:

@@ -2,11 +2,13 @@
 
 import time
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from backend.announcements.service import MOST_SHOWN, view
 from backend.context import Api, now_ms, symbol_of
 from backend.markets.service import market_view
 from backend.operator import schemas
-from backend.operator.commands import entry_of, tell_engine
+from backend.operator.commands import Check, entry_of, tell_engine
 from backend.operator.staff import Staff
 from backend.powers import Role
 from backend.wire import address_of, checksum, hexed, integer
@@ -69,18 +71,18 @@ async def halt(api: Api, staff: Staff, name: str, reason: str) -> schemas.Done:
 async def open_market(api: Api, staff: Staff, name: str, reason: str) -> schemas.Done:
     """Take orders again, unless the contract halts the market."""
     market = api.market(name)
-    await _check_not_halted(api, market)
     entry = entry_of(staff, "open_market", symbol_of(market), reason)
-    return await tell_engine(api, entry, "set_market_status", {"market": market.market_id, "status": "open"})
+    values = {"market": market.market_id, "status": "open"}
+    return await tell_engine(api, entry, "set_market_status", values, _not_halted(api, market))
 
 
 async def start_auction(api: Api, staff: Staff, name: str, request: schemas.AuctionRequest) -> schemas.Done:
     """Gather orders, which trade at one price when the auction ends."""
     market = api.market(name)
-    await _check_not_halted(api, market)
     ends_at = int(time.time()) + request.seconds if request.seconds else 0
     entry = entry_of(staff, "start_auction", symbol_of(market), request.reason, ends_at=ends_at)
-    return await tell_engine(api, entry, "start_auction", {"market": market.market_id, "ends_at": ends_at})
+    values = {"market": market.market_id, "ends_at": ends_at}
+    return await tell_engine(api, entry, "start_auction", values, _not_halted(api, market))
 
 
 async def bound_market(api: Api, staff: Staff, name: str, request: schemas.BoundsRequest) -> schemas.Done:
@@ -115,17 +117,22 @@ def _from_now(after_seconds: int) -> int:
     return now_ms() + after_seconds * 1_000 if after_seconds else 0
 
 
-async def _check_not_halted(api: Api, market: Market) -> None:
-    async with api.reading() as connection:
+def _not_halted(api: Api, market: Market) -> Check:
+    """Refuses while the contract halts the market."""
+
+    async def check(connection: AsyncConnection) -> None:
         halting = await chain_events.halting(connection, api.domain.chain_id, market.market_id)
-    if halting is not None:
-        raise Refusal(
-            ErrorCode.market_halted,
-            f"{symbol_of(market)} is halted on chain: {chain_events.HALTED_BY[halting.kind]} (block "
-            f"{halting.block_number}), so its trades could not settle; it opens when nothing halts it there any more",
-            "market",
-            {"block_number": halting.block_number},
-        )
+        if halting is not None:
+            raise Refusal(
+                ErrorCode.market_halted,
+                f"{symbol_of(market)} is halted on chain: {chain_events.HALTED_BY[halting.kind]} (block "
+                f"{halting.block_number}), so its trades could not settle; it opens when nothing halts it there any "
+                "more",
+                "market",
+                {"block_number": halting.block_number},
+            )
+
+    return check
 
 
 # accounts
@@ -178,6 +185,7 @@ async def post_announcement(api: Api, staff: Staff, request: schemas.PostAnnounc
     from_ms = now if request.from_ms is None else request.from_ms
     _check_times(now, from_ms, request.until_ms)
     async with api.writing() as connection:
+        await operator_log.hold(connection)  # who counts while another posts would let both through
         if await announcements.standing(connection, now) >= MOST_SHOWN:
             raise Refusal(
                 ErrorCode.too_many_announcements,
@@ -238,9 +246,7 @@ async def announcement_page(api: Api, before: int | None, limit: int) -> schemas
 async def log_page(
     api: Api, before: int | None, limit: int, action: str | None, subject: str | None
 ) -> schemas.LogPage:
-    """The log, latest first; what nobody waited for to the end is noted before."""
-    async with api.writing() as connection:
-        await operator_log.close_all(connection)
+    """The log, latest first."""
     async with api.reading() as connection:
         entries = await operator_log.page(connection, before, limit, action, subject)
         count, head = await operator_log.head(connection)

@@ -5,7 +5,7 @@ whoever changes one all the same breaks the chain from there on, and `breaks` sa
 """
 
 import json
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from typing import Any, Literal
@@ -13,18 +13,30 @@ from typing import Any, Literal
 from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from exchange.database import engine_inbox as inbox
 from exchange.database.tables import engine_inbox, operator_log
 from exchange.database.tables.columns import NOW_MS
 
 LOG_LOCK = 0x6F706C67
-INBOX_KEY = "operator:console:"
-"""What the key of a command in the engine's inbox starts with, before the id of its entry."""
+INBOX_KEY = f"{inbox.OPERATOR}log:"
+"""What the key of a command in the engine's inbox starts with, before its entry's id and hash."""
 GENESIS = bytes(32)
 
 Outcome = Literal["asked", "done", "applied", "refused", "unknown"]
 """asked: it waits for the engine; done: at once, in this database; the others: what became of what was asked."""
 
+Make = Callable[[], Awaitable[tuple["Entry", str, Mapping[str, object]]]]
+"""An entry, its command's kind and values; it refuses by raising."""
+
 _C = operator_log.c
+
+
+_KEY = func.concat(INBOX_KEY, _C.entry_id, ":", func.encode(_C.hash, "hex"))
+"""`key_of` in SQL."""
+
+
+class ReusedKey(Exception):
+    """A command would have been taken for another one that was posted before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +72,14 @@ def entry_hash(entry: Entry) -> bytes:
     return sha256(entry.prev_hash + json.dumps(said, sort_keys=True, separators=(",", ":")).encode()).digest()
 
 
+async def hold(conn: AsyncConnection) -> None:
+    """Keep everybody else from appending until the transaction ends, so that ids and hashes stand in one order."""
+    await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
+
+
 async def append(conn: AsyncConnection, entry: Entry) -> Entry:
     """Append an entry after the last one; its place, time and hash are given here. Part of the caller's transaction."""
-    await _hold(conn)
+    await hold(conn)
     last = (await conn.execute(select(_C.entry_id, _C.hash).order_by(_C.entry_id.desc()).limit(1))).first()
     at_ms = int(await conn.scalar(select(NOW_MS)) or 0)
     placed = replace(
@@ -76,9 +93,32 @@ async def append(conn: AsyncConnection, entry: Entry) -> Entry:
     return placed
 
 
+async def ask(conn: AsyncConnection, make: Make) -> tuple[Entry, int]:
+    """Append what is asked and post its command, in the caller's transaction; the entry, and the command's id.
+
+    Nobody adds an entry or a command from before `make` looks until the transaction ends. What the chain says is
+    written together with its commands, so what `make` allows never overtakes what it did not see. Raises ReusedKey
+    when the inbox has a command of such an entry already.
+    """
+    await hold(conn)
+    await inbox.hold(conn)
+    entry, kind, values = await make()
+    asked = await append(conn, entry)
+    last = await inbox.last_id(conn)
+    number = await inbox.post(conn, kind, values, key_of(asked))
+    if number <= last:
+        raise ReusedKey(f"the engine's inbox has a command of entry {asked.entry_id} of the operators' log already")
+    return asked, number
+
+
+def key_of(entry: Entry) -> str:
+    """The key of an entry's command: it names the whole entry, so that another one in its place has another command."""
+    return f"{INBOX_KEY}{entry.entry_id}:{entry.hash.hex()}"
+
+
 async def close(conn: AsyncConnection, asked: int, outcome: Outcome, details: Mapping[str, Any]) -> Entry:
     """Append what became of entry `asked`; what was said of it before stays as it is."""
-    await _hold(conn)
+    await hold(conn)
     known = (await conn.execute(select(operator_log).where(_C.follows == asked))).first()
     if known is not None:
         return read(known)
@@ -87,15 +127,23 @@ async def close(conn: AsyncConnection, asked: int, outcome: Outcome, details: Ma
     return await append(conn, said)
 
 
-async def close_all(conn: AsyncConnection) -> None:
-    """Append what became of every command that nobody waited for to the end."""
-    for asked, found in await _undecided(conn):
+async def close_all(conn: AsyncConnection, decided: int = 0) -> int:
+    """Append what became of every command that nobody waited for to the end; up to which entry none waits any more.
+
+    Looks above entry `decided` alone: given what it returned last, it reads no more than what is new.
+    """
+    last, _ = await head(conn)
+    waiting = last + 1
+    for asked, found in await _undecided(conn, decided if decided <= last else 0):
         if found is None:
             await close(conn, asked, "unknown", {"because": "the database was made anew before its outcome was noted"})
         elif found.applied_seq is not None:
             await close(conn, asked, "applied", {"seq": found.applied_seq})
         elif found.refusal is not None:
             await close(conn, asked, "refused", dict(found.refusal))
+        else:
+            waiting = min(waiting, asked)
+    return waiting - 1
 
 
 async def page(
@@ -149,19 +197,14 @@ def _values(entry: Entry) -> dict[str, Any]:
     return {name: getattr(entry, name) for name in Entry.__dataclass_fields__}
 
 
-async def _hold(conn: AsyncConnection) -> None:
-    """Keep everybody else from appending until the transaction ends, so that ids and hashes stand in one order."""
-    await conn.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOG_LOCK})
-
-
-async def _undecided(conn: AsyncConnection) -> list[tuple[int, Any]]:
-    """Entries that were asked and have no outcome yet, each with its command in the inbox if that is there."""
+async def _undecided(conn: AsyncConnection, above: int) -> list[tuple[int, Any]]:
+    """Entries above one that were asked and have no outcome yet, each with its command if the inbox has it."""
     outcome = operator_log.alias()
     query = (
         select(_C.entry_id, engine_inbox.c.id, engine_inbox.c.applied_seq, engine_inbox.c.refusal)
         .outerjoin(outcome, outcome.c.follows == _C.entry_id)
-        .outerjoin(engine_inbox, engine_inbox.c.dedup_key == func.concat(INBOX_KEY, _C.entry_id))
-        .where(_C.outcome == "asked", outcome.c.entry_id.is_(None))
+        .outerjoin(engine_inbox, engine_inbox.c.dedup_key == _KEY)
+        .where(_C.entry_id > above, _C.outcome == "asked", outcome.c.entry_id.is_(None))
         .order_by(_C.entry_id)
     )
     return [(row.entry_id, None if row.id is None else row) for row in await conn.execute(query)]
@@ -171,7 +214,7 @@ async def _unlogged(conn: AsyncConnection) -> list[str]:
     """Keys of commands that say that an entry asked for them which is not there: the end of the log was cut off."""
     query = (
         select(engine_inbox.c.dedup_key)
-        .outerjoin(operator_log, func.concat(INBOX_KEY, _C.entry_id) == engine_inbox.c.dedup_key)
+        .outerjoin(operator_log, engine_inbox.c.dedup_key == _KEY)
         .where(engine_inbox.c.dedup_key.startswith(INBOX_KEY), _C.entry_id.is_(None))
         .order_by(engine_inbox.c.id)
     )

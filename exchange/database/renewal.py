@@ -4,9 +4,12 @@ What journal and chain cannot give back (jobs and their signed transactions, ter
 addresses that are looked at, cases of surveillance, what operators did and announced) is copied over.
 """
 
+import structlog
 from sqlalchemy import Table, text
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from exchange.database import operator_log as operators
 from exchange.database.tables import (
     announcement,
     attempt,
@@ -18,6 +21,8 @@ from exchange.database.tables import (
     siwe_nonce,
     surveillance_case,
 )
+
+log = structlog.get_logger()
 
 KEPT = (
     job,
@@ -52,10 +57,20 @@ async def other_connections(conn: AsyncConnection) -> int:
 async def put_aside(conn: AsyncConnection) -> None:
     """Start with an empty schema; after a renewal that was killed, with the tables that it had put aside as the old."""
     if await conn.scalar(text("select to_regnamespace(cast(:name as text))"), {"name": ASIDE}) is None:
+        await _note_outcomes(conn)
         await conn.execute(text(f"alter schema public rename to {ASIDE}"))
     else:
         await conn.execute(text("drop schema public cascade"))
     await conn.execute(text("create schema public"))
+
+
+async def _note_outcomes(conn: AsyncConnection) -> None:
+    """Log what the engine did of operators' commands while the inbox knows it; old or broken tables prevent nothing."""
+    try:
+        async with conn.begin_nested():
+            await operators.close_all(conn)
+    except SQLAlchemyError as error:
+        log.warning("outcomes_unknown", reason=str(error)[:300])
 
 
 async def bring_back(conn: AsyncConnection) -> None:

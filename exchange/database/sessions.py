@@ -64,3 +64,9 @@ async def end_session(conn: AsyncConnection, token_hash: bytes) -> None:
 async def end_sessions(conn: AsyncConnection, address: bytes, purpose: Purpose) -> None:
     """Forget all sessions of an address for this purpose."""
     await conn.execute(delete(session).where(session.c.address == address, session.c.purpose == purpose))
+
+
+async def addresses(conn: AsyncConnection, purpose: Purpose, now_ms: int) -> list[bytes]:
+    """Whose sessions for this purpose have not ended."""
+    query = select(session.c.address).where(session.c.purpose == purpose, session.c.expires_at > now_ms).distinct()
+    return list(await conn.scalars(query))

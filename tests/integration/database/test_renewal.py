@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from exchange.database import renewal
+from exchange.database import engine_inbox, operator_log, renewal
 from exchange.database.engine import create_engine, migrate_async
 from exchange.database.tables import asset, job, session
 
@@ -54,6 +54,32 @@ async def test_kept_tables_are_copied_and_others_empty_however_often_it_was_kill
             (1, "first"),
             (2, "second"),
         ]
+
+
+async def test_outcomes_that_the_old_inbox_knows_are_logged_before_it_goes(
+    database: AsyncEngine, database_url: str
+) -> None:
+    async def halt() -> tuple[operator_log.Entry, str, dict[str, object]]:
+        return operator_log.Entry(b"", "halt_market", "BTC-USDC", ""), "set_market_status", {"market": 1}
+
+    async with database.begin() as conn:
+        _, number = await operator_log.ask(conn, halt)
+        await engine_inbox.mark_applied(conn, number, 7)
+        await operator_log.ask(conn, halt)
+    await renew(database, database_url)
+    async with database.begin() as conn:
+        await operator_log.close_all(conn)
+        entries = await operator_log.page(conn, None, 10)
+        assert [entry.outcome for entry in entries] == ["unknown", "applied", "asked", "asked"]
+        assert await operator_log.breaks(conn) == []
+
+
+async def test_a_database_that_is_too_old_for_the_log_is_renewed(database: AsyncEngine, database_url: str) -> None:
+    async with database.begin() as conn:
+        await conn.execute(text("drop table operator_log"))
+    await renew(database, database_url)
+    async with database.begin() as conn:
+        assert await operator_log.head(conn) == (0, operator_log.GENESIS)
 
 
 async def test_given_up_renewal_leaves_the_old_tables(database: AsyncEngine, database_url: str) -> None:

@@ -87,6 +87,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().scalar(sa.text("select exists (select from operator_log)")):
+        raise RuntimeError("the operators' log is not empty: nothing else remembers it, so it is not dropped")
     op.drop_column("session", "purpose")
     op.drop_table("announcement")
     op.drop_table("operator_log")

@@ -104,6 +104,7 @@ export const ar: ConsoleTexts = {
   "action.halt_market": "إيقاف سوق",
   "action.open_market": "فتح سوق",
   "action.start_auction": "بدء مزاد",
+  "action.delist_market": "شطب سوق",
   "action.post_announcement": "إعلان",
   "action.withdraw_announcement": "سحب إعلان",
 

@@ -105,6 +105,7 @@ export const en = {
   "action.halt_market": "halt market",
   "action.open_market": "open market",
   "action.start_auction": "start auction",
+  "action.delist_market": "delist market",
   "action.post_announcement": "announce",
   "action.withdraw_announcement": "withdraw announcement",
 

@@ -103,6 +103,7 @@ export const zh: ConsoleTexts = {
   "action.halt_market": "暂停市场",
   "action.open_market": "开放市场",
   "action.start_auction": "开始竞价",
+  "action.delist_market": "下架市场",
   "action.post_announcement": "发布公告",
   "action.withdraw_announcement": "撤回公告",
 
