@@ -68,9 +68,11 @@ def test_what_an_operator_does_is_seen_by_traders_and_stays_in_the_log(
     page.get_by_role("button", name="Halt ETH-USDC").click()
     confirm(page, "Halt ETH-USDC")
     expect(bar.get_by_text("halted")).to_be_visible()
+    expect(trader.get_by_text("This market is halted")).to_be_visible()
     page.get_by_role("button", name="Open ETH-USDC").click()
     confirm(page, "Open ETH-USDC")
     expect(bar.get_by_text("halted")).to_have_count(0)
+    expect(trader.get_by_text("This market is halted")).to_have_count(0)
 
     page.get_by_role("link", name="Announcements").click()
     page.get_by_role("button", name="Announce", exact=True).click()

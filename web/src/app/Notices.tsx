@@ -14,7 +14,7 @@ export function Notices() {
       aria-live="polite"
       role="log"
       aria-label={t("notices")}
-      className="pointer-events-none fixed bottom-16 end-3 z-40 flex w-72 flex-col gap-2 lg:bottom-12"
+      className="pointer-events-none fixed bottom-16 end-3 z-40 flex w-72 flex-col gap-2 lg:start-3 lg:end-auto lg:bottom-12"
     >
       {notices.map((notice) => (
         <One key={notice.id} notice={notice} />

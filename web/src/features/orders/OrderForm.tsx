@@ -1,5 +1,5 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { exchangeNow } from "@/app/exchange";
+import { exchangeNow, useMarketStatus } from "@/app/exchange";
 import { useShortcuts } from "@/app/shortcuts";
 import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import { useWallet } from "@/features/wallet/store";
@@ -57,6 +57,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
   const stop = priced(second, other.preview);
   const available = useAvailable(draft, units);
   const isLive = useLive(live, (now) => now.bookState === "live");
+  const isHalted = useMarketStatus(units.id) === "halted";
   const error = (field: keyof typeof complaints): string | undefined => {
     const complaint = complaints[field];
     return complaint && t(complaint.key, complaint.params);
@@ -86,7 +87,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
 
   const submit = async (event: FormEvent) => {
     event.preventDefault();
-    if (!isLive || !first || (second && !stop)) return;
+    if (!isLive || isHalted || !first || (second && !stop)) return;
     setPlaced(null);
     const mirror = (data: TypedData) => {
       setMirrored(data);
@@ -182,6 +183,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         {second && <SecondLeg meant={second} preview={other.preview} units={units} />}
         {(refused ?? other.refused) && <Failure>{refused ?? other.refused}</Failure>}
         {meant && !isLive && <Failure>{t("form.not_live")}</Failure>}
+        {isHalted && <Failure>{t("form.halted")}</Failure>}
         {action.failed && <Failure>{action.failed}</Failure>}
         {mirrored && <Mirrored data={mirrored} units={units} />}
         {placed && (
@@ -191,7 +193,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         )}
         <Submit
           draft={draft}
-          ready={isLive && first !== null && (!second || stop !== null)}
+          ready={isLive && !isHalted && first !== null && (!second || stop !== null)}
           units={units}
           busy={action.busy}
         />

@@ -231,6 +231,7 @@ export const en = {
   "form.too_small": "An order is of at least {least} {asset}.",
   "form.too_large": "An order here is of at most {most} {asset}.",
   "form.too_much": "That is more than the exchange counts.",
+  "form.halted": "This market is halted: it takes no orders until it opens again.",
   "form.not_live": "Orders wait until the prices are live again.",
   "form.displayed_all": "Show less than the whole, or leave this empty.",
   "form.displayed_little": "Show at least a hundredth of the whole.",

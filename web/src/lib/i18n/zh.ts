@@ -228,6 +228,7 @@ export const zh: Catalogue = {
   "form.too_small": "订单至少为 {least} {asset}。",
   "form.too_large": "这里的订单至多为 {most} {asset}。",
   "form.too_much": "超出交易所能计数的范围。",
+  "form.halted": "该市场已暂停交易，恢复之前不接受订单。",
   "form.not_live": "价格恢复实时后才能下单。",
   "form.displayed_all": "显示量须少于总量，或留空。",
   "form.displayed_little": "至少显示总量的百分之一。",
