@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 from eth_account import Account
 from playwright.sync_api import Browser, Page, expect
@@ -99,3 +102,26 @@ def test_what_an_operator_does_is_seen_by_traders_and_stays_in_the_log(
             assert barriers(page) == []
     context.close()
     assert not complaints, complaints
+
+
+def test_a_halt_that_the_engine_does_not_answer_is_not_shown_as_done(
+    page: Page, operator: BrowserWallet, program: Program
+) -> None:
+    engine = program.pid("engine")
+    assert engine is not None
+    open_console(page)
+    page.get_by_role("button", name="Halt ETH-USDC").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Why").fill(REASON)
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        dialog.get_by_role("button", name="Halt ETH-USDC").click()
+        expect(dialog.get_by_text("Not obeyed yet.")).to_be_visible(timeout=2 * PATIENCE_MS)
+        expect(dialog.get_by_role("button", name="Halt ETH-USDC")).to_have_count(0)
+        assert barriers(page) == []
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    expect(dialog.get_by_role("status").get_by_text("applied")).to_be_visible()
+    dialog.get_by_role("button", name="Close").last.click()
+    page.get_by_role("button", name="Open ETH-USDC").click()
+    confirm(page, "Open ETH-USDC")

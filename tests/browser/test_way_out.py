@@ -113,6 +113,33 @@ KEPT = """async () => {
 }"""
 
 
+POISON = """async () => {
+  for (const name of [...(await caches.keys()), "theirs"]) {
+    const cache = await caches.open(name);
+    const kept = await (await caches.open((await caches.keys())[0])).keys();
+    const headers = { "content-type": "text/javascript" };
+    for (const { url } of kept)
+      if (url.endsWith(".js")) await cache.put(url, new Response("window.poisoned = true;", { headers }));
+  }
+}"""
+
+
+def test_a_script_that_was_written_into_the_caches_is_not_run(browser: Browser, program: Program) -> None:
+    context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+    page = context.new_page()
+    page.goto("/legal")
+    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    page.evaluate(POISON)
+    assert "/worker.js" not in page.evaluate(KEPT)
+    page.close()
+    fresh = context.new_page()
+    fresh.goto("/legal")
+    assert fresh.evaluate("navigator.serviceWorker.controller !== null")
+    expect(fresh.get_by_role("main").get_by_role("heading").first).to_be_visible(timeout=PATIENCE_MS)
+    assert fresh.evaluate("window.poisoned") is None
+    context.close()
+
+
 def test_the_contract_alone_is_enough_to_leave(browser: Browser, program: Program) -> None:
     exchange = exchange_of(program)
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")

@@ -34,9 +34,12 @@ export function kindOf({ method, mode, url }: Asked, origin: string): Kind {
   return second && first === "brand" ? "file" : "other";
 }
 
+/** The caches of other builds than `mine`, in the order of their making. */
+export const buildsOf = (names: readonly string[], mine: string): string[] =>
+  names.filter((name) => name.startsWith(CACHE) && name !== mine);
+
 /** Of the caches there are, in the order of their making, those to delete. */
-export function outdated(names: readonly string[], version: string): string[] {
-  const mine = cacheOf(version);
-  const builds = names.filter((name) => name.startsWith(CACHE) && name !== mine);
+export function outdated(names: readonly string[], mine: string): string[] {
+  const builds = buildsOf(names, mine);
   return builds.slice(0, Math.max(0, builds.length - (KEPT_BUILDS - 1)));
 }

@@ -2,7 +2,8 @@
  * The service worker: keeps the app's own files, so that the app opens, and `/leave` works, while the exchange is dead. It
  * keeps no answer of the API and asks nobody but the origin it comes from.
  */
-import { cacheOf, DOCUMENT, kindOf, outdated } from "./rules";
+import { genuine, hashesOf, type Made, older } from "./kept";
+import { buildsOf, cacheOf, DOCUMENT, kindOf, outdated } from "./rules";
 
 interface Waiting extends Event {
   waitUntil(done: Promise<unknown>): void;
@@ -21,9 +22,8 @@ interface Scope {
 
 const scope = self as unknown as Scope;
 
-/** Put in by the build: all of its files, and a name that changes when any of them does. */
-const FILES: readonly string[] = "%FILES%".split("|");
-const VERSION = "%VERSION%";
+/** Put in by the build: all of its files with their hashes, and a name that changes when any of them does. */
+const MADE: Made = { hashes: hashesOf("%FILES%"), cacheName: cacheOf("%VERSION%") };
 
 /** A network that says nothing for so long is taken for dead. */
 const PATIENCE_MS = 4_000;
@@ -31,8 +31,9 @@ const BROKEN = 500;
 
 scope.addEventListener("install", (event) => {
   const keep = async () => {
-    const cache = await caches.open(cacheOf(VERSION));
-    await cache.addAll([new Request(DOCUMENT, { cache: "reload" }), ...FILES]);
+    const cache = await caches.open(MADE.cacheName);
+    const files = [...MADE.hashes.keys()].filter((path) => path !== DOCUMENT);
+    await cache.addAll([new Request(DOCUMENT, { cache: "reload" }), ...files]);
     await scope.skipWaiting();
   };
   event.waitUntil(keep());
@@ -40,7 +41,7 @@ scope.addEventListener("install", (event) => {
 
 scope.addEventListener("activate", (event) => {
   const tidy = async () => {
-    const names = outdated(await caches.keys(), VERSION);
+    const names = outdated(await caches.keys(), MADE.cacheName);
     await Promise.all(names.map((name) => caches.delete(name)));
   };
   event.waitUntil(tidy());
@@ -50,18 +51,24 @@ scope.addEventListener("fetch", (event) => {
   const { request } = event;
   const kind = kindOf(request, location.origin);
   if (kind === "page") event.respondWith(first(request, DOCUMENT));
-  else if (kind === "file") event.respondWith(first(request, request));
+  else if (kind === "file") event.respondWith(first(request, pathOf(request)));
   else if (kind === "build") event.respondWith(built(request));
 });
 
-const kept = (asked: Request | string, cacheName?: string): Promise<Response | undefined> =>
-  caches.match(asked, { ignoreVary: true, ignoreSearch: true, ...(cacheName ? { cacheName } : {}) });
+const pathOf = ({ url }: Request): string => new URL(url).pathname;
 
-/** A build's file never changes under its name, so that of an older build serves as well. */
-const built = async (request: Request): Promise<Response> => (await kept(request)) ?? fetch(request);
+/** A file of this build as it was made. What is not of this build, a page of the build before asks for. */
+async function built(request: Request): Promise<Response> {
+  const path = pathOf(request);
+  if (MADE.hashes.has(path)) return (await genuine(caches, MADE, path)) ?? fetch(request);
+  const answer = await fetch(request).catch(() => null);
+  if (answer?.ok) return answer;
+  const names = buildsOf(await caches.keys(), MADE.cacheName);
+  return (await older(caches, names, path)) ?? answer ?? Response.error();
+}
 
 /** The network's answer, and what was kept when it is dead. */
-async function first(request: Request, instead: Request | string): Promise<Response> {
+async function first(request: Request, instead: string): Promise<Response> {
   const answer = fetch(request);
   try {
     const found = await Promise.race([answer, silence()]);
@@ -69,7 +76,7 @@ async function first(request: Request, instead: Request | string): Promise<Respo
   } catch {
     // dead: what was kept
   }
-  return (await kept(instead, cacheOf(VERSION))) ?? answer;
+  return (await genuine(caches, MADE, instead)) ?? answer;
 }
 
 const silence = (): Promise<never> =>

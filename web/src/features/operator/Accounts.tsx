@@ -1,7 +1,7 @@
 import { type FormEvent, useCallback, useState } from "react";
 import { useExchange } from "@/app/exchange";
 import { Balances } from "@/features/funds/Balances";
-import type { OperatorAccount } from "@/lib/api/types";
+import type { OperatorAccount, OperatorDone } from "@/lib/api/types";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { usePolled } from "@/lib/usePolled";
 import { Button } from "@/ui/Button";
@@ -168,9 +168,10 @@ function Change({ act, address, then, onClose }: ChangeProps) {
   const [hours, setHours] = useState("0");
   const numbers =
     /^\d{1,2}$/.test(tier) && Number(tier) < 16 && /^\d{1,4}$/.test(hours) && Number(hours) <= 2_160;
-  const done = async (work: Promise<unknown>) => {
-    await work;
+  const done = async (work: Promise<OperatorDone>) => {
+    const answer = await work;
     then();
+    return answer;
   };
   const choices: Record<Act, Asked> = {
     stop: {

@@ -1,7 +1,7 @@
 import { useCallback, useState } from "react";
 import { askAnnouncements } from "@/app/announcements";
 import { exchangeNow } from "@/app/exchange";
-import type { OperatorAnnouncement } from "@/lib/api/types";
+import type { OperatorAnnouncement, OperatorDone } from "@/lib/api/types";
 import { LANGUAGES, localDateTime, t } from "@/lib/i18n";
 import { usePolled } from "@/lib/usePolled";
 import { Button } from "@/ui/Button";
@@ -14,6 +14,7 @@ import { type Column, Table } from "@/ui/Table";
 import { Confirm, Lines } from "./Confirm";
 import { operator } from "./client";
 import { useConsole } from "./session";
+import { Texts } from "./Texts";
 import { c, word } from "./texts";
 
 const EVERY_MS = 10_000;
@@ -30,10 +31,11 @@ export function Announce() {
   const commands = useConsole((now) => now.session?.commands ?? false);
   const [posting, setPosting] = useState(false);
   const [ending, setEnding] = useState<OperatorAnnouncement | null>(null);
-  const then = async (work: Promise<unknown>) => {
-    await work;
+  const then = async (work: Promise<OperatorDone>) => {
+    const done = await work;
     again();
     void askAnnouncements();
+    return done;
   };
   const post = commands && (
     <Button size="small" kind="primary" onClick={() => setPosting(true)}>
@@ -59,7 +61,8 @@ export function Announce() {
         <Confirm
           asked={{
             title: c("announce.withdraw", { number: ending.announcement_id }),
-            effects: [c("announce.withdraw_1"), ending.texts.en ?? ""],
+            effects: [c("announce.withdraw_1")],
+            fields: <Texts texts={ending.texts} />,
             confirm: c("announce.withdraw", { number: ending.announcement_id }),
             run: (reason) => then(operator.withdraw(ending.announcement_id, reason)),
           }}
@@ -88,11 +91,7 @@ function columnsOf(
     },
     {
       name: c("announce.text"),
-      cell: (one) => (
-        <span lang="en" dir="auto" className="block min-w-48 whitespace-normal">
-          {one.texts.en} <span className="text-soft">({Object.keys(one.texts).join(", ")})</span>
-        </span>
-      ),
+      cell: (one) => <Texts texts={one.texts} />,
     },
     {
       name: c("announce.state"),
@@ -115,7 +114,7 @@ function columnsOf(
 }
 
 interface PostProps {
-  readonly then: (work: Promise<unknown>) => Promise<void>;
+  readonly then: (work: Promise<OperatorDone>) => Promise<OperatorDone>;
   readonly onClose: () => void;
 }
 

@@ -193,8 +193,9 @@ function Reviewing({ one, then, onClose }: ReviewingProps) {
           />
         ),
         run: async (reason) => {
-          await operator.review(one.case_id, verdict, reason);
+          const done = await operator.review(one.case_id, verdict, reason);
           then();
+          return done;
         },
       }}
       onClose={onClose}

@@ -1,10 +1,12 @@
 import { type ReactNode, useId, useState } from "react";
+import type { OperatorDone } from "@/lib/api/types";
 import { t } from "@/lib/i18n";
 import { useAction } from "@/lib/useAction";
 import { Button } from "@/ui/Button";
 import { Dialog } from "@/ui/Dialog";
 import { Failure } from "@/ui/States";
 import { c } from "./texts";
+import { isUnobeyed, Unobeyed } from "./Unobeyed";
 
 const REASON = { least: 3, most: 500 };
 
@@ -18,16 +20,22 @@ export interface Asked {
   readonly fields?: ReactNode;
   /** Whether the fields can be sent as they are. */
   readonly ready?: boolean;
-  readonly run: (reason: string) => Promise<unknown>;
+  readonly run: (reason: string) => Promise<OperatorDone>;
 }
 
-/** Says what will happen, asks why, and does it once the user confirms. */
+/** Says what will happen, asks why, and does it once the user confirms. It stays until the engine has obeyed, or is closed. */
 export function Confirm({ asked, onClose }: { readonly asked: Asked; readonly onClose: () => void }) {
   const [reason, setReason] = useState("");
+  /** The entry of a command that the engine has not answered. */
+  const [unobeyed, setUnobeyed] = useState<number | null>(null);
   const action = useAction();
   const good = reason.trim().length >= REASON.least && (asked.ready ?? true);
   const go = async () => {
-    if (await action.run(() => asked.run(reason.trim()))) onClose();
+    await action.run(async () => {
+      const done = await asked.run(reason.trim());
+      if (isUnobeyed(done)) setUnobeyed(done.entry_id);
+      else onClose();
+    });
   };
   return (
     <Dialog title={asked.title} onClose={onClose} wide>
@@ -35,7 +43,7 @@ export function Confirm({ asked, onClose }: { readonly asked: Asked; readonly on
         className="flex flex-col gap-4"
         onSubmit={(event) => {
           event.preventDefault();
-          if (good && !action.busy) void go();
+          if (good && !action.busy && unobeyed === null) void go();
         }}
       >
         <ul className="list-disc ps-5 text-text">
@@ -51,16 +59,19 @@ export function Confirm({ asked, onClose }: { readonly asked: Asked; readonly on
           onChange={setReason}
         />
         {action.failed && <Failure>{action.failed}</Failure>}
+        {unobeyed !== null && <Unobeyed entry={unobeyed} />}
         <div className="flex flex-wrap justify-end gap-2">
-          <Button onClick={onClose}>{c("confirm.leave")}</Button>
-          <Button
-            type="submit"
-            kind={asked.danger ? "danger" : "primary"}
-            busy={action.busy}
-            disabled={!good}
-          >
-            {action.busy ? t("loading") : asked.confirm}
-          </Button>
+          <Button onClick={onClose}>{unobeyed === null ? c("confirm.leave") : t("close")}</Button>
+          {unobeyed === null && (
+            <Button
+              type="submit"
+              kind={asked.danger ? "danger" : "primary"}
+              busy={action.busy}
+              disabled={!good}
+            >
+              {action.busy ? t("loading") : asked.confirm}
+            </Button>
+          )}
         </div>
       </form>
     </Dialog>

@@ -10,11 +10,11 @@ import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { operator } from "./client";
-import { c, word } from "./texts";
+import { Texts, textsOf } from "./Texts";
+import { c, OUTCOME_TONES, word } from "./texts";
 
 const EVERY_MS = 5_000;
 const SHOWN = 50;
-const TONES = { asked: "plain", done: "good", applied: "good", refused: "bad", unknown: "warn" } as const;
 
 /** What operators did, and what became of it. */
 export function Log() {
@@ -62,11 +62,7 @@ function Rows({ page }: { readonly page: OperatorLog }) {
     { name: c("log.outcome"), cell: (entry) => <Outcome entry={entry} /> },
     {
       name: c("log.reason"),
-      cell: (entry) => (
-        <span dir="auto" className="block min-w-48 whitespace-normal">
-          {entry.reason || (entry.follows === null ? "" : c("log.follows", { number: entry.follows }))}
-        </span>
-      ),
+      cell: (entry) => <Why entry={entry} />,
     },
     { name: c("log.hash"), cell: (entry) => <Copied text={entry.hash} /> },
   ];
@@ -81,6 +77,19 @@ function Rows({ page }: { readonly page: OperatorLog }) {
   );
 }
 
+/** Why it was done; of an announcement also what it says, in every language. */
+export function Why({ entry }: { readonly entry: OperatorEntry }) {
+  const texts = textsOf(entry.details);
+  return (
+    <>
+      <span dir="auto" className="block min-w-48 whitespace-normal">
+        {entry.reason || (entry.follows === null ? "" : c("log.follows", { number: entry.follows }))}
+      </span>
+      {texts && <Texts texts={texts} />}
+    </>
+  );
+}
+
 function Subject({ text }: { readonly text: string }) {
   return text.startsWith("0x") ? <Copied text={text} /> : <bdi>{text}</bdi>;
 }
@@ -89,7 +98,7 @@ function Outcome({ entry }: { readonly entry: OperatorEntry }) {
   const { seq, message } = entry.details as { seq?: number; message?: string };
   return (
     <span className="flex items-center gap-2">
-      <Badge tone={TONES[entry.outcome]}>{word("outcome", entry.outcome)}</Badge>
+      <Badge tone={OUTCOME_TONES[entry.outcome]}>{word("outcome", entry.outcome)}</Badge>
       {seq !== undefined && <span className="text-soft">{c("log.seq", { seq: localNumber(`${seq}`) })}</span>}
       {entry.outcome === "refused" && message && (
         <span className="whitespace-normal text-soft">{message}</span>

@@ -47,9 +47,11 @@ export function FeesDialog({ market, then, onClose }: Props) {
         ready: found !== null && later,
         fields,
         run: async (reason) => {
-          if (!found) return;
-          await operator.fees(market.symbol, { ...found, after_seconds: Number(hours) * 3_600, reason });
+          if (!found) throw new Error(c("fees.wrong"));
+          const after_seconds = Number(hours) * 3_600;
+          const done = await operator.fees(market.symbol, { ...found, after_seconds, reason });
           then();
+          return done;
         },
       }}
       onClose={onClose}
@@ -95,8 +97,9 @@ export function BoundsDialog({ market, then, onClose }: Props) {
         fields,
         run: async (reason) => {
           const said = BOUNDS.map((name) => [name, NUMBERS.has(name) ? Number(values[name]) : values[name]]);
-          await operator.bounds(market.symbol, { ...Object.fromEntries(said), reason });
+          const done = await operator.bounds(market.symbol, { ...Object.fromEntries(said), reason });
           then();
+          return done;
         },
       }}
       onClose={onClose}

@@ -1,5 +1,5 @@
 import { useState } from "react";
-import type { OperatorMarket } from "@/lib/api/types";
+import type { OperatorDone, OperatorMarket } from "@/lib/api/types";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { usePolled } from "@/lib/usePolled";
 import { Button } from "@/ui/Button";
@@ -129,9 +129,10 @@ function Change({ act, market, then, onClose }: ChangeProps) {
   const [minutes, setMinutes] = useState("5");
   const name = market.symbol;
   const seconds = /^\d{1,4}$/.test(minutes) ? Number(minutes) * 60 : null;
-  const done = async (work: Promise<unknown>) => {
-    await work;
+  const done = async (work: Promise<OperatorDone>) => {
+    const answer = await work;
     then();
+    return answer;
   };
   const choices: Record<ChangeProps["act"], Asked> = {
     halt: {

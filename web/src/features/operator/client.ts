@@ -1,11 +1,16 @@
 /** The console's requests, each with its own session. */
 import { api, query } from "@/lib/api/client";
+import { Unreachable } from "@/lib/api/errors";
 import type * as T from "@/lib/api/types";
 import { bearer } from "./session";
+import { c } from "./texts";
 
 const read = <A>(path: string) => api.get<A>(`/v1/operator/${path}`, bearer());
 const write = <A = T.OperatorDone>(path: string, body: object) =>
-  api.post<A>(`/v1/operator/${path}`, body, bearer());
+  api.post<A>(`/v1/operator/${path}`, body, bearer()).catch((error: unknown) => {
+    if (error instanceof Unreachable) throw new Unreachable(`${error.message}. ${c("confirm.unsure")}`);
+    throw error;
+  });
 
 type Page = { before?: number | undefined; limit?: number | undefined };
 

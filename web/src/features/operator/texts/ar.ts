@@ -25,6 +25,11 @@ export const ar: ConsoleTexts = {
   "confirm.reason": "السبب",
   "confirm.reason_hint": "يبقى في السجل إلى الأبد تحت عنوانك.",
   "confirm.leave": "لا تفعل شيئًا",
+  "confirm.unobeyed": "لم يُنفَّذ بعد.",
+  "confirm.unobeyed_1":
+    "القيد {number} في السجل، والمحرك لا يجيب. ينفذه حالما يعود، حتى بعد مغادرتك، ولا شيء يسحبه. سترى هنا ما يؤول إليه.",
+  "confirm.became": "ما آل إليه القيد {number}:",
+  "confirm.unsure": "ربما نُفِّذ رغم ذلك: انظر في السجل قبل أن تعيد المحاولة.",
 
   "markets.title": "الأسواق",
   "markets.market": "السوق",

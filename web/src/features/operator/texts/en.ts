@@ -24,6 +24,11 @@ export const en = {
   "confirm.reason": "Why",
   "confirm.reason_hint": "It stands in the log for ever, under your address.",
   "confirm.leave": "Do nothing",
+  "confirm.unobeyed": "Not obeyed yet.",
+  "confirm.unobeyed_1":
+    "Entry {number} stands in the log, and the engine does not answer. It obeys as soon as it is back, also when you are gone; nothing takes that back. Here you will see what becomes of it.",
+  "confirm.became": "What became of entry {number}:",
+  "confirm.unsure": "It may be done all the same: look into the log before you try again.",
 
   "markets.title": "Markets",
   "markets.market": "Market",

@@ -12,6 +12,15 @@ export const CONSOLE_LANGUAGES: Readonly<Record<string, () => Promise<ConsoleTex
   ar: () => import("./ar").then(({ ar }) => ar),
 };
 
+/** How an entry's outcome looks. */
+export const OUTCOME_TONES = {
+  asked: "plain",
+  done: "good",
+  applied: "good",
+  refused: "bad",
+  unknown: "warn",
+} as const;
+
 let texts: ConsoleTexts = en;
 
 /** A text of the console in the user's language, filled in as `t` does. */

@@ -25,6 +25,11 @@ export const zh: ConsoleTexts = {
   "confirm.reason": "原因",
   "confirm.reason_hint": "它将以您的地址永久留在日志中。",
   "confirm.leave": "不做任何操作",
+  "confirm.unobeyed": "尚未执行。",
+  "confirm.unobeyed_1":
+    "第 {number} 条已写入日志，但引擎没有回应。引擎恢复后会立即执行，即使您已离开；无法撤回。结果会显示在这里。",
+  "confirm.became": "第 {number} 条的结果：",
+  "confirm.unsure": "操作仍可能已执行：重试之前请先查看日志。",
 
   "markets.title": "市场",
   "markets.market": "市场",
