@@ -2,16 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import structlog
 from fastapi import Depends, FastAPI
+from sqlalchemy import Row
 
 from backend import errors, openapi
 from backend.accounts import endpoints as accounts
 from backend.announcements import endpoints as announcements
+from backend.announcements.service import Announced
 from backend.auth import endpoints as auth
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
@@ -48,6 +50,7 @@ from backend.web import endpoints as web
 from backend.wire import to_builtins
 from backend.withdrawals import endpoints as withdrawals
 from exchange.chain.rpc import Rpc
+from exchange.database import announcements as announcement_rows
 from exchange.database import balances, delegates, payouts, positions, publication, sessions, trades
 from exchange.database import fees as fee_rows
 from exchange.database.engine import create_engine
@@ -134,6 +137,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         wallets=Wallets(rpc),
         levels=Levels(rpc, address_bytes(deployment.custody)),
         services=Services(_addresses(settings)),
+        announced=Announced(lambda: _announced(api), now_ms),
         powers=Powers(rpc, address_bytes(deployment.custody), map(address_bytes, settings.api.operators)),
         published_dir=settings.published_dir,
         public_rpc_url=settings.public_rpc_url,
@@ -208,6 +212,11 @@ async def _totals(api: Api) -> Counts:
                 (await positions.read(connection, chain_id)).indexed_block, await balances.owned(connection, chain_id)
             ),
         )
+
+
+async def _announced(api: Api) -> Sequence[Row[Any]]:
+    async with api.reading() as connection:
+        return await announcement_rows.shown(connection, now_ms())
 
 
 async def _summary(api: Api, market: Market, interval: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from backend.announcements.service import Announced
 from backend.delegates import Delegates
 from backend.guards.levels import Levels
 from backend.limits import Connections, RateLimiter
@@ -87,6 +88,7 @@ class Api:
     levels: Levels
     powers: Powers
     services: Services
+    announced: Announced
     published_dir: Path
     public_rpc_url: str | None
     faucet: Faucet | None

@@ -178,7 +178,8 @@ class ApiLimits(Section):
 class ApiSettings(Section):
     """The HTTP and WebSocket server.
 
-    `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names.
+    `domain` is the name (with port, if any) that sign-in messages must carry; without it the local names,
+    and no console off the local chain.
     `public_rpc_url` is a node of the chain that browsers may ask; without it, the local chain's, else none.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
     Who signs in as one of `auditors` reads the journal as it is; one of `operators` (whoever is the contract's operator

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from backend.announcements import schemas, service
+from backend.announcements import schemas
 from backend.deps import ApiDep
 from backend.errors import responses
 
@@ -12,4 +12,4 @@ router = APIRouter(prefix="/v1/announcements", tags=["status"])
 @router.get("", responses=responses())
 async def list_announcements(api: ApiDep) -> schemas.Announcements:
     """What the operator tells everybody now, latest first."""
-    return await service.shown(api)
+    return await api.announced.shown()

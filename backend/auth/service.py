@@ -10,6 +10,7 @@ import secrets
 from datetime import UTC, datetime
 from functools import cache
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -20,6 +21,7 @@ from backend.wire import address_of
 from exchange.database import sessions
 from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.settings import LOCAL_CHAIN_ID
 
 if TYPE_CHECKING:
     from siwe import SiweMessage
@@ -53,6 +55,12 @@ async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.L
 
 async def console_address(api: Api, host: str, request: schemas.LoginRequest) -> bytes:
     """Check a message that opens the operator's console; who signed it."""
+    if api.settings.domain is None and api.domain.chain_id != LOCAL_CHAIN_ID:
+        raise Refusal(
+            ErrorCode.forbidden,
+            "the exchange must say under which name it opens its console (BIZZAN_API__DOMAIN): a message for a local "
+            "name could have been signed for another site",
+        )
     message = await authenticate(api, host, request)
     if message.statement != CONSOLE_STATEMENT:
         raise _refuse("statement", f"the message's statement must be: {CONSOLE_STATEMENT}")
@@ -125,6 +133,8 @@ def _refuse(part: str, reason: str) -> Refusal:
 def _check(api: Api, host: str, message: SiweMessage, now: int) -> None:
     if message.domain not in _domains(api):
         raise _refuse("domain", f"the message must be for {_domain(api, host)}, not {message.domain[:80]}")
+    if urlsplit(str(message.uri)).netloc != message.domain:
+        raise _refuse("uri", f"the message's URI must be at {message.domain[:80]}, which it is for")
     if message.chain_id != api.domain.chain_id:
         raise Refusal(
             ErrorCode.wrong_chain,

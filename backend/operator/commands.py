@@ -28,9 +28,22 @@ POLL_SECONDS = 0.05
 
 
 async def tell_engine(
-    api: Api, entry: Entry, kind: str, values: Mapping[str, object], check: Check | None = None
+    api: Api,
+    entry: Entry,
+    kind: str,
+    values: Mapping[str, object],
+    check: Check | None = None,
+    may_wait: bool = False,
 ) -> schemas.Done:
-    """Log what is asked, post the command, and wait for the engine. Refuses what `check` or the engine refuses."""
+    """Log what is asked, post the command, and wait for the engine. Refuses what `check` or the engine refuses.
+
+    While the engine is away, only what `may_wait` is posted: nothing withdraws it, and a returning engine obeys it.
+    """
+    if not (may_wait or api.feed.ready):
+        raise Refusal(
+            ErrorCode.unavailable,
+            "the engine is away, and would obey whenever it is back: until then only halts and stops are taken",
+        )
     until = monotonic() + WAIT_SECONDS
     async with api.writing() as connection:
 

@@ -1,8 +1,9 @@
 """Shapes of the operator's console."""
 
+import unicodedata
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from backend.accounts.schemas import AccountView
 from backend.announcements.schemas import AnnouncementView, Severity
@@ -18,8 +19,26 @@ LANGUAGES = 10
 MAX_SECONDS = 90 * 86_400
 """How far ahead anything may be set here."""
 
+_INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Fillers and blanks that Unicode counts among letters, marks and symbols."""
+_JOINERS = frozenset("\u200c\u200d")
+"""Zero-width, and part of how some languages and emoji are written."""
+
+
+def _seen(text: str) -> str:
+    """The text, if all of it can be seen as it was written."""
+    kinds = {character: unicodedata.category(character) for character in set(text) - _JOINERS}
+    for character, kind in kinds.items():
+        if kind in ("Cc", "Cf", "Cs", "Co", "Zl", "Zp") or character in _INVISIBLE:
+            raise ValueError(f"U+{ord(character):04X} cannot be seen, or changes how the rest is seen: leave it out")
+    if not any(kind[0] in "LNPS" for kind in kinds.values()):
+        raise ValueError("there must be something to see in it")
+    return text
+
+
 Reason = Annotated[
     str,
+    AfterValidator(_seen),
     Field(
         min_length=3,
         max_length=REASON_LENGTH,
@@ -28,7 +47,7 @@ Reason = Annotated[
         examples=["The price feed of the reference market is wrong."],
     ),
 ]
-Line = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH, pattern=ONE_LINE)]
+Line = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH, pattern=ONE_LINE), AfterValidator(_seen)]
 Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$", max_length=8)]
 Amount = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,18})$", max_length=19, examples=["0"])]
 Verdict = Literal["no_abuse", "watch", "abuse"]
@@ -176,6 +195,7 @@ class MarketStates(BaseModel):
     """All markets."""
 
     markets: list[MarketState]
+    live: bool = Field(description="false while the engine is away: the markets are as it told last")
     server_time: int = Field(description="milliseconds")
 
 

@@ -58,14 +58,15 @@ async def market_states(api: Api) -> schemas.MarketStates:
                 max_open_notional=rules.max_open_notional,
             )
         )
-    return schemas.MarketStates(markets=states, server_time=now_ms())
+    return schemas.MarketStates(markets=states, live=api.feed.ready, server_time=now_ms())
 
 
 async def halt(api: Api, staff: Staff, name: str, reason: str) -> schemas.Done:
     """Take no new orders in a market."""
     market = api.market(name)
     entry = entry_of(staff, "halt_market", symbol_of(market), reason)
-    return await tell_engine(api, entry, "set_market_status", {"market": market.market_id, "status": "halted"})
+    values = {"market": market.market_id, "status": "halted"}
+    return await tell_engine(api, entry, "set_market_status", values, may_wait=True)
 
 
 async def open_market(api: Api, staff: Staff, name: str, reason: str) -> schemas.Done:
@@ -142,7 +143,8 @@ async def stop_account(api: Api, staff: Staff, address: str, stopped: bool, reas
     """Refuse an account's orders and cancel the open ones, or take its orders again."""
     owner = await _known_account(api, address)
     entry = entry_of(staff, "stop_account" if stopped else "resume_account", checksum(owner), reason)
-    return await tell_engine(api, entry, "set_trading_stop", {"account": owner, "stopped": stopped})
+    values = {"account": owner, "stopped": stopped}
+    return await tell_engine(api, entry, "set_trading_stop", values, may_wait=stopped)
 
 
 async def set_tier(api: Api, staff: Staff, address: str, request: schemas.TierRequest) -> schemas.Done:
@@ -202,6 +204,7 @@ async def post_announcement(api: Api, staff: Staff, request: schemas.PostAnnounc
         }
         entry = Entry(staff.address, "post_announcement", str(number), request.reason, said, "done")
         logged = await operator_log.append(connection, entry)
+    api.announced.forget()
     return schemas.PostedAnnouncement(announcement_id=number, **_done(logged).model_dump())
 
 
@@ -222,6 +225,7 @@ async def withdraw_announcement(api: Api, staff: Staff, number: int, reason: str
             )
         entry = Entry(staff.address, "withdraw_announcement", str(number), reason, {}, "done")
         logged = await operator_log.append(connection, entry)
+    api.announced.forget()
     return _done(logged)
 
 

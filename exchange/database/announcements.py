@@ -29,13 +29,10 @@ async def withdraw(conn: AsyncConnection, announcement_id: int, now_ms: int) -> 
     return (await conn.execute(query)).first() is not None
 
 
-async def shown(conn: AsyncConnection, now_ms: int, limit: int) -> Sequence[Row[Any]]:
-    """Those that everybody is shown now, latest first."""
+async def shown(conn: AsyncConnection, now_ms: int) -> Sequence[Row[Any]]:
+    """Those that everybody is shown now, or will be, latest first."""
     query = (
-        select(announcement)
-        .where(_C.until_ms > now_ms, _C.from_ms <= now_ms, _C.withdrawn_at.is_(None))
-        .order_by(_C.announcement_id.desc())
-        .limit(limit)
+        select(announcement).where(_C.until_ms > now_ms, _C.withdrawn_at.is_(None)).order_by(_C.announcement_id.desc())
     )
     return (await conn.execute(query)).all()
 

@@ -537,6 +537,27 @@ async def test_the_log_is_never_changed_and_shows_what_was_done_to_it(
     ]
 
 
+async def test_markets_say_that_the_engine_is_away_and_nothing_opens(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    headers = await open_console(api)
+
+    async def until_live_is(expected: bool) -> None:
+        while True:
+            told = (await api.get("/v1/operator/markets", headers=headers)).json()
+            assert len(told["markets"]) == 3
+            if told["live"] is expected:
+                return
+            await asyncio.sleep(0.1)
+
+    await until_live_is(True)
+    stack.kill("engine")
+    await until_live_is(False)
+    for path in ("markets/ETH-BTC/open", "markets/ETH-BTC/auction", f"accounts/{TRADER.text_address}/resume"):
+        check_refused(await tell(api, path, headers), 503, "unavailable")
+    stack.spawn("engine", "exchange.sequencer.main")
+    await until_live_is(True)
+    assert (await tell(api, "markets/ETH-BTC/open", headers)).json()["outcome"] == "applied"
+
+
 async def tampered(database: AsyncEngine, statement: str) -> list[str]:
     """What the log shows after somebody who may do everything changed it; it is taken back."""
     async with database.connect() as connection:

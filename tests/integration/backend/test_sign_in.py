@@ -78,6 +78,14 @@ async def test_refuses_another_site(api: httpx.AsyncClient) -> None:
     assert error["params"] == {"part": "domain"}
 
 
+@pytest.mark.parametrize("uri", ["https://evil.example", "http://localhost:1@evil.example", "urn:x"])
+async def test_refuses_a_message_whose_uri_is_another_site(api: httpx.AsyncClient, uri: str) -> None:
+    wallet = new_wallet()
+    message = message_for(wallet, await fresh_nonce(api), uri=uri)
+    error = check_refused(await login(api, wallet, message), 401, "unauthenticated", "message")
+    assert error["params"] == {"part": "uri"}
+
+
 async def test_refuses_another_site_that_forwards_its_name(api: httpx.AsyncClient) -> None:
     wallet = new_wallet()
     nonce = (await api.post("/v1/auth/nonce", headers={"host": "evil.example"})).json()

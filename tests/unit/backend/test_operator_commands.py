@@ -1,9 +1,10 @@
-"""How long the console waits for the engine."""
+"""What the console leaves for the engine, and how long it waits."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -11,6 +12,8 @@ import pytest
 from backend.context import Api
 from backend.operator import commands
 from exchange.database import engine_inbox
+from exchange.database.operator_log import Entry
+from exchange.domain.errors import ErrorCode, Refusal
 
 
 class SlowDatabase:
@@ -37,3 +40,22 @@ async def test_the_wait_for_the_engine_ends_by_the_clock(monkeypatch: pytest.Mon
     monkeypatch.setattr(engine_inbox, "outcome", outcome)
     assert await commands._outcome(cast(Api, database), 1, commands.WAIT_SECONDS) == (None, None)
     assert database.looks == 3
+
+
+class AwayEngine:
+    """A worker that does not follow the engine, with a database that says when it is asked."""
+
+    def __init__(self) -> None:
+        self.feed = SimpleNamespace(ready=False)
+
+    def writing(self) -> None:
+        raise InterruptedError("posted")
+
+
+async def test_while_the_engine_is_away_only_halts_and_stops_are_left_for_it() -> None:
+    api, entry = cast(Api, AwayEngine()), Entry(b"\1" * 20, "open_market", "BTC-USDC", "a test")
+    with pytest.raises(Refusal) as refused:
+        await commands.tell_engine(api, entry, "set_market_status", {"market": 1, "status": "open"})
+    assert refused.value.code is ErrorCode.unavailable
+    with pytest.raises(InterruptedError, match="posted"):
+        await commands.tell_engine(api, entry, "set_market_status", {"market": 1, "status": "halted"}, may_wait=True)

@@ -29,6 +29,7 @@ export function Markets() {
     <Panel title={c("markets.title")} state={state} className={FRAME}>
       {failed && <Failure>{failed}</Failure>}
       {!value && !failed && <Loading label={t("loading")} />}
+      {value && !value.live && <Failure>{c("markets.away")}</Failure>}
       {value && (
         <Table
           caption={c("markets.title")}

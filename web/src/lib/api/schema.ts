@@ -2783,6 +2783,11 @@ export interface components {
             /** Markets */
             markets: components["schemas"]["MarketState"][];
             /**
+             * Live
+             * @description false while the engine is away: the markets are as it told last
+             */
+            live: boolean;
+            /**
              * Server Time
              * @description milliseconds
              */

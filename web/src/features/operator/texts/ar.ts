@@ -32,6 +32,7 @@ export const ar: ConsoleTexts = {
   "confirm.unsure": "ربما نُفِّذ رغم ذلك: انظر في السجل قبل أن تعيد المحاولة.",
 
   "markets.title": "الأسواق",
+  "markets.away": "المحرك غائب: تُعرض الأسواق كما أخبر آخر مرة. لا يُقبل سوى الإيقاف حتى يعود.",
   "markets.market": "السوق",
   "markets.status": "الحالة",
   "markets.bounds": "الحدود",

@@ -32,6 +32,7 @@ export const zh: ConsoleTexts = {
   "confirm.unsure": "操作仍可能已执行：重试之前请先查看日志。",
 
   "markets.title": "市场",
+  "markets.away": "撮合引擎不可用：此处显示其最后告知的市场状态。恢复之前只接受暂停。",
   "markets.market": "市场",
   "markets.status": "状态",
   "markets.bounds": "限制",
