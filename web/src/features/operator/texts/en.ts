@@ -31,7 +31,8 @@ export const en = {
   "confirm.unsure": "It may be done all the same: look into the log before you try again.",
 
   "markets.title": "Markets",
-  "markets.away": "The engine is away: markets are shown as it told last. Only halts are taken until it is back.",
+  "markets.away":
+    "The engine is away: markets are shown as it told last. Only halts are taken until it is back.",
   "markets.market": "Market",
   "markets.status": "State",
   "markets.bounds": "Bounds",
