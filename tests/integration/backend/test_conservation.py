@@ -176,9 +176,49 @@ async def logout(trader: Trader) -> Calls:
     return Calls([post | {"headers": other}], [post | {"headers": {"authorization": "Bearer nobody"}}])
 
 
+def closed(operation: str) -> Callable[[Trader], Awaitable[Calls]]:
+    """What a trader's session, and nobody's, is refused; what it does for others is tested where they are."""
+    method, path = operation.split()
+    places = {"market": 1, "account": "0x" + "77" * 20, "case": 1, "announcement": 1}
+    call: Call = {"method": method, "url": path.format(**places)} | ({"json": {}} if method == "POST" else {})
+
+    async def calls(trader: Trader) -> Calls:
+        return Calls([], [call, call | {"headers": trader.headers}])
+
+    return calls
+
+
+CLOSED = (
+    "POST /v1/orders/group",
+    "POST /v1/operator/login",
+    "POST /v1/operator/logout",
+    "GET /v1/operator/session",
+    "GET /v1/operator/markets",
+    "POST /v1/operator/markets/{market}/halt",
+    "POST /v1/operator/markets/{market}/open",
+    "POST /v1/operator/markets/{market}/auction",
+    "POST /v1/operator/markets/{market}/bounds",
+    "POST /v1/operator/markets/{market}/fees",
+    "GET /v1/operator/health",
+    "GET /v1/operator/withdrawals",
+    "GET /v1/operator/jobs",
+    "GET /v1/operator/accounts",
+    "GET /v1/operator/accounts/{account}",
+    "POST /v1/operator/accounts/{account}/stop",
+    "POST /v1/operator/accounts/{account}/resume",
+    "POST /v1/operator/accounts/{account}/tier",
+    "GET /v1/operator/cases",
+    "POST /v1/operator/cases/{case}/review",
+    "GET /v1/operator/announcements",
+    "POST /v1/operator/announcements",
+    "POST /v1/operator/announcements/{announcement}/withdraw",
+    "GET /v1/operator/log",
+)
 STRANGER = {"signature": "0x" + "11" * 64 + "1b"}
 PREVIEW = ("account", "market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
 OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
+    **{operation: closed(operation) for operation in CLOSED},
+    "GET /v1/announcements": read("/v1/announcements", {}, "/v1/announcements/x"),
     "GET /healthz": read("/healthz", {}, "/healthz/x"),
     "GET /readyz": read("/readyz", {}, "/readyz/x"),
     "GET /v1/exchange": read("/v1/exchange", {}, "/v1/exchange/x"),
