@@ -6,7 +6,8 @@ name, a cancel that makes room. What it cannot write is the signature.
 SIG-1  signed      orders, amends, cancels, countdowns, stops and holds for withdrawals carry their signer's signature,
                    under the deployment's domain, over exactly what stands there. A hold that its account's key did not
                    sign is a contract wallet's, which only the chain knows: what the contract paid it has checked,
-                   of the others the wallet is asked (EIP-1271)
+                   of the others the wallet is asked (EIP-1271). A reorganisation may have taken the wallet, and then
+                   all that the account ever did on chain: its credits were taken back, and nothing of it is held
 SIG-2  for whom    the signer is the account itself, or signs as a delegate; with the chain: as one whom it named there
 SIG-3  frames      a frame is under the deployment's domain. One that is void does nothing, and is no finding: whoever
                    sent it sees by its receipt which bytes were taken (`exchange.domain.receipt`)
@@ -177,9 +178,15 @@ def unknown_delegates(ledger: SignatureLedger, chain: ChainLedger) -> Iterator[P
 
 
 def unpaid(ledger: SignatureLedger, chain: ChainLedger) -> list[ByCode]:
-    """The holds without a key's signature that the contract did not pay, or not yet: nobody has checked them."""
+    """The holds without a key's signature that the contract did not pay, or not yet: nobody has checked them.
+
+    Those of accounts of which nothing stands on chain, where a reorganisation took even their deposits, are none of
+    them: such an account has nothing that a hold could keep from it.
+    """
     paid = {movement.withdrawal_hash for movement in chain.movements}
-    return [held for held in ledger.by_code if held.withdrawal_hash not in paid]
+    known = {movement.account for movement in chain.movements}
+    known.update(done.account for batch in chain.batches for done in batch.executed)
+    return [held for held in ledger.by_code if held.account in known and held.withdrawal_hash not in paid]
 
 
 async def by_wallets(rpc: Rpc, holds: Sequence[ByCode]) -> frozenset[bytes]:

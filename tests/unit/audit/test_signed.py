@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bizzan.audit.chain_ledger import ChainLedger, Kept, Movement, Place
+from bizzan.audit.chain_ledger import ChainLedger, Executed, Kept, Movement, Place, SettledBatch
 from bizzan.audit.signed import SignatureLedger, unknown_delegates, unpaid, unsigned_holds
 from exchange.domain.bulk import Tree
 from exchange.domain.deployment import address_bytes, checksum
@@ -149,6 +149,7 @@ def test_a_forged_hold_is_found_with_the_chain(forged: c.HoldWithdrawal) -> None
     """Only the chain knows whether the account is a contract that says that it signed."""
     ledger, chain = ledger_of(forged), ChainLedger(DEPLOYMENT)
     assert ledger.problems == []
+    chain.movements.append(Movement(NAMED, "deposited", OWNER.raw, 2, 7))
     said = f"the key of {OWNER.address} did not sign it, nor does a contract there say so"
     assert [where for where, text in unsigned_holds(unpaid(ledger, chain), ()) if said in text] == [
         "journal sequence 1"
@@ -156,6 +157,14 @@ def test_a_forged_hold_is_found_with_the_chain(forged: c.HoldWithdrawal) -> None
     assert list(unsigned_holds(unpaid(ledger, chain), {forged.withdrawal_hash})) == [], "its wallet says so"
     chain.movements.append(Movement(NAMED, "withdrawn", OWNER.raw, 2, -7, forged.withdrawal_hash))
     assert unpaid(ledger, chain) == [], "the contract has checked what it paid"
+
+
+def test_a_hold_of_an_account_that_a_reorganisation_took_from_the_chain_is_no_finding() -> None:
+    """The contract wallet went with its deposit: nobody can be asked, and there is nothing to keep from it."""
+    ledger, chain = ledger_of(held(signature=b"\x05" * 65)), ChainLedger(DEPLOYMENT)
+    assert unpaid(ledger, chain) == []
+    chain.batches.append(SettledBatch(NAMED, 1, b"", b"", 1, (Executed(OWNER.raw, b"", 0, 0, 1, 1, 0),)))
+    assert len(unpaid(ledger, chain)) == 1, "what it sold is on chain, and with it the account"
 
 
 def test_a_hold_that_its_account_signed_needs_no_chain() -> None:
