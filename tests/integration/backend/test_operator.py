@@ -475,11 +475,12 @@ async def test_a_session_ends_with_its_role_also_when_nobody_uses_it(
     wallet = new_wallet()
     async with roles_on_chain(stack, operator=wallet.address):
         headers = await open_console(api, wallet)
-    while True:
-        async with database_of_stack.connect() as connection:
-            if wallet.address not in await sessions.addresses(connection, "operator", 0):
-                break
-        await asyncio.sleep(0.1)
+    async with asyncio.timeout(60):
+        while True:
+            async with database_of_stack.connect() as connection:
+                if wallet.address not in await sessions.addresses(connection, "operator", 0):
+                    break
+            await asyncio.sleep(0.1)
     async with roles_on_chain(stack, operator=wallet.address):
         check_refused(await api.get("/v1/operator/session", headers=headers), 401, "unauthenticated")
 
@@ -541,12 +542,13 @@ async def test_markets_say_that_the_engine_is_away_and_nothing_opens(api: httpx.
     headers = await open_console(api)
 
     async def until_live_is(expected: bool) -> None:
-        while True:
-            told = (await api.get("/v1/operator/markets", headers=headers)).json()
-            assert len(told["markets"]) == 3
-            if told["live"] is expected:
-                return
-            await asyncio.sleep(0.1)
+        async with asyncio.timeout(60):
+            while True:
+                told = (await api.get("/v1/operator/markets", headers=headers)).json()
+                assert len(told["markets"]) == 3
+                if told["live"] is expected:
+                    return
+                await asyncio.sleep(0.1)
 
     await until_live_is(True)
     stack.kill("engine")

@@ -53,9 +53,10 @@ async def test_exchange_says_all_a_client_needs(api: httpx.AsyncClient) -> None:
 async def test_status_counts_trades_and_finds_no_mismatch(api: httpx.AsyncClient, trade: Trade) -> None:
     status = (await api.get("/v1/status")).json()
     assert status["engine_implementation"] in ("fast", "reference"), "which one, hangs on what was traded before"
-    while not status["trades"]:  # counts are kept for two seconds
-        await asyncio.sleep(0.1)
-        status = (await api.get("/v1/status")).json()
+    async with asyncio.timeout(60):
+        while not status["trades"]:  # counts are kept for two seconds
+            await asyncio.sleep(0.1)
+            status = (await api.get("/v1/status")).json()
     assert status["mismatches"] == 0
     assert isinstance(status["block"], int)
     assert status.keys() >= MIRROR

@@ -363,6 +363,8 @@ async def test_a_restarted_engine_brings_new_snapshots(api: httpx.AsyncClient, s
         after = await client.next(BOOK, "snapshot")
         assert (after["bids"], after["asks"]) == (before["bids"], before["asks"])
         refused = await api.post("/v1/orders", json=signed_body(trader, price=500_000))
-        while refused.status_code == 503:
-            refused = await api.post("/v1/orders", json=signed_body(trader, price=500_000))
+        async with asyncio.timeout(60):
+            while refused.status_code == 503:
+                await asyncio.sleep(0.1)
+                refused = await api.post("/v1/orders", json=signed_body(trader, price=500_000))
         assert refused.status_code == 200, refused.text

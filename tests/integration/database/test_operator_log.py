@@ -78,11 +78,12 @@ async def until_somebody_waits(database: AsyncEngine) -> None:
         "select count(*) from pg_locks where locktype = 'advisory' and not granted"
         " and database = (select oid from pg_database where datname = current_database())"
     )
-    while True:
-        async with database.connect() as conn:
-            if await conn.scalar(query):
-                return
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while True:
+            async with database.connect() as conn:
+                if await conn.scalar(query):
+                    return
+            await asyncio.sleep(0.01)
 
 
 async def test_a_command_after_a_cut_is_another_and_the_cut_still_shows(database: AsyncEngine) -> None:
@@ -174,11 +175,12 @@ async def test_commands_of_the_machine_are_logged(database: AsyncEngine, databas
 
 async def obey(database: AsyncEngine, seq: int) -> None:
     """Apply the first command that comes."""
-    while True:
-        async with database.begin() as conn:
-            if found := await engine_inbox.pending(conn, 0):
-                return await engine_inbox.mark_applied(conn, found[0].id, seq)
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while True:
+            async with database.begin() as conn:
+                if found := await engine_inbox.pending(conn, 0):
+                    return await engine_inbox.mark_applied(conn, found[0].id, seq)
+            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
