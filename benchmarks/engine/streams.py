@@ -10,8 +10,9 @@ cancels   market makers who move their quotes: of 20 commands 10 rest, 9 cancel 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, Terms, TimeInForce
@@ -146,6 +147,34 @@ def crash(count: int) -> Stream:
 
 
 STREAMS: dict[str, Callable[[int], Stream]] = {"mixed": mixed, "crash": crash, "million": million, "cancels": cancels}
+
+
+def again(stream: Stream) -> Stream:
+    """The stream as it comes a second time: every account's nonces go on, and order hashes are others."""
+    used: Counter[bytes] = Counter()
+    for command in (*stream.before, *stream.commands):
+        if isinstance(command, c.PlaceOrder):
+            used[command.order.account] = max(used[command.order.account], command.order.nonce)
+    before, commands = ([_later(command, used) for command in part] for part in (stream.before, stream.commands))
+    return Stream(stream.name, stream.accounts, before, commands)
+
+
+def _later(command: c.Command, used: Counter[bytes]) -> c.Command:
+    if isinstance(command, c.CancelOrder):
+        return replace(command, nonce=command.nonce + used[command.account])
+    assert isinstance(command, c.PlaceOrder)
+    order_hash = bytes([command.order_hash[0] ^ 0x80]) + command.order_hash[1:]
+    order = replace(command.order, nonce=command.order.nonce + used[command.order.account])
+    return replace(command, order=order, order_hash=order_hash)
+
+
+def finished(engine: FastEngine, placed: Iterable[tuple[bytes, int]]) -> FastEngine:
+    """An engine that has lived: of what it has played nothing is open any more, and all trades are final."""
+    engine.run_brief(START_MS, *pack_all(c.CancelOrder(account, nonce, b"", account) for account, nonce in placed))
+    inbox_id, seq = engine.inbox_id, engine.seq
+    for command in (c.CutBatch(inbox_id + 1, 1, seq), c.FinalizeBatch(inbox_id + 2, 1)):
+        engine.apply(engine.seq + 1, START_MS, command)
+    return engine
 
 
 def accepted(stream: Stream) -> Stream:

@@ -27,7 +27,7 @@ from typing import Any, cast
 from benchmarks.engine import peers
 from benchmarks.engine.books import Trade, play_reference, without_idle
 from benchmarks.engine.steps import CANCEL, STREAMS, TICK, Step
-from benchmarks.engine.streams import EXPIRY, START_MS, address, seed
+from benchmarks.engine.streams import EXPIRY, START_MS, address, finished, seed
 from benchmarks.engine.tapes import CANCEL as CANCEL_MESSAGE
 from benchmarks.engine.tapes import NEW, TRADED, packed
 from exchange.domain.order import Order, Terms
@@ -85,15 +85,11 @@ def _cancel(account: bytes, nonce: int) -> c.CancelOrder:
 
 
 def warmed(steps: list[Step], translator: Translator) -> FastEngine:
-    """An engine that has lived: it has played the stream before, nothing is open any more, and all trades are final."""
+    """An engine that has played the stream before, and lived, as `finished` says."""
     engine = FastEngine()
     seed(engine, ACCOUNTS)
-    for commands in (translator.commands(steps), [_cancel(*placed) for placed in translator.placed]):
-        engine.run_brief(START_MS, *pack_all(commands))
-    inbox_id, seq = engine.inbox_id, engine.seq
-    for command in (c.CutBatch(inbox_id + 1, 1, seq), c.FinalizeBatch(inbox_id + 2, 1)):
-        engine.apply(engine.seq + 1, START_MS, command)
-    return engine
+    engine.run_brief(START_MS, *pack_all(translator.commands(steps)))
+    return finished(engine, translator.placed)
 
 
 def numbers_of(steps: list[Step], first_seq: int) -> dict[int, int]:

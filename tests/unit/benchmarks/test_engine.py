@@ -24,6 +24,16 @@ def test_fast_engine_and_reference_apply_every_stream(name: str, monkeypatch: py
     assert min(figures.values()) > 0
 
 
+@pytest.mark.parametrize("name", streams.STREAMS)
+def test_engine_that_has_lived_accepts_the_stream_again(name: str) -> None:
+    packed = fast.Packed(streams.accepted(streams.STREAMS[name](400)))
+    engine = packed.engine()
+    lived = engine.state.last_trade
+    outcomes = engine.run_brief(streams.START_MS, packed.commands).cast("i")
+    assert not any(outcomes[::4])
+    assert lived == engine.state.last_trade - lived > 10
+
+
 @pytest.mark.parametrize("name", steps.STREAMS)
 def test_steps_are_seeded_and_none_is_idle(name: str) -> None:
     played = books.without_idle(steps.STREAMS[name](400))
