@@ -108,10 +108,10 @@ run: setup
 
 test: setup build/venvs/peers/.stamp build/.browser lint
 	@cd web && $(NPM) run --silent test -- --silent --reporter=dot
-	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest $(TESTS) -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 test-deep: setup brownie ape
-	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest $(TESTS) -m deep -o faulthandler_timeout=7200 -n $(PYTEST_WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart=0
 
 bench: setup build/venvs/peers/.stamp build/.browser
 	@$(BIN)/bizzan bench all

@@ -97,9 +97,14 @@ class ApiStack:
         self.base_url = ""
 
     def start(self) -> None:
-        """Start everything and wait until the API is ready to take orders."""
+        """Start everything and wait until the API is ready to take orders.
+
+        The projector follows before anything is credited: tests credit without the inbox, and it takes an empty inbox
+        beside a journal with credits for a database that was emptied.
+        """
         self.spawn("engine", "exchange.sequencer.main")
         self.spawn("projector", "exchange.sequencer.projector_main")
+        wait_for(lambda: self._logs("projector", "projector starts"), "the projector")
         self.spawn("publisher", "exchange.sequencer.publisher")
         self.base_url = self.start_api("api", UNLIMITED)
 
@@ -117,9 +122,16 @@ class ApiStack:
         log = self.folder / f"{name}.log"
         self._processes[name] = WarmProcess(serve, module, environment=environment, output=log)
 
-    def _follows_engine(self, name: str, url: str) -> bool:
+    def _logs(self, name: str, text: str) -> bool:
+        """Whether a process has logged that; AssertionError with its log once it has ended."""
+        log = self.folder / f"{name}.log"
+        told = log.read_text() if log.exists() else ""
         if self._processes[name].poll() is not None:
-            raise AssertionError(f"{name} ended: {(self.folder / f'{name}.log').read_text()[-3_000:]}")
+            raise AssertionError(f"{name} ended: {told[-3_000:]}")
+        return text in told
+
+    def _follows_engine(self, name: str, url: str) -> bool:
+        self._logs(name, "")
         try:
             with urllib.request.urlopen(f"{url}/readyz", timeout=5):
                 return True
