@@ -4,7 +4,6 @@ The worker checks what needs no state: shape, domain, digest, key recovery, the 
 the engine decides, journals and acknowledges; its refusals pass through unchanged.
 """
 
-from contextlib import suppress
 from functools import lru_cache
 from time import perf_counter, time
 
@@ -21,11 +20,13 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
 from exchange.engine import commands
 from exchange.engine.brakes import BOTH_SIDES
+from exchange.sequencer.protocol import unavailable
 from exchange.sequencer.seed import unsettled_limit_ms
 
 _SIDES = {side.name: int(side) for side in Side}
 _CANCELLED_SIDES = {"buy": int(Side.buy), "sell": int(Side.sell), "both": BOTH_SIDES}
 _MAX_FEE_BPS = (1 << 16) - 1
+_RETRY_MS = 500
 _unpack_terms = lru_cache(maxsize=4_096)(Terms.unpack)
 
 
@@ -84,16 +85,42 @@ async def place_group(api: Api, body: schemas.PlaceGroup) -> schemas.GroupAck:
     if (address_of(body.undo.account), nonce_of(body.undo.nonce, "undo.nonce")) != (first.account, first.nonce):
         raise Refusal(ErrorCode.terms_conflict, "undo must cancel the first leg", "undo")
     legs = [await _signed(api, commands.PlaceOrder, leg) for leg in (body.first, body.second)]
-    undo = await _signed_cancel(api, body.undo)
+    return await _place_legs(api, legs, await _signed_cancel(api, body.undo))
+
+
+async def _place_legs(
+    api: Api, legs: list[tuple[commands.PlaceOrder, bytes]], undo: commands.CancelOrder
+) -> schemas.GroupAck:
+    """Send one leg after the other, and the cancel of the first if the second is refused."""
     ack = await _submit(api, "place", *legs[0])
     try:
         return schemas.GroupAck(first=ack, second=await _submit(api, "place", *legs[1]))
     except Refusal as refusal:
         if refusal.code == ErrorCode.group_used:
             return schemas.GroupAck(first=ack, second=None)
-        with suppress(Refusal):  # the first has ended by itself
-            await _submit(api, "cancel", undo)
+        await _take_back(api, undo, ack, refusal)
         raise
+
+
+async def _take_back(api: Api, undo: commands.CancelOrder, ack: schemas.Ack, refusal: Refusal) -> None:
+    """Cancel the first leg; Refusal that names it if it may be open, or the second if that may be."""
+    if refusal.params.get("outcome") != "unknown":
+        try:
+            await _submit(api, "cancel", undo)
+        except Refusal as failed:
+            if failed.code in (ErrorCode.order_closed, ErrorCode.unknown_order):
+                return  # it has ended by itself
+            refusal = failed
+        else:
+            return
+    raise unavailable(
+        "the first leg was taken; what became of it and of the second is not known: send the same legs again",
+        _RETRY_MS,
+        outcome="unknown",
+        first_seq=ack.seq,
+        first_order_id=ack.order_id or ack.seq,
+        first_order_hash=ack.order_hash or "",
+    ) from refusal
 
 
 def _check_legs(first: Order, second: Order) -> None:

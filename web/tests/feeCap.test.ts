@@ -6,6 +6,7 @@ import { feeMost, isCapWithin, previewKey, priced } from "@/features/orders/feeC
 import { placeOrder, placeTwo } from "@/features/orders/place";
 import { useWallet, type Wallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
+import { ApiError, Unreachable } from "@/lib/api/errors";
 import type { Ack, Exchange, Preview } from "@/lib/api/types";
 import type { Address, Fields, TypedData } from "@/lib/chain/typedData";
 
@@ -69,6 +70,24 @@ test("both legs are signed at once, with what takes the first back, and sent tog
   expect(sent?.second).toMatchObject({ scheme: "bulk", index: 1, price: "7", max_fee_bps: 9 });
   expect(sent?.undo.nonce).toBe(sent?.first.nonce);
   expect(sent?.first.path).not.toEqual(sent?.second.path);
+});
+
+test("legs of which no answer came are sent again as they were, and not signed anew", async () => {
+  const lost = new ApiError(503, "unavailable", "lost", null, { outcome: "unknown" });
+  const two = () => placeTwo({ meant, feeCap: 8 }, { meant: { ...meant, price: 7n }, feeCap: 9 }, 1);
+  vi.mocked(api.placeGroup).mockRejectedValueOnce(lost).mockRejectedValueOnce(new Unreachable("no answer"));
+  await expect(two()).rejects.toThrow("lost");
+  await expect(two()).rejects.toThrow("no answer");
+  await two();
+  const sent = vi.mocked(api.placeGroup).mock.calls.map(([group]) => group);
+  expect(sent[1]).toBe(sent[0]);
+  expect(sent[2]).toBe(sent[0]);
+  expect(signedCaps).toEqual([8n, 9n]);
+  vi.mocked(api.placeGroup).mockRejectedValueOnce(new ApiError(409, "group_used", "used"));
+  await expect(two()).rejects.toThrow("used");
+  await two();
+  const nonces = vi.mocked(api.placeGroup).mock.calls.map(([group]) => group.first.nonce);
+  expect(new Set(nonces).size).toBe(3);
 });
 
 test("a cap above the contract's own is not signed, for neither leg", async () => {

@@ -2,12 +2,13 @@
 import { exchangeNow, theExchange } from "@/app/exchange";
 import { fromOwnNode, orderSigner, ownNodes, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
-import type { Ack, CancelOrder, OrderFields, PlaceOrder, Preview } from "@/lib/api/types";
+import { ApiError, Unreachable } from "@/lib/api/errors";
+import type { Ack, CancelOrder, OrderFields, PlaceGroup, PlaceOrder, Preview } from "@/lib/api/types";
 import type { Signer } from "@/lib/chain/signer";
 import { type Address, domainOf, type Fields, type Hex, type TypedData } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
 import type { Meant } from "./draft";
-import { isCapWithin, type Priced } from "./feeCap";
+import { isCapWithin, type Priced, previewKey } from "./feeCap";
 import { Nonces } from "./nonces";
 
 const SIDES = { buy: 0n, sell: 1n, buy_quote: 2n } as const;
@@ -110,7 +111,13 @@ export async function placeOrder(
   return api.place(await signed(fields, mirror));
 }
 
-/** Sign both legs of which only one ever fills by one signature, and what takes the first back; place both or neither. */
+/** Two legs that were sent, of which nobody knows yet whether they were taken; `meaning` is what the form asked for. */
+let unanswered: { readonly meaning: string; readonly group: PlaceGroup } | null = null;
+
+/**
+ * Sign both legs of which only one ever fills by one signature, and what takes the first back; place both or neither.
+ * If no answer came the last time, the very same legs are sent again, and nothing is signed: so they are placed once.
+ */
 export async function placeTwo(
   first: Priced,
   second: Priced,
@@ -119,12 +126,29 @@ export async function placeTwo(
 ): Promise<Ack> {
   const account = accountNow();
   await Promise.all([checkCap(first.feeCap), checkCap(second.feeCap)]);
-  const fields = [first, second].map(({ meant, feeCap }) =>
-    fieldsOf(meant, account, market, nextNonce(meant.singleFill), feeCap),
-  ) as [OrderFields, OrderFields];
-  const legs = await signedTogether(fields, mirror);
-  const undo = await signedCancel(fields[0].nonce, mirror);
-  return (await api.placeGroup({ first: legs[0], second: legs[1], undo })).first;
+  const meaning = [account, market, previewKey(first.meant), previewKey(second.meant)].join();
+  if (unanswered?.meaning !== meaning) {
+    const fields = [first, second].map(({ meant, feeCap }) =>
+      fieldsOf(meant, account, market, nextNonce(meant.singleFill), feeCap),
+    ) as [OrderFields, OrderFields];
+    const legs = await signedTogether(fields, mirror);
+    const undo = await signedCancel(fields[0].nonce, mirror);
+    unanswered = { meaning, group: { first: legs[0], second: legs[1], undo } };
+  }
+  const { group } = unanswered;
+  try {
+    const answer = await api.placeGroup(group);
+    unanswered = null;
+    return answer.first;
+  } catch (error) {
+    if (!isUnknown(error)) unanswered = null;
+    throw error;
+  }
+}
+
+/** Whether it may have been done all the same. */
+function isUnknown(error: unknown): boolean {
+  return error instanceof Unreachable || (error instanceof ApiError && error.params.outcome === "unknown");
 }
 
 /** Two orders under one signature: a tree of two, in which each proves its place by the hash of the other. */
