@@ -1,11 +1,16 @@
+import { createElement } from "react";
+import { renderToStaticMarkup } from "react-dom/server";
+import { hashTypedData } from "viem/utils";
 import { describe, expect, it } from "vitest";
 import { inLanguage, unread } from "@/app/announcements";
 import { feesOf } from "@/features/operator/rates";
-import type { Announcement } from "@/lib/api/types";
-import { approvalCall, judge } from "@/lib/chain/approving";
+import { Rows } from "@/features/operator/Withdrawals";
+import type { Announcement, Token } from "@/lib/api/types";
+import { approvalCall, judgeAll, question, type Said, type Verdict } from "@/lib/chain/approving";
 import { governingCall, operationOf } from "@/lib/chain/governing";
 import { keySigner } from "@/lib/chain/keys";
-import type { Address, Domain, Hex } from "@/lib/chain/typedData";
+import { Chain, ChainRefused } from "@/lib/chain/rpc";
+import { type Address, type Domain, type Hex, TYPES } from "@/lib/chain/typedData";
 
 const CUSTODY: Address = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const KEY: Hex = "0x59c6995e998f97a5a0044966f0945389dc9e86dae88c7a8412f4603b6b78690d";
@@ -64,28 +69,100 @@ describe("a withdrawal that waits", () => {
     deadline: 1_900_000_000n,
   };
   const stored = Object.fromEntries(Object.entries(message).map(([name, value]) => [name, `${value}`]));
-  const row = async () => {
-    const { hashTypedData } = await import("viem/utils");
-    const { TYPES } = await import("@/lib/chain/typedData");
+  const token: Token = {
+    token_id: 0,
+    asset_id: 2,
+    symbol: "DAI",
+    address: CUSTODY.toLowerCase(),
+    decimals: 18,
+    unit: `${10n ** 12n}`,
+    min_withdrawal: "1",
+  };
+  const row = async (): Promise<Said> => {
     const typed = { domain, primaryType: "Withdrawal", message } as const;
     return {
-      withdrawal_hash: hashTypedData({
-        ...typed,
-        types: { Withdrawal: TYPES.Withdrawal },
-      } as never) as string,
+      withdrawal_hash: hashTypedData({ ...typed, types: { Withdrawal: TYPES.Withdrawal } } as never),
       message: stored,
-      signature: (await signer.signTypedData(typed)) as string,
+      signature: await signer.signTypedData(typed),
+      account: signer.address,
+      asset_id: 2,
+      amount: "5000000",
+      deadline: 1_900_000_000,
     };
+  };
+  /** A chain on which the account's code answers so; null: the node fails. */
+  const codeWith = (answer: string | null) =>
+    new Chain(async () => {
+      if (answer === null) throw new ChainRefused("no", -32_000, null);
+      return answer;
+    });
+  const judge = async (change: Partial<Said>, tokens: readonly Token[] | null = [token], answer = "0x") => {
+    const [found] = await judgeAll(codeWith(answer), domain, tokens, [{ ...(await row()), ...change }]);
+    return found?.verdict;
+  };
+  const flipped = async () => {
+    const { signature } = await row();
+    return `${signature.slice(0, 10)}00${signature.slice(12)}`;
   };
 
   it("is judged by its hash and its signature", async () => {
-    const good = await row();
-    expect(await judge(domain, good)).toBe("key");
-    const more = { ...stored, amount: "1" };
-    expect(await judge(domain, { ...good, message: more })).toBe("other_hash");
-    expect(await judge({ ...domain, chainId: 1 }, good)).toBe("other_hash");
-    const flipped = `${good.signature.slice(0, 10)}00${good.signature.slice(12)}`;
-    expect(await judge(domain, { ...good, signature: flipped })).toBe("code");
+    expect(await judge({})).toBe("key");
+    expect(await judge({ message: { ...stored, amount: "1" } })).toBe("other_hash");
+    expect(await judge({ message: {} })).toBe("other_hash");
+    const elsewhere = await judgeAll(null, { ...domain, chainId: 1 }, [token], [await row()]);
+    expect(elsewhere[0]?.verdict).toBe("other_hash");
+  });
+
+  it.each<[string, Partial<Said>]>([
+    ["account", { account: "0x1111111111111111111111111111111111111111" }],
+    ["asset", { asset_id: 3 }],
+    ["amount", { amount: "5" }],
+    ["deadline", { deadline: 1 }],
+  ])("is not approved where the exchange says another %s than was signed", async (_, change) => {
+    expect(await judge(change)).toBe("other_row");
+  });
+
+  it("is of a token and an amount that the contract itself lists", async () => {
+    expect(await judge({}, null)).toBe("unasked");
+    expect(await judge({}, [])).toBe("unlisted");
+    expect(await judge({}, [{ ...token, unit: `${10n ** 19n}` }])).toBe("odd_amount");
+    expect(await judge({}, [{ ...token, unit: "1", decimals: 18 }])).toBe("other_row");
+  });
+
+  it("that its key did not sign is good only if a contract at the account says so", async () => {
+    const signature = await flipped();
+    const yes = `0x${"0".repeat(63)}1`;
+    expect(await judge({ signature }, [token], `0x${"0".repeat(64)}`)).toBe("unsigned");
+    expect(await judge({ signature }, [token], yes)).toBe("code");
+    expect(await judge({ signature: "0x" }, [token], yes)).toBe("unsigned");
+    const unheard = await judgeAll(codeWith(null), domain, [token], [{ ...(await row()), signature }]);
+    expect(unheard[0]?.verdict).toBe("unasked");
+  });
+
+  it("asks a contract wallet as the contract does", () => {
+    const asked = question(`0x${"11".repeat(20)}`, `0x${"22".repeat(32)}`, `0x${"33".repeat(65)}`);
+    expect(asked).toBe(
+      "0x6100c4603f5f3960205f6100c45f7311111111111111111111111111111111111111116207a120fa3d601f10165f51631626ba7e60e01b14165f5260205ff31626ba7e222222222222222222222222222222222222222222222222222222222222222200000000000000000000000000000000000000000000000000000000000000400000000000000000000000000000000000000000000000000000000000000041333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333333300000000000000000000000000000000000000000000000000000000000000",
+    );
+  });
+
+  it.each<[Verdict, boolean]>([
+    ["key", true],
+    ["code", true],
+    ["other_row", false],
+    ["unsigned", false],
+    ["unlisted", false],
+    ["odd_amount", false],
+    ["unasked", false],
+  ])("with the verdict %s has a button: %s, and shows what was signed", async (verdict, has) => {
+    const said = { ...(await row()), account: "0x1111", amount: "5", needed: 2, given_by: [], seen_at: 0 };
+    const rows = [{ row: said, verdict, token }];
+    const shown = renderToStaticMarkup(
+      createElement(Rows, { rows, mine: signer.address, approve: () => undefined }),
+    );
+    expect(shown.includes("<button") && shown.includes(">Approve<")).toBe(has);
+    expect(shown).toContain("5 DAI");
+    expect(shown).not.toContain("0x1111");
   });
 
   it("is approved by its own fields", async () => {

@@ -1,11 +1,13 @@
-import { useEffect, useState } from "react";
+import { useMemo, useState } from "react";
 import { useExchange } from "@/app/exchange";
-import { useAddress } from "@/features/wallet/store";
-import type { OperatorWithdrawal } from "@/lib/api/types";
-import type { Verdict } from "@/lib/chain/approving";
+import { Asked } from "@/features/proof/Asked";
+import { fromOwnNode, useAddress } from "@/features/wallet/store";
+import type { Exchange, OperatorWithdrawal } from "@/lib/api/types";
+import type { Judged, Verdict } from "@/lib/chain/approving";
+import type { Told } from "@/lib/chain/nodes";
 import { type Address, domainOf } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
-import { ledgerText } from "@/lib/money/amounts";
+import { tokenText } from "@/lib/money/amounts";
 import { usePolled } from "@/lib/usePolled";
 import { Button } from "@/ui/Button";
 import { Badge } from "@/ui/Card";
@@ -21,23 +23,25 @@ import { c } from "./texts";
 
 const EVERY_MS = 4_000;
 
+type Row = Judged<OperatorWithdrawal>;
+
 /** Withdrawals above their limits; an approver lets one go with a transaction of its own. */
 export function Withdrawals() {
-  const { value, state, failed, again } = usePolled(operator.withdrawals, EVERY_MS);
+  const exchange = useExchange((known) => known.exchange);
+  const read = useMemo(() => (exchange ? () => judged(exchange) : null), [exchange]);
+  const { value, state, failed, again } = usePolled(read, EVERY_MS);
   const approver = useConsole((now) => now.session?.roles.includes("approver") ?? false);
   const address = useAddress();
-  const exchange = useExchange((known) => known.exchange);
   const [sending, setSending] = useState<Sending | null>(null);
-  const approve = async (row: OperatorWithdrawal) => {
+  const approve = async ({ row, token }: Row) => {
     if (!exchange || !address) return;
     const { approvalCall } = await import("@/lib/chain/approving");
-    const asset = exchange.assets.find((one) => one.asset_id === row.asset_id);
-    const amount = asset ? `${ledgerText(BigInt(row.amount), asset)} ${asset.symbol}` : row.amount;
+    const { account = "" } = row.message;
     const recipient = row.message.recipient ?? c("withdrawals.funding");
     setSending({
       title: c("withdrawals.approve"),
       effects: [
-        c("withdrawals.approve_1", { account: row.account, amount, recipient }),
+        c("withdrawals.approve_1", { account, amount: amountOf({ row, token }), recipient }),
         c("withdrawals.approve_2", { needed: localNumber(`${row.needed}`) }),
         c("withdrawals.approve_3"),
       ],
@@ -48,13 +52,16 @@ export function Withdrawals() {
     <Panel title={c("withdrawals.title")} state={state} className={FRAME}>
       {failed && <Failure>{failed}</Failure>}
       {!value && !failed && <Loading label={t("loading")} />}
-      {value && !value.withdrawals.length && <Empty>{c("withdrawals.none")}</Empty>}
-      {value && value.withdrawals.length > 0 && (
-        <Rows
-          rows={value.withdrawals}
-          mine={address}
-          approve={approver ? (row) => void approve(row) : null}
-        />
+      {value && !value.rows.length && <Empty>{c("withdrawals.none")}</Empty>}
+      {value && value.rows.length > 0 && (
+        <>
+          <Rows rows={value.rows} mine={address} approve={approver ? (row) => void approve(row) : null} />
+          {value.node && (
+            <div className="p-3">
+              <Asked node={value.node} contract={exchange?.contract} />
+            </div>
+          )}
+        </>
       )}
       {value && !approver && <p className="p-3 text-xs text-soft">{c("withdrawals.not_yours")}</p>}
       {sending && <Transaction sending={sending} then={again} onClose={() => setSending(null)} />}
@@ -62,70 +69,79 @@ export function Withdrawals() {
   );
 }
 
-/** What came out of holding each message against its hash and signature, by hash. */
-function useVerdicts(rows: readonly OperatorWithdrawal[]): Readonly<Record<string, Verdict>> {
-  const exchange = useExchange((known) => known.exchange);
-  const [verdicts, setVerdicts] = useState<Readonly<Record<string, Verdict>>>({});
-  useEffect(() => {
-    if (!exchange) return;
-    let over = false;
-    const look = async () => {
-      const { judge } = await import("@/lib/chain/approving");
-      const found = await Promise.all(
-        rows.map(async (row) => [row.withdrawal_hash, await judge(domainOf(exchange), row)] as const),
-      );
-      if (!over) setVerdicts(Object.fromEntries(found));
-    };
-    void look();
-    return () => {
-      over = true;
-    };
-  }, [rows, exchange]);
-  return verdicts;
+interface Found {
+  readonly rows: readonly Row[];
+  /** Who was asked; null when nobody answered. */
+  readonly node: Told<unknown>["node"] | null;
 }
+
+/** What waits, each held against its hash, its signature and the contract's own tokens before it is shown. */
+async function judged(exchange: Exchange): Promise<Found> {
+  const [{ withdrawals }, { judgeAll }, { listing }] = await Promise.all([
+    operator.withdrawals(),
+    import("@/lib/chain/approving"),
+    import("@/lib/chain/deployment"),
+  ]);
+  const domain = domainOf(exchange);
+  if (!withdrawals.length) return { rows: [], node: null };
+  const told = await fromOwnNode(async (chain) => {
+    const { tokens } = await listing(chain, exchange.contract as Address, exchange.tokens);
+    return judgeAll(chain, domain, tokens, withdrawals);
+  }).catch(() => null);
+  if (told) return { rows: told.value, node: told.node };
+  return { rows: await judgeAll(null, domain, null, withdrawals), node: null };
+}
+
+/** As the account signed it; token units where the token is not known. */
+function amountOf({ row, token }: Pick<Row, "row" | "token">): string {
+  const { amount = "0", token: address = "" } = row.message;
+  return token && isWhole(amount)
+    ? `${tokenText(BigInt(amount), token)} ${token.symbol}`
+    : `${amount} · ${address}`;
+}
+
+/** A time in seconds as the account signed it; what is none, as it stands. */
+const timeOf = (seconds = ""): string =>
+  isWhole(seconds) && seconds.length < 12 ? localDateTime(Number(seconds) * 1_000) : seconds;
+
+const isWhole = (text: string): boolean => /^\d+$/.test(text);
 
 interface RowsProps {
-  readonly rows: readonly OperatorWithdrawal[];
+  readonly rows: readonly Row[];
   readonly mine: Address | null;
-  readonly approve: ((row: OperatorWithdrawal) => void) | null;
+  readonly approve: ((row: Row) => void) | null;
 }
 
-function Rows({ rows, mine, approve }: RowsProps) {
-  const assets = useExchange((known) => known.exchange?.assets ?? []);
-  const verdicts = useVerdicts(rows);
-  const good = (row: OperatorWithdrawal) => ["key", "code"].includes(verdicts[row.withdrawal_hash] ?? "");
-  const columns: Column<OperatorWithdrawal>[] = [
-    { name: c("withdrawals.account"), cell: (row) => <Copied text={row.account} /> },
-    {
-      name: c("withdrawals.amount"),
-      number: true,
-      cell: (row) => {
-        const asset = assets.find((one) => one.asset_id === row.asset_id);
-        return asset ? `${ledgerText(BigInt(row.amount), asset)} ${asset.symbol}` : row.amount;
-      },
-    },
+/** Everything here but the count of approvals is the message's own. */
+export function Rows({ rows, mine, approve }: RowsProps) {
+  const columns: Column<Row>[] = [
+    { name: c("withdrawals.account"), cell: ({ row }) => <Copied text={row.message.account ?? ""} /> },
+    { name: c("withdrawals.amount"), number: true, cell: amountOf },
     {
       name: c("withdrawals.recipient"),
-      cell: (row) =>
+      cell: ({ row }) =>
         row.message.recipient ? <Copied text={row.message.recipient} /> : c("withdrawals.funding"),
     },
-    { name: c("withdrawals.until"), cell: (row) => localDateTime(row.deadline * 1_000) },
+    {
+      name: c("withdrawals.until"),
+      cell: ({ row }) => timeOf(row.message.deadline),
+    },
     {
       name: c("withdrawals.given"),
       number: true,
-      cell: (row) => `${localNumber(`${row.given_by.length}`)} / ${localNumber(`${row.needed}`)}`,
+      cell: ({ row }) => `${localNumber(`${row.given_by.length}`)} / ${localNumber(`${row.needed}`)}`,
     },
-    { name: c("withdrawals.checked"), cell: (row) => <Checked verdict={verdicts[row.withdrawal_hash]} /> },
+    { name: c("withdrawals.checked"), cell: ({ verdict }) => <Checked verdict={verdict} /> },
     {
       name: c("markets.actions"),
       quiet: true,
-      cell: (row) =>
+      cell: (one) =>
         approve &&
-        good(row) &&
-        (row.given_by.some((by) => by === mine) ? (
+        TONES[one.verdict] !== undefined &&
+        (one.row.given_by.some((by) => by === mine) ? (
           c("withdrawals.yours_given")
         ) : (
-          <Button size="small" onClick={() => approve(row)}>
+          <Button size="small" onClick={() => approve(one)}>
             {c("withdrawals.approve")}
           </Button>
         )),
@@ -137,13 +153,14 @@ function Rows({ rows, mine, approve }: RowsProps) {
       testId="operator-withdrawals"
       columns={columns}
       rows={rows}
-      id={(row) => row.withdrawal_hash}
+      id={(one) => `${one.row.withdrawal_hash}:${rows.indexOf(one)}`}
     />
   );
 }
 
-function Checked({ verdict }: { readonly verdict: Verdict | undefined }) {
-  if (!verdict) return <Badge tone="plain">{t("loading")}</Badge>;
-  const tone = verdict === "key" ? "good" : verdict === "code" ? "warn" : "bad";
-  return <Badge tone={tone}>{c(`verdict.${verdict}`)}</Badge>;
+/** Those that can be approved; every other verdict is bad. */
+const TONES: Partial<Record<Verdict, "good" | "warn">> = { key: "good", code: "warn" };
+
+function Checked({ verdict }: { readonly verdict: Verdict }) {
+  return <Badge tone={TONES[verdict] ?? "bad"}>{c(`verdict.${verdict}`)}</Badge>;
 }
