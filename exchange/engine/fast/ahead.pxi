@@ -97,7 +97,6 @@ cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexce
         fetch_soon(&m.orders[guess.spot])
         return
     fetch_soon(&m.orders[m.levels[guess.spot].tail])
-    fetch_soon(&m.orders[m.free_order])
     half = &m.books[guess.book].halves[1 - (command[1] & 1)]
     if half.best >= half.sign * word(command, 1):
         fetch_soon(&m.orders[m.levels[half.top].head])

@@ -41,6 +41,7 @@ cdef inline i32 new_order(Memory *m) noexcept nogil:
     cdef i64 room = m.orders_room
     if order:
         m.free_order = m.orders[order].next
+        fetch_soon(&m.orders[m.free_order])  # the next one's, which is written to at once
     else:
         order = <i32>m.orders_used
         if unlikely(order >= m.orders_room):

@@ -51,6 +51,15 @@ cdef inline void close_order(Memory *m, i32 order, i64 reason) noexcept nogil:
     give(m, pays, held)
 
 
+cdef inline void close_filled(Memory *m, i32 order) noexcept nogil:
+    """The same of an order that a trade has just used up, and touched: it holds nothing any more."""
+    cdef Order *o = &m.orders[order]
+    if unlikely(o.flags) and close_flagged(m, order, FILLED):
+        return
+    tell_closed(m, o.id, o.account, m.books[m.levels[o.level].book].market, FILLED, 0)
+    drop_order(m, order)
+
+
 cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
     """Close every order whose expiry has come, in order of expiry, then of acceptance; end countdowns likewise."""
     cdef i32 second
@@ -376,7 +385,7 @@ cdef inline void fill(Memory *m, i64 at_ms, Incoming *it, i32 number, i64 price,
     pay(m, it, maker, price, lots, maker_fee, taker_fee)
     record(m, at_ms, it, maker, price, lots, maker_fee, taker_fee)
     if maker.remaining == 0:
-        close_order(m, number, FILLED)
+        close_filled(m, number)
     elif unlikely(maker.hidden == maker.remaining):
         show_more(m, number)
 

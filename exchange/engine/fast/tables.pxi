@@ -197,6 +197,7 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
     cdef i32 block = m.free_block, first = m.accounts[account].first_block
     if block:
         m.free_block = m.blocks[block].next
+        fetch_soon(&m.blocks[m.free_block])
     else:
         block = <i32>m.blocks_used
         if block == MOST_BLOCKS:
