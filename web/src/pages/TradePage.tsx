@@ -13,6 +13,7 @@ import { MarketBar } from "@/features/market/MarketBar";
 import { MarketsDialog } from "@/features/market/MarketsDialog";
 import { Tape } from "@/features/market/Tape";
 import { AccountTabs } from "@/features/orders/AccountTabs";
+import { Mirrored, useMirror } from "@/features/orders/Mirrored";
 import { OrderForm } from "@/features/orders/OrderForm";
 import { cancelAll } from "@/features/orders/place";
 import { type Key, localNumber, t } from "@/lib/i18n";
@@ -55,10 +56,11 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
   const dialog = useDialog((state) => state.open);
   useTitle(live, units);
   const cancel = useAction();
+  const [mirrored, mirror] = useMirror();
   useShortcuts({
     "/": () => openDialog("markets"),
     "?": () => openDialog("keys"),
-    x: () => void cancel.run(() => cancelAll(units.id)),
+    x: () => void cancel.run(() => cancelAll(units.id, mirror)),
   });
   const pick = (price: string) => {
     setPicked((now) => ({ price, count: now.count + 1 }));
@@ -71,6 +73,7 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
         {t("market.heading", { base: units.base.symbol, quote: units.quote.symbol })}
       </h1>
       <MarketBar live={live} units={units} />
+      {mirrored && <Mirrored data={mirrored} />}
       <div className="grid min-h-0 flex-1 gap-px bg-line max-lg:flex max-lg:flex-col lg:grid-cols-[minmax(0,1fr)_17rem_19rem] lg:grid-rows-[minmax(20rem,1fr)_16rem]">
         <ChartPanel live={live} units={units} className={on("chart", "max-lg:min-h-[60dvh] max-lg:flex-1")} />
         <div className={on("book", "min-h-0 flex-col gap-px lg:row-span-2 lg:flex max-lg:flex-1")}>

@@ -1,4 +1,5 @@
 import { type FormEvent, useEffect, useState } from "react";
+import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Order } from "@/lib/api/types";
@@ -10,10 +11,12 @@ import { Dialog } from "@/ui/Dialog";
 import { Field } from "@/ui/Field";
 import { Failure, Loading } from "@/ui/States";
 import type { OpenOrder } from "./account";
+import { isOfRow } from "./amend";
 import { useUnitsById } from "./cells";
 import type { Meant } from "./draft";
 import { priced } from "./feeCap";
-import { amendOrder } from "./place";
+import { Mirrored, useMirror } from "./Mirrored";
+import { amendOrder, typedOrder } from "./place";
 import { Leg } from "./Summary";
 import { usePreview } from "./usePreview";
 
@@ -23,14 +26,14 @@ export function AmendDialog({ order, onClose }: { readonly order: OpenOrder; rea
   const [failed, setFailed] = useState<string | null>(null);
   useEffect(() => {
     let current = true;
-    fullOrder(order.order_id, () => current).then(
+    checkedOrder(order, () => current).then(
       (found) => current && setFull(found),
       (error) => current && setFailed(sentenceOf(error)),
     );
     return () => {
       current = false;
     };
-  }, [order.order_id]);
+  }, [order]);
   return (
     <Dialog title={t("amend.title")} onClose={onClose}>
       {failed && <Failure>{failed}</Failure>}
@@ -41,6 +44,17 @@ export function AmendDialog({ order, onClose }: { readonly order: OpenOrder; rea
       )}
     </Dialog>
   );
+}
+
+/** The whole order, if it is the one in the row: else an amend would sign conditions that nobody saw. */
+async function checkedOrder(row: OpenOrder, isWanted: () => boolean): Promise<Order | null> {
+  const full = await fullOrder(row.order_id, isWanted);
+  const account = useWallet.getState().wallet?.signer.address;
+  if (!full) return null;
+  if (!account) throw new Error("connect a wallet first");
+  const { digestOf } = await import("@/lib/chain/keys");
+  if (!isOfRow(row, full, digestOf(typedOrder({ ...full, account })))) throw new Error(t("amend.differs"));
+  return full;
 }
 
 const LISTED = 100;
@@ -71,6 +85,7 @@ function Form({ order, full, onClose }: FormProps) {
     units ? trimmed(order.quantity * units.lotSize, units.base.decimals) : "",
   );
   const action = useAction();
+  const [mirrored, mirror] = useMirror();
   const [newPrice, newLots] = [units?.parsePrice(price) ?? null, units?.parseQuantity(quantity) ?? null];
   const meant = meantBy(order, full, newPrice, newLots);
   const { preview, refused } = usePreview(meant, order.market);
@@ -80,7 +95,7 @@ function Form({ order, full, onClose }: FormProps) {
   const send = async (event: FormEvent) => {
     event.preventDefault();
     if (!ready) return;
-    if (await action.run(() => amendOrder(ready, order.market, BigInt(order.nonce)))) onClose();
+    if (await action.run(() => amendOrder(ready, order.market, BigInt(order.nonce), mirror))) onClose();
   };
   return (
     <form onSubmit={(event) => void send(event)} className="flex flex-col gap-3">
@@ -110,6 +125,7 @@ function Form({ order, full, onClose }: FormProps) {
       {meant && <Leg meant={meant} preview={preview} units={units} />}
       {refused && <Failure>{refused}</Failure>}
       {action.failed && <Failure>{action.failed}</Failure>}
+      {mirrored && <Mirrored data={mirrored} />}
       <Button
         type="submit"
         kind="primary"

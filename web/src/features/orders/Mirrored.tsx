@@ -1,22 +1,35 @@
-import { useExchange } from "@/app/exchange";
+import { useState } from "react";
 import type { Fields, TypedData } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
 import type { MarketUnits } from "@/lib/money/market";
+import { useUnitsById } from "./cells";
+import type { Mirror } from "./place";
+import { conditionsOf } from "./words";
+
+/** What the wallet is asked to sign now, and the mirror that is told of it. */
+export function useMirror(): [TypedData | null, Mirror] {
+  const [data, setData] = useState<TypedData | null>(null);
+  const mirror = (asked: TypedData) => {
+    setData(asked);
+    return () => setData(null);
+  };
+  return [data, mirror];
+}
 
 /** What the wallet is asking the user to sign, in plain words and field by field, to compare with the wallet's window. */
-export function Mirrored({ data, units }: { readonly data: TypedData; readonly units: MarketUnits }) {
+export function Mirrored({ data }: { readonly data: TypedData }) {
+  const units = useUnitsById();
   return (
     <div
       role="status"
       className="flex flex-col gap-2 rounded-md border border-accent bg-accent/10 p-3 text-xs"
     >
       <p className="font-semibold text-strong">{t("mirror.title")}</p>
-      {ordersOf(data).map((order) => (
-        <p key={`${order.nonce}`}>
-          <OrderWords order={order} units={units} />
-        </p>
-      ))}
-      {data.primaryType === "Cancel" && <p>{t("mirror.cancel")}</p>}
+      {ordersOf(data).map((order) => {
+        const market = units(Number(order.market));
+        return market && <OrderWords key={`${order.nonce}`} order={order} units={market} />;
+      })}
+      {(data.primaryType === "Cancel" || data.primaryType === "MassCancel") && <p>{t("mirror.cancel")}</p>}
       {data.primaryType === "BulkOrder" && <p>{t("mirror.one_of_two")}</p>}
       {fieldsOf(data).map((fields) => (
         <dl key={`${fields.nonce}`} className="grid grid-cols-[auto_1fr] gap-x-3 text-soft">
@@ -39,8 +52,10 @@ const ordersOf = (data: TypedData): readonly Fields[] =>
   data.primaryType === "Order" || data.primaryType === "BulkOrder" ? fieldsOf(data) : [];
 
 function OrderWords({ order, units }: { readonly order: Fields; readonly units: MarketUnits }) {
-  const exchange = useExchange((known) => known.exchange);
-  const { side, price, quantity, expiry, max_fee_bps } = order as Record<string, bigint>;
+  const { side, price, quantity, expiry, trigger_price, terms, max_fee_bps } = order as Record<
+    string,
+    bigint
+  >;
   const params = {
     quantity: side === 2n ? units.quoteAmount(quantity ?? 0n) : localNumber(units.quantity(quantity ?? 0n)),
     asset: side === 2n ? units.quote.symbol : units.base.symbol,
@@ -48,7 +63,21 @@ function OrderWords({ order, units }: { readonly order: Fields; readonly units: 
     quote: units.quote.symbol,
     fee: `${max_fee_bps}`,
     until: localDateTime(Number(expiry) * 1_000),
-    contract: exchange?.contract ?? "",
   };
-  return t(side === 1n ? "mirror.sell" : side === 0n ? "mirror.buy" : "mirror.buy_quote", params);
+  const conditions = conditionsOf(
+    { triggerPrice: trigger_price ?? 0n, terms: terms ?? 0n, expiry: Number(expiry) },
+    units,
+  );
+  return (
+    <div>
+      <p>{t(side === 1n ? "mirror.sell" : side === 0n ? "mirror.buy" : "mirror.buy_quote", params)}</p>
+      <ul className="list-disc ps-5 text-strong">
+        {conditions.map(([name, value]) => (
+          <li key={name}>
+            {name}: <bdi>{value}</bdi>
+          </li>
+        ))}
+      </ul>
+    </div>
+  );
 }

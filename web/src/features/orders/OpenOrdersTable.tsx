@@ -10,12 +10,14 @@ import { type Column, Table } from "@/ui/Table";
 import { AmendDialog } from "./AmendDialog";
 import { type OpenOrder, useAccount } from "./account";
 import { SideText, useUnitsById } from "./cells";
+import { Mirrored, useMirror } from "./Mirrored";
 import { cancelAll, cancelOrder } from "./place";
 
 export function OpenOrdersTable() {
   const orders = useAccount((account) => account.orders);
   const [amended, setAmended] = useState<OpenOrder | null>(null);
   const action = useAction();
+  const [mirrored, mirror] = useMirror();
   const display = useDisplay();
   const units = useUnitsById();
   const rows = [...orders.values()].sort((a, b) => b.order_id - a.order_id);
@@ -71,7 +73,7 @@ export function OpenOrdersTable() {
             size="small"
             kind="quiet"
             disabled={action.busy}
-            onClick={() => void action.run(() => cancelOrder(order.nonce))}
+            onClick={() => void action.run(() => cancelOrder(order.nonce, mirror))}
           >
             {t("orders.cancel")}
           </Button>
@@ -84,6 +86,11 @@ export function OpenOrdersTable() {
       {action.failed && (
         <div className="p-2">
           <Failure>{action.failed}</Failure>
+        </div>
+      )}
+      {mirrored && (
+        <div className="p-2">
+          <Mirrored data={mirrored} />
         </div>
       )}
       {rows.length ? (
@@ -100,7 +107,7 @@ export function OpenOrdersTable() {
               size="small"
               kind="danger"
               busy={action.busy}
-              onClick={() => void action.run(() => cancelAll(0))}
+              onClick={() => void action.run(() => cancelAll(0, mirror))}
             >
               {t("orders.cancel_all")}
             </Button>

@@ -5,7 +5,6 @@ import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { Market } from "@/lib/api/types";
-import type { TypedData } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
 import { trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
@@ -18,7 +17,7 @@ import { useAccount } from "./account";
 import { type Draft, EMPTY, inQuote, judge, type Surroundings } from "./draft";
 import { Advanced, Available, Kind, Slider, Submit, Unit } from "./FormParts";
 import { priced } from "./feeCap";
-import { Mirrored } from "./Mirrored";
+import { Mirrored, useMirror } from "./Mirrored";
 import { placeOrder, placeTwo } from "./place";
 import { SecondLeg, Summary } from "./Summary";
 import { usePreview } from "./usePreview";
@@ -36,7 +35,7 @@ interface OrderFormProps {
 
 export function OrderForm({ live, units, picked, className = "" }: OrderFormProps) {
   const [draft, setDraft] = useState<Draft>(EMPTY);
-  const [mirrored, setMirrored] = useState<TypedData | null>(null);
+  const [mirrored, mirror] = useMirror();
   const [placed, setPlaced] = useState<string | null>(null);
   const action = useAction();
   const change = (part: Partial<Draft>) => {
@@ -89,10 +88,6 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
     event.preventDefault();
     if (!isLive || isHalted || !first || (second && !stop)) return;
     setPlaced(null);
-    const mirror = (data: TypedData) => {
-      setMirrored(data);
-      return () => setMirrored(null);
-    };
     await action.run(async () => {
       const ack = await (stop
         ? placeTwo(first, stop, units.id, mirror)
@@ -185,7 +180,7 @@ export function OrderForm({ live, units, picked, className = "" }: OrderFormProp
         {meant && !isLive && <Failure>{t("form.not_live")}</Failure>}
         {isHalted && <Failure>{t("form.halted")}</Failure>}
         {action.failed && <Failure>{action.failed}</Failure>}
-        {mirrored && <Mirrored data={mirrored} units={units} />}
+        {mirrored && <Mirrored data={mirrored} />}
         {placed && (
           <p role="status" className="text-xs text-buy">
             {placed}

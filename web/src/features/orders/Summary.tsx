@@ -3,11 +3,12 @@ import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import { useDisplay } from "@/features/worth/useWorth";
 import { Worth } from "@/features/worth/Worth";
 import type { Preview } from "@/lib/api/types";
-import { localNumber, t } from "@/lib/i18n";
+import { localDateTime, localNumber, t } from "@/lib/i18n";
 import { fixed, trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
 import type { Meant } from "./draft";
 import { feeMost, worstQuote } from "./feeCap";
+import { conditionsOf } from "./words";
 
 interface SummaryProps {
   readonly meant: Meant;
@@ -58,6 +59,7 @@ export function Summary({ meant, preview, live, units }: SummaryProps) {
       {preview && BigInt(preview.fills_now) > 0n && (
         <Line name={t("summary.fee_now")} value={money(BigInt(preview.fills_now_fee))} />
       )}
+      {!meant.singleFill && <Line name={t("orders.until")} value={localDateTime(meant.expiry * 1_000)} />}
       <Most meant={meant} preview={preview} units={units} />
       {buys && meant.side === "buy" && (
         <Line name={t("summary.receive")} value={coins(meant.quantity)} strong />
@@ -101,6 +103,11 @@ function Most({ meant, preview, units }: LegProps) {
   );
 }
 
+/** When it starts, how it works and until when: all of it is signed. */
+function Under({ meant, units }: Pick<LegProps, "meant" | "units">) {
+  return conditionsOf(meant, units).map(([name, value]) => <Line key={name} name={name} value={value} />);
+}
+
 /** The stop beside an order: of the two only one ever fills, and each is signed. */
 export const SecondLeg = (props: LegProps) => <Leg {...props} testId="summary-stop" />;
 
@@ -117,6 +124,7 @@ export function Leg({ meant, preview, units, testId = "summary" }: LegProps & { 
         name={meant.side === "sell" ? t("summary.worst_sell") : t("summary.worst_buy")}
         value={price(meant.price)}
       />
+      <Under meant={meant} units={units} />
       <Most meant={meant} preview={preview} units={units} />
     </dl>
   );

@@ -178,7 +178,7 @@ export async function amendOrder(
   { meant, feeCap }: Priced,
   market: number,
   nonce: bigint,
-  mirror: Mirror = noMirror,
+  mirror: Mirror,
 ): Promise<Ack> {
   const account = accountNow();
   await checkCap(feeCap);
@@ -210,11 +210,11 @@ async function signedCancel(nonce: string, mirror: Mirror): Promise<CancelOrder>
 }
 
 /** Cancel the order on a nonce. */
-export const cancelOrder = async (nonce: string, mirror: Mirror = noMirror): Promise<Ack> =>
+export const cancelOrder = async (nonce: string, mirror: Mirror): Promise<Ack> =>
   api.cancel(await signedCancel(nonce, mirror));
 
 /** Cancel all open orders of a market (0: of all). */
-export async function cancelAll(market: number, mirror: Mirror = noMirror): Promise<Ack> {
+export async function cancelAll(market: number, mirror: Mirror): Promise<Ack> {
   const account = accountNow();
   const { signer } = await orderSigner();
   const nonce = BigInt(Math.floor(exchangeNow()));

@@ -31,3 +31,24 @@ export function packTerms(terms: Terms): bigint {
     (BigInt(terms.group) << 96n)
   );
 }
+
+const TRIGGER_SOURCE = 3n << 8n;
+const RESERVED = (0x3fn << 10n) | TRIGGER_SOURCE;
+
+/** The terms in `word`; null where it sets what this page does not know. */
+export function unpackTerms(word: bigint): Terms | null {
+  const part = (at: bigint, bits: bigint) => (word >> at) & ((1n << bits) - 1n);
+  const timeInForce = TIMES_IN_FORCE[Number(part(0n, 2n))];
+  const selfTrade = SELF_TRADES[Number(part(3n, 2n))];
+  const trigger = TRIGGERS[Number(part(5n, 3n))];
+  if (word >> 128n || word & RESERVED || !timeInForce || !selfTrade || !trigger) return null;
+  return {
+    timeInForce,
+    postOnly: part(2n, 1n) === 1n,
+    selfTrade,
+    trigger,
+    displayed: part(16n, 64n),
+    trailBps: Number(part(80n, 16n)),
+    group: Number(part(96n, 32n)),
+  };
+}

@@ -1,6 +1,6 @@
 /** Keys that the page itself keeps: the burner wallet of the local chain, and delegated keys. Loaded when needed. */
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
-import { hashStruct } from "viem/utils";
+import { hashStruct, hashTypedData } from "viem/utils";
 import type { Ask } from "./rpc";
 import type { Call, Signer } from "./signer";
 import { type Address, type Fields, type Hex, TYPES, type TypedData, typesOf } from "./typedData";
@@ -16,6 +16,10 @@ export const addressOf = (key: Hex): Address => privateKeyToAccount(key).address
 /** What a tree of orders holds of one. */
 export const structHashOf = (order: Fields): Hex =>
   hashStruct({ data: order, primaryType: "Order", types: { Order: TYPES.Order } } as never);
+
+/** By what something signed is known everywhere: an order's hash above all. */
+export const digestOf = ({ domain, primaryType, message }: TypedData): Hex =>
+  hashTypedData({ domain, primaryType, types: typesOf(primaryType), message } as never);
 
 /** A signer with a key at hand, which asks nobody. Without `chain` it sends no transactions. */
 export function keySigner(key: Hex, chain?: Ask): Signer {

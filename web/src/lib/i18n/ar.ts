@@ -311,6 +311,10 @@ export const ar: Catalogue = {
   "amend.title": "تعديل الأمر",
   "amend.quantity": "الكمية كلها",
   "amend.used": "{used} منها نُفذت.",
+  "terms.unknown": "شروط لا تعرفها هذه الصفحة: {terms}",
+  "terms.group": "واحد من عدة",
+  "terms.one_of": "تنفيذ أي من المجموعة {group} ينهي الباقي",
+  "amend.differs": "تخبر المنصة عن أمر غير ما يعرضه هذا السطر، فلا تعديل هنا. ألغِه وضع غيره.",
   "amend.explain": "يحتفظ بمكانه في الصف إن لم يطلب أكثر بالسعر نفسه.",
 
   "balances.asset": "الأصل",

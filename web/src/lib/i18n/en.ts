@@ -306,6 +306,11 @@ export const en = {
   "amend.title": "Amend the order",
   "amend.quantity": "Whole amount",
   "amend.used": "{used} of it is filled already.",
+  "terms.unknown": "terms that this page does not know: {terms}",
+  "terms.group": "One of several",
+  "terms.one_of": "a fill of any in group {group} ends the others",
+  "amend.differs":
+    "The exchange tells of another order than this row shows; nothing can be amended here. Cancel it and place another.",
   "amend.explain": "It keeps its place in the queue if it asks for no more at the same price.",
 
   "balances.asset": "Asset",

@@ -302,6 +302,10 @@ export const zh: Catalogue = {
   "amend.title": "修改订单",
   "amend.quantity": "总数量",
   "amend.used": "其中 {used} 已成交。",
+  "terms.unknown": "本页面不认识的条款：{terms}",
+  "terms.group": "多选一",
+  "terms.one_of": "组 {group} 中任一成交即结束其余",
+  "amend.differs": "交易所给出的订单与此行不同，无法在此修改。请撤销后重新下单。",
   "amend.explain": "若价格不变且数量不增，则保留排队位置。",
 
   "balances.asset": "资产",
