@@ -89,7 +89,8 @@ function Amount({ token, owner, onClose }: AmountProps) {
     if (!wallet || !units) return;
     const done = await action.run(async () => {
       const { deposit } = await custodyCalls();
-      await deposit(theChain(), wallet.signer, theExchange().contract as Address, token, units);
+      const { contract, chain_id } = theExchange();
+      await deposit(theChain(), wallet.signer, contract as Address, token, units, chain_id);
     });
     if (done) setSent(true);
   };

@@ -7,7 +7,6 @@ import type { PlainCall } from "@/lib/chain/leaving";
 import type { AccountOnChain } from "@/lib/chain/ledger";
 import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
-import { t } from "@/lib/i18n";
 import { type Polled, usePolled } from "@/lib/usePolled";
 import { theLeft, useLeft } from "./left";
 
@@ -75,17 +74,13 @@ export function useSender(then: () => void): Sender {
   const [sending, setSending] = useState<string | null>(null);
   const [failed, setFailed] = useState<string | null>(null);
   const send = async (call: PlainCall) => {
-    const { wallet, chainId } = useWallet.getState();
+    const { wallet } = useWallet.getState();
     if (!wallet) return false;
     const left = theLeft();
-    if (chainId !== null && chainId !== left.chain_id) {
-      setFailed(t("banner.wrong_chain", { chain: `${left.chain_id}` }));
-      return false;
-    }
     setSending(call.command);
     setFailed(null);
     try {
-      const hash = await wallet.signer.send(call);
+      const hash = await wallet.signer.send(call, left.chain_id);
       await fromOwnNode((chain) => chain.mined(hash), left);
       then();
       return true;

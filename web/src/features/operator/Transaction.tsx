@@ -1,5 +1,6 @@
 import { useState } from "react";
-import { fromOwnNode, useWallet } from "@/features/wallet/store";
+import { theExchange } from "@/app/exchange";
+import { fromOwnNode, goToChain, isWrongChain, useWallet } from "@/features/wallet/store";
 import type { PlainCall } from "@/lib/chain/plainCall";
 import { t } from "@/lib/i18n";
 import { useAction } from "@/lib/useAction";
@@ -27,13 +28,14 @@ interface Props {
 /** Shows exactly what the wallet will be asked to sign, and asks it. The exchange's server has no part in it. */
 export function Transaction({ sending, then, onClose }: Props) {
   const wallet = useWallet((state) => state.wallet);
+  const wrong = useWallet(isWrongChain);
   const action = useAction();
   const [mined, setMined] = useState<string | null>(null);
   const { call } = sending;
   const go = () =>
     action.run(async () => {
       if (!wallet) throw new Error("connect a wallet first");
-      const hash = await wallet.signer.send(call);
+      const hash = await wallet.signer.send(call, theExchange().chain_id);
       await fromOwnNode((chain) => chain.mined(hash));
       setMined(hash);
       then();
@@ -70,6 +72,14 @@ export function Transaction({ sending, then, onClose }: Props) {
           {call.command}
         </code>
       </details>
+      {wrong && (
+        <div className="flex flex-wrap items-center gap-2 text-sell">
+          <p>{t("banner.wrong_chain", { chain: `${theExchange().chain_id}` })}</p>
+          <Button size="small" onClick={() => void action.run(goToChain)}>
+            {t("banner.switch_chain")}
+          </Button>
+        </div>
+      )}
       {action.failed && <Failure>{action.failed}</Failure>}
       {mined && (
         <p role="status" className="flex items-center gap-2 text-buy">
@@ -82,7 +92,7 @@ export function Transaction({ sending, then, onClose }: Props) {
           <Button
             kind={sending.danger ? "danger" : "primary"}
             busy={action.busy}
-            disabled={!wallet}
+            disabled={!wallet || wrong}
             onClick={() => void go()}
           >
             {action.busy ? t("leave.sending") : c("transaction.sign")}

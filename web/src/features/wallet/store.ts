@@ -243,7 +243,8 @@ export async function startDelegate(seconds: number): Promise<void> {
   const delegate: Delegate = { key, address: addressOf(key), account: wallet.signer.address, expiry };
   const custody = theExchange().contract as Address;
   const markets = theExchange().markets.reduce((bits, market) => bits | (1n << BigInt(market.market_id)), 0n);
-  const hash = await wallet.signer.send(addDelegate(custody, delegate.address, markets, BigInt(expiry)));
+  const call = addDelegate(custody, delegate.address, markets, BigInt(expiry));
+  const hash = await wallet.signer.send(call, theExchange().chain_id);
   await indexed(Number((await theChain().mined(hash)).blockNumber));
   keep("delegate", delegate);
   useWallet.setState({ delegate });
@@ -262,7 +263,8 @@ export async function endDelegate(): Promise<void> {
   const { wallet, delegate } = useWallet.getState();
   if (!wallet || !delegate) return;
   const { revokeDelegate } = await import("@/lib/chain/custody");
-  const hash = await wallet.signer.send(revokeDelegate(theExchange().contract as Address, delegate.address));
+  const { contract, chain_id } = theExchange();
+  const hash = await wallet.signer.send(revokeDelegate(contract as Address, delegate.address), chain_id);
   await theChain().mined(hash);
   keep("delegate", null);
   useWallet.setState({ delegate: null });

@@ -43,8 +43,9 @@ export async function deposit(
   custody: Address,
   token: Token,
   units: bigint,
+  chainId: number,
 ): Promise<Hex> {
-  const send = async (call: Call) => (await chain.mined(await signer.send(call))).transactionHash;
+  const send = async (call: Call) => (await chain.mined(await signer.send(call, chainId))).transactionHash;
   if (isEth(token)) {
     const data = encodeFunctionData({
       abi: CUSTODY,

@@ -1,6 +1,6 @@
 /** Wallets that announce themselves (EIP-6963) and speak EIP-1193. */
 import { type Ask, ChainRefused, plainReason } from "./rpc";
-import { type Call, Rejected, type Signer } from "./signer";
+import { type Call, mustBeOn, Rejected, type Signer } from "./signer";
 import { type Address, type Hex, type TypedData, walletJson } from "./typedData";
 
 export interface Provider {
@@ -83,10 +83,13 @@ export function walletSigner(provider: Provider, address: Address): Signer {
     signTypedData: async (data: TypedData) =>
       (await ask("eth_signTypedData_v4", [address, walletJson(data)])) as Hex,
     signText: async (text: string) => (await ask("personal_sign", [hexOf(text), address])) as Hex,
-    send: async (call: Call) => {
+    send: async (call: Call, chainId: number) => {
+      mustBeOn(chainId, await walletChainId(provider));
       const value = `0x${(call.value ?? 0n).toString(16)}`;
+      // named once more, since the user may change the chain while the wallet asks
+      const chain = `0x${chainId.toString(16)}`;
       return (await ask("eth_sendTransaction", [
-        { from: address, to: call.to, data: call.data, value },
+        { from: address, to: call.to, data: call.data, value, chainId: chain },
       ])) as Hex;
     },
   };

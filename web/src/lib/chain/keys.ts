@@ -2,7 +2,7 @@
 import { generatePrivateKey, privateKeyToAccount } from "viem/accounts";
 import { hashStruct, hashTypedData } from "viem/utils";
 import type { Ask } from "./rpc";
-import type { Call, Signer } from "./signer";
+import { type Call, mustBeOn, type Signer } from "./signer";
 import { type Address, type Fields, type Hex, TYPES, type TypedData, typesOf } from "./typedData";
 
 const PRIORITY_FEE = 1_000_000_000n;
@@ -35,14 +35,14 @@ export function keySigner(key: Hex, chain?: Ask): Signer {
         message: data.message,
       } as never),
     signText: (text: string) => account.signMessage({ message: text }),
-    send: async (call: Call) => {
+    send: async (call: Call, chainId: number) => {
       if (!chain) throw new Error("this key sends no transactions");
-      return sendWith(key, chain, call);
+      return sendWith(key, chain, call, chainId);
     },
   };
 }
 
-async function sendWith(key: Hex, ask: Ask, call: Call): Promise<Hex> {
+async function sendWith(key: Hex, ask: Ask, call: Call, chainId: number): Promise<Hex> {
   const account = privateKeyToAccount(key);
   const transaction = {
     from: account.address,
@@ -50,15 +50,16 @@ async function sendWith(key: Hex, ask: Ask, call: Call): Promise<Hex> {
     data: call.data,
     value: `0x${(call.value ?? 0n).toString(16)}`,
   };
-  const [chainId, nonce, block, gas] = await Promise.all([
+  const [found, nonce, block, gas] = await Promise.all([
     ask("eth_chainId", []),
     ask("eth_getTransactionCount", [account.address, "pending"]),
     ask("eth_getBlockByNumber", ["latest", false]) as Promise<{ baseFeePerGas?: Hex }>,
     ask("eth_estimateGas", [transaction]),
   ]);
+  mustBeOn(chainId, Number(found));
   const raw = await account.signTransaction({
     type: "eip1559",
-    chainId: Number(chainId),
+    chainId,
     nonce: Number(nonce),
     to: call.to,
     data: call.data,
