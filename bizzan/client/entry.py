@@ -139,11 +139,16 @@ class StreamChannel:
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A message under way: who waits for its journaling and its outcome, and what its receipts are of."""
+    """A message under way: who waits for its journaling and its outcome, and what its receipts are of.
+
+    `answers` are the kinds that may answer it: any other is of an exchange that evades the check of its receipts.
+    """
 
     early: asyncio.Future[Any]
     outcome: asyncio.Future[Any]
     subjects: Sequence[bytes]
+    answers: Sequence[wire.Kind]
+    orders: int
 
 
 class EntryClient:
@@ -229,13 +234,14 @@ class EntryClient:
     async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
         """Sign the orders as a whole and wait until they are durable and matched."""
         frame, subject = self._frame(orders)
-        sent = self._send(frame.pack(), self._number, [subject])
+        sent = self._send(frame.pack(), self._number, [subject], [wire.Kind.outcome], len(orders))
         return await sent.outcome  # type: ignore[no-any-return]
 
     async def place_frame_early(self, orders: Sequence[Order]) -> tuple[wire.Journaled, asyncio.Future[wire.Outcome]]:
         """The same with the session's MAC: returns when the frame is durable; its outcome follows."""
         frame, subject = self._frame(orders)
-        sent = self._send(frame.pack(self._mac_key), self._number, [subject])
+        answers = [wire.Kind.journaled, wire.Kind.outcome]
+        sent = self._send(frame.pack(self._mac_key), self._number, [subject], answers, len(orders))
         await asyncio.wait([sent.early, sent.outcome], return_when=asyncio.FIRST_COMPLETED)
         return (await sent.early if sent.early.done() else await sent.outcome), sent.outcome
 
@@ -244,7 +250,8 @@ class EntryClient:
         self._number += 1
         hashes = [self._domain.order_hash(order) for order in orders]
         signed = [o.pack() + self._wallet.sign_digest(hashed) for o, hashed in zip(orders, hashes, strict=True)]
-        sent = self._send(wire.pack_orders(self._number, signed), self._number, hashes)
+        message = wire.pack_orders(self._number, signed)
+        sent = self._send(message, self._number, hashes, [wire.Kind.orders_outcome], len(orders))
         return await sent.outcome  # type: ignore[no-any-return]
 
     async def cancel(self, nonce: int) -> wire.Done:
@@ -272,7 +279,7 @@ class EntryClient:
         brake = wire.Brake(kind, self._number, fields)
         signature = self._wallet.sign_digest(brake.digest(self._domain, self._account))
         subjects = [brake.subject(self._account)]
-        sent = self._send(replace(brake, signature=signature).pack(), self._number, subjects)
+        sent = self._send(replace(brake, signature=signature).pack(), self._number, subjects, [wire.Kind.done])
         return await sent.outcome  # type: ignore[no-any-return]
 
     def _frame(self, orders: Sequence[Order]) -> tuple[wire.FrameMessage, bytes]:
@@ -284,11 +291,14 @@ class EntryClient:
         frame = wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
         return frame, frame_subject(digest, packed)
 
-    def _send(self, data: bytes, number: int, subjects: Sequence[bytes]) -> _Sent:
+    def _send(
+        self, data: bytes, number: int, subjects: Sequence[bytes], answers: Sequence[wire.Kind], orders: int = 0
+    ) -> _Sent:
         if self._channel is None or self._task is None or self._task.done():
             raise EntryLost("the session is not open")
         loop = asyncio.get_running_loop()
-        sent = self._waiting[number] = _Sent(loop.create_future(), loop.create_future(), subjects)
+        sent = _Sent(loop.create_future(), loop.create_future(), subjects, answers, orders)
+        self._waiting[number] = sent
         self._channel.write(data)
         return sent
 
@@ -310,6 +320,8 @@ class EntryClient:
         try:
             while True:
                 self._dispatch(*await self._read())
+        except wire.ProtocolError as error:
+            lost = EntryLost(f"what came cannot be read: {error}")
         except (EntryLost, EntryRefused) as error:
             lost = error
         finally:
@@ -323,18 +335,19 @@ class EntryClient:
     def _dispatch(self, kind: int, body: bytes) -> None:
         if kind == wire.Kind.journaled:
             journaled = wire.Journaled.unpack(body)
-            sent = self._waiting[journaled.number]
+            sent = self._answered(kind, journaled.number)
             _settle(sent.early, journaled, self._flaw([journaled], sent.subjects))
         elif kind == wire.Kind.outcome:
             outcome = wire.Outcome.unpack(body)
-            is_early = self._waiting[outcome.number].early.done()  # then the receipt came before
-            self._finish(outcome.number, outcome, [] if is_early else [outcome])
+            sent = self._answered(kind, outcome.number)
+            self._finish(outcome.number, outcome, self._flaw_of_outcome(outcome, sent))
         elif kind == wire.Kind.orders_outcome:
             number, outcomes = wire.unpack_orders_outcome(body)
-            self._finish(number, outcomes, outcomes)
+            subjects = self._answered(kind, number).subjects[: len(outcomes)]
+            self._finish(number, outcomes, self._flaw(outcomes, subjects))
         elif kind == wire.Kind.done:
             done = wire.Done.unpack(body)
-            self._finish(done.number, done, [done])
+            self._finish(done.number, done, self._flaw([done], self._answered(kind, done.number).subjects))
         elif kind == wire.Kind.refused:
             refused = wire.Refused.unpack(body)
             if refused.number not in self._waiting:
@@ -343,9 +356,26 @@ class EntryClient:
             if not future.done():
                 future.set_exception(_refused(refused))
 
-    def _finish(self, number: int, result: Any, acks: Sequence[_Ack]) -> None:
-        sent = self._waiting.pop(number)
-        _settle(sent.outcome, result, self._flaw(acks, sent.subjects[: len(acks)]))
+    def _answered(self, kind: int, number: int) -> _Sent:
+        """The message that an answer of this kind is to; EntryLost where there is none."""
+        sent = self._waiting.get(number)
+        if sent is None or kind not in sent.answers:
+            raise EntryLost(f"{wire.Kind(kind).name} came for message {number}, which it does not answer")
+        return sent
+
+    def _finish(self, number: int, result: Any, flaw: str) -> None:
+        _settle(self._waiting.pop(number).outcome, result, flaw)
+
+    def _flaw_of_outcome(self, outcome: wire.Outcome, sent: _Sent) -> str:
+        """What is wrong with a frame's outcome, which needs no receipt after an early ack with one that holds."""
+        if len(outcome.codes) != sent.orders:
+            return f"{len(outcome.codes)} answers to {sent.orders} orders"
+        if not sent.early.done() or sent.early.exception() is not None:
+            return self._flaw([outcome], sent.subjects)
+        early: wire.Journaled = sent.early.result()
+        if (early.seq, early.at_ms) != (outcome.seq, outcome.at_ms):
+            return f"the frame is acknowledged at sequence {early.seq}, its outcome is of sequence {outcome.seq}"
+        return ""
 
     def _flaw(self, acks: Sequence[_Ack], subjects: Sequence[bytes]) -> str:
         """What is wrong with the receipts of acks; nothing where they hold."""

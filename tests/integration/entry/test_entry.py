@@ -171,23 +171,25 @@ async def test_wrong_input_of_every_kind_is_refused_by_name(stack: tuple[EngineP
             (wire.FrameMessage(12, good.root, good.signature, good.orders[:80]), ErrorCode.malformed, "2 to 1024"),
             (wire.FrameMessage(13, good.root, good.signature, bytes(160)), ErrorCode.forbidden, "session's account"),
         ):
-            answer = client._send(frame.pack(), frame.number, [b""]).outcome
+            answer = client._send(frame.pack(), frame.number, [b""], []).outcome
             with pytest.raises(EntryRefused, match=words) as caught:
                 await answer
             assert caught.value.code == code
         longer = wire.FrameMessage(14, good.root, good.signature, good.orders).pack()[4:] + bytes(16)
-        answer = client._send(wire.LENGTH.pack(len(longer)) + longer, 14, [b""]).outcome
+        answer = client._send(wire.LENGTH.pack(len(longer)) + longer, 14, [b""], []).outcome
         with pytest.raises(EntryRefused, match="end at byte"):
             await answer
         with_a_wrong_mac = good.pack(bytes(32)).replace(good.number.to_bytes(8), (20).to_bytes(8), 1)
-        answer = client._send(with_a_wrong_mac, 20, [b""]).outcome
+        answer = client._send(with_a_wrong_mac, 20, [b""], []).outcome
         with pytest.raises(EntryRefused, match="MAC"):
             await answer
-        answer = client._send(wire.message(wire.Kind.orders, struct.pack(">QH", 21, 3)), 21, [b""]).outcome
+        answer = client._send(wire.message(wire.Kind.orders, struct.pack(">QH", 21, 3)), 21, [b""], []).outcome
         with pytest.raises(EntryRefused, match="1 to 512"):
             await answer
         single = orders(WALLETS[0], 900, 1)[0]
-        answer = client._send(wire.pack_orders(22, [single.pack() + bytes(65)]), 22, [b""]).outcome
+        answer = client._send(
+            wire.pack_orders(22, [single.pack() + bytes(65)]), 22, [b""], [wire.Kind.orders_outcome]
+        ).outcome
         assert [outcome.code for outcome in await answer] == [6]
         client._number = 30
         assert (await client.place_frame(orders(WALLETS[0], 50, 4))).codes == bytes(4), "the session goes on"
@@ -223,7 +225,7 @@ async def test_bad_signature_under_a_mac_is_void_and_costs_the_session(
     async with client_of(entry) as client:
         frame, subject = client._frame(orders(WALLETS[0], 1, 4))
         forged = wire.FrameMessage(frame.number, frame.root, b"\x01" * 64 + b"\x1b", frame.orders)
-        sent = client._send(forged.pack(client._mac_key), frame.number, [subject])
+        sent = client._send(forged.pack(client._mac_key), frame.number, [subject], [wire.Kind.journaled])
         assert (await sent.early).seq > 0, "it was journaled"
         with pytest.raises(EntryRefused, match="session ends") as caught:
             await sent.outcome
@@ -294,7 +296,7 @@ async def test_orders_are_taken_back_over_the_session(stack: tuple[EngineProcess
                 await client.cancel(2)
             assert caught.value.code == ErrorCode.order_closed
             brake = wire.Brake(wire.Kind.countdown, 90, {"seconds": 5, "nonce": int(time.time() * 1_000)})
-            sent = client._send(brake.pack(), 90, [b""])
+            sent = client._send(brake.pack(), 90, [b""], [])
             with pytest.raises(EntryRefused, match="not the account's"):
                 await sent.outcome
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from coincurve import PrivateKey
 
-from bizzan.client.entry import EntryClient
+from bizzan.client.entry import EntryClient, EntryLost
 from bizzan.client.errors import NoReceipt
 from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.wallet import Wallet
@@ -150,3 +150,61 @@ async def test_who_knows_the_operators_key_has_receipts_checked_whole(there: Any
             await client.place_frame(ORDERS)
     async with session(answer) as client:
         assert (await client.place_frame(ORDERS)).seq == SEQ, "who knows no key can check the subject only"
+
+
+async def test_an_early_ack_that_nobody_asked_for_does_not_stand_in_for_the_receipt() -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        return [wire.pack_journaled(number, SEQ, AT_MS, wire.NO_RECEIPT), outcome(number, None)]
+
+    async with session(answer, CHECK) as client:
+        with pytest.raises(EntryLost, match="journaled came for message 1"):
+            await client.place_frame(ORDERS)
+    async with session(answer, CHECK) as client:
+        with pytest.raises(EntryLost, match="journaled came for message 1"):
+            await client.cancel(5)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        wire.pack_outcome(1, SEQ, AT_MS, b"", wire.NO_RECEIPT),
+        wire.pack_orders_outcome(1, []),
+        wire.pack_done(2, SEQ, AT_MS, receipt(cancel_subject(WALLET.address, 5)).pack()),
+    ],
+)
+async def test_an_answer_to_something_else_ends_the_session(answer: bytes) -> None:
+    async with session(lambda *_: [answer], CHECK) as client:
+        with pytest.raises(EntryLost, match="which it does not answer"):
+            await client.cancel(5)
+
+
+async def test_an_early_ack_without_a_receipt_spares_the_outcome_none() -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        return [wire.pack_journaled(number, SEQ, AT_MS, wire.NO_RECEIPT), outcome(number, None)]
+
+    async with session(answer, CHECK) as client:
+        await_outcome = asyncio.create_task(client.place_frame_early(ORDERS))
+        await asyncio.sleep(0)
+        matched = client._waiting[1].outcome
+        with pytest.raises(NoReceipt, match="has no receipt"):
+            await await_outcome
+        with pytest.raises(NoReceipt, match="has no receipt"):
+            await matched
+
+
+async def test_an_outcome_is_at_the_place_of_its_early_ack() -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        there = receipt(subject_of(ORDERS)).pack()
+        later = wire.pack_outcome(number, SEQ + 1, AT_MS, bytes(len(ORDERS)), wire.NO_RECEIPT)
+        return [wire.pack_journaled(number, SEQ, AT_MS, there), later]
+
+    async with session(answer, CHECK) as client:
+        _, matched = await client.place_frame_early(ORDERS)
+        with pytest.raises(NoReceipt, match="sequence 7, its outcome is of sequence 8"):
+            await matched
+
+
+async def test_a_message_that_cannot_be_read_ends_the_session() -> None:
+    async with session(lambda number, _: [wire.message(wire.Kind.done, b"short")], CHECK) as client:
+        with pytest.raises(EntryLost, match="cannot be read"):
+            await client.cancel(5)
