@@ -343,8 +343,7 @@ class EntryClient:
             self._finish(outcome.number, outcome, self._flaw_of_outcome(outcome, sent))
         elif kind == wire.Kind.orders_outcome:
             number, outcomes = wire.unpack_orders_outcome(body)
-            subjects = self._answered(kind, number).subjects[: len(outcomes)]
-            self._finish(number, outcomes, self._flaw(outcomes, subjects))
+            self._finish(number, outcomes, self._flaw(outcomes, self._answered(kind, number).subjects))
         elif kind == wire.Kind.done:
             done = wire.Done.unpack(body)
             self._finish(done.number, done, self._flaw([done], self._answered(kind, done.number).subjects))

@@ -208,3 +208,18 @@ async def test_a_message_that_cannot_be_read_ends_the_session() -> None:
     async with session(lambda number, _: [wire.message(wire.Kind.done, b"short")], CHECK) as client:
         with pytest.raises(EntryLost, match="cannot be read"):
             await client.cancel(5)
+
+
+@pytest.mark.parametrize("answered", [0, 1, 2])
+async def test_every_order_of_a_message_has_an_answer(answered: int) -> None:
+    def answer(number: int, body: bytes) -> list[bytes]:
+        if body[8:10] != len(ORDERS).to_bytes(2):
+            return [wire.pack_outcome(number, SEQ, AT_MS, bytes(answered), receipt(subject_of(ORDERS)).pack())]
+        subjects = [DOMAIN.order_hash(order) for order in ORDERS[:answered]]
+        accepted = [wire.pack_order_outcome(ACCEPTED, SEQ, AT_MS, receipt(each).pack()) for each in subjects]
+        return [wire.pack_orders_outcome(number, accepted)]
+
+    async with session(answer, CHECK) as client:
+        for place in (client.place_orders, client.place_frame):
+            with pytest.raises(NoReceipt, match=f"{answered} answers to 3 orders"):
+                await place(ORDERS)
