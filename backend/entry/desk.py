@@ -46,6 +46,8 @@ YIELD_EVERY = 64
 """So many messages of one connection are worked off before the others have their turn."""
 MIRROR_PAUSES = (0.0, 0.1, 0.4, 1.5)
 """Seconds between looks for an account of which the database may hear a moment later than the engine."""
+MAX_LOOKING = 16
+"""So many accounts at once are looked for more than once."""
 MAX_UNOPENED = 16
 """Messages before there is a session; one needs two."""
 MAX_MALFORMED = 64
@@ -102,8 +104,12 @@ class Exchange:
     room: Room = field(default_factory=lambda: Room(MAX_PENDING))
     metrics: EntryMetrics = field(default_factory=EntryMetrics)
     connections: set[Closing] = field(default_factory=set)
+    knows: Callable[[bytes], bool] = lambda account: False
+    """Whether an account is known without a look in the database."""
     opening: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """What sessions that are asked for read in the database they read one after another: the rest is for the others."""
+    looking: int = 0
+    """Sessions that are asked for and wait for their account to be known."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     is_broken: bool = False
     """Whether a judge has died: nothing can be checked any more."""
@@ -317,9 +323,12 @@ class Desk:
         if not signer:
             raise Refusal(ErrorCode.wrong_signature, "the signature is nobody's", "signature")
         self._exchange.door.check(signer)
-        await self._wait_until_known(account)
-        async with self._exchange.opening:
-            scope = None if signer == account else await self._scope(account, signer)
+        if not self._exchange.knows(account):
+            await self._wait_until_known(account)
+        scope = None
+        if signer != account:
+            async with self._exchange.opening:
+                scope = await self._scope(account, signer)
         if self._has_left or self._is_ended:  # it went away meanwhile, and is not counted any more
             return
         mine = PrivateKey()
@@ -337,12 +346,20 @@ class Desk:
         self._send(wire.pack_opened(mine.public_key.format(), expires_ms))
 
     async def _wait_until_known(self, account: bytes) -> None:
-        """Refusal of an account without a deposit; one that was credited just now may take a moment to be mirrored."""
-        for pause in MIRROR_PAUSES:
-            await asyncio.sleep(pause)
-            async with self._exchange.opening:
-                if self._has_left or await self._exchange.is_known(account):
-                    return
+        """Refusal of an account without a deposit; one that was credited just now may take a moment to be mirrored.
+
+        It is looked for again only while few wait: a look more for each of a crowd would delay everybody's first.
+        """
+        exchange = self._exchange
+        exchange.looking += 1
+        try:
+            for pause in MIRROR_PAUSES if exchange.looking <= MAX_LOOKING else MIRROR_PAUSES[:1]:
+                await asyncio.sleep(pause)
+                async with exchange.opening:
+                    if self._has_left or exchange.knows(account) or await exchange.is_known(account):
+                        return
+        finally:
+            exchange.looking -= 1
         raise Refusal(ErrorCode.unknown_account, "the account has no deposit that was credited", "account")
 
     async def _scope(self, account: bytes, signer: bytes) -> tuple[int, int]:

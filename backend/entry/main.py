@@ -82,9 +82,18 @@ async def _run(settings: Settings) -> None:
         court = Court(workers, metrics.judge_seconds.observe, lambda: exchange.break_off())
         scope_of = partial(_scope, delegates)
         door = Door(bounds, monotonic)
-        is_known = Known(is_account).has
+        known = Known(is_account)
         exchange = Exchange(
-            bounds, deployment.domain, link, door, court, scope_of, is_known, silence.is_long, metrics=metrics
+            bounds,
+            deployment.domain,
+            link,
+            door,
+            court,
+            scope_of,
+            known.has,
+            silence.is_long,
+            metrics=metrics,
+            knows=known.knows,
         )
         metrics.watch(lambda: exchange.room.held, lambda: link.pending, lambda: court.waiting)
         stack.push_async_callback(court.close)
@@ -139,9 +148,13 @@ class Known:
         self._is_account = is_account
         self._accounts: set[bytes] = set()
 
+    def knows(self, account: bytes) -> bool:
+        """Whether an account was found before."""
+        return account in self._accounts
+
     async def has(self, account: bytes) -> bool:
         """Whether an account is known. While the database is away everyone is: traders are not to be kept out."""
-        if account in self._accounts:
+        if self.knows(account):
             return True
         try:
             found = await self._is_account(account)

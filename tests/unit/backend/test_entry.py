@@ -12,6 +12,7 @@ from backend.entry.bounds import Door, Room
 from backend.entry.court import Court
 from backend.entry.desk import Exchange, Session
 from backend.entry.link import EngineLink, FrameCall
+from backend.entry.main import Known
 from backend.entry.proxied import binary_header
 from backend.entry.server import Connection
 from exchange.domain import entry as wire
@@ -423,6 +424,36 @@ async def test_account_whose_deposit_is_mirrored_a_moment_later_is_waited_for(mo
     connection, transport = hall.connect()
     assert (await asked(hall, connection, transport, OTHER, OTHER))[4] == wire.Kind.opened
     assert hall.lookups == 2
+
+
+async def test_known_account_does_not_wait_for_unknown_ones_to_be_looked_for() -> None:
+    hall = Hall()
+    hall.exchange.knows = hall.known.__contains__
+    connection, transport = hall.connect()
+    async with hall.exchange.opening:
+        assert (await asked(hall, connection, transport, OWNER, OWNER))[4] == wire.Kind.opened
+    assert not hall.lookups
+
+
+async def test_unknown_accounts_are_looked_for_again_only_while_few_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(desk, "MAX_LOOKING", 2)
+    hall = Hall()
+    desks = [hall.connect()[0].desk for _ in range(10)]
+    found = await asyncio.gather(*(one._wait_until_known(OTHER.raw) for one in desks), return_exceptions=True)
+    assert {type(refusal) for refusal in found} == {Refusal}
+    assert hall.lookups == 2 * 3 + 8
+    assert not hall.exchange.looking
+
+
+async def test_account_that_was_found_is_known_without_another_look() -> None:
+    async def is_account(account: bytes) -> bool:
+        return account == OWNER.raw
+
+    known = Known(is_account)
+    assert not known.knows(OWNER.raw)
+    assert (await known.has(OWNER.raw), await known.has(OTHER.raw)) == (True, False)
+    assert (known.knows(OWNER.raw), known.knows(OTHER.raw)) == (True, False)
 
 
 async def test_account_without_a_deposit_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
