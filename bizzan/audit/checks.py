@@ -9,14 +9,14 @@ AUD-6  fees        every fill pays what the announced schedule asks; each batch 
 AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal has its cause on chain
 AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`)
 AUD-9  outflow     limits, levels and approvers are what the logs add up to, and were kept (`outflow_check`)
-AUD-10 operators   nothing was changed in the operators' log, or taken out of it
+AUD-10 operators   the operators' log is whole, and says of the engine what the journal says (`operators`)
 """
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 
-from bizzan.audit import obedience, outflow_check
+from bizzan.audit import obedience, operators, outflow_check
 from bizzan.audit.chain_ledger import ChainLedger, Executed, SettledBatch
 from bizzan.audit.comparing import Problem, compare
 from bizzan.audit.evidence import Evidence
@@ -384,19 +384,6 @@ def _count_matching(evidence: Evidence) -> str:
     return f"{ledger.trades if ledger else 0} trades"
 
 
-# AUD-10
-
-
-def operators(evidence: Evidence) -> Iterator[Problem]:
-    """Each entry of the operators' log is as its hash says, follows the one before, and none is missing."""
-    for text in evidence.mirror.operator_breaks:
-        yield "operator_log", text
-
-
-def _count_operators(evidence: Evidence) -> str:
-    return f"{evidence.mirror.operator_entries} entries"
-
-
 CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-1 custody", custody, _count),
     ("AUD-2 mirror", mirror, _count_mirror),
@@ -407,5 +394,5 @@ CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-7 matching", matching, _count_matching),
     ("AUD-8 obedience", obedience.obedience, obedience.count),
     ("AUD-9 outflow", outflow_check.outflow, outflow_check.count),
-    ("AUD-10 operators", operators, _count_operators),
+    ("AUD-10 operators", operators.operators, operators.count),
 )

@@ -80,6 +80,10 @@ class Obeyed:
 OBEYING = (c.SetExiting, c.SetFrozen, c.ObeyCancel, c.ObeyRevocation, c.AllowDelegate)
 
 
+OPERATED = (c.SetMarketStatus, c.StartAuction, c.SetMarketBounds, c.AnnounceFees, c.SetAccountTier, c.SetTradingStop)
+"""What operators command. A market's status changes by the chain's word too."""
+
+
 @dataclass(slots=True)
 class Replay:
     """Everything up to journal sequence `seq`. Balances are by (account id, asset id).
@@ -104,6 +108,7 @@ class Replay:
     tiers: dict[int, e.AccountTierSet] = field(default_factory=dict)
     told: list[Told] = field(default_factory=list)
     obeyed: list[Obeyed] = field(default_factory=list)
+    operated: list[Told] = field(default_factory=list)
     refused: list[tuple[int, Refusal]] = field(default_factory=list)
     fees: FeeLedger = field(default_factory=FeeLedger)
     priority: PriorityLedger = field(default_factory=PriorityLedger)
@@ -139,6 +144,8 @@ class Replay:
         self.priority.happened(record, happened)
         if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):
             self.told.append(Told(record.seq, record.command))
+        if isinstance(record.command, OPERATED):
+            self.operated.append(Told(record.seq, record.command))
         for event in happened:
             keep = _KEEP.get(type(event))
             if keep is not None:

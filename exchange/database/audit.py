@@ -1,6 +1,6 @@
 """What an audit reads: everything that chain and journal can contradict, in one consistent transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import RowMapping, Table, select
@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import operator_log
 from exchange.database.engine_inbox import InboxRow
+from exchange.database.operator_log import Asked
 from exchange.database.tables import (
     account,
     account_tier,
@@ -29,9 +30,10 @@ ORDER_COLUMNS = ("order_id", "account_id", "market_id", "order_hash", "status", 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """The database at one moment: positions, rows that mirror the journal, balances of the chain, the open inbox,
-    how long the operators' log is and what is wrong with its chain of hashes.
+    how long the operators' log is, what it says was asked of the engine, and what in the database contradicts it.
 
-    `block_hash` is 32 bytes; heights as in the table `cursor`. Rows are mappings by column.
+    `block_hash` is 32 bytes; heights as in the table `cursor`. Rows are mappings by column. `status_keys` are the keys
+    under which the inbox has markets' changes of status, by id.
     """
 
     block_number: int
@@ -52,6 +54,8 @@ class Snapshot:
     pending: Sequence[InboxRow]
     operator_entries: int
     operator_breaks: Sequence[str]
+    operator_asked: Sequence[Asked]
+    status_keys: Mapping[int, str]
 
 
 async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
@@ -82,6 +86,8 @@ async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
             pending=await _pending(conn),
             operator_entries=(await operator_log.head(conn))[0],
             operator_breaks=await operator_log.breaks(conn),
+            operator_asked=await operator_log.asked(conn),
+            status_keys=await operator_log.command_keys(conn, ["set_market_status"]),
         )
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Row, func, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from exchange.database import engine_inbox as inbox
-from exchange.database.tables import engine_inbox, operator_log
+from exchange.database.tables import announcement, engine_inbox, operator_log
 from exchange.database.tables.columns import NOW_MS
 
 LOG_LOCK = 0x6F706C67
@@ -54,6 +54,18 @@ class Entry:
     at_ms: int = 0
     prev_hash: bytes = GENESIS
     hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of the engine, what became of it by the log, and its command as long as the inbox knows it."""
+
+    entry: Entry
+    outcome: Entry | None
+    inbox_id: int | None = None
+    kind: str = ""
+    payload: Mapping[str, Any] = field(default_factory=dict)
+    refusal: Mapping[str, Any] | None = None
 
 
 def entry_hash(entry: Entry) -> bytes:
@@ -174,7 +186,10 @@ async def head(conn: AsyncConnection) -> tuple[int, bytes]:
 
 
 async def breaks(conn: AsyncConnection) -> list[str]:
-    """What is wrong with the log, in sentences; nothing for one that nobody touched."""
+    """What is wrong with the log, in sentences; nothing for one that nobody touched.
+
+    It is held against the keys of the engine's inbox and against the announcements that everybody is shown.
+    """
     found, expected, before = [], 1, GENESIS
     async for row in await conn.stream(select(operator_log).order_by(_C.entry_id)):
         entry = read(row)
@@ -185,7 +200,30 @@ async def breaks(conn: AsyncConnection) -> list[str]:
         if entry_hash(entry) != entry.hash:
             found.append(f"entry {entry.entry_id} of the operators' log was changed")
         expected, before = entry.entry_id + 1, entry.hash
-    return found + [f"command {key} of the engine's inbox has no entry" for key in await _unlogged(conn)]
+    found += [f"command {key} of the engine's inbox has no entry" for key in await _unlogged(conn)]
+    return found + await _misannounced(conn)
+
+
+async def asked(conn: AsyncConnection) -> Sequence[Asked]:
+    """All that was asked of the engine, in order."""
+    closed = {row.follows: read(row) for row in await conn.execute(select(operator_log).where(_C.follows.is_not(None)))}
+    command = [engine_inbox.c[name] for name in ("id", "kind", "payload", "refusal")]
+    query = (
+        select(operator_log, *command)
+        .outerjoin(engine_inbox, engine_inbox.c.dedup_key == _KEY)
+        .where(_C.outcome == "asked")
+        .order_by(_C.entry_id)
+    )
+    return [
+        Asked(read(row), closed.get(row.entry_id), row.id, row.kind or "", row.payload or {}, row.refusal)
+        for row in await conn.execute(query)
+    ]
+
+
+async def command_keys(conn: AsyncConnection, kinds: Collection[str]) -> Mapping[int, str]:
+    """By their ids, the keys under which commands of some kinds stand in the engine's inbox."""
+    query = select(engine_inbox.c.id, engine_inbox.c.dedup_key).where(engine_inbox.c.kind.in_(kinds))
+    return {row.id: row.dedup_key for row in await conn.execute(query)}
 
 
 def read(row: Row[Any]) -> Entry:
@@ -211,11 +249,39 @@ async def _undecided(conn: AsyncConnection, above: int) -> list[tuple[int, Any]]
 
 
 async def _unlogged(conn: AsyncConnection) -> list[str]:
-    """Keys of commands that say that an entry asked for them which is not there: the end of the log was cut off."""
+    """Keys of operators' commands without their entry: the end of the log was cut off, or somebody went round it."""
     query = (
         select(engine_inbox.c.dedup_key)
         .outerjoin(operator_log, engine_inbox.c.dedup_key == _KEY)
-        .where(engine_inbox.c.dedup_key.startswith(INBOX_KEY), _C.entry_id.is_(None))
+        .where(engine_inbox.c.dedup_key.startswith(inbox.OPERATOR), _C.entry_id.is_(None))
         .order_by(engine_inbox.c.id)
     )
     return list(await conn.scalars(query))
+
+
+async def _misannounced(conn: AsyncConnection) -> list[str]:
+    """Where the announcements are not those that entries posted and withdrew."""
+    done = {}
+    for row in await conn.execute(select(operator_log).where(_C.outcome == "done").order_by(_C.entry_id)):
+        done[row.action, row.subject] = read(row)
+    found, there = [], set()
+    for row in await conn.execute(select(announcement).order_by(announcement.c.announcement_id)):
+        number, said = str(row.announcement_id), {name: getattr(row, name) for name in _ANNOUNCED}
+        there.add(number)
+        posted, withdrawn = done.get(("post_announcement", number)), ("withdraw_announcement", number) in done
+        if posted is None:
+            found.append(f"announcement {number} has no entry in the operators' log")
+        elif said != posted.details:
+            found.append(f"announcement {number} is not what entry {posted.entry_id} of the operators' log posted")
+        if withdrawn != (row.withdrawn_at is not None):
+            is_logged = "as" if withdrawn else "not as"
+            found.append(f"announcement {number} is logged {is_logged} withdrawn, and its row says otherwise")
+    return found + [
+        f"announcement {number} of entry {entry.entry_id} of the operators' log is missing"
+        for (action, number), entry in done.items()
+        if action == "post_announcement" and number not in there
+    ]
+
+
+_ANNOUNCED = ("severity", "texts", "from_ms", "until_ms")
+"""What an entry says of an announcement."""

@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from bizzan import operator
-from exchange.database import chain_events, engine_inbox, operator_log
+from exchange.database import announcements, chain_events, engine_inbox, operator_log
 from exchange.database.engine import create_engine
 from exchange.database.operator_log import Entry
 from exchange.database.tables import chain_status
@@ -101,6 +101,62 @@ async def test_a_command_after_a_cut_is_another_and_the_cut_still_shows(database
         assert (await operator_log.head(conn))[0] == again.entry_id  # the old outcome is not taken for the new one's
         assert await operator_log.breaks(conn) == [
             f"command {operator_log.key_of(first)} of the engine's inbox has no entry"
+        ]
+
+
+@pytest.mark.parametrize("key", ["operator:hand", "operator:console:2"])
+async def test_every_command_of_an_operator_has_an_entry(database: AsyncEngine, key: str) -> None:
+    async with database.begin() as conn:
+        await ask(conn, HALT)
+        await engine_inbox.post(conn, "set_market_status", OPEN, "halted:1:0:undo")
+        assert await operator_log.breaks(conn) == []
+        await engine_inbox.post(conn, "set_market_status", OPEN, key)
+        assert await operator_log.breaks(conn) == [f"command {key} of the engine's inbox has no entry"]
+
+
+async def test_what_was_asked_comes_with_its_command_and_its_outcome(database: AsyncEngine) -> None:
+    async with database.begin() as conn:
+        halted, first = await ask(conn, HALT)
+        waits, second = await ask(conn, OPEN)
+        lost, _ = await ask(conn, HALT)
+        await engine_inbox.mark_refused(conn, first, {"code": "x"})
+        await operator_log.close(conn, halted.entry_id, "refused", {"code": "x"})
+        await conn.execute(text("delete from engine_inbox where id = 3"))
+        one, two, three = await operator_log.asked(conn)
+        keys = await operator_log.command_keys(conn, ["set_market_status"])
+    assert one.outcome is not None
+    assert (one.entry, one.outcome.outcome, one.inbox_id) == (halted, "refused", first)
+    assert (one.payload, one.refusal) == (dict(HALT), {"code": "x"})
+    assert (two.entry, two.outcome, two.inbox_id, two.kind) == (waits, None, second, "set_market_status")
+    assert (three.entry, three.outcome, three.inbox_id, three.payload) == (lost, None, None, {})
+    assert keys == {first: operator_log.key_of(halted), second: operator_log.key_of(waits)}
+
+
+async def test_announcements_are_what_entries_posted_and_withdrew(database: AsyncEngine) -> None:
+    said: dict[str, Any] = {"severity": "info", "texts": {"en": "all is well"}, "from_ms": 1, "until_ms": 9}
+
+    async def logged(conn: AsyncConnection, action: str, number: int, details: Mapping[str, Any]) -> None:
+        await operator_log.append(conn, Entry(b"\1" * 20, action, str(number), "a test", details, "done"))
+
+    async with database.begin() as conn:
+        for _ in range(3):
+            number = await announcements.post(conn, **said)
+            await logged(conn, "post_announcement", number, said)
+        await announcements.withdraw(conn, 1, 2)
+        await logged(conn, "withdraw_announcement", 1, {})
+        assert await operator_log.breaks(conn) == []
+        await announcements.post(conn, **said)
+        await announcements.withdraw(conn, 2, 2)
+        await conn.execute(
+            text("update announcement set severity = 'critical', withdrawn_at = null where 1 = announcement_id")
+        )
+        await conn.execute(text("delete from announcement where announcement_id = 3"))
+        assert await operator_log.breaks(conn) == [
+            "announcement 1 is not what entry 1 of the operators' log posted",
+            "announcement 1 is logged as withdrawn, and its row says otherwise",
+            "announcement 2 is logged not as withdrawn, and its row says otherwise",
+            "announcement 4 has no entry in the operators' log",
+            "announcement 3 of entry 3 of the operators' log is missing",
         ]
 
 
