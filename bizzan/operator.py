@@ -1,6 +1,7 @@
 """What an operator tells the engine: a command in its inbox, journaled like any other, and the wait for its fate.
 
-Each has an entry in the operators' log without a wallet, and another of what became of it.
+Each has an entry in the operators' log without a wallet, and another of what became of it. While the engine is away
+only halts and stops are posted: nothing withdraws what was, and a returning engine obeys it.
 
 Raises OperatorError when the command was not posted, was refused, or nobody took it in time.
 """
@@ -9,8 +10,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 from time import monotonic
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -20,8 +24,10 @@ from exchange.database.engine import create_engine
 from exchange.database.markets import Known
 from exchange.database.operator_log import Entry
 from exchange.domain.deployment import DeploymentError, address_bytes, checksum
+from exchange.settings import Settings
 
 WAIT_SECONDS = 30.0
+ENGINE_SECONDS = 2.0
 
 T = TypeVar("T")
 
@@ -34,8 +40,21 @@ class OperatorError(Exception):
     """The engine did not do what was asked."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How the exchange of this machine is reached: its database, and the engine's socket."""
+
+    database_url: str
+    engine: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """That of the settings."""
+        return cls(settings.database_url(), settings.engine_socket())
+
+
 def change_market(
-    database_url: str,
+    reach: Reach,
     symbol: str,
     kind: str,
     values: Mapping[str, object] | MakeValues,
@@ -53,11 +72,11 @@ def change_market(
         extra = values(there[name]) if callable(values) else values
         return name, {"market": there[name].market_id, **extra}
 
-    return _run(database_url, kind, make, wait_seconds)
+    return _run(reach, kind, make, wait_seconds)
 
 
 def open_market(
-    database_url: str,
+    reach: Reach,
     chain_id: int,
     symbol: str,
     kind: str,
@@ -79,11 +98,11 @@ def open_market(
             )
         return name, {"market": market_id, **values}
 
-    return _run(database_url, kind, make, wait_seconds)
+    return _run(reach, kind, make, wait_seconds)
 
 
 def change_account(
-    database_url: str, account: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
+    reach: Reach, account: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
 ) -> int:
     """Post a command about one account and wait until it is applied; the journal sequence. Raises OperatorError."""
     try:
@@ -94,7 +113,7 @@ def change_account(
     async def make(_: AsyncConnection) -> tuple[str, Mapping[str, object]]:
         return checksum(address), {"account": address, **values}
 
-    return _run(database_url, kind, make, wait_seconds)[1]
+    return _run(reach, kind, make, wait_seconds)[1]
 
 
 def tiers(database_url: str) -> list[tuple[str, int, int]]:
@@ -112,14 +131,17 @@ def tiers(database_url: str) -> list[tuple[str, int, int]]:
 
 
 def _run(
-    url: str, kind: str, make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]], seconds: float
+    reach: Reach,
+    kind: str,
+    make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]],
+    seconds: float,
 ) -> tuple[str, int]:
     """Log and post what `make` says and wait; what it is about, and the journal sequence."""
 
     async def run() -> tuple[str, int]:
-        database = create_engine(url, pool_size=1)
+        database = create_engine(reach.database_url, pool_size=1)
         try:
-            return await _ask(database, kind, make, seconds)
+            return await _ask(database, kind, make, seconds, await _is_there(reach.engine))
         finally:
             await database.dispose()
 
@@ -131,6 +153,7 @@ async def _ask(
     kind: str,
     make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]],
     seconds: float,
+    engine_is_there: bool,
 ) -> tuple[str, int]:
     name = ""
     async with database.begin() as conn:
@@ -138,6 +161,10 @@ async def _ask(
         async def entry() -> tuple[Entry, str, Mapping[str, object]]:
             nonlocal name
             name, values = await make(conn)
+            if not (engine_is_there or _may_wait(kind, values)):
+                raise OperatorError(
+                    "the engine is away, and would obey whenever it is back: until then only halts and stops are taken"
+                )
             return entry_of(name, kind, values), kind, values
 
         asked, inbox_id = await operator_log.ask(conn, entry)
@@ -150,6 +177,26 @@ async def _ask(
     if refusal is not None:
         raise OperatorError(f"the engine refuses ({refusal['code']}): {refusal['message']}")
     return name, seq
+
+
+async def _is_there(engine: Path) -> bool:
+    """Whether anybody listens at the engine's socket."""
+    try:
+        _, writer = await asyncio.wait_for(asyncio.open_unix_connection(engine), ENGINE_SECONDS)
+    except (OSError, TimeoutError):
+        return False
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+def _may_wait(kind: str, values: Mapping[str, object]) -> bool:
+    """Whether it does no harm that a returning engine obeys it, however late."""
+    return (kind, values.get("status", values.get("stopped"))) in (
+        ("set_market_status", "halted"),
+        ("set_trading_stop", True),
+    )
 
 
 def entry_of(name: str, kind: str, values: Mapping[str, object]) -> Entry:

@@ -28,10 +28,10 @@ def resume(account: Address) -> None:
 
 
 def _set(account: str, stopped: bool) -> None:
-    from bizzan.operator import OperatorError, change_account
+    from bizzan.operator import OperatorError, Reach, change_account
 
     try:
-        seq = change_account(load_settings().database_url(), account, "set_trading_stop", {"stopped": stopped})
+        seq = change_account(Reach.of(load_settings()), account, "set_trading_stop", {"stopped": stopped})
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
     console.print(f"trading of {account} is {'stopped' if stopped else 'open'} from journal sequence {seq}")

@@ -58,11 +58,11 @@ def tier(
     after: After = 0,
 ) -> None:
     """Set an account's fee tier. A higher tier may count at once, a lower one needs the notice."""
-    from bizzan.operator import OperatorError, change_account
+    from bizzan.operator import OperatorError, Reach, change_account
 
     values = {"tier": number, "effective_at": _from_now(after)}
     try:
-        seq = change_account(load_settings().database_url(), account, "set_account_tier", values)
+        seq = change_account(Reach.of(load_settings()), account, "set_account_tier", values)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
     console.print(f"{account} has tier {number} {_when(after)}, set at journal sequence {seq}")
@@ -197,10 +197,10 @@ def _time(milliseconds: int) -> str:
 
 
 def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]]) -> tuple[str, int]:
-    from bizzan.operator import OperatorError, change_market
+    from bizzan.operator import OperatorError, Reach, change_market
 
     try:
-        return change_market(load_settings().database_url(), symbol, "announce_fees", values)
+        return change_market(Reach.of(load_settings()), symbol, "announce_fees", values)
     except (OperatorError, Refusal) as error:
         raise SupervisorError(str(error)) from None
 

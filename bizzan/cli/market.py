@@ -72,11 +72,11 @@ def bound(
 
 
 def _open(symbol: str, kind: str, values: Mapping[str, object]) -> tuple[str, int]:
-    from bizzan.operator import OperatorError, open_market
+    from bizzan.operator import OperatorError, Reach, open_market
 
     settings = load_settings()
     try:
-        return open_market(settings.database_url(), settings.chain.chain_id, symbol, kind, values)
+        return open_market(Reach.of(settings), settings.chain.chain_id, symbol, kind, values)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
 
@@ -91,9 +91,9 @@ def _tell(name: str, status: str, seq: int) -> None:
 
 
 def _change(symbol: str, kind: str, values: Mapping[str, object]) -> tuple[str, int]:
-    from bizzan.operator import OperatorError, change_market
+    from bizzan.operator import OperatorError, Reach, change_market
 
     try:
-        return change_market(load_settings().database_url(), symbol, kind, values)
+        return change_market(Reach.of(load_settings()), symbol, kind, values)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None

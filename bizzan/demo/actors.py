@@ -17,6 +17,7 @@ from bizzan.demo.funding import Purse, fill_up, provide
 from bizzan.demo.pace import Pace
 from bizzan.demo.quotes import Style
 from bizzan.demo.traders import Careless, Maker, Taker, Trader
+from bizzan.operator import Reach
 from exchange.settings import Settings
 
 MAKER_PURSE: Purse = {"USDC": Decimal(500_000), "ETH": Decimal(60), "BTC": Decimal(30)}
@@ -64,7 +65,7 @@ class Cast:
     def __init__(self, settings: Settings, pace: Pace, clock: Clock) -> None:
         self._demo = settings.demo
         self._url = f"http://{settings.api.host}:{settings.api.port}"
-        self._database_url = settings.database_url()
+        self._reach = Reach.of(settings)
         self._pace = pace
         self._clock = clock
 
@@ -92,7 +93,7 @@ class Cast:
         maker = Maker(client, self._pace, self._clock, STYLES[n % len(STYLES)], bulk=not n)
 
         async def complete(_: CustodyClient) -> None:
-            await tiers.join(client, self._database_url)
+            await tiers.join(client, self._reach)
 
         return Actor(maker, MAKER_PURSE, client.wallet, complete=complete)
 

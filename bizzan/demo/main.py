@@ -29,6 +29,7 @@ from bizzan.demo.pace import Pace
 from bizzan.demo.replay import Replay, near_last, resume, save
 from bizzan.demo.traders import Trader
 from bizzan.demo.withdrawer import SmallWithdrawer, Withdrawer
+from bizzan.operator import Reach
 from bizzan.supervisor.deployment import read_deployment
 from exchange.chain.rpc import ChainError, Rpc
 from exchange.database.engine import create_engine
@@ -71,7 +72,7 @@ class Demo:
         cast = Cast(self._settings, Pace(self._settings.demo.orders_per_second, self._clock), self._clock)
         async with cast.client(WATCHER) as watcher:
             await self._until_done("wait_for_api", watcher.connect)
-            await self._until_done("offer_tiers", lambda: tiers.offer(watcher, self._database_url))
+            await self._until_done("offer_tiers", lambda: tiers.offer(watcher, Reach.of(self._settings)))
             self._open(watcher, series)
             actors = cast.actors()
             async with asyncio.TaskGroup() as tasks, self._custody(watcher.exchange.custody) as faucet:

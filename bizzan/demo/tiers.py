@@ -11,7 +11,7 @@ from typing import Any
 import structlog
 
 from bizzan.client.api import BizzanClient
-from bizzan.operator import OperatorError, change_account, change_market
+from bizzan.operator import OperatorError, Reach, change_account, change_market
 
 log = structlog.get_logger()
 
@@ -20,7 +20,7 @@ SHARES = (4, 2)
 """Maker and taker of tier 1 pay a quarter and half of tier 0: a market of 2 and 5 bps has 0.5 and 2.5."""
 
 
-async def offer(client: BizzanClient, database_url: str) -> None:
+async def offer(client: BizzanClient, reach: Reach) -> None:
     """Announce tier 1 in every market that has only one tier; it lowers, so it counts at once. Raises ClientError."""
     for market in (await client.fees()).markets:
         tiers = market.current.tiers
@@ -28,14 +28,14 @@ async def offer(client: BizzanClient, database_url: str) -> None:
             first = tiers[0].maker_fee_ppm, tiers[0].taker_fee_ppm
             second = first[0] // SHARES[0], first[1] // SHARES[1]
             values = {"effective_at": 0, "tiers": [first, second], "floor": market.current.floor}
-            await _tell(change_market, database_url, market.symbol, "announce_fees", values)
+            await _tell(change_market, reach, market.symbol, "announce_fees", values)
 
 
-async def join(client: BizzanClient, database_url: str) -> None:
+async def join(client: BizzanClient, reach: Reach) -> None:
     """Give a signed-in account the makers' tier, unless it has it. Raises ClientError."""
     if (await client.account_fees()).tier < MAKER_TIER:
         values = {"tier": MAKER_TIER, "effective_at": 0}
-        await _tell(change_account, database_url, client.text_account, "set_account_tier", values)
+        await _tell(change_account, reach, client.text_account, "set_account_tier", values)
 
 
 async def _tell(*what: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -210,23 +211,47 @@ async def check_unbroken(database_url: str) -> None:
     await engine.dispose()
 
 
-async def test_commands_of_the_machine_are_logged(database: AsyncEngine, database_url: str) -> None:
-    account = "0x" + "11" * 20
+async def test_commands_of_the_machine_are_logged(database: AsyncEngine, database_url: str, tmp_path: Path) -> None:
+    account, reach = "0x" + "11" * 20, operator.Reach(database_url, tmp_path / "engine.sock")
 
     def change(kind: str, values: Mapping[str, object], seconds: float) -> int:
-        return operator.change_account(database_url, account, kind, values, seconds)
+        return operator.change_account(reach, account, kind, values, seconds)
 
     stopping = asyncio.create_task(asyncio.to_thread(change, "set_trading_stop", {"stopped": True}, 60))
     await obey(database, 12)
     assert await stopping == 12
-    with pytest.raises(operator.OperatorError, match="not applied within 0 s"):
-        await asyncio.to_thread(change, "set_account_tier", {"tier": 1}, 0)
+    async with await asyncio.start_unix_server(lambda _, writer: writer.close(), reach.engine):
+        with pytest.raises(operator.OperatorError, match="not applied within 0 s"):
+            await asyncio.to_thread(change, "set_account_tier", {"tier": 1}, 0)
     async with database.connect() as conn:
         waiting, applied, asked = await operator_log.page(conn, None, 10)
         assert await operator_log.breaks(conn) == []
     assert (asked.operator, asked.action, asked.subject, asked.outcome) == (b"", "stop_account", account, "asked")
     assert (applied.follows, applied.outcome, applied.details) == (asked.entry_id, "applied", {"seq": 12})
     assert (waiting.action, waiting.details) == ("set_account_tier", {"tier": 1})
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("set_trading_stop", {"stopped": False}),
+        ("set_account_tier", {"tier": 1, "effective_at": 0}),
+        ("set_market_status", {"market": 1, "status": "open"}),
+        ("set_market_status", {"market": 1, "status": "delisted"}),
+        ("start_auction", {"market": 1, "ends_at": 0}),
+    ],
+)
+async def test_nothing_but_halts_and_stops_waits_for_an_engine_that_is_away(
+    database: AsyncEngine, database_url: str, tmp_path: Path, kind: str, values: dict[str, object]
+) -> None:
+    engine = tmp_path / "engine.sock"
+    engine.touch()
+    with pytest.raises(operator.OperatorError, match="the engine is away, and would obey whenever it is back"):
+        await asyncio.to_thread(
+            operator.change_account, operator.Reach(database_url, engine), "0x" + "11" * 20, kind, values, 0
+        )
+    async with database.connect() as conn:
+        assert (await operator_log.head(conn))[0] == await engine_inbox.last_id(conn) == 0
 
 
 async def obey(database: AsyncEngine, seq: int) -> None:
