@@ -6,7 +6,7 @@ What the engine then says (orders, trades, batches, balances) is kept to be comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -123,6 +123,24 @@ class Replay:
         """The engine's id of an address."""
         return next((number for number, known in self.accounts.items() if known == address), None)
 
+    @property
+    def traded_by_delegates(self) -> set[tuple[bytes, bytes]]:
+        """Accounts, each with a key that signed an order for it of which a trade stands."""
+        sides = (
+            self.orders[order_id].placed
+            for trade in self.trades.values()
+            if trade.reversed_cause is None
+            for order_id in (trade.match.maker_order, trade.match.taker_order)
+        )
+        return {(placed.order.account, placed.signer) for placed in sides if placed.signer != placed.order.account}
+
+    def _ended(self, happened: Iterable[e.Event]) -> Iterator[c.PlaceOrder]:
+        """Orders from before that were ended, or replaced."""
+        for event in happened:
+            order_id = event.order_id if isinstance(event, e.OrderClosed) else getattr(event, "replaced", 0)
+            if order_id in self.orders:
+                yield self.orders[order_id].placed
+
     def apply(self, record: Record) -> None:
         """Replay one record."""
         if isinstance(record.command, OBEYING):
@@ -140,6 +158,8 @@ class Replay:
         except Refusal as refusal:
             self.refused.append((record.seq, refusal))
             return
+        if self.signatures is not None:
+            self.signatures.ended(record.command, self._ended(happened))
         self.fees.happened(record, happened)
         self.priority.happened(record, happened)
         if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):

@@ -124,7 +124,8 @@ def audit_journal(
     audit.add("causes", uncaused(audit.replay))
     if chain is not None:
         if audit.replay.signatures is not None:
-            audit.add("signatures", unknown_delegates(audit.replay.signatures, chain))
+            traded = audit.replay.traded_by_delegates
+            audit.add("signatures", unknown_delegates(audit.replay.signatures, chain, traded))
             holds = unpaid(audit.replay.signatures, chain)
             audit.add("signatures", unsigned_holds(holds, ask_wallets(holds)))
         reached = _as_far(chain, audit.replay)

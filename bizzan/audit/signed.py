@@ -8,7 +8,9 @@ SIG-1  signed      orders, amends, cancels, countdowns, stops and holds for with
                    sign is a contract wallet's, which only the chain knows: what the contract paid it has checked,
                    of the others the wallet is asked (EIP-1271). A reorganisation may have taken the wallet, and then
                    all that the account ever did on chain: its credits were taken back, and nothing of it is held
-SIG-2  for whom    the signer is the account itself, or signs as a delegate; with the chain: as one whom it named there
+SIG-2  for whom    the signer is the account itself, or signs as a delegate; with the chain: as one whom it named there.
+                   A reorganisation may have taken its naming: then the engine was told to refuse the key, and no trade
+                   of it stands. What it did to others' orders of the account is held against the operator all the same
 SIG-3  frames      a frame is under the deployment's domain. One that is void does nothing, and is no finding: whoever
                    sent it sees by its receipt which bytes were taken (`exchange.domain.receipt`)
 """
@@ -16,7 +18,7 @@ SIG-3  frames      a frame is under the deployment's domain. One that is void do
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bizzan.audit.chain_ledger import ChainLedger
@@ -40,6 +42,9 @@ from keeper.withdrawal import BadWithdrawal, SignedWithdrawal
 
 Signed = c.CancelOrder | c.CancelAll | c.MassCancel | c.SetCountdown | c.StopTrading
 
+Pair = tuple[bytes, bytes]
+"""An account and the key that signs for it."""
+
 MAX_MESSAGE = 2_048
 """Characters that are read of a withdrawal's message, which has some 500: what is longer is none."""
 
@@ -58,13 +63,17 @@ class ByCode:
 class SignatureLedger:
     """Signatures so far; `problems` in the order of the journal. `delegates` says where one first signed for whom.
 
-    `by_code` are the holds of which only the chain can say whether they are signed.
+    `revoked` are the pairs of account and delegate that the engine refuses, `meddled` those of which something that the
+    delegate signed did more than place and end its own orders. `by_code` are the holds of which only the chain can say
+    whether they are signed.
     """
 
     deployment: Deployment
     domain: Domain = field(init=False)
     by_code: list[ByCode] = field(default_factory=list)
-    delegates: dict[tuple[bytes, bytes], int] = field(default_factory=dict)
+    delegates: dict[Pair, int] = field(default_factory=dict)
+    revoked: set[Pair] = field(default_factory=set)
+    meddled: set[Pair] = field(default_factory=set)
     checked: int = 0
     void_frames: int = 0
     problems: list[Problem] = field(default_factory=list)
@@ -81,10 +90,23 @@ class SignatureLedger:
             self._frame(record.seq, command)
         elif isinstance(command, c.HoldWithdrawal):
             self._hold(record.seq, command)
+        elif isinstance(command, c.ObeyRevocation):
+            self.revoked.add((command.account, command.delegate))
+        elif isinstance(command, c.AllowDelegate):
+            self.revoked.discard((command.account, command.delegate))
         elif isinstance(command, Signed):
             signer = command.account if isinstance(command, c.StopTrading) else command.signer
             self._signature(record.seq, "it", self.domain.digest(_struct_hash(command)), command.signature, signer)
             self._for_whom(record.seq, command.account, signer)
+
+    def ended(self, command: c.Command, orders: Iterable[c.PlaceOrder]) -> None:
+        """What a command has ended: orders of whoever."""
+        pair = _pair(command)
+        if pair is None or pair[0] == pair[1]:
+            return
+        lasts = isinstance(command, c.CancelAll | c.SetCountdown)  # on orders to come, whoever signs them
+        if lasts or any(placed.order.account == pair[0] and placed.signer != pair[1] for placed in orders):
+            self.meddled.add(pair)
 
     def _order(self, seq: int, placed: c.PlaceOrder) -> None:
         digest = self.domain.order_hash(placed.order)
@@ -166,11 +188,13 @@ class SignatureLedger:
         self.problems.append((f"journal sequence {seq}", text))
 
 
-def unknown_delegates(ledger: SignatureLedger, chain: ChainLedger) -> Iterator[Problem]:
-    """Keys that signed for an account, which never named them on chain."""
+def unknown_delegates(ledger: SignatureLedger, chain: ChainLedger, traded: Collection[Pair]) -> Iterator[Problem]:
+    """Keys that signed for an account, which never named them on chain; `traded` are those of whom a trade stands."""
     named = {(kept.values["account"], kept.values["delegate"]) for kept in chain.kept if kept.name == "DelegateAdded"}
-    for (account, signer), seq in ledger.delegates.items():
-        if (account, signer) not in named:
+    for pair, seq in ledger.delegates.items():
+        taken_back = pair in ledger.revoked and pair not in ledger.meddled and pair not in traded
+        if pair not in named and not taken_back:
+            account, signer = pair
             yield (
                 f"journal sequence {seq}",
                 f"{checksum(signer)} signs for {checksum(account)}, which never named it a delegate on chain",
@@ -209,6 +233,17 @@ def unsigned_holds(holds: Sequence[ByCode], confirmed: Collection[bytes]) -> Ite
                 f"the withdrawal 0x{held.withdrawal_hash.hex()} is held: the key of {checksum(held.account)} did not "
                 "sign it, nor does a contract there say so",
             )
+
+
+def _pair(command: c.Command) -> Pair | None:
+    """For whom a command is signed, and by whom; None where a user signs none."""
+    if isinstance(command, c.PlaceOrder):
+        return command.order.account, command.signer
+    if isinstance(command, c.PlaceFrame):
+        return command.orders[:20], command.signer
+    if isinstance(command, Signed) and not isinstance(command, c.StopTrading):
+        return command.account, command.signer
+    return None
 
 
 def _struct_hash(command: Signed) -> bytes:

@@ -64,7 +64,12 @@ def asked(
     entry, there = entry_of(command), posted or command
     details = REFUSED if outcome == "refused" else {"seq": 9} if outcome == "applied" else {}
     closed = outcome and Entry(entry.operator, entry.action, entry.subject, "", details, outcome, 3, entry_id=4)
-    known: dict[str, Any] = {"inbox_id": 5, "kind": kind_of(type(there)), "payload": to_payload(there), "refusal": None} | row
+    known: dict[str, Any] = {
+        "inbox_id": 5,
+        "kind": kind_of(type(there)),
+        "payload": to_payload(there),
+        "refusal": None,
+    } | row
     return Asked(entry, closed or None, **known)
 
 

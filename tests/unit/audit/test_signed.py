@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from bizzan.audit.chain_ledger import ChainLedger, Executed, Kept, Movement, Place, SettledBatch
+from bizzan.audit.journal_replay import Replay
 from bizzan.audit.signed import SignatureLedger, unknown_delegates, unpaid, unsigned_holds
 from exchange.domain.bulk import Tree
 from exchange.domain.deployment import address_bytes, checksum
@@ -18,10 +20,12 @@ from exchange.engine import commands as c
 from exchange.journal.reader import Record
 from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
+from tests.utils.engine import BTC, DELEGATE, MAKER, TAKER, USDC, EngineHarness
 from tests.utils.frames import frame_of
 from tests.utils.signing import Signer
 
 DOMAIN = DEPLOYMENT.domain
+PRICE = 5_000_000
 ELSEWHERE = Domain("Bizzan", 1, b"\x0e" * 20)
 OWNER, KEY = Signer("owner of signatures"), Signer("delegated key of signatures")
 ORDERS = [Order(OWNER.raw, 1, 0, 5_000_000, 10 + n, 1 + n, 1_700_003_600, 0, 10, 0) for n in range(3)]
@@ -181,14 +185,72 @@ def test_delegates_are_held_against_the_chain() -> None:
     ledger = ledger_of(placed(KEY), *brakes(KEY), frame_of(KEY, ORDERS, DOMAIN, OWNER.raw))
     assert ledger.problems == []
     chain = ChainLedger(DEPLOYMENT)
-    assert list(unknown_delegates(ledger, chain)) == [
+    assert list(unknown_delegates(ledger, chain, set())) == [
         (
             "journal sequence 1",
             f"{KEY.address} signs for {OWNER.address}, which never named it a delegate on chain",
         )
     ]
     chain.kept.append(Kept(NAMED, "DelegateAdded", {"account": OWNER.raw, "delegate": KEY.raw}))
-    assert list(unknown_delegates(ledger, chain)) == []
+    assert list(unknown_delegates(ledger, chain, set())) == []
+
+
+def signed_by_a_key_whose_naming_is_gone(then: Callable[[EngineHarness], object], allowed: bool = False) -> list[str]:
+    """A key sells for an account and does something; then the engine hears that it is none. The findings."""
+    x = EngineHarness()
+    for account in (MAKER, TAKER):
+        for asset in (USDC, BTC):
+            x.credit(account, asset, 10**12)
+    x.sell(MAKER, PRICE + 10, 100, nonce=1)
+    x.sell(MAKER, PRICE, 100, nonce=2, signer=DELEGATE, scheme=1)
+    then(x)
+    x.apply(c.ObeyRevocation(next(x.inbox_ids), MAKER, DELEGATE))
+    if allowed:
+        x.apply(c.AllowDelegate(next(x.inbox_ids), MAKER, DELEGATE))
+    replay = Replay(signatures=SignatureLedger(DEPLOYMENT))
+    for seq, at_ms, command in x.kept:
+        replay.apply(Record(seq, at_ms, command, bytes(32)))
+    assert replay.signatures is not None
+    chain = ChainLedger(DEPLOYMENT)
+    return [text for _, text in unknown_delegates(replay.signatures, chain, replay.traded_by_delegates)]
+
+
+def cancel(x: EngineHarness, nonce: int) -> object:
+    return x.apply(c.CancelOrder(MAKER, nonce, b"", DELEGATE))
+
+
+def mass_cancel(x: EngineHarness) -> object:
+    return x.apply(c.MassCancel(MAKER, 0, 2, x.at_ms, b"", DELEGATE))
+
+
+def trade(x: EngineHarness) -> object:
+    return x.buy(TAKER, PRICE, 100)
+
+
+def test_a_delegate_whose_naming_a_reorganisation_took_is_no_finding() -> None:
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: None) == []
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: cancel(x, 2)) == []
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: (trade(x), x.reverse(1))) == []
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        trade,
+        lambda x: cancel(x, 1),
+        mass_cancel,
+        lambda x: x.apply(c.SetCountdown(MAKER, 5, x.at_ms, b"", DELEGATE)),
+        lambda x: x.apply(c.CancelAll(MAKER, 3, b"", DELEGATE)),
+    ],
+    ids=["trade", "cancel", "mass_cancel", "countdown", "cancel_all"],
+)
+def test_what_a_delegate_that_nobody_named_did_to_others_is_found(then: Callable[[EngineHarness], object]) -> None:
+    (said,) = signed_by_a_key_whose_naming_is_gone(then)
+    assert said == f"{checksum(DELEGATE)} signs for {checksum(MAKER)}, which never named it a delegate on chain"
+
+
+def test_a_delegate_that_nobody_named_and_that_trades_on_is_found() -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: None, allowed=True)) == 1
 
 
 def test_a_void_frame_is_none_and_its_receipt_names_the_orders_that_came() -> None:
