@@ -108,11 +108,14 @@ class ChainLedger:
     logs: int = 0
     fee_account: bytes = b""
     """Who is credited with fees."""
+    fee_accounts: set[bytes] = field(default_factory=set)
+    """Everybody who ever was."""
     _open: list[Executed] = field(default_factory=list)
     _open_fees: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.fee_account = address_bytes(self.deployment.fee_account)
+        self.fee_accounts.add(self.fee_account)
 
     def total(self, token_id: int) -> int:
         """What the contract owes in one token, in ledger units."""
@@ -182,6 +185,7 @@ class ChainLedger:
 
     def _fee_account_changed(self, place: Place, values: dict[str, Any]) -> None:
         self.fee_account = values["fee_account"]
+        self.fee_accounts.add(self.fee_account)
 
     def _batch_settled(self, place: Place, values: dict[str, Any]) -> None:
         executed, fees = tuple(self._open), dict(self._open_fees)

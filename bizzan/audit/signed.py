@@ -205,10 +205,11 @@ def unpaid(ledger: SignatureLedger, chain: ChainLedger) -> list[ByCode]:
     """The holds without a key's signature that the contract did not pay, or not yet: nobody has checked them.
 
     Those of accounts of which nothing stands on chain, where a reorganisation took even their deposits, are none of
-    them: such an account has nothing that a hold could keep from it.
+    them: such an account has nothing that a hold could keep from it. Fees are credited without a movement.
     """
     paid = {movement.withdrawal_hash for movement in chain.movements}
-    known = {movement.account for movement in chain.movements}
+    known = {movement.account for movement in chain.movements} | chain.fee_accounts
+    known.update(account for (account, _), amount in chain.trading.items() if amount)
     known.update(done.account for batch in chain.batches for done in batch.executed)
     return [held for held in ledger.by_code if held.account in known and held.withdrawal_hash not in paid]
 

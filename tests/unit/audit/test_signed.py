@@ -171,6 +171,16 @@ def test_a_hold_of_an_account_that_a_reorganisation_took_from_the_chain_is_no_fi
     assert len(unpaid(ledger, chain)) == 1, "what it sold is on chain, and with it the account"
 
 
+def test_a_forged_hold_of_fees_is_found() -> None:
+    ledger, chain = ledger_of(held(signature=b"\x05" * 65)), ChainLedger(DEPLOYMENT)
+    chain._fee_account_changed(NAMED, {"fee_account": OWNER.raw})
+    chain._fee_account_changed(NAMED, {"fee_account": KEY.raw})
+    assert len(unpaid(ledger, chain)) == 1, "fees are owed to it before the first batch is settled"
+    credited = ChainLedger(DEPLOYMENT)
+    credited.trading[OWNER.raw, 2] = 5_000
+    assert len(unpaid(ledger, credited)) == 1, "whatever it was credited with"
+
+
 def test_a_hold_that_its_account_signed_needs_no_chain() -> None:
     ledger = ledger_of(held())
     assert (ledger.checked, ledger.by_code) == (1, [])
