@@ -84,13 +84,6 @@ async def get_address(api: ApiDep, bearer: Bearer) -> bytes:
 AddressDep = Annotated[bytes, Depends(get_address)]
 
 
-async def get_operator(api: ApiDep, address: AddressDep) -> bytes:
-    """The address that is signed in, if it operates the exchange."""
-    if Role.operator not in await api.powers.of(address):
-        raise Refusal(ErrorCode.forbidden, "only an operator of the exchange may read this", None)
-    return address
-
-
 async def get_auditor(api: ApiDep, address: AddressDep) -> bytes:
     """The address that is signed in, if it may read the journal as it is."""
     if address not in api.auditors and Role.operator not in await api.powers.of(address):
@@ -98,7 +91,6 @@ async def get_auditor(api: ApiDep, address: AddressDep) -> bytes:
     return address
 
 
-OperatorDep = Annotated[bytes, Depends(get_operator)]
 AuditorDep = Annotated[bytes, Depends(get_auditor)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many rows")]
 Before = Annotated[

@@ -59,8 +59,8 @@ async def get_staff(api: ApiDep, bearer: Bearer) -> Staff:
     return Staff(address, roles, token_hash(bearer.credentials), until)
 
 
-async def get_commander(api: ApiDep, staff: Annotated[Staff, Depends(get_staff)]) -> Staff:
-    """Who is signed in, if it may tell the engine and everybody what to do."""
+async def get_operator(staff: Annotated[Staff, Depends(get_staff)]) -> Staff:
+    """Who is signed in at the console, if it operates the exchange."""
     if Role.operator not in staff.roles:
         held = ", ".join(sorted(staff.roles))
         raise Refusal(
@@ -68,11 +68,17 @@ async def get_commander(api: ApiDep, staff: Annotated[Staff, Depends(get_staff)]
             f"only an operator may do this, and {checksum(staff.address)} is {held}: operators are those whom the "
             "exchange's settings name (BIZZAN_API__OPERATORS), and the contract's operator",
         )
+    return staff
+
+
+async def get_commander(api: ApiDep, staff: Annotated[Staff, Depends(get_operator)]) -> Staff:
+    """Who is signed in, if it may tell the engine and everybody what to do."""
     api.limits.operator_writes.take(staff.address)
     return staff
 
 
 StaffDep = Annotated[Staff, Depends(get_staff)]
+OperatorDep = Annotated[Staff, Depends(get_operator)]
 CommanderDep = Annotated[Staff, Depends(get_commander)]
 
 

@@ -4,8 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from backend.deps import ApiDep, Before, Limit, OperatorDep
+from backend.deps import ApiDep, Before, Limit
 from backend.errors import responses
+from backend.operator.staff import OperatorDep
 from backend.surveillance import schemas, service
 from exchange.surveillance.tape import Pattern
 
@@ -25,5 +26,5 @@ async def list_cases(
     before: Before = None,
     limit: Limit = 100,
 ) -> schemas.CasePage:
-    """Cases of market surveillance, latest first. For operators of the exchange."""
+    """Cases of market surveillance, latest first. For operators of the exchange, by a session of the console."""
     return await service.page(api, before, limit, pattern and pattern.value, account)

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 
+from backend.auth.service import CONSOLE_STATEMENT
 from bizzan.client.wallet import Wallet
 
 
@@ -45,5 +46,21 @@ async def login(api: httpx.AsyncClient, wallet: Wallet, message: str) -> httpx.R
 async def sign_in(api: httpx.AsyncClient, wallet: Wallet) -> dict[str, str]:
     """The header of a new session."""
     answer = await login(api, wallet, message_for(wallet, await fresh_nonce(api)))
+    assert answer.status_code == 200, answer.text
+    return {"authorization": f"Bearer {answer.json()['token']}"}
+
+
+async def console_login(api: httpx.AsyncClient, wallet: Wallet, **changes: str) -> httpx.Response:
+    """Sign in at the operator's console."""
+    statement = changes.pop("statement", CONSOLE_STATEMENT)
+    plain = message_for(wallet, await fresh_nonce(api), **changes)
+    message = plain.replace("\n\n\n", f"\n\n{statement}\n\n", 1)
+    signature = "0x" + wallet.sign_text(message).hex()
+    return await api.post("/v1/operator/login", json={"message": message, "signature": signature})
+
+
+async def open_console(api: httpx.AsyncClient, wallet: Wallet) -> dict[str, str]:
+    """The header of a new session of the console."""
+    answer = await console_login(api, wallet)
     assert answer.status_code == 200, answer.text
     return {"authorization": f"Bearer {answer.json()['token']}"}

@@ -36,7 +36,7 @@ from tests.utils.api_stack import (
     signed_body,
     trading_stop_body,
 )
-from tests.utils.sign_in import fresh_nonce, message_for, sign_in
+from tests.utils.sign_in import fresh_nonce, message_for, open_console, sign_in
 from tests.utils.stream import open_stream
 
 SUMS = "select asset_id, sum(available + held + reserved - deficit)::bigint as total from balance group by asset_id"
@@ -165,7 +165,7 @@ async def raw_piece(trader: Trader) -> Calls:
 async def cases(trader: Trader) -> Calls:
     """Read cases as an operator, and as a trader."""
     get = {"method": "GET", "url": "/v1/surveillance/cases"}
-    good = get | {"headers": await sign_in(trader.api, WATCHER)}
+    good = get | {"headers": await open_console(trader.api, WATCHER)}
     return Calls([good], [get, get | {"headers": trader.headers}, good | {"params": {"limit": "0"}}])
 
 

@@ -18,7 +18,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from backend.auth.service import CONSOLE_STATEMENT
 from backend.powers import PERIOD_SECONDS
-from bizzan.client.wallet import Wallet
 from bizzan.supervisor.postgres import Postgres
 from exchange.chain.rpc import Rpc
 from exchange.database import approvals, operator_log, sessions
@@ -42,7 +41,7 @@ from tests.utils.api_stack import (
 )
 from tests.utils.refusals import check_refused
 from tests.utils.scripted_contract import answering
-from tests.utils.sign_in import fresh_nonce, message_for, sign_in
+from tests.utils.sign_in import console_login, fresh_nonce, message_for, open_console, sign_in
 
 REASON = "the reference price is wrong"
 MINUTE_MS = 60_000
@@ -101,22 +100,6 @@ async def continue_inbox(stack: ApiStack) -> None:
     await database.dispose()
 
 
-async def console_login(api: httpx.AsyncClient, wallet: Wallet, **changes: str) -> httpx.Response:
-    """Sign in at the console."""
-    statement = changes.pop("statement", CONSOLE_STATEMENT)
-    plain = message_for(wallet, await fresh_nonce(api), **changes)
-    message = plain.replace("\n\n\n", f"\n\n{statement}\n\n", 1)
-    signature = "0x" + wallet.sign_text(message).hex()
-    return await api.post("/v1/operator/login", json={"message": message, "signature": signature})
-
-
-async def open_console(api: httpx.AsyncClient, wallet: Wallet = WATCHER) -> dict[str, str]:
-    """The header of a new session of the console."""
-    answer = await console_login(api, wallet)
-    assert answer.status_code == 200, answer.text
-    return {"authorization": f"Bearer {answer.json()['token']}"}
-
-
 async def tell(api: httpx.AsyncClient, path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
     """A write, with a reason."""
     return await api.post(f"/v1/operator/{path}", json={"reason": REASON, **body}, headers=headers)
@@ -149,7 +132,7 @@ async def roles_on_chain(stack: ApiStack, **held: bytes) -> AsyncIterator[None]:
 
 
 async def test_an_operator_of_the_settings_opens_the_console(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     told = (await api.get("/v1/operator/session", headers=headers)).json()
     assert (told["address"], told["roles"], told["commands"]) == (WATCHER.text_address, ["operator"], True)
     assert 0 < told["until"] - told["server_time"] <= 1_800_000
@@ -164,7 +147,7 @@ async def test_nobody_else_does(api: httpx.AsyncClient, stack: ApiStack) -> None
 
 
 async def test_a_session_of_an_account_opens_nothing_here_and_this_one_nothing_there(api: httpx.AsyncClient) -> None:
-    account, console = await sign_in(api, WATCHER), await open_console(api)
+    account, console = await sign_in(api, WATCHER), await open_console(api, WATCHER)
     for name in READS:
         check_refused(await api.get(f"/v1/operator/{name}"), 401, "unauthenticated")
         check_refused(await api.get(f"/v1/operator/{name}", headers=account), 401, "unauthenticated")
@@ -211,7 +194,7 @@ async def test_a_role_of_the_contract_looks_and_one_that_is_gone_ends_every_sess
 
 
 async def test_a_market_is_halted_and_opened_and_both_stand_in_the_log(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     done = (await tell(api, "markets/BTC-USDC/halt", headers)).json()
     assert done["outcome"] == "applied"
     check_refused(await api.post("/v1/orders", json=signed_body(TRADER)), 409, "market_halted", "market")
@@ -240,7 +223,7 @@ async def test_a_market_is_halted_and_opened_and_both_stand_in_the_log(api: http
 
 
 async def test_an_auction_gathers_and_ends_when_the_market_opens(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     assert (await tell(api, "markets/ETH-BTC/auction", headers, seconds=600)).json()["outcome"] == "applied"
     state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][2]
     assert state["status"] == "auction"
@@ -249,7 +232,7 @@ async def test_an_auction_gathers_and_ends_when_the_market_opens(api: httpx.Asyn
 
 
 async def test_a_market_that_the_contract_halts_is_not_opened_here(stack: ApiStack, api: httpx.AsyncClient) -> None:
-    headers, kind = await open_console(api), "market_status_changed"
+    headers, kind = await open_console(api, WATCHER), "market_status_changed"
     row = log_row(700_001, kind=kind, params={"market_id": "3", "halted": True})
     await put(stack, chain_status, row)
     error = check_refused(await tell(api, "markets/ETH-BTC/open", headers), 409, "market_halted", "market")
@@ -261,7 +244,7 @@ async def test_a_market_that_the_contract_halts_is_not_opened_here(stack: ApiSta
 
 
 async def test_a_reason_is_needed_and_bounded(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     for reason in (None, "", "  ", "ab", "a\nb c", "x" * 501, 7):
         answer = await tell(api, "markets/BTC-USDC/halt", headers, reason=reason)
         check_refused(answer, 422, "malformed", "reason")
@@ -270,7 +253,7 @@ async def test_a_reason_is_needed_and_bounded(api: httpx.AsyncClient) -> None:
 
 
 async def test_bounds_and_fees_are_announced_and_what_the_engine_refuses_is_logged(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     bounds = {"collar_bps": 300, "max_quantity": "5000", "max_open_orders": 7}
     assert (await tell(api, "markets/ETH-BTC/bounds", headers, **bounds)).json()["outcome"] == "applied"
     state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][2]
@@ -294,7 +277,7 @@ async def test_bounds_and_fees_are_announced_and_what_the_engine_refuses_is_logg
 
 
 async def test_an_account_is_found_stopped_and_resumed(api: httpx.AsyncClient) -> None:
-    headers, path = await open_console(api), f"accounts/{TRADER.text_address}"
+    headers, path = await open_console(api, WATCHER), f"accounts/{TRADER.text_address}"
     beginning = TRADER.text_address[:9].lower()  # an odd number of digits
     found = (await api.get("/v1/operator/accounts", params={"address": beginning}, headers=headers)).json()
     assert [row["account"] for row in found["accounts"]] == [TRADER.text_address]
@@ -321,7 +304,7 @@ async def test_an_account_is_found_stopped_and_resumed(api: httpx.AsyncClient) -
 
 
 async def test_a_case_is_reviewed_and_stays_as_it_is(api: httpx.AsyncClient, database_of_stack: AsyncEngine) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     await keep(database_of_stack, ("wash_trades", TRADER.address), ("layering", TRADER.address))
     cases = (await api.get("/v1/operator/cases", headers=headers)).json()["cases"]
     assert [case["review"] for case in cases] == [None, None]
@@ -338,7 +321,7 @@ async def test_a_case_is_reviewed_and_stays_as_it_is(api: httpx.AsyncClient, dat
 async def test_jobs_say_what_is_stuck_sent_again_and_paid(
     api: httpx.AsyncClient, database_of_stack: AsyncEngine
 ) -> None:
-    headers, now = await open_console(api), int(time.time() * 1_000)
+    headers, now = await open_console(api, WATCHER), int(time.time() * 1_000)
     base = {"chain_id": 31_337, "sender": b"\x05" * 20, "duty": "settle", "payload": {}}
     rows = [
         base | {"key": "settle/1", "state": "final", "succeeded": True, "attempts": 2},
@@ -376,7 +359,7 @@ async def test_jobs_say_what_is_stuck_sent_again_and_paid(
 
 
 async def test_health_names_who_answers_and_who_does_not(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     told = (await api.get("/v1/operator/health", headers=headers)).json()
     states = {one["name"]: one["state"] for one in told["services"]}
     assert states["engine"] == states["projector"] == "ok"
@@ -387,7 +370,7 @@ async def test_health_names_who_answers_and_who_does_not(api: httpx.AsyncClient)
 async def test_withdrawals_that_wait_are_shown_as_they_were_signed(
     api: httpx.AsyncClient, database_of_stack: AsyncEngine
 ) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     assert (await api.get("/v1/operator/withdrawals", headers=headers)).json()["withdrawals"] == []
     body = withdrawal_body(TRADER)
     held = await api.post("/v1/withdrawals", json=body)
@@ -411,7 +394,7 @@ def announcement(**changes: Any) -> dict[str, Any]:
 
 
 async def test_an_announcement_is_shown_to_everybody_until_it_is_withdrawn(api: httpx.AsyncClient) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     posted = (await tell(api, "announcements", headers, **announcement())).json()
     number = posted["announcement_id"]
     shown = (await api.get("/v1/announcements")).json()["announcements"]
@@ -433,7 +416,7 @@ async def test_an_announcement_is_shown_to_everybody_until_it_is_withdrawn(api: 
 
 
 async def test_announcements_are_bounded(api: httpx.AsyncClient) -> None:
-    headers, now = await open_console(api), int(time.time() * 1_000)
+    headers, now = await open_console(api, WATCHER), int(time.time() * 1_000)
     refused: list[tuple[dict[str, Any], int, str, str | None]] = [
         ({"severity": "loud"}, 422, "malformed", "severity"),
         ({"texts": {}}, 422, "malformed", "texts"),
@@ -461,7 +444,7 @@ async def test_announcements_are_bounded(api: httpx.AsyncClient) -> None:
 async def test_operators_who_announce_at_once_are_bounded_together(
     api: httpx.AsyncClient, database_of_stack: AsyncEngine
 ) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     answers = await asyncio.gather(*(tell(api, "announcements", headers, **announcement()) for _ in range(16)))
     assert sorted(answer.status_code for answer in answers) == [200] * 10 + [409] * 6
     assert len((await api.get("/v1/announcements")).json()["announcements"]) == 10
@@ -488,7 +471,7 @@ async def test_a_session_ends_with_its_role_also_when_nobody_uses_it(
 async def test_an_open_waits_for_the_chains_halt_that_is_being_written(
     api: httpx.AsyncClient, database_of_stack: AsyncEngine
 ) -> None:
-    headers, kind = await open_console(api), "market_status_changed"
+    headers, kind = await open_console(api, WATCHER), "market_status_changed"
     params = {"market_id": "3", "halted": True}
     async with database_of_stack.begin() as connection:
         await connection.execute(chain_status.insert().values(log_row(700_100, kind=kind, params=params)))
@@ -506,7 +489,7 @@ async def test_an_operator_writes_so_often(stack: ApiStack) -> None:
     url = stack.start_api("strict", limits)
     try:
         async with httpx.AsyncClient(base_url=url, timeout=30) as api:
-            headers = await open_console(api)
+            headers = await open_console(api, WATCHER)
             answers = await asyncio.gather(*(tell(api, "announcements/0/withdraw", headers) for _ in range(60)))
         assert {answer.status_code for answer in answers} == {404, 429}
     finally:
@@ -516,7 +499,7 @@ async def test_an_operator_writes_so_often(stack: ApiStack) -> None:
 async def test_the_log_is_never_changed_and_shows_what_was_done_to_it(
     api: httpx.AsyncClient, database_of_stack: AsyncEngine
 ) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
     await tell(api, "announcements/1/withdraw", headers)
     posted = (await tell(api, "announcements", headers, **announcement())).json()["announcement_id"]
     await tell(api, f"announcements/{posted}/withdraw", headers)
@@ -539,7 +522,7 @@ async def test_the_log_is_never_changed_and_shows_what_was_done_to_it(
 
 
 async def test_markets_say_that_the_engine_is_away_and_nothing_opens(api: httpx.AsyncClient, stack: ApiStack) -> None:
-    headers = await open_console(api)
+    headers = await open_console(api, WATCHER)
 
     async def until_live_is(expected: bool) -> None:
         async with asyncio.timeout(60):

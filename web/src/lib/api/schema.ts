@@ -697,7 +697,7 @@ export interface paths {
         };
         /**
          * List Cases
-         * @description Cases of market surveillance, latest first. For operators of the exchange.
+         * @description Cases of market surveillance, latest first. For operators of the exchange, by a session of the console.
          */
         get: operations["list_cases_v1_surveillance_cases_get"];
         put?: never;
