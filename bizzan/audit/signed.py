@@ -6,8 +6,9 @@ name, a cancel that makes room. What it cannot write is the signature.
 SIG-1  signed      orders, amends, cancels, countdowns, stops and holds for withdrawals carry their signer's signature,
                    under the deployment's domain, over exactly what stands there. A hold that its account's key did not
                    sign is a contract wallet's, which only the chain knows: what the contract paid it has checked,
-                   of the others the wallet is asked (EIP-1271). A reorganisation may have taken the wallet, and then
-                   all that the account ever did on chain: its credits were taken back, and nothing of it is held
+                   of the others the wallet is asked (EIP-1271), as it is and as it was then. A reorganisation may have
+                   taken the wallet, and then all that the account ever did on chain: its credits were taken back, and
+                   nothing of it is held
 SIG-2  for whom    the signer is the account itself, or signs as a delegate; with the chain: as one whom it named there.
                    A reorganisation may have taken its naming: then the engine was told to refuse the key, and no trade
                    of it stands. What it did to others' orders of the account is held against the operator all the same
@@ -23,7 +24,8 @@ from dataclasses import dataclass, field
 
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.comparing import Problem
-from exchange.chain.rpc import Rpc
+from exchange.chain.rpc import Rpc, RpcRefused
+from exchange.chain.wallets import MAX_SIGNATURE, wallet_signed
 from exchange.chain.wallets import signed as account_signed
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import Deployment, address_bytes, checksum
@@ -54,6 +56,7 @@ class ByCode:
     """A hold at a sequence that no key of its account signed: the account is a contract that says so, or nobody did."""
 
     seq: int
+    at_ms: int
     account: bytes
     withdrawal_hash: bytes
     signature: bytes
@@ -89,7 +92,7 @@ class SignatureLedger:
         elif isinstance(command, c.PlaceFrame):
             self._frame(record.seq, command)
         elif isinstance(command, c.HoldWithdrawal):
-            self._hold(record.seq, command)
+            self._hold(record.seq, record.at_ms, command)
         elif isinstance(command, c.ObeyRevocation):
             self.revoked.add((command.account, command.delegate))
         elif isinstance(command, c.AllowDelegate):
@@ -145,7 +148,7 @@ class SignatureLedger:
         self.checked += 1
         self._for_whom(seq, command.orders[:20], command.signer)
 
-    def _hold(self, seq: int, held: c.HoldWithdrawal) -> None:
+    def _hold(self, seq: int, at_ms: int, held: c.HoldWithdrawal) -> None:
         what = f"the withdrawal 0x{held.withdrawal_hash.hex()}"
         try:
             message = SignedWithdrawal.parse(json.loads(held.message[:MAX_MESSAGE]))
@@ -171,7 +174,7 @@ class SignatureLedger:
                 self._problem(seq, f"{what} holds with {name} {there}, its message says {said}")
         self.checked += 1
         if recover(held.withdrawal_hash, held.signature) != held.account:
-            self.by_code.append(ByCode(seq, held.account, held.withdrawal_hash, held.signature))
+            self.by_code.append(ByCode(seq, at_ms, held.account, held.withdrawal_hash, held.signature))
 
     def _signature(self, seq: int, what: str, digest: bytes, signature: bytes, signer: bytes) -> None:
         self.checked += 1
@@ -215,14 +218,36 @@ def unpaid(ledger: SignatureLedger, chain: ChainLedger) -> list[ByCode]:
 
 
 async def by_wallets(rpc: Rpc, holds: Sequence[ByCode]) -> frozenset[bytes]:
-    """Hashes of those that the contract at their account says are signed, now. Raises ChainError."""
+    """Hashes of those that the contract at their account says are signed, now or then. Raises ChainError."""
     return frozenset(
         [
             held.withdrawal_hash
             for held in holds
             if await account_signed(rpc, held.account, held.withdrawal_hash, held.signature)
+            or await _signed_then(rpc, held)
         ]
     )
+
+
+async def _signed_then(rpc: Rpc, held: ByCode) -> bool:
+    """Whether the contract said so at the block of the hold's time: a wallet may change its owners.
+
+    False where the node has forgotten that state.
+    """
+    if not 0 < len(held.signature) <= MAX_SIGNATURE:
+        return False
+    first, last = 0, await rpc.block_number()
+    while first < last:
+        middle = (first + last + 1) // 2
+        header = await rpc.header(middle)
+        if header is not None and 1_000 * header.timestamp <= held.at_ms:
+            first = middle
+        else:
+            last = middle - 1
+    try:
+        return await wallet_signed(rpc, held.account, held.withdrawal_hash, held.signature, first)
+    except RpcRefused:
+        return False
 
 
 def unsigned_holds(holds: Sequence[ByCode], confirmed: Collection[bytes]) -> Iterator[Problem]:

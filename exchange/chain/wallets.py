@@ -31,9 +31,9 @@ async def signed(rpc: Rpc, account: bytes, digest: bytes, signature: bytes) -> b
     return recover(digest, signature) == account or await wallet_signed(rpc, account, digest, signature)
 
 
-async def wallet_signed(rpc: Rpc, account: bytes, digest: bytes, signature: bytes) -> bool:
-    """Whether the code at `account` says so; False where there is none. Raises ChainError."""
-    answer = await rpc.eth_call(None, question(account, digest, signature), gas=_CALL_GAS)
+async def wallet_signed(rpc: Rpc, account: bytes, digest: bytes, signature: bytes, block: int | str = "latest") -> bool:
+    """Whether the code at `account` says so, as of a block; False where there is none. Raises ChainError."""
+    answer = await rpc.eth_call(None, question(account, digest, signature), gas=_CALL_GAS, block=block)
     return int.from_bytes(answer) == 1
 
 

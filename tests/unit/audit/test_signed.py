@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from bizzan.audit.chain_ledger import ChainLedger, Executed, Kept, Movement, Place, SettledBatch
 from bizzan.audit.journal_replay import Replay
-from bizzan.audit.signed import SignatureLedger, unknown_delegates, unpaid, unsigned_holds
+from bizzan.audit.signed import ByCode, SignatureLedger, by_wallets, unknown_delegates, unpaid, unsigned_holds
+from exchange.chain.rpc import Rpc, RpcRefused
+from exchange.chain.types import Header
 from exchange.domain.bulk import Tree
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Domain, Scheme, Value
@@ -179,6 +181,47 @@ def test_a_forged_hold_of_fees_is_found() -> None:
     credited = ChainLedger(DEPLOYMENT)
     credited.trading[OWNER.raw, 2] = 5_000
     assert len(unpaid(ledger, credited)) == 1, "whatever it was credited with"
+
+
+class Node:
+    """A wallet that said yes in the blocks of `said`, of one second each, of which the node forgot those below."""
+
+    def __init__(self, said: range, kept_from: int = 0) -> None:
+        self.said, self.kept_from = said, kept_from
+
+    async def block_number(self) -> int:
+        return 100
+
+    async def header(self, block: int) -> Header:
+        return Header(hex(block), "", "", hex(block))
+
+    async def eth_call(self, to: None, data: bytes, *, block: int | str, gas: int) -> bytes:
+        number = block if isinstance(block, int) else 100
+        if number < self.kept_from:
+            raise RpcRefused(-32_000, "missing trie node")
+        return int(number in self.said).to_bytes(32)
+
+
+@pytest.mark.parametrize(
+    ("node", "is_signed"),
+    [
+        (Node(range(100, 101)), True),
+        (Node(range(42, 43)), True),
+        (Node(range(42)), False),
+        (Node(range(43, 100)), False),
+        (Node(range(42, 43), kept_from=50), False),
+    ],
+    ids=["now", "then", "before", "later", "forgotten"],
+)
+async def test_a_wallet_is_asked_as_it_is_and_as_it_was_when_the_hold_was_made(node: Node, is_signed: bool) -> None:
+    hold = ByCode(1, 42_999, OWNER.raw, b"\x01" * 32, b"\x05" * 65)
+    assert await by_wallets(cast(Rpc, node), [hold]) == (
+        frozenset({hold.withdrawal_hash}) if is_signed else frozenset()
+    )
+
+
+async def test_an_empty_signature_is_nobodys_whenever_the_wallet_is_asked() -> None:
+    assert await by_wallets(cast(Rpc, Node(range(101))), [ByCode(1, 42_999, OWNER.raw, b"\x01" * 32, b"")]) == set()
 
 
 def test_a_hold_that_its_account_signed_needs_no_chain() -> None:
