@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from functools import partial
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from time import perf_counter
@@ -16,6 +17,7 @@ from typing import NamedTuple, TypeAlias, cast
 from backend.entry.judges import LENGTH, attend, frame_request, orders_request, signer_request, warm_up_request
 from exchange.domain.entry import SIGNED_ORDER_SIZE
 from exchange.domain.order import PACKED_SIZE
+from exchange.sequencer.slices import current_processor, processor_of
 
 MAX_CHUNK = 32
 MIN_CHUNK = 8
@@ -42,9 +44,10 @@ class _Case(NamedTuple):
 
 
 class _Judge(asyncio.Protocol):
-    """The connection to one judge, which answers in order."""
+    """The connection to the judge on `processor`, which answers in order."""
 
-    def __init__(self, court: "Court") -> None:
+    def __init__(self, court: "Court", processor: int) -> None:
+        self.processor = processor
         self._court = court
         self._transport: asyncio.Transport | None = None
         self._buffer = bytearray()
@@ -107,7 +110,7 @@ class Court:
             process = context.Process(target=attend, args=(theirs, index), daemon=True)
             process.start()
             theirs.close()
-            _, judge = await loop.create_unix_connection(lambda: _Judge(self), sock=mine)
+            _, judge = await loop.create_unix_connection(partial(_Judge, self, processor_of(index)), sock=mine)
             self._processes.append(process)
             self._judges.append(judge)
         self._is_open = True
@@ -153,9 +156,14 @@ class Court:
         return self._queue(party, signer_request(digest, signature), 1)
 
     def share_out(self) -> None:
-        """Give the judges what they have room for: the addresses in turn, and the accounts of each."""
+        """Give the judges what they have room for: the addresses in turn, and the accounts of each.
+
+        Of judges with as much to do, the one on this very processor comes last: it may be let in at once, and then the
+        others' work would be held back until it is done.
+        """
+        here = current_processor() if self._lines else -1
         while self._lines:
-            judge = min(self._judges, key=_load)
+            judge = min(self._judges, key=lambda judge: (judge.load, judge.processor == here))
             address, lines = next(iter(self._lines.items()))
             account, line = next(iter(lines.items()))
             if judge.load and judge.load + line[0].cost > AT_HAND:
@@ -191,7 +199,3 @@ class Court:
         self._lines.setdefault(address, OrderedDict()).setdefault(account, deque()).append(case)
         self.share_out()
         return case.verdict
-
-
-def _load(judge: _Judge) -> int:
-    return judge.load

@@ -15,7 +15,7 @@ from exchange.domain.frame import judge, unfold
 from exchange.domain.order import PACKED_SIZE
 from exchange.domain.recovery import SIGNATURE_SIZE, recover
 from exchange.journal.plain import PLAIN_SIZE, pack_plain
-from exchange.sequencer.slices import stay_on
+from exchange.sequencer.slices import stand_alone, stay_on
 
 FRAME, ORDERS, SIGNER, WARM_UP = 1, 2, 3, 4
 LENGTH = struct.Struct(">I")
@@ -88,8 +88,10 @@ def attend(connection: socket.socket, index: int) -> None:
     """What the process of judge `index` does: answer until the other end is gone, however it went.
 
     Each judge has a processor of its own: those that wake together, while something runs on every processor, would
-    else often be put on the same one, and work one after another.
+    else often be put on the same one, and work one after another. It stands alone, so that its share of that processor
+    is its own.
     """
+    stand_alone()
     stay_on(index)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     gc.disable()  # it makes no cycles

@@ -9,10 +9,13 @@ import ctypes
 import os
 import platform
 import struct
+from contextlib import suppress
+from pathlib import Path
 
 SLICE_NS = 300_000
 _SET_ATTRIBUTES = {"x86_64": 314, "aarch64": 274, "riscv64": 274}
 """The number of the system call, which the C library has no name for everywhere."""
+_SCHED_GETCPU = getattr(ctypes.CDLL(None), "sched_getcpu", None)
 _ATTRIBUTES = struct.Struct("<IIQiIQQQ")
 """struct sched_attr: its size, policy, flags, niceness, priority, turn in ns, and what only deadlines have."""
 
@@ -33,5 +36,43 @@ def take_short_turns() -> bool:
 def stay_on(processor: int) -> None:
     """Run this process on one of the processors that it may use, counted from 0; harmless where it cannot be done."""
     if hasattr(os, "sched_setaffinity"):
-        usable = sorted(os.sched_getaffinity(0))
-        os.sched_setaffinity(0, {usable[processor % len(usable)]})
+        os.sched_setaffinity(0, {processor_of(processor)})
+
+
+def processor_of(index: int) -> int:
+    """The number of the processor that `stay_on` means, -1 where that cannot be said."""
+    if not hasattr(os, "sched_getaffinity"):
+        return -1
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[index % len(usable)]
+
+
+def current_processor() -> int:
+    """The number of the processor on which this thread runs just now; -1 where that cannot be said."""
+    return -1 if _SCHED_GETCPU is None else int(_SCHED_GETCPU())
+
+
+def stand_alone() -> None:
+    """Lead a session: where Linux shares the processors out by session, this process then has a share of its own.
+
+    The share of a session is split by where its processes were busy lately, so one that wakes where none of the others
+    ran would have next to nothing there.
+    """
+    with suppress(OSError):  # it leads one
+        os.setsid()
+
+
+def go_after_others(pid: int, niceness: int) -> bool:
+    """Let a process that leads a session go after others as far as `niceness` says; whether nothing is left to do.
+
+    It is harmless where it cannot be done. An ordinary user may change a session ten times a second.
+    """
+    try:
+        if os.getpriority(os.PRIO_PROCESS, pid) < niceness:
+            os.setpriority(os.PRIO_PROCESS, pid, niceness)
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
+    return True

@@ -57,6 +57,29 @@ async def test_judges_do_not_share_a_processor_while_there_are_others(court: Cou
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_every_judge_stands_alone(court: Court) -> None:
+    numbers = [process.pid or 0 for process in court._processes]
+    assert [os.getsid(number) for number in numbers] == numbers
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_judge_on_this_processor_is_given_work_last(court: Court, monkeypatch: pytest.MonkeyPatch) -> None:
+    for here in processors(court):
+        monkeypatch.setattr("backend.entry.court.current_processor", lambda here=here: here)
+        pieces = court.judge_orders(PARTY, DOMAIN.separator, signed(orders(64)))
+        waiting = [judge for judge in court._judges if judge.load]
+        assert len(waiting) == 2, "one piece each"
+        await asyncio.gather(*pieces)
+        piece = court.judge_orders(PARTY, DOMAIN.separator, signed(orders(8)))
+        assert [judge.processor == here for judge in court._judges if judge.load] == [len(processors(court)) == 1]
+        await asyncio.gather(*piece)
+
+
+def processors(court: Court) -> set[int]:
+    return {judge.processor for judge in court._judges}
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_single_orders_come_back_as_records_in_order(court: Court) -> None:
     chosen = orders(70)
     data = bytearray(signed(chosen[:35]) + signed(chosen[35:], KEY))

@@ -4,6 +4,8 @@ import ctypes
 import os
 import platform
 import struct
+import subprocess
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -11,7 +13,14 @@ from typing import TypeVar
 
 import pytest
 
-from exchange.sequencer.slices import SLICE_NS, stay_on, take_short_turns
+from exchange.sequencer.slices import (
+    SLICE_NS,
+    current_processor,
+    go_after_others,
+    processor_of,
+    stay_on,
+    take_short_turns,
+)
 
 A = TypeVar("A")
 
@@ -70,3 +79,35 @@ def test_who_stays_on_a_processor_uses_one_of_its_own() -> None:
         return os.sched_getaffinity(0)
 
     assert [in_a_thread(partial(stay, n)) for n in range(len(usable) + 1)] == [{cpu} for cpu in [*usable, usable[0]]]
+
+
+def test_who_stays_on_a_processor_runs_there() -> None:
+    if not _ON_LINUX:
+        return
+
+    def stay(processor: int) -> tuple[int, int]:
+        stay_on(processor)
+        return current_processor(), processor_of(0)
+
+    for index in range(len(os.sched_getaffinity(0))):
+        wanted = processor_of(index)
+        assert in_a_thread(partial(stay, index)) == (wanted, wanted)
+
+
+def test_who_stands_alone_leads_a_session() -> None:
+    child = (
+        "import os; from exchange.sequencer.slices import stand_alone; before = os.getsid(0);"
+        "stand_alone(); stand_alone(); assert os.getsid(0) == os.getpid() != before"
+    )
+    subprocess.run([sys.executable, "-c", child], check=True)
+
+
+def test_a_process_goes_after_others_and_never_before_them() -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, start_new_session=True) as child:
+        mine = os.getpriority(os.PRIO_PROCESS, 0)
+        go_after_others(child.pid, min(mine + 3, 19))
+        go_after_others(child.pid, min(mine + 1, 19))
+        niceness = os.getpriority(os.PRIO_PROCESS, child.pid)
+        child.kill()
+    assert niceness == min(mine + 3, 19)
+    assert go_after_others(child.pid, 5), "who has ended is no trouble"
