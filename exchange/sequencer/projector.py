@@ -22,6 +22,7 @@ from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import POLL_SECONDS, Follower, Reader
 from exchange.journal.recovery import Recovered, recover, take_snapshot
 from exchange.sequencer.fold import Fold, Rows
+from exchange.sequencer.helpers import Helpers
 from exchange.sequencer.metrics import ProjectorMetrics
 from exchange.sequencer.retry import Retry
 
@@ -74,6 +75,7 @@ class Projector:
         self._folder = folder
         self._reader = Reader(folder)
         self._database = database
+        self._helpers = Helpers(database)
         self._retry = retry
         self._metrics = metrics
         self._heads = RecentHeads(self._reader)
@@ -147,6 +149,7 @@ class Projector:
     async def _write(self, rows: Rows, first: int) -> None:
         """Write a run that starts after `first`, unless it is there already (its answer was lost)."""
         async with self._database.begin() as conn:
+            self._helpers.keep_up()
             await projection.lock(conn)
             position = await projection.position(conn)
             if (position.seq, position.head) == (rows.seq, rows.head):
