@@ -5,7 +5,9 @@
     signed_frames_64  orders in frames of 64 under one signature, judged before they are journaled
     mac_frames_256    orders in frames of 256 with a session's MAC: acknowledged when they are durable
     mac_matched       the same, until the last of them is matched
-    p50_ms, p99_ms    from when a message was due to its acknowledgement, at a tenth of each rate: the slowest kind
+    p50_ms, p99_ms    from when a message was due to its acknowledgement, at a tenth of each rate: the slowest kind.
+                      Messages are due at even distances, the connections in turn. A pace begins once the database has
+                      all of the rush, or 3 s after it: frames it follows as fast as it can all the while
     live, replay      orders of the whole run a second: as they came in, and as the run's journal is replayed
     matched_share     two for each trade, of all orders
 
@@ -25,7 +27,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
@@ -35,6 +37,7 @@ from coincurve import PrivateKey
 from bizzan.client.wallet import Wallet
 from bizzan.supervisor.local import build_entry, build_postgres, build_service
 from bizzan.supervisor.ports import free_port
+from bizzan.supervisor.postgres import Postgres
 from bizzan.supervisor.service import Service
 from exchange.database.engine import create_engine, migrate
 from exchange.database.projection import position
@@ -56,9 +59,10 @@ CONNECTIONS = 4
 IN_FLIGHT = 24
 PRICE = 600_000
 SINGLE_ORDERS, FRAMES_64, FRAMES_256 = 24_000, 3_000, 2_000
-PACED_SECONDS = 4.0
-PACED_MESSAGES = 400
-"""At least: of fewer, one is more than a hundredth."""
+PACED_SECONDS = 8.0
+PACED_MESSAGES = 1_000
+"""At least: of fewer, one stall of the disk would be more than a hundredth."""
+FOLLOWED_SECONDS = 3.0
 ROOM = {16: 4, 64: 16, 256: 24}
 """How many orders of a frame rest, and how many take."""
 
@@ -146,6 +150,7 @@ def own_stack() -> Iterator[Settings]:
         settings = load_settings()
         database = build_postgres(settings)
         assert database is not None
+        _database[:] = [database]
         try:
             database.start()
             database.wait_ready()
@@ -162,6 +167,7 @@ def own_stack() -> Iterator[Settings]:
 
 
 _services: list[Service] = []
+_database: list[Postgres] = []
 
 
 def start(settings: Settings) -> None:
@@ -321,7 +327,7 @@ async def drive(lanes: Sequence[Lane], messages: Sequence[list[bytes]], early: b
         return found
     for number in range(total):
         moment = started + number / per_second
-        if (pause := moment - time.perf_counter()) > 0:
+        while (pause := moment - time.perf_counter()) > 0:  # noqa: ASYNC110
             await asyncio.sleep(pause)
         index = number % len(lanes)
         message = next(queues[index])
@@ -392,10 +398,10 @@ async def measure_kind(
 ) -> None:
     """A rush, then a pace at a tenth of its rate. `totals` are orders and seconds of rushes, and orders of paces."""
     messages = [load.make(lane, load.messages // len(lanes)) for lane in lanes]
-    before = cpu_seconds(settings.state_dir)
+    before = cpu_seconds()
     rush = await drive(lanes, messages, load.early)
     sent = load.size * sum(map(len, messages))
-    spent = {key: value - before.get(key, 0) for key, value in cpu_seconds(settings.state_dir).items()}
+    spent = {key: value - before.get(key, 0) for key, value in cpu_seconds().items()}
     figures[load.name] = round(sent / rush.acked)
     if load.early:
         figures["mac_matched"] = round(sent / rush.matched)
@@ -405,7 +411,7 @@ async def measure_kind(
     say(quiet, f"  {rush.refused} refused; microseconds per order: {costs}; projector {behind} records behind")
     per_second = sent / rush.acked / load.size / 10
     paced = [load.make(lane, max(int(per_second * PACED_SECONDS), PACED_MESSAGES) // len(lanes)) for lane in lanes]
-    await asyncio.sleep(1)
+    await followed(settings)
     pace = await drive(lanes, paced, load.early, per_second)
     totals[0], totals[1] = totals[0] + sent, totals[1] + rush.matched
     totals[2] += load.size * sum(map(len, paced))
@@ -413,6 +419,13 @@ async def measure_kind(
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     say(quiet, f"  at {per_second * load.size:.0f}/s: median {p50:.1f} ms, p99 {p99:.1f} ms")
     figures[f"p50_ms_{load.name}"], figures[f"p99_ms_{load.name}"] = round(p50, 1), round(p99, 1)
+
+
+async def followed(settings: Settings) -> None:
+    """Wait until the database has what the rush brought, if that is soon: of frames it is not."""
+    until = time.perf_counter() + FOLLOWED_SECONDS
+    while await lag(settings) and time.perf_counter() < until:  # noqa: ASYNC110
+        await asyncio.sleep(0.2)
 
 
 async def lag(settings: Settings) -> int:
@@ -427,22 +440,23 @@ async def lag(settings: Settings) -> int:
         await database.dispose()
 
 
-def cpu_seconds(state_dir: Path) -> dict[str, float]:
-    """CPU time so far of this client and of each service."""
-    found = {"client": time.process_time()}
+def cpu_seconds() -> dict[str, float]:
+    """CPU time so far of this client and of each service, with what each has started."""
+    owners = {service.pid: service.name for service in _services} | {_database[0].pid: "database"}
+    found: dict[str, float] = {"client": time.process_time()}
+    fields: dict[int, list[str]] = {}
     for process in Path("/proc").glob("[0-9]*"):
-        try:
-            if str(state_dir).encode() not in (process / "environ").read_bytes() + (process / "cmdline").read_bytes():
-                continue
-            words = (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
-            fields = (process / "stat").read_text().rpartition(")")[2].split()
-        except OSError:  # it ended, or is somebody else's
+        with suppress(OSError):  # it ended
+            fields[int(process.name)] = (process / "stat").read_text().rpartition(")")[2].split()
+    for pid, (_, parent, *_) in fields.items():
+        owner = owners.get(pid) or owners.get(int(parent))
+        if owner is None:
             continue
-        if int(process.name) == os.getpid():
-            continue
-        last = words[-1].decode()
-        name = last if last in SERVICES else "judges" if b"multiprocessing" in b"".join(words) else "database"
-        found[name] = found.get(name, 0.0) + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        name = "judges" if owner == "entry" and pid not in owners else owner
+        ticks = int(fields[pid][11]) + int(fields[pid][12])
+        if owner == "database" and pid in owners:  # and those that have ended
+            ticks += int(fields[pid][13]) + int(fields[pid][14])
+        found[name] = found.get(name, 0.0) + ticks / os.sysconf("SC_CLK_TCK")
     return found
 
 
