@@ -1,7 +1,8 @@
 """What an operator tells the engine: a command in its inbox, journaled like any other, and the wait for its fate.
 
-Each has an entry in the operators' log without a wallet, and another of what became of it. While the engine is away
-only halts and stops are posted: nothing withdraws what was, and a returning engine obeys it.
+Each has an entry in the operators' log without a wallet, with the reason that was given, and another of what became
+of it. While the engine is away only halts and stops are posted: nothing withdraws what was, and a
+returning engine obeys it.
 
 Raises OperatorError when the command was not posted, was refused, or nobody took it in time.
 """
@@ -33,6 +34,8 @@ T = TypeVar("T")
 
 MakeValues = Callable[[Known], Mapping[str, object]]
 """The values of a command about a market, which may need to know it."""
+Make = Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]]
+"""Looks at the database for what a command is about, and its values."""
 _POLL_SECONDS = 0.05
 
 
@@ -59,11 +62,12 @@ def change_market(
     kind: str,
     values: Mapping[str, object] | MakeValues,
     wait_seconds: float = WAIT_SECONDS,
+    reason: str = "",
 ) -> tuple[str, int]:
     """Post a command about one market and wait until it is applied; the market's symbol and the journal sequence.
 
-    `symbol` is `BTC/USDC`, `btc-usdc` or the id; `kind` and `values` are the command's but for the market. Raises
-    OperatorError.
+    `symbol` is `BTC/USDC`, `btc-usdc` or the id; `kind` and `values` are the command's but for the market; `reason` is
+    what the log says of why. Raises OperatorError.
     """
 
     async def make(conn: AsyncConnection) -> tuple[str, Mapping[str, object]]:
@@ -72,7 +76,7 @@ def change_market(
         extra = values(there[name]) if callable(values) else values
         return name, {"market": there[name].market_id, **extra}
 
-    return _run(reach, kind, make, wait_seconds)
+    return _run(reach, kind, make, wait_seconds, reason)
 
 
 def open_market(
@@ -82,6 +86,7 @@ def open_market(
     kind: str,
     values: Mapping[str, object],
     wait_seconds: float = WAIT_SECONDS,
+    reason: str = "",
 ) -> tuple[str, int]:
     """Have a market take orders, unless the contract itself halts it; as `change_market` otherwise."""
 
@@ -98,11 +103,16 @@ def open_market(
             )
         return name, {"market": market_id, **values}
 
-    return _run(reach, kind, make, wait_seconds)
+    return _run(reach, kind, make, wait_seconds, reason)
 
 
 def change_account(
-    reach: Reach, account: str, kind: str, values: Mapping[str, object], wait_seconds: float = WAIT_SECONDS
+    reach: Reach,
+    account: str,
+    kind: str,
+    values: Mapping[str, object],
+    wait_seconds: float = WAIT_SECONDS,
+    reason: str = "",
 ) -> int:
     """Post a command about one account and wait until it is applied; the journal sequence. Raises OperatorError."""
     try:
@@ -113,7 +123,7 @@ def change_account(
     async def make(_: AsyncConnection) -> tuple[str, Mapping[str, object]]:
         return checksum(address), {"account": address, **values}
 
-    return _run(reach, kind, make, wait_seconds)[1]
+    return _run(reach, kind, make, wait_seconds, reason)[1]
 
 
 def tiers(database_url: str) -> list[tuple[str, int, int]]:
@@ -130,30 +140,36 @@ def tiers(database_url: str) -> list[tuple[str, int, int]]:
     return _with_database(read())
 
 
-def _run(
-    reach: Reach,
-    kind: str,
-    make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]],
-    seconds: float,
-) -> tuple[str, int]:
+def _run(reach: Reach, kind: str, make: Make, seconds: float, reason: str) -> tuple[str, int]:
     """Log and post what `make` says and wait; what it is about, and the journal sequence."""
+    _check_reason(reason)
 
     async def run() -> tuple[str, int]:
         database = create_engine(reach.database_url, pool_size=1)
         try:
-            return await _ask(database, kind, make, seconds, await _is_there(reach.engine))
+            return await _ask(database, kind, make, seconds, reason, await _is_there(reach.engine))
         finally:
             await database.dispose()
 
     return _with_database(run())
 
 
+def _check_reason(text: str) -> None:
+    """Refuse a reason that the console would refuse; none at all is allowed here."""
+    if not text:
+        return
+    from pydantic import TypeAdapter, ValidationError
+
+    from backend.operator.schemas import Reason
+
+    try:
+        TypeAdapter(Reason).validate_python(text)
+    except ValidationError as error:
+        raise OperatorError(f"a reason like this is not for the log: {error.errors()[0]['msg']}") from None
+
+
 async def _ask(
-    database: AsyncEngine,
-    kind: str,
-    make: Callable[[AsyncConnection], Awaitable[tuple[str, Mapping[str, object]]]],
-    seconds: float,
-    engine_is_there: bool,
+    database: AsyncEngine, kind: str, make: Make, seconds: float, reason: str, engine_is_there: bool
 ) -> tuple[str, int]:
     name = ""
     async with database.begin() as conn:
@@ -165,7 +181,7 @@ async def _ask(
                 raise OperatorError(
                     "the engine is away, and would obey whenever it is back: until then only halts and stops are taken"
                 )
-            return entry_of(name, kind, values), kind, values
+            return entry_of(name, kind, values, reason), kind, values
 
         asked, inbox_id = await operator_log.ask(conn, entry)
     seq, refusal = await _outcome(database, inbox_id, seconds)
@@ -199,12 +215,12 @@ def _may_wait(kind: str, values: Mapping[str, object]) -> bool:
     )
 
 
-def entry_of(name: str, kind: str, values: Mapping[str, object]) -> Entry:
+def entry_of(name: str, kind: str, values: Mapping[str, object], reason: str = "") -> Entry:
     """What the log says of a command that was given on the machine: the same as of one that the console gives."""
     action = _ACTIONS.get((kind, values.get("status", values.get("stopped"))), kind)
     said = engine_inbox.encode({field: value for field, value in values.items() if field not in _SUBJECTS})
     amounts = {field: str(value) for field, value in said.items() if field in _AMOUNTS}
-    return Entry(b"", action, name.replace("/", "-"), "", said | amounts)
+    return Entry(b"", action, name.replace("/", "-"), reason, said | amounts)
 
 
 _SUBJECTS = ("market", "account", "status", "stopped")

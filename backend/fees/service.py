@@ -72,18 +72,16 @@ async def batch_page(api: Api, before: int | None, limit: int) -> schemas.BatchF
         trades[row.batch] += row.trades
     return schemas.BatchFeesPage(
         treasury=api.deployment.fee_account,
-        batches=[_batch(api, row, trades[row.batch], due, got) for row in rows],
+        batches=[_batch(api, row, position.finalized_block, trades[row.batch], due, got) for row in rows],
         next_before=rows[-1].batch if len(rows) == limit else None,
         **mirrored(position),
     )
 
 
-def _batch(api: Api, row: Row[Any], trades: int, due: Sums, got: Sums) -> schemas.BatchFees:
+def _batch(api: Api, row: Row[Any], finalized: int, trades: int, due: Sums, got: Sums) -> schemas.BatchFees:
     status: Literal["cut", "settled", "final"] = "cut"
-    if row.status == "final":
-        status = "final"
-    elif row.tx_hash is not None:
-        status = "settled"
+    if row.tx_hash is not None:  # what a reorganisation past finality took back is not final any more
+        status = "final" if row.status == "final" and row.block_number <= finalized else "settled"
     assets = sorted({asset for batch, asset in due.keys() | got.keys() if batch == row.batch})
     return schemas.BatchFees(
         batch=row.batch,

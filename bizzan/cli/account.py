@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from bizzan.cli.console import console
+from bizzan.cli.reason import Reason
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import load_settings
 
@@ -16,22 +17,23 @@ commands = typer.Typer(help="Stop an account's trading, or let it go on.", no_ar
 
 
 @commands.command()
-def stop(account: Address) -> None:
+def stop(account: Address, reason: Reason = "") -> None:
     """Refuse its orders and cancel the open ones. Its withdrawals go on, and what is matched settles."""
-    _set(account, True)
+    _set(account, True, reason)
 
 
 @commands.command()
-def resume(account: Address) -> None:
+def resume(account: Address, reason: Reason = "") -> None:
     """Take its orders again, unless its owner stopped it as well."""
-    _set(account, False)
+    _set(account, False, reason)
 
 
-def _set(account: str, stopped: bool) -> None:
+def _set(account: str, stopped: bool, reason: str) -> None:
     from bizzan.operator import OperatorError, Reach, change_account
 
+    reach = Reach.of(load_settings())
     try:
-        seq = change_account(Reach.of(load_settings()), account, "set_trading_stop", {"stopped": stopped})
+        seq = change_account(reach, account, "set_trading_stop", {"stopped": stopped}, reason=reason)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
     console.print(f"trading of {account} is {'stopped' if stopped else 'open'} from journal sequence {seq}")

@@ -13,6 +13,7 @@ import typer
 from rich.table import Table
 
 from bizzan.cli.console import console
+from bizzan.cli.reason import Reason
 from bizzan.cli.status import read_api
 from bizzan.fee_floor import WEI_DECIMALS, floor_for, wei_per_trade
 from bizzan.supervisor.errors import SupervisorError
@@ -36,6 +37,7 @@ def announce(
     tier: Annotated[list[str], typer.Option(help="Maker and taker in basis points, 2:5; once per tier, from tier 0.")],
     floor: Annotated[str, typer.Option(help="Least fee of an order for all it takes, in the quote asset.")] = "0",
     after: After = 0,
+    reason: Reason = "",
 ) -> None:
     """Announce the fees of orders to come; open orders keep theirs. What only lowers may count at once."""
     from exchange.database.markets import Known
@@ -47,7 +49,7 @@ def announce(
         amount = parse_amount(floor, market.quote_decimals, "floor")
         return {"effective_at": effective_at, "tiers": tiers, "floor": amount}
 
-    name, seq = _post_market(symbol, values)
+    name, seq = _post_market(symbol, values, reason)
     console.print(f"{name}: {' '.join(tier)} bps, floor {floor}, {_when(after)}, announced at journal sequence {seq}")
 
 
@@ -56,13 +58,14 @@ def tier(
     account: Annotated[str, typer.Argument(help="The account's address.")],
     number: Annotated[int, typer.Argument(min=0, help="The tier.")],
     after: After = 0,
+    reason: Reason = "",
 ) -> None:
     """Set an account's fee tier. A higher tier may count at once, a lower one needs the notice."""
     from bizzan.operator import OperatorError, Reach, change_account
 
     values = {"tier": number, "effective_at": _from_now(after)}
     try:
-        seq = change_account(Reach.of(load_settings()), account, "set_account_tier", values)
+        seq = change_account(Reach.of(load_settings()), account, "set_account_tier", values, reason=reason)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
     console.print(f"{account} has tier {number} {_when(after)}, set at journal sequence {seq}")
@@ -196,11 +199,11 @@ def _time(milliseconds: int) -> str:
     return f"{datetime.fromtimestamp(milliseconds // 1_000, UTC):%Y-%m-%d %H:%M:%S}"
 
 
-def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]]) -> tuple[str, int]:
+def _post_market(symbol: str, values: Callable[[Any], Mapping[str, object]], reason: str) -> tuple[str, int]:
     from bizzan.operator import OperatorError, Reach, change_market
 
     try:
-        return change_market(Reach.of(load_settings()), symbol, "announce_fees", values)
+        return change_market(Reach.of(load_settings()), symbol, "announce_fees", values, reason=reason)
     except (OperatorError, Refusal) as error:
         raise SupervisorError(str(error)) from None
 

@@ -19,6 +19,8 @@ MAKER_TIER = 1
 SHARES = (4, 2)
 """Maker and taker of tier 1 pay a quarter and half of tier 0: a market of 2 and 5 bps has 0.5 and 2.5."""
 
+REASON = "The demo's makers pay less."
+
 
 async def offer(client: BizzanClient, reach: Reach) -> None:
     """Announce tier 1 in every market that has only one tier; it lowers, so it counts at once. Raises ClientError."""
@@ -41,6 +43,6 @@ async def join(client: BizzanClient, reach: Reach) -> None:
 async def _tell(*what: Any) -> None:
     change, *arguments = what
     try:
-        await asyncio.to_thread(change, *arguments)
+        await asyncio.to_thread(change, *arguments, reason=REASON)
     except OperatorError as error:
         log.warning("operator_waits", reason=str(error))

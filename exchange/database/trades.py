@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import batch, batch_settled, order_executed, reversal, trade
+from exchange.database.tables import batch, batch_settled, cursor, order_executed, reversal, trade
 
 CHECKED_BATCHES = 500
 """How many of the latest batches `mismatches` looks at."""
@@ -41,14 +41,15 @@ async def fills_of_account(
 ) -> Sequence[Row[*tuple[Any, ...]]]:
     """Fills of account `owner`, latest first; `before` is a trade id to page on from.
 
-    `status` is matched, submitted (in a batch that is cut), settled (mined), final or reversed.
+    `status` is matched, submitted (in a batch that is cut), settled (mined), final or reversed. What was final is so
+    only while its settlement stands in a final block: a reorganisation past finality sends it back.
     """
     sides = [_one_side(role, owner, market_id, order_id, before, limit) for role in ("maker", "taker")]
     fill = sides[0].union_all(sides[1]).subquery("fill")
     settled = _settled(chain_id)
     status = case(
         (fill.c.reversed_cause.is_not(None), "reversed"),
-        (batch.c.status == "final", "final"),
+        (and_(batch.c.status == "final", settled.c.block_number <= _finalized(chain_id)), "final"),
         (settled.c.tx_hash.is_not(None), "settled"),
         (fill.c.batch.is_not(None), "submitted"),
         else_="matched",
@@ -110,6 +111,10 @@ def _one_side(
 def _settled(chain_id: int) -> Any:
     columns = [batch_settled.c[name] for name in ("seq", "tx_hash", "block_number", "block_hash")]
     return select(*columns).where(batch_settled.c.chain_id == chain_id).subquery("settled")
+
+
+def _finalized(chain_id: int) -> Any:
+    return select(func.max(cursor.c.finalized_number)).where(cursor.c.chain_id == chain_id).scalar_subquery()
 
 
 async def totals(conn: AsyncConnection, chain_id: int) -> Row[*tuple[Any, ...]]:

@@ -22,6 +22,8 @@ from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 60_000
 TRAFFIC_SECONDS = 240
+QUICK = {"CHAIN__CREDIT_CONFIRMATIONS": "1"}
+"""A deposit waits for no more than the next block."""
 QUIET = (
     "--disable-gpu",
     "--disable-quic",
@@ -37,7 +39,7 @@ def program() -> Iterator[Program]:
     """A running exchange with demo traffic, stopped and removed after the last test of the package."""
     with open_folder() as folder:
         bring_prices(folder)
-        program = Program(folder)
+        program = Program(folder, **QUICK)
         program.succeed("up", "--detach")
         try:
             wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from playwright.sync_api import ConsoleMessage, Page, Request
+from playwright.sync_api import ConsoleMessage, Page, Request, expect
 
 from bizzan.contracts import ROOT
 from tests.utils.program import Program
 
 AXE = ROOT / "web/node_modules/axe-core/axe.min.js"
 SERIOUS = ("serious", "critical")
+COLOURS = ("color-contrast", "link-in-text-block")
+"""The rules of axe that look at colours: all others say the same in both themes."""
+Theme = Literal["dark", "light"]
 
 
 def watch(page: Page, program: Program) -> list[str]:
@@ -32,15 +36,28 @@ def watch(page: Page, program: Program) -> list[str]:
     return complaints
 
 
-def barriers(page: Page) -> list[str]:
-    """Serious and critical findings of axe, each with the elements that it means."""
-    page.evaluate(AXE.read_text())
-    found: dict[str, Any] = page.evaluate("async () => await axe.run(document, { resultTypes: ['violations'] })")
+def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
+    """Serious and critical findings of axe, each with the elements that it means; of these rules, or of all."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(AXE.read_text())
+    options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
+    found: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", options)
     return [
         f"{violation['id']}: {violation['help']}: {[node['html'][:160] for node in violation['nodes'][:3]]}"
         for violation in found["violations"]
         if violation["impact"] in SERIOUS
     ]
+
+
+def barriers_of_both_themes(page: Page) -> list[str]:
+    """What `barriers` finds in the theme that is shown, and what of its findings hangs on colours in the other one."""
+    shown = page.locator("html").get_attribute("data-theme")
+    other: Theme = "light" if shown == "dark" else "dark"
+    found = barriers(page)
+    page.emulate_media(reduced_motion="reduce")  # no colour on its way
+    page.get_by_test_id("theme").evaluate("button => button.click()")  # a dialog may stand before it
+    expect(page.locator(f"html[data-theme={other}]")).to_be_attached()
+    return [*found, *barriers(page, COLOURS)]
 
 
 class Clicks:

@@ -1,7 +1,9 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { closeConsole, openConsole, renewSession, useConsole } from "@/features/operator/session";
+import { standing } from "@/features/operator/Markets";
+import { bearer, closeConsole, openConsole, renewSession, useConsole } from "@/features/operator/session";
 import { useWallet, type Wallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
+import { ApiError } from "@/lib/api/errors";
 import type { Address, Hex } from "@/lib/chain/typedData";
 
 const A = `0x${"a1".repeat(20)}` as Address;
@@ -71,4 +73,41 @@ test("a late answer of a session that was closed opens nothing", async () => {
   useConsole.setState({ token: "another", address: A });
   await renewed;
   expect(useConsole.getState().session).toBeNull();
+});
+
+/** The exchange does not take the session any more, and tells so as `lib/api` does. */
+async function ended(until: number): Promise<void> {
+  vi.spyOn(api, "get").mockResolvedValue({ address: A, roles: ["operator"], until } as never);
+  await openConsole();
+  vi.spyOn(api, "get").mockImplementation(async (_path, carried) => {
+    carried?.ended();
+    throw new ApiError(401, "unauthenticated", "the session is unknown or has ended: sign in again");
+  });
+  await expect(renewSession()).rejects.toThrow("has ended");
+}
+
+test("a session that the exchange ended before its time is closed, and says that the role may be gone", async () => {
+  await ended(Date.now() + 600_000);
+  expect(useConsole.getState()).toMatchObject({ token: null, session: null });
+  expect(useConsole.getState().closed).toContain("role is gone");
+});
+
+test("a session whose time was over says so", async () => {
+  await ended(Date.now() - 1);
+  expect(useConsole.getState().closed).toContain("time was over");
+});
+
+test("a role that is gone closes the console in the exchange's words, also when other readings are refused after", async () => {
+  await openConsole();
+  const other = bearer();
+  vi.spyOn(api, "get").mockRejectedValue(new ApiError(403, "forbidden", "it has no role here"));
+  await expect(renewSession()).rejects.toThrow("no role");
+  other.ended();
+  expect(useConsole.getState().closed).toBe("it has no role here");
+});
+
+test("an engine that is away makes the markets stale, however fresh the answer", () => {
+  expect(standing("live", { live: false })).toBe("stale");
+  expect(standing("live", { live: true })).toBe("live");
+  expect(standing("syncing", null)).toBe("syncing");
 });

@@ -215,7 +215,7 @@ async def test_commands_of_the_machine_are_logged(database: AsyncEngine, databas
     account, reach = "0x" + "11" * 20, operator.Reach(database_url, tmp_path / "engine.sock")
 
     def change(kind: str, values: Mapping[str, object], seconds: float) -> int:
-        return operator.change_account(reach, account, kind, values, seconds)
+        return operator.change_account(reach, account, kind, values, seconds, "an account under inquiry")
 
     stopping = asyncio.create_task(asyncio.to_thread(change, "set_trading_stop", {"stopped": True}, 60))
     await obey(database, 12)
@@ -229,6 +229,19 @@ async def test_commands_of_the_machine_are_logged(database: AsyncEngine, databas
     assert (asked.operator, asked.action, asked.subject, asked.outcome) == (b"", "stop_account", account, "asked")
     assert (applied.follows, applied.outcome, applied.details) == (asked.entry_id, "applied", {"seq": 12})
     assert (waiting.action, waiting.details) == ("set_account_tier", {"tier": 1})
+    assert (waiting.reason, asked.reason, applied.reason) == (
+        "an account under inquiry",
+        "an account under inquiry",
+        "",
+    )
+
+
+@pytest.mark.parametrize("reason", ["no", "two\nlines", "   ", "hid\u202eden", "x" * 501])
+def test_a_command_of_the_machine_gives_no_reason_that_the_console_would_refuse(reason: str) -> None:
+    with pytest.raises(operator.OperatorError, match="a reason like this is not for the log"):
+        operator.change_account(
+            operator.Reach("postgresql://nowhere", Path("nowhere")), "0x" + "11" * 20, "set_trading_stop", {}, 0, reason
+        )
 
 
 @pytest.mark.parametrize(

@@ -138,10 +138,14 @@ def contents(world: World, tables: Mapping[str, str]) -> dict[str, list[Any]]:
 
 def test_halted_market_refuses_orders_until_it_is_opened(world: World) -> None:
     assert sell(world) == ""
-    assert "BTC/USDC is halted from journal sequence" in world.program.succeed("market", "halt", "btc-usdc")
+    halted = world.program.succeed("market", "halt", "btc-usdc", "--reason", "the price feed is wrong")
+    assert "BTC/USDC is halted from journal sequence" in halted
     assert sell(world) == "market_halted"
     assert "BTC/USDC is open" in world.program.succeed("market", "open", "1")
     assert sell(world) == ""
+    logged = asyncio.run(rows(world, "operator_log", "action, reason, outcome"))
+    assert ("halt_market", "the price feed is wrong", "asked") in logged
+    assert ("open_market", "", "asked") in logged
 
 
 def test_market_gathers_orders_in_an_auction_until_it_is_opened(world: World) -> None:

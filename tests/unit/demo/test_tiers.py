@@ -35,24 +35,26 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """What the operator was asked to post."""
     posted: list[tuple[Any, ...]] = []
     for name in ("change_market", "change_account"):
-        monkeypatch.setattr(tiers, name, lambda *what: posted.append(what))
+        monkeypatch.setattr(tiers, name, lambda *what, reason: posted.append((*what, reason)))
     return posted
 
 
 async def test_a_second_tier_is_announced_where_there_is_one(told: list[tuple[Any, ...]]) -> None:
     await tiers.offer(Client(0), "url")  # type: ignore[arg-type]
     values = {"effective_at": 0, "tiers": [(200, 500), (50, 250)], "floor": 7}
-    assert told == [("url", "BTC-USDC", "announce_fees", values)]
+    assert told == [("url", "BTC-USDC", "announce_fees", values, tiers.REASON)]
 
 
 @pytest.mark.parametrize(("tier", "times"), [(0, 1), (1, 0), (2, 0)])
 async def test_a_maker_joins_the_tier_once(told: list[tuple[Any, ...]], tier: int, times: int) -> None:
     await tiers.join(Client(tier), "url")  # type: ignore[arg-type]
-    assert told == [("url", Client.text_account, "set_account_tier", {"tier": 1, "effective_at": 0})] * times
+    assert (
+        told == [("url", Client.text_account, "set_account_tier", {"tier": 1, "effective_at": 0}, tiers.REASON)] * times
+    )
 
 
 async def test_trading_does_not_wait_for_the_operator(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, reason: str) -> None:
         raise OperatorError("not applied")
 
     monkeypatch.setattr(tiers, "change_account", refuse)

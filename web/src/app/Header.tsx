@@ -9,7 +9,7 @@ import { LANGUAGES, setLanguage, t, useLanguage } from "@/lib/i18n";
 
 export function Header({ current }: { readonly current: string }) {
   return (
-    <header className="flex h-12 shrink-0 items-center gap-3 border-b border-line bg-panel px-3">
+    <header className="flex h-12 shrink-0 items-center gap-1 border-b border-line bg-panel px-2 sm:gap-3 sm:px-3">
       <a
         href="/"
         onClick={follow}
@@ -18,7 +18,7 @@ export function Header({ current }: { readonly current: string }) {
         <img src={brand.logo} alt="" width="24" height="24" />
         <span className="max-sm:sr-only">{brand.name}</span>
       </a>
-      <nav aria-label={t("nav.label")} className="flex min-w-0 gap-1 overflow-x-auto">
+      <nav aria-label={t("nav.label")} className="flex min-w-0 overflow-x-auto sm:gap-1">
         {ROUTES.map(({ path, name }) =>
           name ? (
             <a
@@ -26,14 +26,14 @@ export function Header({ current }: { readonly current: string }) {
               href={`/${path}`}
               onClick={follow}
               aria-current={path === current ? "page" : undefined}
-              className="rounded-md px-2.5 py-1.5 text-soft hover:text-text aria-[current]:bg-raised aria-[current]:text-strong"
+              className="rounded-md px-1.5 py-1.5 text-soft sm:px-2.5 hover:text-text aria-[current]:bg-raised aria-[current]:text-strong"
             >
               {t(name)}
             </a>
           ) : null,
         )}
       </nav>
-      <div className="ms-auto flex items-center gap-1.5">
+      <div className="ms-auto flex items-center gap-0.5 sm:gap-1.5">
         <Health />
         <LanguageChoice />
         <ThemeButton />
@@ -57,7 +57,7 @@ function Health() {
     <a
       href="/status"
       title={title}
-      className={`flex items-center gap-1.5 rounded-md px-2 py-1 text-xs hover:bg-raised ${good ? "text-soft" : "text-warn"}`}
+      className={`flex items-center gap-1.5 rounded-md px-1 py-1 text-xs hover:bg-raised sm:px-2 ${good ? "text-soft" : "text-warn"}`}
     >
       <span aria-hidden="true" className={`size-2 rounded-full ${good ? "bg-buy" : "bg-warn"}`} />
       <span className="max-sm:sr-only">{word}</span>
@@ -73,7 +73,7 @@ function LanguageChoice() {
       aria-label={t("language")}
       value={language.tag}
       onChange={(event) => void setLanguage(event.target.value)}
-      className="h-8 max-w-24 rounded-md bg-panel px-1 text-xs text-soft hover:text-text"
+      className="h-8 max-w-14 rounded-md sm:max-w-24 bg-panel px-1 text-xs text-soft hover:text-text"
     >
       {LANGUAGES.map(({ tag, name }) => (
         <option key={tag} value={tag}>
@@ -91,6 +91,7 @@ function ThemeButton() {
     <button
       type="button"
       onClick={toggle}
+      data-testid="theme"
       aria-label={label}
       title={label}
       className="grid size-8 place-items-center rounded-md text-soft hover:bg-raised hover:text-text"

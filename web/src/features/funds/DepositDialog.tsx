@@ -54,7 +54,8 @@ interface AmountProps {
 function Amount({ token, owner, onClose }: AmountProps) {
   const [held, setHeld] = useState<bigint | null>(null);
   const [text, setText] = useState<string | null>(null);
-  const [sent, setSent] = useState(false);
+  /** How many deposits were credited when this one was sent; null until it is mined. */
+  const [sent, setSent] = useState<number | null>(null);
   const action = useAction();
   const faucet = useExchange((known) => known.exchange?.faucet);
   const signedIn = useWallet((state) => state.session !== null);
@@ -87,16 +88,17 @@ function Amount({ token, owner, onClose }: AmountProps) {
   const send = async () => {
     const { wallet } = useWallet.getState();
     if (!wallet || !units) return;
+    const { credits } = useAccount.getState();
     const done = await action.run(async () => {
       const { deposit } = await custodyCalls();
       const { contract, chain_id } = theExchange();
       await deposit(theChain(), wallet.signer, contract as Address, token, units, chain_id);
     });
-    if (done) setSent(true);
+    if (done) setSent(credits);
   };
   const ask = () => action.run(() => api.faucet(owner).then(look));
 
-  if (sent) return <Sent confirmations={confirmations} onClose={onClose} />;
+  if (sent !== null) return <Sent before={sent} confirmations={confirmations} onClose={onClose} />;
   return (
     <>
       {action.failed && <Failure>{action.failed}</Failure>}
@@ -138,10 +140,15 @@ function Amount({ token, owner, onClose }: AmountProps) {
   );
 }
 
-/** The deposit is mined: wait here, with the dialog closing by itself, until it can be traded. */
-function Sent({ confirmations, onClose }: { readonly confirmations: number; readonly onClose: () => void }) {
+interface SentProps {
+  readonly before: number;
+  readonly confirmations: number;
+  readonly onClose: () => void;
+}
+
+/** The deposit is mined: wait here, with the dialog closing by itself, until it can be traded; it may be already. */
+function Sent({ before, confirmations, onClose }: SentProps) {
   const credits = useAccount((state) => state.credits);
-  const [before] = useState(credits);
   useEffect(() => {
     if (credits > before) onClose();
   }, [credits, before, onClose]);

@@ -36,7 +36,7 @@ export function Tape({ live, units, className = "" }: TapeProps) {
       <section tabIndex={0} aria-label={t("tape.recent")} className={SCROLLS}>
         <table data-testid="tape" className="w-full table-fixed">
           <thead className="sticky top-0 bg-panel text-2xs text-soft">
-            <tr>
+            <tr className="whitespace-nowrap">
               <th scope="col" className="px-3 py-1 text-start font-normal">
                 {t("book.price", { asset: units.quote.symbol })}
               </th>

@@ -1,6 +1,7 @@
 import { useState } from "react";
 import type { OperatorDone, OperatorMarket } from "@/lib/api/types";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
+import type { ChannelState } from "@/lib/stream/client";
 import { usePolled } from "@/lib/usePolled";
 import { Button } from "@/ui/Button";
 import { Badge } from "@/ui/Card";
@@ -26,7 +27,7 @@ export function Markets() {
   const commands = useConsole((now) => now.session?.commands ?? false);
   const [asked, setAsked] = useState<{ readonly act: Act; readonly market: OperatorMarket } | null>(null);
   return (
-    <Panel title={c("markets.title")} state={state} className={FRAME}>
+    <Panel title={c("markets.title")} state={standing(state, value)} className={FRAME}>
       {failed && <Failure>{failed}</Failure>}
       {!value && !failed && <Loading label={t("loading")} />}
       {value && !value.live && <Failure>{c("markets.away")}</Failure>}
@@ -51,6 +52,10 @@ export function Markets() {
     </Panel>
   );
 }
+
+/** What the engine told last is not live while it is away, however fresh the answer that says so. */
+export const standing = (state: ChannelState, value: { readonly live: boolean } | null): ChannelState =>
+  state === "live" && value && !value.live ? "stale" : state;
 
 function columnsOf(
   commands: boolean,

@@ -9,13 +9,14 @@ import { useWallet } from "@/features/wallet/store";
 import { api, type Bearer } from "@/lib/api/client";
 import { ApiError } from "@/lib/api/errors";
 import type { LoginAnswer, OperatorSession } from "@/lib/api/types";
+import { c } from "./texts";
 
 interface ConsoleState {
   readonly token: string | null;
   /** Whose signature opened it. */
   readonly address: string | null;
   readonly session: OperatorSession | null;
-  /** Why the console was closed, in the exchange's words. */
+  /** Why the console was closed: in the exchange's words, or in the page's when the exchange only says that it is. */
   readonly closed: string | null;
 }
 
@@ -30,10 +31,14 @@ export const bearer = (): Bearer => {
   const { token } = useConsole.getState();
   const ended = () => {
     const now = useConsole.getState();
-    if (now.token === token) useConsole.setState({ ...NOTHING, closed: now.closed });
+    if (now.token === token) useConsole.setState({ ...NOTHING, closed: whyEnded(now.session) });
   };
   return { token, ended };
 };
+
+/** The exchange says of a session that it is no more, not why: its time was over, or somebody ended it before. */
+const whyEnded = (session: OperatorSession | null): string =>
+  session && exchangeNow() >= session.until ? c("gate.over") : c("gate.ended");
 
 /** Ask the wallet to sign, and open the console. Throws what the exchange refuses. */
 export async function openConsole(): Promise<void> {

@@ -3,6 +3,7 @@
  * mirror. Events carry absolute values, so applying one twice is harmless.
  */
 import { create } from "zustand";
+import { useExchange } from "@/app/exchange";
 import { stream } from "@/app/stream";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
@@ -68,6 +69,8 @@ export const useAccount = create<AccountState>(() => NOTHING);
 
 const FILLS = 100;
 const SETTLING_MS = 1_000;
+/** How often fills are read that do not move: the chain may take back even what was final. */
+const RESTING_MS = 30_000;
 const NOTICED = new Set(["fill", "order_closed", "credited", "trade_reversed", "order_triggered"]);
 const KEPT_NOTICES = 6;
 let notices = 0;
@@ -204,25 +207,33 @@ export function dismiss(id: number): void {
 }
 
 let timer: ReturnType<typeof setTimeout> | undefined;
+let turn = 0;
 
 /** Read the fills, and read them again while any of them is on its way to being final. */
 async function refreshFills(): Promise<void> {
   clearTimeout(timer);
+  const mine = ++turn;
   const { session } = useWallet.getState();
   if (!session) return;
   try {
     const page = await api.fills({ limit: FILLS });
-    if (useWallet.getState().session?.token !== session.token) return;
+    if (mine !== turn || useWallet.getState().session?.token !== session.token) return;
     useAccount.setState({ fills: page.fills });
     const moving = page.fills.some((fill) => fill.status !== "final" && fill.status !== "reversed");
     const behind = useAccount
       .getState()
       .notices.some(({ event, row }) => event === "fill" && Number(row.seq) > page.journal_seq);
     if (moving || behind) timer = setTimeout(() => void refreshFills(), SETTLING_MS);
+    else if (page.fills.length) timer = setTimeout(() => void refreshFills(), RESTING_MS);
   } catch {
-    timer = setTimeout(() => void refreshFills(), SETTLING_MS * 3);
+    if (mine === turn) timer = setTimeout(() => void refreshFills(), SETTLING_MS * 3);
   }
 }
+
+// fewer batches on chain than before: a reorganisation took some back, and who knows whose
+useExchange.subscribe(({ status }, before) => {
+  if (status && before.status && status.batches_settled < before.status.batches_settled) void refreshFills();
+});
 
 let leave: (() => void) | null = null;
 let followed: string | null = null;

@@ -15,6 +15,9 @@ export const en = {
   "gate.as": "Signed in as",
   "gate.until": "until {time}",
   "gate.looks_only": "This role looks, and signs transactions; it gives the engine no commands.",
+  "gate.over": "The session's time was over. Sign again to go on.",
+  "gate.ended":
+    "The exchange ended this session before its time: most likely this wallet's role is gone. Sign again, and the exchange says which roles it has.",
 
   "role.operator": "operator",
   "role.owner": "owner",

@@ -16,6 +16,9 @@ export const zh: ConsoleTexts = {
   "gate.as": "登录身份",
   "gate.until": "至 {time}",
   "gate.looks_only": "此角色可以查看和签署交易，但不能向引擎发出命令。",
+  "gate.over": "会话时间已到。请重新签名以继续。",
+  "gate.ended":
+    "交易所提前结束了此会话：很可能此钱包的角色已被撤销。重新签名后，交易所会说明它拥有哪些角色。",
 
   "role.operator": "运营方",
   "role.owner": "所有者",
