@@ -22,8 +22,13 @@ from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 60_000
 TRAFFIC_SECONDS = 240
-QUICK = {"CHAIN__CREDIT_CONFIRMATIONS": "1"}
-"""A deposit waits for no more than the next block."""
+QUICK = {
+    "CHAIN__CREDIT_CONFIRMATIONS": "1",
+    "DEMO__MAKERS": "2",
+    "DEMO__TAKERS": "3",
+    "DEMO__ORDERS_PER_SECOND": "10",
+}
+"""A deposit waits for no more than the next block, and the demo leaves the processors to the browser."""
 QUIET = (
     "--disable-gpu",
     "--disable-quic",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import urllib.request
 from collections.abc import Callable, Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from exchange.domain.errors import ErrorCode
+from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Terms
 from tests.browser.trader import LOW_PRICE, fill, play
 from tests.utils.order_refusals import DYNAMIC
 from tests.utils.program import Program
@@ -90,6 +92,59 @@ def test_what_is_refused_for_a_static_reason_is_not_sent(form: Form, case: str) 
     expect(form.buy).to_be_disabled()
     form.form.get_by_label("Amount", exact=True).press("Enter")
     assert not [url for url in form.sent if not url.endswith("/preview")]
+
+
+def test_an_order_larger_than_the_market_takes_now_is_not_sent(form: Form) -> None:
+    """Bounds that come while the form stands there: the page hears of them as of a halt."""
+
+    def bound(route: Route) -> None:
+        markets = route.fetch().json()
+        for market in markets:
+            market |= {"max_quantity": "1000", "max_notional": "0"}
+        route.fulfill(json=markets)
+
+    form.reset()
+    form.page.route("**/v1/markets", bound)
+    fill(form.page, LOW_PRICE, "0.1001")
+    form.sent.clear()
+    expect(form.form.get_by_text("An order here is of at most 0.1 BTC.")).to_be_visible()
+    expect(form.buy).to_be_disabled()
+    form.form.get_by_label("Amount", exact=True).press("Enter")
+    assert not [url for url in form.sent if not url.endswith("/preview")]
+    fill(form.page, LOW_PRICE, "0.1")
+    expect(form.buy).to_be_enabled()
+    form.page.unroute("**/v1/markets")
+
+
+def fee_cap(program: Program) -> int:
+    """The contract's own, in basis points."""
+    with urllib.request.urlopen(f"{program.api_url}/v1/fees", timeout=30) as answer:
+        return int(json.load(answer)["fee_cap_bps"])
+
+
+SENT: dict[str, dict[str, str]] = {
+    "rests": {},
+    "takes or ends": {"Time in force": "ioc"},
+    "trails": {"Trigger": "trailing"},
+}
+
+
+@pytest.mark.parametrize("case", SENT)
+def test_what_is_sent_has_the_terms_nonce_cap_and_scheme_that_the_engine_knows(
+    form: Form, program: Program, case: str
+) -> None:
+    form.reset()
+    for label, option in SENT[case].items():
+        form.choose(label, option)
+    expect(form.buy).to_be_enabled()
+    with form.page.expect_response(ORDERS) as answer:
+        form.buy.click()
+    sent = answer.value.request.post_data_json
+    assert sent["scheme"] in ("account", "delegate")
+    assert int(sent["nonce"]) & ~SINGLE_FILL < NONCE_LIMIT
+    assert 0 <= sent["max_fee_bps"] <= fee_cap(program)
+    assert Terms.unpack(int(sent["terms"])).pack() == int(sent["terms"])
+    assert answer.value.ok, answer.value.json()
 
 
 @pytest.mark.parametrize(

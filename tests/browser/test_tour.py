@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
+from tests.utils.waiting import wait_for
 
 MARKET = "/trade/BTC-USDC"
 STEPS = 6
@@ -51,7 +52,7 @@ def test_the_tour_from_right_to_left_stays_on_the_screen(page: Page, size: dict[
     for step in range(1, STEPS + 1):
         expect(card.get_by_role("paragraph").first).to_contain_text(f"{step}")
         expect(card.get_by_role("heading")).to_be_focused()
-        page.wait_for_function(SETTLED)
+        wait_for(lambda: page.evaluate(SETTLED), "a card that is wholly on the screen")
         page.keyboard.press("ArrowLeft")
 
 

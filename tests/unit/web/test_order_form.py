@@ -10,6 +10,8 @@ import json
 import random
 import re
 import subprocess
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ import pytest
 from bizzan.contracts import ROOT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.instrument import Asset, Market
-from exchange.domain.order import SINGLE_FILL, Order, Side
+from exchange.domain.order import Order, Side
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from tests.utils.engine import ASSETS, BTC, BTC_USDC, MAKER, MARKETS, TAKER, USDC, EngineHarness
@@ -173,16 +175,15 @@ def market(bounds: tuple[int, int]) -> EngineHarness:
     return harness
 
 
-def order_of(meant: dict[str, Any], number: int, cap: int) -> Order:
+def order_of(meant: dict[str, Any], cap: int) -> Order:
     """The order that the form would sign."""
-    nonce = number | (SINGLE_FILL if meant["singleFill"] else 0)
     return Order(
         TAKER,
         BTC_USDC,
         SIDES[meant["side"]],
         int(meant["price"]),
         int(meant["quantity"]),
-        nonce,
+        int(meant["nonce"]),
         meant["expiry"],
         int(meant["triggerPrice"]),
         cap,
@@ -193,10 +194,10 @@ def order_of(meant: dict[str, Any], number: int, cap: int) -> Order:
 def refusal_of(market: EngineHarness, meant: dict[str, Any], number: int) -> tuple[str, ErrorCode] | None:
     """Why the preview or the engine refuses it, if they do; what is accepted is cancelled again."""
     try:
-        preview = market.engine.preview(market.at_ms, order_of(meant, number, PREVIEW_BPS))
+        preview = market.engine.preview(market.at_ms, order_of(meant, PREVIEW_BPS))
     except Refusal as refusal:
         return "preview", refusal.code
-    order = order_of(meant, number, max(PREVIEW_BPS, preview.needed_fee_bps))
+    order = order_of(meant, max(PREVIEW_BPS, preview.needed_fee_bps))
     place = c.PlaceOrder(order, number.to_bytes(32), 0, b"\x07" * 65, TAKER, "")
     try:
         market.apply(place)
@@ -205,6 +206,39 @@ def refusal_of(market: EngineHarness, meant: dict[str, Any], number: int) -> tup
     if any(open_order.placed.order.nonce == order.nonce for open_order in market.engine.open_orders(TAKER)):
         market.apply(c.ObeyCancel(next(market.inbox_ids), TAKER, order.nonce, 0))
     return None
+
+
+ONLY_ELSEWHERE: dict[ErrorCode, Callable[[c.PlaceOrder], c.PlaceOrder]] = {
+    ErrorCode.order_too_large: lambda placed: with_order(placed, quantity=MAX_QUANTITY + 1),
+    ErrorCode.unsupported_terms: lambda placed: with_order(placed, terms=placed.order.terms | 1 << 10),
+    ErrorCode.nonce_out_of_range: lambda placed: with_order(placed, nonce=placed.order.nonce | 1 << 48),
+    ErrorCode.fee_cap_out_of_range: lambda placed: with_order(placed, max_fee_bps=10_001),
+    ErrorCode.unknown_scheme: lambda placed: replace(placed, scheme=4),
+}
+"""By the engine's code: what makes of an order of the form's one that is refused by it."""
+
+
+def with_order(placed: c.PlaceOrder, **changes: Any) -> c.PlaceOrder:
+    return replace(placed, order=replace(placed.order, **changes))
+
+
+@pytest.mark.parametrize("bounds", [(MAX_QUANTITY, MAX_NOTIONAL)], indirect=True)
+@pytest.mark.parametrize("code", ONLY_ELSEWHERE)
+def test_what_the_engine_would_refuse_is_not_what_the_form_writes(
+    market: EngineHarness, code: ErrorCode, tmp_path: Path
+) -> None:
+    draft = {"side": "buy", "price": "1000.0", "amount": "0.2"}
+    around = {"bestBid": None, "bestAsk": None, "lastPrice": None, "now": market.at_ms, "keyExpiry": None}
+    bounds = {"maxQuantity": str(MAX_QUANTITY), "maxNotional": str(MAX_NOTIONAL)}
+    large = draft | {"amount": lots_text(MAX_QUANTITY + 1)}
+    written, complained = judged(tmp_path, [{"draft": one, "around": around | bounds} for one in (draft, large)])
+    assert complained["meant"] is None
+    assert complained["complaints"]["amount"]["key"] == "form.too_large"
+    place = c.PlaceOrder(order_of(written["meant"], PREVIEW_BPS), b"\x01" * 32, 0, b"\x07" * 65, TAKER, "")
+    with pytest.raises(Refusal) as refused:
+        market.apply(ONLY_ELSEWHERE[code](place))
+    assert refused.value.code is code
+    market.apply(place)
 
 
 def test_every_reason_to_refuse_an_order_is_static_or_dynamic() -> None:

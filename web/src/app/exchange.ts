@@ -2,7 +2,7 @@
 import { create } from "zustand";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
-import type { Exchange, Status } from "@/lib/api/types";
+import type { Exchange, Market, Status } from "@/lib/api/types";
 import { type MarketUnits, unitsOf } from "@/lib/money/market";
 import { keep, recall } from "@/lib/storage";
 import { type Change, changesOf } from "./identity";
@@ -13,8 +13,8 @@ interface Known {
   /** The exchange's clock minus ours, in milliseconds. */
   readonly clockAhead: number;
   readonly status: Status | null;
-  /** What each market takes now, by its id: it changes while the rest of its rules stays. */
-  readonly marketStatus: ReadonlyMap<number, string>;
+  /** The markets as they are now, by id: what they take and their bounds change while the rest of their rules stays. */
+  readonly markets: ReadonlyMap<number, Market>;
   /** Why the last status could not be had. */
   readonly away: string | null;
   /** It says that it is another than the one this browser knows; until the user takes that, the known one is kept. */
@@ -30,7 +30,7 @@ export const useExchange = create<Known>(() => ({
   units: stored ? unitsOf(stored) : new Map(),
   clockAhead: 0,
   status: null,
-  marketStatus: new Map(),
+  markets: new Map(),
   away: null,
   changed: null,
 }));
@@ -54,10 +54,10 @@ export async function watchExchange(): Promise<void> {
   }
   for (;;) {
     try {
-      const [status, markets] = await Promise.all([api.status(), api.markets().catch(() => [])]);
+      const [status, markets] = await Promise.all([api.status(), api.markets().catch(() => null)]);
       useExchange.setState({
         status,
-        marketStatus: new Map(markets.map((market) => [market.market_id, market.status])),
+        ...(markets && { markets: new Map(markets.map((market) => [market.market_id, market])) }),
         away: null,
         clockAhead: status.server_time - Date.now(),
       });
@@ -81,7 +81,7 @@ async function accepted(found: Exchange): Promise<void> {
 export function useMarketStatus(id: number): string | undefined {
   return useExchange(
     (known) =>
-      known.marketStatus.get(id) ?? known.exchange?.markets.find((one) => one.market_id === id)?.status,
+      known.markets.get(id)?.status ?? known.exchange?.markets.find((one) => one.market_id === id)?.status,
   );
 }
 

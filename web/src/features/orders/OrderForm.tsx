@@ -1,10 +1,8 @@
 import { type FormEvent, type KeyboardEvent, useEffect, useRef, useState } from "react";
-import { exchangeNow, useMarketStatus } from "@/app/exchange";
+import { exchangeNow, useExchange, useMarketStatus } from "@/app/exchange";
 import { useShortcuts } from "@/app/shortcuts";
 import { type LiveMarket, SLOW_DRAW_MS, useLive } from "@/features/market/live";
 import { useWallet } from "@/features/wallet/store";
-import { api } from "@/lib/api/client";
-import type { Market } from "@/lib/api/types";
 import { t } from "@/lib/i18n";
 import { trimmed } from "@/lib/money/decimal";
 import type { MarketUnits } from "@/lib/money/market";
@@ -208,32 +206,17 @@ function useSurroundings(live: LiveMarket, units: MarketUnits): Surroundings {
   const bestAsk = useLive(live, (now) => now.bestAsk, SLOW_DRAW_MS);
   const lastPrice = useLive(live, (now) => now.lastPrice, SLOW_DRAW_MS);
   const keyExpiry = useWallet((state) => state.delegate?.expiry ?? null);
-  const rules = useRules(units.symbol);
+  const maxQuantity = useExchange((known) => known.markets.get(units.id)?.max_quantity ?? "0");
+  const maxNotional = useExchange((known) => known.markets.get(units.id)?.max_notional ?? "0");
   return {
     bestBid,
     bestAsk,
     lastPrice,
     now: exchangeNow(),
     keyExpiry,
-    maxQuantity: BigInt(rules?.max_quantity ?? "0"),
-    maxNotional: BigInt(rules?.max_notional ?? "0"),
+    maxQuantity: BigInt(maxQuantity),
+    maxNotional: BigInt(maxNotional),
   };
-}
-
-/** The market's rules of now, with its bounds. */
-function useRules(symbol: string): Market | null {
-  const [rules, setRules] = useState<Market | null>(null);
-  useEffect(() => {
-    let current = true;
-    void api.get<Market>(`/v1/markets/${symbol}`).then(
-      (answer) => current && setRules(answer),
-      () => undefined,
-    );
-    return () => {
-      current = false;
-    };
-  }, [symbol]);
-  return rules;
 }
 
 /** What can be spent on the order: quote for a purchase, base for a sale. */
