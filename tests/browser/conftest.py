@@ -8,12 +8,14 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
 
 from bizzan.contracts import ROOT
 from tests.browser.page import watch
+from tests.browser.players import Player, Players, give
 from tests.browser.wallet import BrowserWallet
 from tests.e2e.conftest import bring_prices
 from tests.utils.local_stack import open_folder
@@ -22,6 +24,7 @@ from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 60_000
 TRAFFIC_SECONDS = 240
+PLAYERS = 10
 QUICK = {
     "CHAIN__CREDIT_CONFIRMATIONS": "1",
     "DEMO__MAKERS": "2",
@@ -41,17 +44,33 @@ QUIET = (
 
 @pytest.fixture(scope="package")
 def program() -> Iterator[Program]:
-    """A running exchange with demo traffic, stopped and removed after the last test of the package."""
+    """A running exchange whose demo begins, stopped and removed after the last test of the package."""
     with open_folder() as folder:
         bring_prices(folder)
         program = Program(folder, **QUICK)
         program.succeed("up", "--detach")
         try:
-            wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)
             yield program
         finally:
             program.succeed("down")
             program.succeed("reset", "--yes")
+
+
+@pytest.fixture(scope="package")
+def players(program: Program) -> Players:
+    """Accounts with money, made while the demo's traders arrive."""
+    return Players(program, PLAYERS)
+
+
+@pytest.fixture(scope="package")
+def market(program: Program, players: Players) -> None:
+    """The demo trades."""
+    wait_for(lambda: asks(program), "somebody who sells", TRAFFIC_SECONDS)
+
+
+@pytest.fixture(autouse=True)
+def _trading(market: None) -> None:
+    """Every test has a market that is traded in, but for those of files that say otherwise."""
 
 
 def asks(program: Program) -> list[list[str]]:
@@ -78,36 +97,59 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture
-def bare_page(browser: Browser, program: Program) -> Iterator[Page]:
-    """A fresh browser profile whose page may complain: for tests in which the exchange is away."""
+@contextmanager
+def opened(browser: Browser, program: Program, storage: StorageState | None = None) -> Iterator[Page]:
+    """A browser profile of its own, with a page that may complain: for tests in which the exchange is away."""
     context = browser.new_context(
-        base_url=program.api_url, viewport={"width": 1440, "height": 900}, color_scheme="dark"
+        base_url=program.api_url,
+        viewport={"width": 1440, "height": 900},
+        color_scheme="dark",
+        storage_state=storage,
     )
     context.set_default_timeout(PATIENCE_MS)
     yield context.new_page()
     context.close()
 
 
-@pytest.fixture
-def page(bare_page: Page, program: Program) -> Iterator[Page]:
-    """A fresh browser profile; whatever its page complains of fails the test."""
-    complaints = watch(bare_page, program)
-    yield bare_page
-    bare_page.context.close()
+@contextmanager
+def watched(browser: Browser, program: Program, storage: StorageState | None = None) -> Iterator[Page]:
+    """The same; whatever its page complains of fails the test."""
+    with opened(browser, program, storage) as page:
+        complaints = watch(page, program)
+        yield page
     assert not complaints, complaints
+
+
+@pytest.fixture
+def page(browser: Browser, program: Program) -> Iterator[Page]:
+    """A fresh browser profile."""
+    with watched(browser, program) as page:
+        yield page
 
 
 @pytest.fixture
 def wallet(page: Page, program: Program) -> BrowserWallet:
     """A wallet with play money, announced to the page."""
-    return funded_wallet(page, program)
-
-
-def funded_wallet(page: Page, program: Program) -> BrowserWallet:
-    """Announce a wallet to a page, and have the faucet fill it."""
     wallet = BrowserWallet(page, program.rpc_url)
-    body = json.dumps({"address": wallet.account.address}).encode()
-    request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})
-    urllib.request.urlopen(request, timeout=60).close()
+    give(program, wallet.account.address)
     return wallet
+
+
+@pytest.fixture
+def player(players: Players) -> Player:
+    """An account that nobody has used yet."""
+    return players.take()
+
+
+@pytest.fixture
+def player_page(browser: Browser, program: Program, player: Player) -> Iterator[Page]:
+    """The profile of a player whose key the page keeps: signed in, with money to trade."""
+    with watched(browser, program, player.storage(program)) as page:
+        yield page
+
+
+@pytest.fixture
+def player_wallet(browser: Browser, program: Program, player: Player) -> Iterator[BrowserWallet]:
+    """The wallet of a player, in a profile that knows it: signed in, with money to trade. Its `page` is still blank."""
+    with watched(browser, program, player.storage(program, "test.wallet")) as page:
+        yield BrowserWallet(page, program.rpc_url, key=player.key)

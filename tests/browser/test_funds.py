@@ -5,14 +5,20 @@ from __future__ import annotations
 import json
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.chain import finalize
 from tests.browser.page import barriers
-from tests.browser.trader import SLOW_MS, go_to, play
+from tests.browser.trader import MARKET, SLOW_MS, go_to, play
 from tests.utils.program import Program
 
 CHANGED_MS = 1
+
+
+@pytest.fixture(autouse=True)
+def _trading() -> None:
+    """Money comes and goes without anybody who trades: these tests begin while the demo's traders arrive."""
 
 
 def test_money_comes_and_goes(page: Page, program: Program) -> None:
@@ -50,8 +56,9 @@ def test_money_comes_and_goes(page: Page, program: Program) -> None:
     assert barriers(page) == []
 
 
-def test_receipts_are_verified_and_changes_found(page: Page) -> None:
-    play(page)
+def test_receipts_are_verified_and_changes_found(player_page: Page) -> None:
+    page = player_page
+    page.goto(MARKET)
     page.get_by_label("Price", exact=True).fill("100")
     page.get_by_label("Amount", exact=True).fill("0.1")
     page.get_by_role("button", name="Buy BTC").click()

@@ -7,10 +7,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from bizzan.supervisor.lock import holder
-from tests.browser.trader import LOW_PRICE, SLOW_MS, fill, play
+from tests.browser.conftest import opened
+from tests.browser.players import Player
+from tests.browser.trader import LOW_PRICE, MARKET, SLOW_MS, fill
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
@@ -33,11 +35,15 @@ def killed_api(program: Program) -> Iterator[None]:
         wait_for(lambda: program.pid("api") not in (None, api) and program.answers(), "another API", 180)
 
 
-def test_the_api_dies_and_comes_back(bare_page: Page, program: Program) -> None:
-    page = bare_page
+def test_the_api_dies_and_comes_back(browser: Browser, program: Program, player: Player) -> None:
+    with opened(browser, program, player.storage(program)) as page:
+        outage(page, program)
+
+
+def outage(page: Page, program: Program) -> None:
     placed: list[str] = []
     page.on("request", lambda request: placed.append(request.url) if request.url.endswith("/v1/orders") else None)
-    play(page)
+    page.goto(MARKET)
     book = page.get_by_role("region", name="Order book")
     account = page.get_by_role("region", name="Your account")
     buy, last = page.get_by_role("button", name="Buy BTC"), page.get_by_test_id("last-price")

@@ -11,7 +11,9 @@ from playwright.sync_api import Browser, Page, Route, expect
 
 from exchange.domain.errors import ErrorCode
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Terms
-from tests.browser.trader import LOW_PRICE, fill, play
+from tests.browser.conftest import opened
+from tests.browser.players import Players
+from tests.browser.trader import LOW_PRICE, MARKET, fill
 from tests.utils.order_refusals import DYNAMIC
 from tests.utils.program import Program
 
@@ -26,7 +28,7 @@ class Form:
         self.page = page
         self.sent: list[str] = []
         page.on("request", self._note)
-        play(page)
+        page.goto(MARKET)
         page.get_by_text("More choices").click()
         self.form = page.get_by_test_id("order-form")
         self.buy = page.get_by_role("button", name="Buy BTC")
@@ -50,11 +52,10 @@ class Form:
 
 
 @pytest.fixture(scope="module")
-def form(browser: Browser, program: Program) -> Iterator[Form]:
+def form(browser: Browser, program: Program, players: Players) -> Iterator[Form]:
     """One page for all orders."""
-    context = browser.new_context(base_url=program.api_url, viewport={"width": 1440, "height": 900})
-    yield Form(context.new_page())
-    context.close()
+    with opened(browser, program, players.take().storage(program)) as page:
+        yield Form(page)
 
 
 TICK, LOT = "A positive multiple of 0.1, please.", "A positive multiple of 0.0001 BTC, please."
@@ -103,17 +104,22 @@ def test_an_order_larger_than_the_market_takes_now_is_not_sent(form: Form) -> No
             market |= {"max_quantity": "1000", "max_notional": "0"}
         route.fulfill(json=markets)
 
+    said = form.form.get_by_text("An order here is of at most 0.1000 BTC.")
     form.reset()
     form.page.route("**/v1/markets", bound)
+    try:
+        fill(form.page, LOW_PRICE, "0.1001")
+        form.sent.clear()
+        expect(said).to_be_visible()
+        expect(form.buy).to_be_disabled()
+        form.form.get_by_label("Amount", exact=True).press("Enter")
+        assert not [url for url in form.sent if not url.endswith("/preview")]
+        fill(form.page, LOW_PRICE, "0.1")
+        expect(form.buy).to_be_enabled()
+    finally:
+        form.page.unroute("**/v1/markets")
     fill(form.page, LOW_PRICE, "0.1001")
-    form.sent.clear()
-    expect(form.form.get_by_text("An order here is of at most 0.1 BTC.")).to_be_visible()
-    expect(form.buy).to_be_disabled()
-    form.form.get_by_label("Amount", exact=True).press("Enter")
-    assert not [url for url in form.sent if not url.endswith("/preview")]
-    fill(form.page, LOW_PRICE, "0.1")
-    expect(form.buy).to_be_enabled()
-    form.page.unroute("**/v1/markets")
+    expect(said).to_be_hidden()
 
 
 def fee_cap(program: Program) -> int:
@@ -139,7 +145,7 @@ def test_what_is_sent_has_the_terms_nonce_cap_and_scheme_that_the_engine_knows(
     expect(form.buy).to_be_enabled()
     with form.page.expect_response(ORDERS) as answer:
         form.buy.click()
-    sent = answer.value.request.post_data_json
+    sent = json.loads(answer.value.request.post_data or "")
     assert sent["scheme"] in ("account", "delegate")
     assert int(sent["nonce"]) & ~SINGLE_FILL < NONCE_LIMIT
     assert 0 <= sent["max_fee_bps"] <= fee_cap(program)

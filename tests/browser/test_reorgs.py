@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.chain import ask, finalize, height, held, mine
-from tests.browser.conftest import PATIENCE_MS, funded_wallet
-from tests.browser.page import watch
-from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, go_to, sign_in
+from tests.browser.conftest import watched
+from tests.browser.players import Players
+from tests.browser.trader import MARKET, SLOW_MS, buy_at_market, go_to
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
@@ -30,21 +30,15 @@ class Trader:
 
 
 @pytest.fixture(scope="module")
-def trader(browser: Browser, program: Program) -> Iterator[Trader]:
+def trader(browser: Browser, program: Program, players: Players) -> Iterator[Trader]:
     """One for all tests, whose first deposit is final; at the end everything on chain is."""
-    context = browser.new_context(base_url=program.api_url, viewport={"width": 1440, "height": 900})
-    context.set_default_timeout(PATIENCE_MS)
-    page = context.new_page()
-    complaints = watch(page, program)
-    wallet = funded_wallet(page, program)
-    connect(page)
-    sign_in(page)
-    deposit(page)
-    finalize(program)
-    yield Trader(page, wallet)
-    finalize(program)
-    context.close()
-    assert not complaints, complaints
+    player = players.take()
+    with watched(browser, program, player.storage(program, "test.wallet")) as page:
+        wallet = BrowserWallet(page, program.rpc_url, key=player.key)
+        page.goto(MARKET)
+        finalize(program)
+        yield Trader(page, wallet)
+        finalize(program)
 
 
 def mined_until(page: Page, program: Program, there: Locator, what: str) -> None:
@@ -80,6 +74,30 @@ def test_a_settled_fill_is_pending_again_and_settles_again(trader: Trader, progr
     expect(page.locator(f"{SETTLED}, [data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
     finalize(program)
     expect(page.locator("[data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
+
+
+def test_a_final_fill_that_the_chain_takes_back_is_not_shown_as_final(trader: Trader) -> None:
+    """A reorganisation past finality, as the exchange tells of it: fewer batches on chain, and fills without one."""
+    page = trader.page
+    expect(page.locator("[data-settlement=final]").first).to_be_visible(timeout=LONG_SECONDS * 1_000)
+
+    def without_settlement(route: Route) -> None:
+        answer = route.fetch().json()
+        for fill in answer["fills"]:
+            fill |= {"status": "submitted", "tx_hash": None, "block_number": None}
+        route.fulfill(json=answer)
+
+    def without_batches(route: Route) -> None:
+        route.fulfill(json=route.fetch().json() | {"batches_settled": 0})
+
+    page.route("**/v1/fills?*", without_settlement)
+    page.route("**/v1/status", without_batches)
+    expect(page.locator("[data-settlement=submitted]").first).to_be_visible(timeout=SLOW_MS)
+    expect(page.locator("[data-settlement=final]")).to_have_count(0)
+    expect(page.locator("[data-tx]")).to_have_count(0)
+    page.unroute("**/v1/status")
+    page.unroute("**/v1/fills?*")
+    expect(page.locator("[data-settlement=final]").first).to_be_visible(timeout=SLOW_MS)
 
 
 def test_a_credited_deposit_is_taken_back_and_comes_again(trader: Trader, program: Program) -> None:

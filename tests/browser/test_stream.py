@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, WebSocketRoute, expect
 
-from tests.browser.trader import LOW_PRICE, MARKET, ROW, SLOW_MS, place, play
+from tests.browser.conftest import opened
+from tests.browser.players import Players
+from tests.browser.trader import LOW_PRICE, MARKET, ROW, SLOW_MS, place
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
@@ -124,7 +126,7 @@ class Watched:
         self.page = page
         self.tampering = Tampering(page)
         self.orders = 0
-        play(page)
+        page.goto(MARKET)
 
     def provoke(self) -> None:
         """Have the exchange say something of the account too, if that is what is tampered with."""
@@ -137,11 +139,10 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def watched(browser: Browser, program: Program) -> Iterator[Watched]:
+def watched(browser: Browser, program: Program, players: Players) -> Iterator[Watched]:
     """One page for all that is done to its stream."""
-    context = browser.new_context(base_url=program.api_url, viewport={"width": 1440, "height": 900})
-    yield Watched(context.new_page())
-    context.close()
+    with opened(browser, program, players.take().storage(program)) as page:
+        yield Watched(page)
 
 
 @pytest.mark.parametrize("channel", CHANNELS)

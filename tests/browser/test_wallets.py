@@ -5,7 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
-from tests.browser.trader import LOW_PRICE, connect, deposit, place, sign_in
+from tests.browser.trader import LOW_PRICE, MARKET, connect, deposit, place, sign_in
 from tests.browser.wallet import BrowserWallet
 
 
@@ -79,10 +79,9 @@ def test_a_wallet_on_another_chain_is_asked_to_switch(page: Page, wallet: Browse
     assert barriers(page) == []
 
 
-def test_the_keyboard_alone_trades(page: Page, wallet: BrowserWallet) -> None:
-    connect(page)
-    sign_in(page)
-    deposit(page)
+def test_the_keyboard_alone_trades(player_wallet: BrowserWallet) -> None:
+    page = player_wallet.page
+    page.goto(MARKET)
     page.locator("body").press("b")
     page.keyboard.press("p")
     page.keyboard.type(LOW_PRICE)
@@ -101,10 +100,9 @@ def test_the_keyboard_alone_trades(page: Page, wallet: BrowserWallet) -> None:
     expect(page.get_by_role("dialog")).to_contain_text("Keyboard")
 
 
-def test_of_two_orders_one_waits_and_both_end_together(page: Page, wallet: BrowserWallet) -> None:
-    connect(page)
-    sign_in(page)
-    deposit(page)
+def test_of_two_orders_one_waits_and_both_end_together(player_wallet: BrowserWallet) -> None:
+    page = player_wallet.page
+    page.goto(MARKET)
     last = float(page.get_by_test_id("last-price").inner_text().replace(",", ""))
     page.get_by_text("More choices").click()
     page.get_by_label("With a stop").check()

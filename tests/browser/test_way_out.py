@@ -12,15 +12,17 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.chain import UNIT, exchange_of, held_by, pass_seconds, usdc
 from tests.browser.page import barriers
-from tests.browser.trader import connect, deposit, play, sign_in
+from tests.browser.players import Player
+from tests.browser.trader import MARKET
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 60_000
 DELAY_SECONDS = 600
-HAS_LEAVING = "performance.getEntriesByType('resource').some((one) => one.name.includes('/LeavePage'))"
-"""Asked from outside: the page's policy lets nothing in it evaluate text, so that `wait_for_function` cannot ask twice."""
+KEEPS_LEAVING = "navigator.serviceWorker.getRegistration().then((found) => found !== undefined)"
+"""Whether the page has all that the way out needs, after which it registers its worker. Asked from outside each time: the
+page's policy evaluates no text, so that `wait_for_function` cannot ask twice."""
 
 
 @contextmanager
@@ -35,10 +37,9 @@ def dead_api(program: Program) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-def test_a_forced_withdrawal_counts_down_and_is_claimed(page: Page, wallet: BrowserWallet, program: Program) -> None:
-    connect(page)
-    sign_in(page)
-    deposit(page)
+def test_a_forced_withdrawal_counts_down_and_is_claimed(player_wallet: BrowserWallet, program: Program) -> None:
+    wallet, page = player_wallet, player_wallet.page
+    page.goto(MARKET)
     page.get_by_role("link", name="Leave without us").first.click()
     expect(page.get_by_test_id("on-chain")).to_contain_text("USDC", timeout=PATIENCE_MS)
     token = usdc(program)["address"]
@@ -60,14 +61,13 @@ def test_a_forced_withdrawal_counts_down_and_is_claimed(page: Page, wallet: Brow
     assert held_by(program, token, wallet.account.address) - before == 100 * UNIT
 
 
-def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Program) -> None:
+def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Program, player: Player) -> None:
     token = usdc(program)["address"]
-    context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+    context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
     page = context.new_page()
-    play(page)
+    page.goto(MARKET)
     expect(page.get_by_role("link", name="Leave without us")).to_be_visible()
-    wait_for(lambda: page.evaluate(HAS_LEAVING), "what the way out needs")
-    page.wait_for_load_state("networkidle")
+    wait_for(lambda: page.evaluate(KEEPS_LEAVING), "what the way out needs")
     session = page.evaluate("JSON.parse(localStorage.getItem('bizzan.session'))")
     before = held_by(program, token, session["address"])
     with dead_api(program):
@@ -90,10 +90,11 @@ def leave(page: Page, program: Program) -> None:
     assert barriers(page) == []
 
 
-def test_a_new_tab_leaves_while_the_api_is_dead(browser: Browser, program: Program) -> None:
-    context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+def test_a_new_tab_leaves_while_the_api_is_dead(browser: Browser, program: Program, player: Player) -> None:
+    context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
     page = context.new_page()
-    play(page)
+    page.goto(MARKET)
+    expect(page.get_by_role("banner").get_by_role("button", name="0x")).to_be_visible()
     page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.close()
     with dead_api(program):

@@ -5,11 +5,10 @@ from __future__ import annotations
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
-from tests.browser.trader import play
 
 
-def test_the_whole_is_shown_in_an_asset_of_choice(page: Page) -> None:
-    play(page)
+def test_the_whole_is_shown_in_an_asset_of_choice(player_page: Page) -> None:
+    page = player_page
     page.goto("/funds")
     total = page.get_by_test_id("worth-total")
     expect(total).to_contain_text("50,000.00 USDC")

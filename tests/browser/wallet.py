@@ -44,11 +44,11 @@ class BrowserWallet:
     `sent` are its transactions, signed.
     """
 
-    def __init__(self, page: Page, rpc_url: str, chain_id: int = 31_337) -> None:
-        self._page = page
+    def __init__(self, page: Page, rpc_url: str, chain_id: int = 31_337, key: bytes | None = None) -> None:
+        self.page = page
         self._rpc_url = rpc_url
         self._ids = itertools.count(1)
-        self.account = Account.create()
+        self.account = Account.from_key(key) if key else Account.create()
         self.chain_id = chain_id
         self.rejects = False
         self.asked: list[str] = []
@@ -59,7 +59,7 @@ class BrowserWallet:
     def go_to(self, chain_id: int) -> None:
         """The user chooses another chain in the wallet."""
         self.chain_id = chain_id
-        self._page.evaluate("(id) => window.testWalletTells('chainChanged', id)", hex(chain_id))
+        self.page.evaluate("(id) => window.testWalletTells('chainChanged', id)", hex(chain_id))
 
     def _answer(self, method: str, text: str) -> str:
         params: list[Any] = json.loads(text)
