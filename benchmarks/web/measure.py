@@ -24,7 +24,7 @@ VISITS = 5
 BOOK_ORDERS = 400
 """Sent before anybody looks, so that there is a book."""
 PER_SECOND = 300
-"""More orders than changes: the API gathers what comes within 20 ms into one."""
+"""More orders than changes: the API gathers what comes within 16 ms into one."""
 ORDERS = 60_000
 ROUNDS = 10
 SAMPLES, EVERY_SECONDS = 13, 5.0

@@ -21,7 +21,7 @@ from tests.utils.waiting import wait_for
 PATIENCE_MS = 60_000
 DELAY_SECONDS = 600
 KEEPS_LEAVING = "navigator.serviceWorker.getRegistration().then((found) => found !== undefined)"
-"""Whether the page has all that the way out needs, after which it registers its worker. Asked from outside each time: the
+"""Whether the page has all that the way out needs, after which it registers its worker. It is asked from outside: the
 page's policy evaluates no text, so that `wait_for_function` cannot ask twice."""
 
 
