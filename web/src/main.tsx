@@ -23,9 +23,11 @@ const WAY_OUT_MS = 3_000;
 function keepWayOut(): void {
   const parts = [
     import("@/pages/LeavePage"),
+    import("@/lib/chain/deployment"),
     import("@/lib/chain/ledger"),
     import("@/lib/chain/leaving"),
     import("@/lib/chain/keys"),
+    import("viem/utils"),
   ];
   Promise.all(parts).then(keepApp, () => setTimeout(keepWayOut, WAY_OUT_MS));
 }
