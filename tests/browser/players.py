@@ -6,7 +6,10 @@ import asyncio
 import json
 import secrets
 import urllib.request
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from playwright.sync_api import StorageState
 
@@ -15,6 +18,8 @@ from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
 from tests.browser.chain import UNIT
 from tests.utils.program import Program
+
+T = TypeVar("T")
 
 DEPOSIT = 50_000
 """Whole USDC: half of what the faucet gives, as the page suggests."""
@@ -44,11 +49,17 @@ class Players:
 
     def __init__(self, program: Program, count: int) -> None:
         self._program = program
-        self._ready = asyncio.run(_prepare(program, count))
+        self._ready = _run(_prepare(program, count))
 
     def take(self) -> Player:
         """One that nobody has had."""
-        return self._ready.pop() if self._ready else asyncio.run(_player(self._program))
+        return self._ready.pop() if self._ready else _run(_player(self._program))
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    """In a thread of its own: the browser's library has an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, work).result()
 
 
 async def _prepare(program: Program, count: int) -> list[Player]:
