@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 
 from tests.browser.chain import ask, finalize, height, held, mine
 from tests.browser.conftest import watched
-from tests.browser.players import Players
-from tests.browser.trader import MARKET, SLOW_MS, buy_at_market, go_to
+from tests.browser.players import give
+from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, go_to, sign_in
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
@@ -30,12 +30,14 @@ class Trader:
 
 
 @pytest.fixture(scope="module")
-def trader(browser: Browser, program: Program, players: Players) -> Iterator[Trader]:
+def trader(browser: Browser, program: Program) -> Iterator[Trader]:
     """One for all tests, whose first deposit is final; at the end everything on chain is."""
-    player = players.take()
-    with watched(browser, program, player.storage(program, "test.wallet")) as page:
-        wallet = BrowserWallet(page, program.rpc_url, key=player.key)
-        page.goto(MARKET)
+    with watched(browser, program) as page:
+        wallet = BrowserWallet(page, program.rpc_url)
+        give(program, wallet.account.address)
+        connect(page)
+        sign_in(page)
+        deposit(page)
         finalize(program)
         yield Trader(page, wallet)
         finalize(program)

@@ -53,6 +53,7 @@ class BrowserWallet:
         self.rejects = False
         self.asked: list[str] = []
         self.sent: list[str] = []
+        self._before = 0
         page.expose_function("testWallet", self._answer)
         page.add_init_script(ANNOUNCE)
 
@@ -90,6 +91,8 @@ class BrowserWallet:
         """Fill in what wallets fill in, sign it and send it."""
         address = self.account.address
         nonce = int(self._ask("eth_getTransactionCount", [address, "pending"])["result"], 16)
+        if not self.sent:
+            self._before = nonce
         transaction = {
             "chainId": self.chain_id,
             "nonce": nonce,
@@ -113,7 +116,7 @@ class BrowserWallet:
     def send_again(self) -> None:
         """Send what was sent before and is on chain no more, in its order."""
         known = int(self._ask("eth_getTransactionCount", [self.account.address, "latest"])["result"], 16)
-        for raw in self.sent[known:]:
+        for raw in self.sent[known - self._before :]:
             self._ask("eth_sendRawTransaction", [raw])
 
     def _ask(self, method: str, params: list[Any]) -> dict[str, Any]:
