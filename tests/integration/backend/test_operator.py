@@ -517,7 +517,8 @@ async def test_the_log_is_never_changed_and_shows_what_was_done_to_it(
         f"entry {last} of the operators' log was changed"
     ]
     assert await tampered(database_of_stack, f"delete from operator_log where entry_id = {last - 1}") == [
-        f"entries {last - 1} to {last - 1} of the operators' log are missing"
+        f"entries {last - 1} to {last - 1} of the operators' log are missing",
+        f"announcement {posted} has no entry in the operators' log",
     ]
 
 
