@@ -99,11 +99,20 @@ for page_name in PAGES:
 
 
 @router.get("/worker.js")
-async def worker() -> Response:
-    """The service worker, which keeps the app's files. The browser asks for it at each visit."""
+async def worker(api: ApiDep) -> Response:
+    """The service worker, which keeps the app's files. The browser asks for it at each visit.
+
+    It holds the page's policy, for what it answers itself: a cache's word for it would be any script's.
+    """
     headers = {"content-security-policy": "default-src 'none'; connect-src 'self'", "cache-control": "no-cache"}
     file = _found("", "worker.js")
-    return Response(file.plain, media_type="text/javascript; charset=utf-8", headers=headers)
+    code = file.plain.replace(b"%POLICY%", _in_script(policy(api.public_rpc_url)))
+    return Response(code, media_type="text/javascript; charset=utf-8", headers=headers)
+
+
+def _in_script(text: str) -> bytes:
+    """A text within any of JavaScript's quotes."""
+    return re.sub(r"[^ -~]|['\"`$\\]", lambda found: f"\\u{ord(found[0]):04x}", text).encode()
 
 
 @router.get("/assets/{name}")

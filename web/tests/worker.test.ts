@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { ROUTES } from "@/app/routes";
-import { genuine, hashesOf, type Made, older } from "@/worker/kept";
+import { genuine, hashesOf, keepAll, type Made, older, policyOf } from "@/worker/kept";
 import { buildsOf, cacheOf, kindOf, outdated, PAGES } from "@/worker/rules";
 
 const HOME = "https://exchange.example";
@@ -51,6 +51,7 @@ const hashOf = (text: string) => createHash("sha256").update(text).digest("base6
 const made: Made = {
   hashes: hashesOf(`/ ${hashOf("<html>")}|${FILE} ${hashOf(CODE)}`),
   cacheName: cacheOf("b"),
+  policy: "default-src 'none'; script-src 'self'",
 };
 
 /** The origin's caches, as scripts of the page may have left them. */
@@ -79,12 +80,63 @@ test("a file of this build comes out of no other cache", async () => {
   expect(await genuine(kept, made, FILE)).toBeUndefined();
 });
 
-test("headers that a page gave a kept file are dropped, and the policy stays", async () => {
-  const headers = { "content-security-policy": "default-src 'none'", refresh: "0;url=https://evil.example" };
-  const kept = cachesWith({ [made.cacheName]: { "/": new Response("<html>", { headers }) } });
-  const found = await genuine(kept, made, "/");
-  expect(found?.headers.get("content-security-policy")).toBe("default-src 'none'");
-  expect(found?.headers.get("refresh")).toBeNull();
+test.each<Record<string, string>>([
+  {},
+  { refresh: "0;url=https://evil.example", "content-security-policy": "default-src * 'unsafe-inline'" },
+  { "content-type": "text/html; charset=utf-16" },
+])("what a page wrote around a kept file counts for nothing: %o", async (headers) => {
+  const written = { "/": new Response("<html>", { headers }), [FILE]: new Response(CODE, { headers }) };
+  const kept = cachesWith({ [made.cacheName]: written });
+  const page = await genuine(kept, made, "/");
+  const script = await genuine(kept, made, FILE);
+  expect(page?.headers.get("content-security-policy")).toBe(made.policy);
+  expect(page?.headers.get("content-type")).toBe("text/html; charset=utf-8");
+  expect(script?.headers.get("content-type")).toBe("text/javascript; charset=utf-8");
+  for (const found of [page, script]) {
+    expect(found?.headers.get("x-frame-options")).toBe("DENY");
+    expect(found?.headers.get("cross-origin-opener-policy")).toBe("same-origin");
+    expect(found?.headers.get("refresh")).toBeNull();
+  }
+});
+
+test("a worker that the API gave no policy has the strictest", () => {
+  expect(policyOf(made.policy)).toBe(made.policy);
+  for (const none of ["%POLICY%", "", "default-src *"]) {
+    expect(policyOf(none)).toContain("default-src 'none'; script-src 'self';");
+    expect(policyOf(none)).toContain("connect-src 'self';");
+  }
+});
+
+/** Keeps what the network says of each path, and what was put into which cache. */
+async function install(network: (path: string, cache: unknown) => Response) {
+  const put: string[] = [];
+  const cache = { put: async (path: string, answer: Response) => put.push(`${path} ${await answer.text()}`) };
+  const caches = { open: async () => cache as unknown as Cache };
+  const failed = await keepAll(caches, made, async (path, init) => network(path, init.cache)).catch(
+    (error: Error) => error.message,
+  );
+  return { put: put.sort(), failed };
+}
+const BUILD: Readonly<Record<string, string>> = { "/": "<html>", [FILE]: CODE };
+
+test("a build is kept when all of it came", async () => {
+  const { put, failed } = await install((path) => new Response(BUILD[path]));
+  expect(failed).toBeUndefined();
+  expect(put).toEqual(["/ <html>", `${FILE} ${CODE}`]);
+});
+
+test.each(["/", FILE])(
+  "a build whose %s is of another one is not kept, and its worker not installed",
+  async (bad) => {
+    const { put, failed } = await install((path) => new Response(path === bad ? "another" : BUILD[path]));
+    expect(failed).toBe(`${bad} is not of this build`);
+    expect(put).toEqual([]);
+  },
+);
+
+test("an old file of the browser's own cache does not keep a build out", async () => {
+  const { failed } = await install((path, cache) => new Response(cache === "reload" ? BUILD[path] : "old"));
+  expect(failed).toBeUndefined();
 });
 
 test("a file of the build before comes out of the app's caches alone", async () => {

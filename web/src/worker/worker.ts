@@ -2,7 +2,7 @@
  * The service worker: keeps the app's own files, so that the app opens, and `/leave` works, while the exchange is dead. It
  * keeps no answer of the API and asks nobody but the origin it comes from.
  */
-import { genuine, hashesOf, type Made, older } from "./kept";
+import { genuine, hashesOf, keepAll, type Made, older, policyOf } from "./kept";
 import { buildsOf, cacheOf, DOCUMENT, kindOf, outdated } from "./rules";
 
 interface Waiting extends Event {
@@ -22,8 +22,12 @@ interface Scope {
 
 const scope = self as unknown as Scope;
 
-/** Put in by the build: all of its files with their hashes, and a name that changes when any of them does. */
-const MADE: Made = { hashes: hashesOf("%FILES%"), cacheName: cacheOf("%VERSION%") };
+/** Put in by the build: all of its files with their hashes, and a name that changes when any of them does. By the API: the policy. */
+const MADE: Made = {
+  hashes: hashesOf("%FILES%"),
+  cacheName: cacheOf("%VERSION%"),
+  policy: policyOf("%POLICY%"),
+};
 
 /** A network that says nothing for so long is taken for dead. */
 const PATIENCE_MS = 4_000;
@@ -31,9 +35,7 @@ const BROKEN = 500;
 
 scope.addEventListener("install", (event) => {
   const keep = async () => {
-    const cache = await caches.open(MADE.cacheName);
-    const files = [...MADE.hashes.keys()].filter((path) => path !== DOCUMENT);
-    await cache.addAll([new Request(DOCUMENT, { cache: "reload" }), ...files]);
+    await keepAll(caches, MADE, fetch);
     await scope.skipWaiting();
   };
   event.waitUntil(keep());
