@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { useExchange } from "@/app/exchange";
 import type { Meant } from "@/features/orders/draft";
 import { feeMost, isCapWithin, previewKey, priced } from "@/features/orders/feeCap";
-import { placeOrder, placeTwo } from "@/features/orders/place";
+import { amendOrder, placeOrder, placeTwo } from "@/features/orders/place";
 import { useWallet, type Wallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { ApiError, Unreachable } from "@/lib/api/errors";
@@ -29,6 +29,8 @@ const signedCaps: unknown[] = [];
 beforeEach(() => {
   signedCaps.length = 0;
   useExchange.setState({
+    confirmed: true,
+    changed: null,
     exchange: {
       chain_id: 31_337,
       contract: CUSTODY,
@@ -124,4 +126,16 @@ test("a preview is of this order and no other; a market order's price and a grou
   expect(previewKey({ ...meant, terms: 9n << 96n })).toBe(key);
   const market = { ...meant, singleFill: true };
   expect(previewKey({ ...market, price: 2n })).toBe(previewKey(market));
+});
+
+test("no order is signed before the exchange itself has said which contract is its own, nor while it names another", async () => {
+  useExchange.setState({ confirmed: false });
+  await expect(placeOrder({ meant, feeCap: 7 }, 1)).rejects.toThrow("has not said yet");
+  useExchange.setState({ confirmed: true, changed: { changes: [], accept: () => undefined } });
+  await expect(placeOrder({ meant, feeCap: 7 }, 1)).rejects.toThrow("decide on that first");
+  await expect(placeTwo({ meant, feeCap: 7 }, { meant, feeCap: 7 }, 1)).rejects.toThrow(
+    "decide on that first",
+  );
+  await expect(amendOrder({ meant, feeCap: 7 }, 1, 1n, () => () => undefined)).rejects.toThrow("decide");
+  expect(signedCaps).toEqual([]);
 });

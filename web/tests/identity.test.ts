@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { useExchange, watchExchange } from "@/app/exchange";
-import { changesOf } from "@/app/identity";
+import { confirmedExchange, useExchange, watchExchange } from "@/app/exchange";
+import { builtOtherwise, changesOf, trusted } from "@/app/identity";
 import { api } from "@/lib/api/client";
 import type { Exchange } from "@/lib/api/types";
 
@@ -26,7 +26,7 @@ const others: [string, Partial<Exchange>][] = [
 beforeEach(() => {
   vi.stubGlobal("document", { hidden: false });
   vi.spyOn(api, "status").mockReturnValue(new Promise(() => undefined));
-  useExchange.setState({ exchange: known, changed: null });
+  useExchange.setState({ exchange: known, changed: null, confirmed: false });
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -59,4 +59,37 @@ test("the exchange of last time comes without a question", async () => {
   void watchExchange();
   await vi.waitFor(() => expect(useExchange.getState().exchange).toBe(again));
   expect(useExchange.getState().changed).toBeNull();
+});
+
+test("what the browser keeps is not signed for before the exchange has said the same", async () => {
+  expect(() => confirmedExchange()).toThrow("has not said yet");
+  const again = { ...known, server_time: 7 };
+  vi.spyOn(api, "exchange").mockResolvedValue(again);
+  void watchExchange();
+  await vi.waitFor(() => expect(confirmedExchange()).toBe(again));
+});
+
+test("nothing is signed while the exchange names another contract, and what the user takes is", async () => {
+  const found = { ...known, contract: "0xEE" };
+  vi.spyOn(api, "exchange").mockResolvedValue(found);
+  void watchExchange();
+  await vi.waitFor(() => expect(() => confirmedExchange()).toThrow("decide on that first"));
+  useExchange.getState().changed?.accept();
+  await vi.waitFor(() => expect(confirmedExchange()).toBe(found));
+});
+
+test("an app that was built for a contract takes no other from the browser's storage, and asks about another answer", () => {
+  const built = { chain_id: 31_337, contract: "0xaa" };
+  expect(trusted(known, built)).toBe(known);
+  expect(trusted(known, null)).toBe(known);
+  expect(trusted({ ...known, contract: "0xEE" }, null)).not.toBeNull();
+  for (const change of [
+    { contract: "0xEE" },
+    { chain_id: 1 },
+    { domain: { ...known.domain, verifyingContract: "0xEE" } },
+  ]) {
+    expect(trusted({ ...known, ...change }, built)).toBeNull();
+    expect(builtOtherwise({ ...known, ...change }, built)).toHaveLength(1);
+  }
+  expect(builtOtherwise(known, built)).toEqual([]);
 });

@@ -3,9 +3,11 @@ import { create } from "zustand";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
 import type { Exchange, Market, Status } from "@/lib/api/types";
+import { t } from "@/lib/i18n";
 import { type MarketUnits, unitsOf } from "@/lib/money/market";
 import { keep, recall } from "@/lib/storage";
-import { type Change, changesOf } from "./identity";
+import { brand } from "./brand";
+import { builtOtherwise, type Change, changesOf, trusted } from "./identity";
 
 interface Known {
   readonly exchange: Exchange | null;
@@ -17,11 +19,13 @@ interface Known {
   readonly markets: ReadonlyMap<number, Market>;
   /** Why the last status could not be had. */
   readonly away: string | null;
+  /** It has said itself, in this page, that it is the one that is known here: what the browser keeps is any script's word. */
+  readonly confirmed: boolean;
   /** It says that it is another than the one this browser knows; until the user takes that, the known one is kept. */
   readonly changed: { readonly changes: readonly Change[]; accept(): void } | null;
 }
 
-const stored = recall<Exchange>("exchange");
+const stored = trusted(recall<Exchange>("exchange"), brand.deployment);
 const RETRY_MS = 1_500;
 const STATUS_MS = 4_000;
 
@@ -32,6 +36,7 @@ export const useExchange = create<Known>(() => ({
   status: null,
   markets: new Map(),
   away: null,
+  confirmed: false,
   changed: null,
 }));
 
@@ -45,6 +50,7 @@ export async function watchExchange(): Promise<void> {
       useExchange.setState({
         exchange,
         units: unitsOf(exchange),
+        confirmed: true,
       });
       break;
     } catch (error) {
@@ -71,7 +77,8 @@ export async function watchExchange(): Promise<void> {
 /** Wait until the user takes it, if it is another than last time. */
 async function accepted(found: Exchange): Promise<void> {
   useExchange.setState({ clockAhead: found.server_time - Date.now() });
-  const changes = changesOf(useExchange.getState().exchange, found);
+  const known = useExchange.getState().exchange;
+  const changes = known ? changesOf(known, found) : builtOtherwise(found, brand.deployment);
   if (!changes.length) return;
   await new Promise<void>((accept) => useExchange.setState({ changed: { changes, accept } }));
   useExchange.setState({ changed: null });
@@ -90,6 +97,17 @@ export function theExchange(): Exchange {
   const { exchange } = useExchange.getState();
   if (!exchange) throw new Error("the exchange is not known yet");
   return exchange;
+}
+
+/**
+ * The exchange, to sign for it or to pay into it: once it has said itself that it is the known one. Orders may be cancelled and
+ * the contract left before.
+ */
+export function confirmedExchange(): Exchange {
+  const { confirmed, changed } = useExchange.getState();
+  if (changed) throw new Error(t("banner.changed_first"));
+  if (!confirmed) throw new Error(t("banner.unconfirmed"));
+  return theExchange();
 }
 
 /** The exchange's time in milliseconds, whatever this machine's clock says. */

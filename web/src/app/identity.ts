@@ -26,3 +26,23 @@ export function changesOf(known: Exchange | null, found: Exchange): Change[] {
     return before.toLowerCase() === now.toLowerCase() ? [] : [{ name, known: before, found: now }];
   });
 }
+
+/** The contract that the app was built for, where whoever built it said so (`brand.json`). */
+export interface Deployment {
+  readonly chain_id: number;
+  readonly contract: string;
+}
+
+/** In what the exchange is another than the one that the app was built for. */
+export function builtOtherwise(found: Exchange, built: Deployment | null): Change[] {
+  if (!built) return [];
+  const { chain_id, contract } = built;
+  return changesOf(
+    { chain_id, contract, domain: { chainId: chain_id, verifyingContract: contract } } as Exchange,
+    found,
+  );
+}
+
+/** What the browser kept, unless it is of another contract than the app was built for. */
+export const trusted = (kept: Exchange | null, built: Deployment | null): Exchange | null =>
+  kept && builtOtherwise(kept, built).length ? null : kept;

@@ -1,6 +1,6 @@
 import { useState } from "react";
 import { openDialog } from "@/app/dialogs";
-import { useExchange } from "@/app/exchange";
+import { confirmedExchange, useExchange } from "@/app/exchange";
 import { Forced } from "@/features/leave/Forced";
 import { SendCall } from "@/features/leave/Step";
 import { useOnChain, useSender } from "@/features/leave/useOnChain";
@@ -56,7 +56,11 @@ export function Actions(props: ActionsProps) {
 function Deposit({ account }: { readonly account: Address }) {
   const [address, setAddress] = useState<DepositAddress | null>(null);
   const action = useAction();
-  const show = () => action.run(async () => setAddress(await api.depositAddress()));
+  const show = () =>
+    action.run(async () => {
+      confirmedExchange();
+      setAddress(await api.depositAddress());
+    });
   return (
     <>
       <div className="flex flex-col items-start gap-2">

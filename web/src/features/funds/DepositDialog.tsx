@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useState } from "react";
-import { theExchange, useExchange } from "@/app/exchange";
+import { confirmedExchange, useExchange } from "@/app/exchange";
 import { useAccount } from "@/features/orders/account";
 import { theChain, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
@@ -91,7 +91,7 @@ function Amount({ token, owner, onClose }: AmountProps) {
     const { credits } = useAccount.getState();
     const done = await action.run(async () => {
       const { deposit } = await custodyCalls();
-      const { contract, chain_id } = theExchange();
+      const { contract, chain_id } = confirmedExchange();
       await deposit(theChain(), wallet.signer, contract as Address, token, units, chain_id);
     });
     if (done) setSent(credits);

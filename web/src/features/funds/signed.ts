@@ -1,5 +1,5 @@
 /** Withdrawals and transfers that the account signs and the exchange sends. */
-import { exchangeNow, theExchange } from "@/app/exchange";
+import { confirmedExchange, exchangeNow } from "@/app/exchange";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { WithdrawalAck } from "@/lib/api/types";
@@ -37,7 +37,7 @@ export async function sendSigned(
     nonce: `${nextNonce()}`,
   };
   const recipient = kind === "Withdrawal" ? { recipient: money.recipient } : {};
-  const domain = domainOf(theExchange());
+  const domain = domainOf(confirmedExchange());
   const message = {
     ...fields,
     ...recipient,

@@ -1,5 +1,5 @@
 /** From what an order means to a signed one in the journal: preview, sign, send; and the same for cancels and amends. */
-import { exchangeNow, theExchange } from "@/app/exchange";
+import { confirmedExchange, exchangeNow, theExchange } from "@/app/exchange";
 import { fromOwnNode, orderSigner, ownNodes, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { ApiError, Unreachable } from "@/lib/api/errors";
@@ -88,9 +88,9 @@ const noMirror: Mirror = () => () => undefined;
 /** The contract's own cap on fees, by the contract's address; it never changes. */
 const caps = new Map<string, number>();
 
-/** Refuse to sign a fee cap that the contract would never take. Without any node to ask, a hundredth is the most. */
+/** Refuse to sign for an exchange that is not confirmed, and a fee cap that the contract would never take. Without any node to ask, a hundredth is the most. */
 async function checkCap(feeCap: number): Promise<void> {
-  const custody = theExchange().contract as Address;
+  const custody = confirmedExchange().contract as Address;
   if (!caps.has(custody) && ownNodes().length) {
     const { feeCapOf } = await import("@/lib/chain/ledger");
     caps.set(custody, (await fromOwnNode((chain) => feeCapOf(chain, custody))).value);

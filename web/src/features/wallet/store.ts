@@ -6,7 +6,7 @@
  * A burner wallet's key, a session and a delegated key are kept in the browser's storage. Nothing secret leaves the page.
  */
 import { create } from "zustand";
-import { exchangeNow, theExchange, useExchange } from "@/app/exchange";
+import { confirmedExchange, exchangeNow, theExchange, useExchange } from "@/app/exchange";
 import { stream, whenLoggedIn } from "@/app/stream";
 import { api, setToken } from "@/lib/api/client";
 import type { Exchange } from "@/lib/api/types";
@@ -241,7 +241,7 @@ export async function startDelegate(seconds: number): Promise<void> {
   const key = newKey();
   const expiry = Math.floor(exchangeNow() / 1_000) + seconds;
   const delegate: Delegate = { key, address: addressOf(key), account: wallet.signer.address, expiry };
-  const custody = theExchange().contract as Address;
+  const custody = confirmedExchange().contract as Address;
   const markets = theExchange().markets.reduce((bits, market) => bits | (1n << BigInt(market.market_id)), 0n);
   const call = addDelegate(custody, delegate.address, markets, BigInt(expiry));
   const hash = await wallet.signer.send(call, theExchange().chain_id);

@@ -35,6 +35,9 @@ export const en = {
   "banner.degraded": "Something is not well: {reason}",
   "banner.changed":
     "This exchange names another contract or chain than when you were here last. Unless its operator announced that elsewhere, sign nothing and leave by the contract that you know.",
+  "banner.changed_first":
+    "The exchange names another contract than before: decide on that first. Nothing was signed.",
+  "banner.unconfirmed": "The exchange has not said yet which contract is its own. Nothing was signed.",
   "banner.accept": "I know of the change: go on",
   "banner.resynced": "A message was missing ({channel}); it was loaded again, and is right now.",
   "banner.wrong_chain": "Your wallet is on another chain. This exchange is on chain {chain}.",

@@ -48,6 +48,8 @@ export const zh: Catalogue = {
   "banner.degraded": "有异常：{reason}",
   "banner.changed":
     "本交易所指定的合约或链与您上次访问时不同。除非运营方在别处公告过，请勿签署任何内容，并通过您已知的合约离开。",
+  "banner.changed_first": "交易所给出的合约与以前不同：请先对此作出决定。未签署任何内容。",
+  "banner.unconfirmed": "交易所尚未确认其合约。未签署任何内容。",
   "banner.accept": "我知道此变更：继续",
   "banner.resynced": "缺少一条消息（{channel}）；已重新加载，现在正确。",
   "banner.wrong_chain": "您的钱包在另一条链上。本交易所在链 {chain} 上。",
