@@ -2,11 +2,12 @@ import { renderToStaticMarkup } from "react-dom/server";
 import { expect, test, vi } from "vitest";
 import { operator } from "@/features/operator/client";
 import { Why } from "@/features/operator/Log";
+import { mayHalt } from "@/features/operator/Markets";
 import { Texts } from "@/features/operator/Texts";
 import { Became, becameOf, isUnobeyed } from "@/features/operator/Unobeyed";
 import { api } from "@/lib/api/client";
 import { Unreachable } from "@/lib/api/errors";
-import type { OperatorEntry } from "@/lib/api/types";
+import type { OperatorEntry, OperatorMarket } from "@/lib/api/types";
 
 const entry = (change: Partial<OperatorEntry>) =>
   ({ entry_id: 7, follows: null, outcome: "asked", details: {}, reason: "why", ...change }) as OperatorEntry;
@@ -52,4 +53,13 @@ test("what becomes of it is the entry that follows it", () => {
 test("a command without an answer says that it may be done all the same", async () => {
   vi.spyOn(api, "post").mockRejectedValue(new Unreachable("the exchange does not answer: timeout"));
   await expect(operator.halt("ETH-USDC", "why")).rejects.toThrow("It may be done all the same");
+});
+
+test("a market that the chain halts can be halted here too; one that is halted here, not again", () => {
+  const market = (status: string, halted_on_chain: string | null) =>
+    ({ status, halted_on_chain }) as OperatorMarket;
+  expect(mayHalt(market("halted", "the owner halted it"))).toBe(true);
+  expect(mayHalt(market("halted", null))).toBe(false);
+  expect(mayHalt(market("open", null))).toBe(true);
+  expect(mayHalt(market("auction", null))).toBe(true);
 });

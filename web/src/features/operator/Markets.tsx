@@ -57,6 +57,10 @@ export function Markets() {
 export const standing = (state: ChannelState, value: { readonly live: boolean } | null): ChannelState =>
   state === "live" && value && !value.live ? "stale" : state;
 
+/** A market that the chain halts may be halted here as well: then it stays so when the chain's own halt ends. */
+export const mayHalt = ({ status, halted_on_chain }: OperatorMarket): boolean =>
+  status !== "halted" || Boolean(halted_on_chain);
+
 function columnsOf(
   commands: boolean,
   ask: (act: Act, market: OperatorMarket) => void,
@@ -88,7 +92,7 @@ function columnsOf(
                 {c("markets.auction", { market: market.symbol })}
               </Button>
             )}
-            {market.status !== "halted" && (
+            {mayHalt(market) && (
               <Button size="small" kind="danger" onClick={() => ask("halt", market)}>
                 {c("markets.halt", { market: market.symbol })}
               </Button>
