@@ -90,16 +90,14 @@ _SENT = {**_FIELDS, **_DOMAIN, "signature": _SIGNATURE, "scheme": "account"}
         {
             "first": {**_SENT, "terms": str(7 << 96)},
             "second": {**_SENT, "terms": str(7 << 96), "nonce": "2", "trigger_price": "900000"},
-            "undo": {**_DOMAIN, "account": _ACCOUNT, "nonce": "1", "signature": _SIGNATURE},
         },
     ),
     response_class=Response,
 )
 async def place_group(api: ApiDep, request: Request) -> Response:
-    """Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
+    """Place the two legs of a group, of which only one ever fills: both are taken in one step, or neither.
 
-    All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the
-    first at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+    What refuses one of them refuses both. Both are durable with the answer; sending the same two again is harmless.
     """
     return json_response(await service.place_group(api, decode(_group, await request.body())))
 

@@ -37,4 +37,9 @@ async def receipt_again(api: Api, address: bytes, name: str) -> schemas.ReceiptA
     receipt = receipt_of(api.deployment, ack)
     if receipt is None:
         raise Refusal(ErrorCode.not_found, "this exchange gives no receipts")
-    return schemas.ReceiptAnswer(order_id=found.order.order_id, signer=api.deployment.receipt_signer, receipt=receipt)
+    return schemas.ReceiptAnswer(
+        order_id=found.order.order_id,
+        signer=api.deployment.receipt_signer,
+        receipt=receipt,
+        legs=await views.legs_of(api, address, found.order),
+    )

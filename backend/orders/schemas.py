@@ -73,12 +73,10 @@ class CancelOrder(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PlaceGroup(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Two legs of one group (docs/orders.md), and what takes the first back if the second is refused."""
+    """Two legs of one group (docs/orders.md), of which only one ever fills. They come to the book in this order."""
 
     first: PlaceOrder
     second: PlaceOrder
-    undo: CancelOrder
-    """The cancel of the first leg's nonce. It is used for nothing else, and not at all if both are taken."""
 
 
 class CancelAll(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
@@ -168,11 +166,14 @@ class Ack(msgspec.Struct, kw_only=True):
 
 
 class GroupAck(msgspec.Struct, kw_only=True):
-    """Both legs are durable."""
+    """Both legs are durable in one record, and both acks have its receipt.
+
+    The subject of that is hashStruct OrderGroup(bytes32 first,bytes32 second) of both hashes.
+    Where the first leg has decided the group as it came, the second has ended (`group`).
+    """
 
     first: Ack
-    second: Ack | None
-    """None if the first leg has decided the group as it came: it filled, in part or whole, and goes on alone."""
+    second: Ack
 
 
 class ReceiptAnswer(msgspec.Struct, kw_only=True):
@@ -181,6 +182,8 @@ class ReceiptAnswer(msgspec.Struct, kw_only=True):
     order_id: int
     signer: str
     receipt: Receipt
+    legs: list[str] = []
+    """The hashes of both legs that came together, if the order is one of them: the receipt is of both (`GroupAck`)."""
 
 
 class Preview(msgspec.Struct, kw_only=True):

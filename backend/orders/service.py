@@ -7,6 +7,8 @@ the engine decides, journals and acknowledges; its refusals pass through unchang
 from functools import lru_cache
 from time import perf_counter, time
 
+from msgspec import structs
+
 from backend.context import Api
 from backend.orders import schemas
 from backend.orders.receipts import receipt_of
@@ -18,15 +20,14 @@ from exchange.domain.deployment import Windows
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import NONCE_LIMIT, SINGLE_FILL, Order, Side, Terms
+from exchange.domain.order_id import order_id
 from exchange.engine import commands
 from exchange.engine.brakes import BOTH_SIDES
-from exchange.sequencer.protocol import unavailable
 from exchange.sequencer.seed import unsettled_limit_ms
 
 _SIDES = {side.name: int(side) for side in Side}
 _CANCELLED_SIDES = {"buy": int(Side.buy), "sell": int(Side.sell), "both": BOTH_SIDES}
 _MAX_FEE_BPS = (1 << 16) - 1
-_RETRY_MS = 500
 _unpack_terms = lru_cache(maxsize=4_096)(Terms.unpack)
 
 
@@ -79,48 +80,13 @@ async def amend(api: Api, body: schemas.PlaceOrder) -> schemas.Ack:
 
 
 async def place_group(api: Api, body: schemas.PlaceGroup) -> schemas.GroupAck:
-    """Place two legs of a group: both, or neither of them stays open. All is checked before anything is placed."""
-    first, second = order_of(body.first), order_of(body.second)
-    _check_legs(first, second)
-    if (address_of(body.undo.account), nonce_of(body.undo.nonce, "undo.nonce")) != (first.account, first.nonce):
-        raise Refusal(ErrorCode.terms_conflict, "undo must cancel the first leg", "undo")
-    legs = [await _signed(api, commands.PlaceOrder, leg) for leg in (body.first, body.second)]
-    return await _place_legs(api, legs, await _signed_cancel(api, body.undo))
-
-
-async def _place_legs(
-    api: Api, legs: list[tuple[commands.PlaceOrder, bytes]], undo: commands.CancelOrder
-) -> schemas.GroupAck:
-    """Send one leg after the other, and the cancel of the first if the second is refused."""
-    ack = await _submit(api, "place", *legs[0])
-    try:
-        return schemas.GroupAck(first=ack, second=await _submit(api, "place", *legs[1]))
-    except Refusal as refusal:
-        if refusal.code == ErrorCode.group_used:
-            return schemas.GroupAck(first=ack, second=None)
-        await _take_back(api, undo, ack, refusal)
-        raise
-
-
-async def _take_back(api: Api, undo: commands.CancelOrder, ack: schemas.Ack, refusal: Refusal) -> None:
-    """Cancel the first leg; Refusal that names it if it may be open, or the second if that may be."""
-    if refusal.params.get("outcome") != "unknown":
-        try:
-            await _submit(api, "cancel", undo)
-        except Refusal as failed:
-            if failed.code in (ErrorCode.order_closed, ErrorCode.unknown_order):
-                return  # it has ended by itself
-            refusal = failed
-        else:
-            return
-    raise unavailable(
-        "the first leg was taken; what became of it and of the second is not known: send the same legs again",
-        _RETRY_MS,
-        outcome="unknown",
-        first_seq=ack.seq,
-        first_order_id=ack.order_id or ack.seq,
-        first_order_hash=ack.order_hash or "",
-    ) from refusal
+    """Place two legs of a group, in one command: both are taken, or neither."""
+    _check_legs(order_of(body.first), order_of(body.second))
+    first, first_hash = await _signed(api, commands.PlaceOrder, body.first)
+    second, second_hash = await _signed(api, commands.PlaceOrder, body.second)
+    ack = await _submit(api, "place_group", commands.PlaceGroup(first, second), first_hash)
+    beside = structs.replace(ack, order_id=order_id(ack.seq, 1), order_hash=hexed(second_hash))
+    return schemas.GroupAck(first=ack, second=beside)
 
 
 def _check_legs(first: Order, second: Order) -> None:

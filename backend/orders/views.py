@@ -12,6 +12,7 @@ from exchange.database import orders, positions
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order, Terms
+from exchange.domain.order_id import order_id, seq_of
 
 _CLIENT = "client:"
 
@@ -106,6 +107,19 @@ async def one_order(api: Api, address: bytes, name: str) -> schemas.OrderAnswer:
         indexed_block=position.indexed_block,
         finalized_block=position.finalized_block,
     )
+
+
+async def legs_of(api: Api, address: bytes, order: schemas.OrderView) -> list[str]:
+    """The hashes of both legs of a group that came in one record, if an order is one of them."""
+    if not order.group:
+        return []
+    async with api.reading() as connection:
+        owner = await orders.account_id(connection, address)
+        if owner is None:
+            return []
+        rows = [await orders.by_id(connection, owner, order_id(seq_of(order.order_id), index)) for index in (0, 1)]
+    found = [hexed(row.order_hash) for row in rows if row is not None]
+    return found if len(found) == len(rows) else []
 
 
 async def _find(connection: AsyncConnection, owner: int, name: str) -> Row[Any] | None:

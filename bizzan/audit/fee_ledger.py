@@ -177,7 +177,7 @@ class FeeLedger:
 
     # FEE-2
 
-    def _placed(self, record: Record, command: c.PlaceOrder | c.PlaceFrame) -> None:
+    def _placed(self, record: Record, command: c.PlaceOrder | c.PlaceFrame | c.PlaceGroup) -> None:
         for number, placed in placed_in(record).items():
             self._expect(record, number, placed.order)
 
@@ -239,5 +239,6 @@ _COMMANDS: dict[type, Callable[[FeeLedger, Record, Any], None]] = {
     c.SetAccountTier: FeeLedger._tier_set,
     c.PlaceOrder: FeeLedger._placed,
     c.PlaceFrame: FeeLedger._placed,
+    c.PlaceGroup: FeeLedger._placed,
     c.AmendOrder: FeeLedger._placed,
 }

@@ -50,6 +50,10 @@ class Pairs:
         """An order fills, is decremented, or starts to work."""
         self._used.add(order_id)
 
+    def is_used(self, order_id: int) -> bool:
+        """Whether an order has filled, was decremented or worked in the record that is judged."""
+        return order_id in self._used
+
     def ended(self, order_id: int) -> None:
         """An order ends for a reason of its own."""
         self._ended.add(order_id)

@@ -1,4 +1,4 @@
-"""The orders that a record places, by their ids: one, those of a frame that stands, or none."""
+"""The orders that a record places, by their ids: one, both legs of a group, those of a frame that stands, or none."""
 
 from collections.abc import Mapping
 
@@ -13,6 +13,8 @@ def placed_in(record: Record) -> Mapping[int, c.PlaceOrder]:
     command = record.command
     if isinstance(command, c.PlaceOrder):
         return {record.seq: command}
+    if isinstance(command, c.PlaceGroup):
+        return {order_id(record.seq, index): leg for index, leg in enumerate(command.legs)}
     if not isinstance(command, c.PlaceFrame):
         return {}
     unfolded = command.judged().unfolded

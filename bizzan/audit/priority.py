@@ -9,7 +9,8 @@ PRI-2  met       a trade is with the best price's first order, at that price, wi
 PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
 PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any other
-PRI-6  groups    of the legs of a group one fills or works at most; what decides it ends the other in the same record
+PRI-6  groups    of the legs of a group one fills or works at most; what decides it ends the other in the same record;
+                 of two that come together both are taken, and none stays alone
 PRI-7  auctions  all trades of an auction are at the one best price, the better limit first, and nobody comes in between
 """
 
@@ -32,6 +33,8 @@ from exchange.journal.reader import Record
 BUY, SELL, BUY_QUOTE = 0, 1, 2
 EVERY_MARKET, BOTH_SIDES = 0, 2
 POST_ONLY = 4
+_PLACES = (c.PlaceOrder, c.PlaceGroup)
+"""Commands of which every order is accepted: others stand in no journal."""
 _SIGNED = ("market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
 # What may take a resting order out of the book, by the reason that is given: commands about the account or the market.
 _ABOUT: dict[CloseReason, tuple[type, ...]] = {
@@ -115,6 +118,10 @@ class PriorityLedger:
     _working: int = 0
     """The order that works in it, 0 if none does, and why that ended, if it did."""
     _ended: CloseReason | None = None
+    _taken: int = 0
+    """How many orders of the record were accepted."""
+    _late: bool = False
+    """Whether the order at work is a leg that came with another, which had filled, worked or ended by then."""
     _decided: bool = False
     """Whether it replaces an order that was no leg any more."""
     _auctioned: bool = False
@@ -130,7 +137,8 @@ class PriorityLedger:
         self._placed, self._working, self._ended = placed_in(record), 0, None
         over = self.auctions.over(record.at_ms, self._halted)
         ended_countdowns: set[bytes] = set()
-        self._stands_still = self._decided = self._auctioned = False
+        self._stands_still = self._decided = self._auctioned = self._late = False
+        self._taken = 0
         for event in events:
             if isinstance(event, e.MarketListed):
                 self._listed(event)
@@ -163,7 +171,7 @@ class PriorityLedger:
             self.countdowns.pop(account, None)
         self._after(record)
         self._say(record, self.pairs.close_record())
-        if isinstance(record.command, c.PlaceOrder) and not self._working:
+        if isinstance(record.command, _PLACES) and self._taken < len(self._placed):
             self._problem(record, "the order is in the journal and was skipped")
         elif over and isinstance(record.command, c.Tick):
             if not self._auctioned:
@@ -188,6 +196,8 @@ class PriorityLedger:
         if over := self.auctions.over(record.at_ms, self._halted):
             self._problem(record, f"the order comes before the auction of market {over} has traded")
         self._working, self._ended = event.order_id, None
+        self._taken += 1
+        self._late = self._taken > 1 and isinstance(record.command, c.PlaceGroup) and self._is_over(record.seq)
         order = command.order
         differs = [name for name in _SIGNED if getattr(event, name) != getattr(order, name)]
         if differs or event.order_hash != command.order_hash:
@@ -242,6 +252,9 @@ class PriorityLedger:
             return
         if self._stands_still and ended is None:
             return
+        if ended == CloseReason.group or self._late:
+            self._came_late(record, order)
+            return
         if self.waiting.must_wait(order):
             if ended is not None:
                 self._problem(record, f"the order ends as {ended.value}, and was to wait for its price")
@@ -265,6 +278,9 @@ class PriorityLedger:
             order.hidden = max(0, order.remaining - order.displayed) if order.displayed else 0
             return
         del self.orders[order.order_id]
+        if isinstance(record.command, c.PlaceGroup) and self._taken > 1:
+            self._sits(record, order)
+            self.pairs.ended(order.order_id)
         if ended == CloseReason.unfilled and crossing and best is not None:
             self._problem(
                 record, f"the order ends unfilled, and order {best.order_id} at {best.price} stood against it"
@@ -377,6 +393,18 @@ class PriorityLedger:
         if order.order_id in self._placed and not self._decided:
             self._say(record, self.pairs.sits(order.order_id, order.account, order.terms))
 
+    def _is_over(self, leg: int) -> bool:
+        """Whether a leg that came with another has filled, worked or ended."""
+        return leg not in self.orders or self.pairs.is_used(leg)
+
+    def _came_late(self, record: Record, order: Standing) -> None:
+        """Of two legs that come together the second ends at once if the first has filled, worked or ended."""
+        if not self._late:
+            self._problem(record, "the order ends for its group as it comes, and the other leg did not decide that")
+        elif self._ended != CloseReason.group:
+            self._problem(record, "the order goes on, and the leg that came with it has filled, worked or ended")
+        self._leave(order)
+
     def _uses(self, record: Record, order: Standing) -> None:
         if order.order_id == self._working:
             self._sits(record, order)
@@ -389,7 +417,7 @@ class PriorityLedger:
         order = self.orders.get(event.order_id)
         if order is not None:
             self._uses(record, order)
-        if isinstance(record.command, c.PlaceOrder):
+        if isinstance(record.command, _PLACES):
             if order is None or event.order_id != self._working or not self.waiting.starts_at_once(order):
                 self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
             return
@@ -568,6 +596,6 @@ class PriorityLedger:
 _CAUSES: dict[CloseReason, tuple[type, ...]] = {
     CloseReason.debited: (c.Uncredit, c.Debit, c.ReserveForced),
     CloseReason.trade_reversed: (c.ReverseTrades,),
-    CloseReason.self_trade: (c.PlaceOrder, c.PlaceFrame, c.Tick),
-    CloseReason.unsettled_limit: (c.PlaceOrder, c.PlaceFrame, c.Tick),
+    CloseReason.self_trade: (c.PlaceOrder, c.PlaceGroup, c.PlaceFrame, c.Tick),
+    CloseReason.unsettled_limit: (c.PlaceOrder, c.PlaceGroup, c.PlaceFrame, c.Tick),
 }

@@ -89,6 +89,9 @@ class SignatureLedger:
         command = record.command
         if isinstance(command, c.PlaceOrder):
             self._order(record.seq, command)
+        elif isinstance(command, c.PlaceGroup):
+            for leg in command.legs:
+                self._order(record.seq, leg)
         elif isinstance(command, c.PlaceFrame):
             self._frame(record.seq, command)
         elif isinstance(command, c.HoldWithdrawal):
@@ -104,12 +107,12 @@ class SignatureLedger:
 
     def ended(self, command: c.Command, orders: Iterable[c.PlaceOrder]) -> None:
         """What a command has ended: orders of whoever."""
-        pair = _pair(command)
-        if pair is None or pair[0] == pair[1]:
-            return
-        lasts = isinstance(command, c.CancelAll | c.SetCountdown)  # on orders to come, whoever signs them
-        if lasts or any(placed.order.account == pair[0] and placed.signer != pair[1] for placed in orders):
-            self.meddled.add(pair)
+        before = list(orders)
+        for account, signer in _pairs(command):
+            lasts = isinstance(command, c.CancelAll | c.SetCountdown)  # on orders to come, whoever signs them
+            ends = any(placed.order.account == account and placed.signer != signer for placed in before)
+            if account != signer and (lasts or ends):
+                self.meddled.add((account, signer))
 
     def _order(self, seq: int, placed: c.PlaceOrder) -> None:
         digest = self.domain.order_hash(placed.order)
@@ -261,15 +264,17 @@ def unsigned_holds(holds: Sequence[ByCode], confirmed: Collection[bytes]) -> Ite
             )
 
 
-def _pair(command: c.Command) -> Pair | None:
-    """For whom a command is signed, and by whom; None where a user signs none."""
+def _pairs(command: c.Command) -> list[Pair]:
+    """For whom a command is signed, and by whom; none where no user signs it."""
     if isinstance(command, c.PlaceOrder):
-        return command.order.account, command.signer
+        return [(command.order.account, command.signer)]
+    if isinstance(command, c.PlaceGroup):
+        return [(leg.order.account, leg.signer) for leg in command.legs]
     if isinstance(command, c.PlaceFrame):
-        return command.orders[:20], command.signer
+        return [(command.orders[:20], command.signer)]
     if isinstance(command, Signed) and not isinstance(command, c.StopTrading):
-        return command.account, command.signer
-    return None
+        return [(command.account, command.signer)]
+    return []
 
 
 def _struct_hash(command: Signed) -> bytes:

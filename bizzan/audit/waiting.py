@@ -9,6 +9,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from exchange.domain.order_id import age
+
 SELL = 1
 STOP_LOSS, TAKE_PROFIT, TRAILING = 1, 2, 3
 WHOLE = 10_000
@@ -109,7 +111,7 @@ class WaitingRoom:
         here = [waiting for waiting in self.waits.values() if waiting.market == market]
         for rises in (True, False):
             came = [waiting for waiting in here if waiting.rises == rises and waiting.reached(price)]
-            came.sort(key=lambda waiting: (waiting.price if waiting.rises else -waiting.price, waiting.order_id))
+            came.sort(key=lambda waiting: (waiting.price if waiting.rises else -waiting.price, age(waiting.order_id)))
             for waiting in came:
                 del self.waits[waiting.order_id]
             self.turns += came

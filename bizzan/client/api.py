@@ -38,6 +38,7 @@ from exchange.domain.receipt import (
     cancel_all_subject,
     cancel_subject,
     countdown_subject,
+    group_subject,
     mass_cancel_subject,
     trading_stop_subject,
 )
@@ -226,6 +227,20 @@ class BizzanClient:
         await self.demand_bond()
         ack = await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
         return self.checked(ack, signed.order_hash)
+
+    async def place_group(self, first: SignedOrder, second: SignedOrder) -> schemas.GroupAck:
+        """Place both legs of a group, of which only one ever fills, or neither. `sign_all` signs both at once.
+
+        Doing so again with the same two is harmless.
+        """
+        await self.demand_bond()
+        subject = group_subject(first.order_hash, second.order_hash)
+        self._note_sent(subject)
+        body = {"first": self.order_body(first), "second": self.order_body(second)}
+        acks = await self.transport.post(schemas.GroupAck, "/v1/orders/group", body)
+        for ack in (acks.first, acks.second):
+            self.checked(ack, subject)
+        return acks
 
     async def amend(
         self,

@@ -183,6 +183,8 @@ class ReceiptAnswer(msgspec.Struct, frozen=True):
 
     order_id: int
     receipt: ReceiptRow
+    legs: tuple[str, ...] = ()
+    """The hashes of both legs that came together, if the order is one of them: the receipt is of both."""
 
 
 class Ack(msgspec.Struct, frozen=True):
@@ -194,6 +196,13 @@ class Ack(msgspec.Struct, frozen=True):
     order_hash: str | None
     duplicate: bool
     receipt: ReceiptRow | None = None
+
+
+class GroupAck(msgspec.Struct, frozen=True):
+    """Both legs of a group are durable, in one record with one receipt."""
+
+    first: Ack
+    second: Ack
 
 
 class Order(msgspec.Struct, frozen=True):

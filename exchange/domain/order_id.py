@@ -9,6 +9,7 @@ takes them whole. Orders are older or younger by sequence, then by place: `age` 
 INDEX_SHIFT = 40
 SEQ_LIMIT = 1 << INDEX_SHIFT
 _SEQ_MASK = SEQ_LIMIT - 1
+_RANK_SHIFT = 24
 
 
 def order_id(seq: int, index: int) -> int:
@@ -29,3 +30,13 @@ def index_of(number: int) -> int:
 def age(number: int) -> tuple[int, int]:
     """What sorts ids by acceptance."""
     return number & _SEQ_MASK, number >> INDEX_SHIFT
+
+
+def rank_of(number: int) -> int:
+    """An id as a number that sorts by acceptance."""
+    return (number & _SEQ_MASK) << _RANK_SHIFT | number >> INDEX_SHIFT
+
+
+def id_of(rank: int) -> int:
+    """The id behind such a number."""
+    return (rank & (1 << _RANK_SHIFT) - 1) << INDEX_SHIFT | rank >> _RANK_SHIFT

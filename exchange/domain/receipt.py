@@ -7,9 +7,10 @@ journal. A receipt shows one record and its way up to that root, so one user che
     node       keccak(left ‖ right); the tree is as high as its records need, free places hold 32 zero bytes
     signed     JournalCommit(uint64 first_seq,uint64 last_seq,bytes32 head,bytes32 root), under the bond's domain
 
-`subject` is what the user signed: an order's hash, a withdrawal's, the struct hash of a cancel; of a frame what was
-signed together with the orders as they came, because nobody has judged a frame that is acknowledged early; zeros for
-commands that no user signs. `head` is the journal's head after the record, so every record binds all that came before
+`subject` is what the user signed: an order's hash, a withdrawal's, the struct hash of a cancel; of the two legs of a
+group that came together hashStruct OrderGroup(bytes32 first,bytes32 second) of their hashes; of a frame what was signed
+together with the orders as they came, because nobody has judged a frame that is acknowledged early; zeros for commands
+that no user signs. `head` is the journal's head after the record, so every record binds all that came before
 it. All of it follows from the journal alone, whatever the groups were: receipts of an honest engine never contradict
 each other.
 
@@ -28,6 +29,7 @@ EMPTY = bytes(32)
 MAX_HEIGHT = 32
 MAX_SEQ = (1 << 64) - 1
 _RECORD_TYPE_HASH = keccak(b"JournalRecord(uint64 seq,uint64 at_ms,bytes32 subject,bytes32 head)")
+_GROUP_TYPE_HASH = keccak(b"OrderGroup(bytes32 first,bytes32 second)")
 _FIELDS = ("name", "chain_id", "bond", "first_seq", "last_seq", "head", "seq", "at_ms", "subject", "record_head")
 _ALL_FIELDS = frozenset((*_FIELDS, "path", "signature"))
 
@@ -67,6 +69,11 @@ def countdown_subject(account: bytes, seconds: int, nonce: int) -> bytes:
 def trading_stop_subject(account: bytes, stopped: bool, nonce: int) -> bytes:
     """The subject of a stop of trading, or its end."""
     return struct_hash("TradingStop", {"account": account, "stopped": int(stopped), "nonce": nonce})
+
+
+def group_subject(first: bytes, second: bytes) -> bytes:
+    """The subject of two legs that came together, by their orders' hashes."""
+    return keccak(_GROUP_TYPE_HASH + first + second)
 
 
 def frame_subject(digest: bytes, orders: bytes) -> bytes:

@@ -72,6 +72,22 @@ class AmendOrder(PlaceOrder):
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceGroup:
+    """Both legs of a group, of which only one ever fills: taken together, in this order, or not at all.
+
+    Each is an order like any other, signed by itself. The second's id has place 1 in the record.
+    """
+
+    first: PlaceOrder
+    second: PlaceOrder
+
+    @property
+    def legs(self) -> tuple[PlaceOrder, PlaceOrder]:
+        """The first, and the second."""
+        return self.first, self.second
+
+
+@dataclass(frozen=True, slots=True)
 class CancelOrder:
     """Cancel the open order on `nonce`; signed by the account or its delegate (EIP-712 `Cancel`)."""
 
@@ -420,6 +436,7 @@ Command = (
     PlaceOrder
     | PlaceFrame
     | AmendOrder
+    | PlaceGroup
     | CancelOrder
     | CancelAll
     | MassCancel

@@ -15,6 +15,7 @@ from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
+from exchange.domain.order_id import order_id, seq_of
 from exchange.engine import auctions, brakes, control, custody, exposure, fees, settling, snapshot
 from exchange.engine import commands as c
 from exchange.engine.accounts import Account
@@ -22,7 +23,7 @@ from exchange.engine.book import Half
 from exchange.engine.events import Event
 from exchange.engine.frames import FrameOutcome, place_frame
 from exchange.engine.invariants import violations
-from exchange.engine.matcher import amend, place, tick
+from exchange.engine.matcher import amend, place, place_group, tick
 from exchange.engine.orders import OpenOrder, by_age
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
@@ -33,6 +34,7 @@ Handler = Callable[[State, int, int, Any], None]
 HANDLERS: dict[type, Handler] = {
     c.PlaceOrder: place,
     c.AmendOrder: amend,
+    c.PlaceGroup: place_group,
     c.CancelOrder: lambda state, seq, at_ms, command: control.cancel_order(state, command),
     c.CancelAll: lambda state, seq, at_ms, command: control.cancel_all(state, at_ms, command),
     c.MassCancel: lambda state, seq, at_ms, command: brakes.mass_cancel(state, at_ms, command),
@@ -145,14 +147,19 @@ class Engine:
         handler(self.state, seq, at_ms, command)
         self.state.inbox_id = command.inbox_id
 
-    def find_duplicate(self, command: c.PlaceOrder) -> int | None:
-        """The order id under which this very order was taken before, or None.
+    def find_duplicate(self, command: c.PlaceOrder | c.PlaceGroup) -> int | None:
+        """The order id under which this very order was taken before, or None; of a group that was taken so its first's.
 
         Ask before `apply`, and acknowledge again instead of applying: an order sent twice is one order. At
         least the last 1,000 orders of an account are known; an older one is refused with `nonce_used`.
         """
-        account = self.state.by_address.get(command.order.account)
-        return account.order_hashes.get(command.order_hash) if account is not None else None
+        first = command.first if isinstance(command, c.PlaceGroup) else command
+        account = self.state.by_address.get(first.order.account)
+        known = account.order_hashes.get(first.order_hash) if account is not None else None
+        if account is None or known is None or not isinstance(command, c.PlaceGroup):
+            return known
+        second = account.order_hashes.get(command.second.order_hash)
+        return known if known == seq_of(known) and second == order_id(known, 1) else None
 
     # questions
 

@@ -61,16 +61,15 @@ def check_bounds(c: Candidate) -> None:
                 "quantity",
                 {name: str(most)},
             )
-    if c.kind.rests or c.waits_for is not None:
+    if c.stays:
         _check_open(c, bounds)
 
 
 def _asks_no_more(c: Candidate, replaced: OpenOrder) -> bool:
     """Whether an order has no more of anything than the one in whose place it comes."""
     old, lots = replaced.placed.order, c.order.quantity - c.used
-    waits = c.waits_for is not None or c.kind.rests
     return (
-        waits
+        c.stays
         and c.order.quantity <= old.quantity
         and c.notional <= old.price * old.quantity
         and c.order.price * lots <= replaced.price * replaced.remaining
@@ -81,6 +80,8 @@ def _check_open(c: Candidate, bounds: MarketBoundsChanged) -> None:
     if not (bounds.max_open_orders or bounds.max_open_notional):
         return
     count, total = c.state.open_in(c.account, c.book, c.replaces)
+    if c.beside is not None and c.beside.stays:
+        count, total = count + 1, total + c.beside.order.price * c.beside.order.quantity
     if 0 < bounds.max_open_orders <= count:
         most = bounds.max_open_orders
         raise Refusal(

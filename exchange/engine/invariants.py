@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import SINGLE_FILL
+from exchange.domain.order_id import id_of, rank_of
 from exchange.domain.settlement import MAX_EXECUTIONS
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half
@@ -159,7 +160,7 @@ def triggers(state: State) -> Iterator[str]:
     if outside != watched.keys() | set(due) or len(set(due)) != len(due) or watched.keys() & set(due):
         yield f"orders {sorted(outside)} are in no book, {sorted(watched)} wait and {due} are due"
     for market, watch in state.watches.items():
-        keys = sorted((t.direction, t.direction * t.price, -order_id) for order_id, t in watch.fixed.items())
+        keys = sorted((t.direction, t.direction * t.price, -rank_of(order_id)) for order_id, t in watch.fixed.items())
         if keys != [(sign, *key) for sign in (RISING, FALLING) for key in watch.keys[sign]] or not watch:
             yield f"market {market} does not list its triggers in order"
         yield from _trails(market, watch)
@@ -173,7 +174,7 @@ def _trails(market: int, watch: Watch) -> Iterator[str]:
     homes = {}
     for sign, trails in watch.trails.items():
         for best, trail in trails.items():
-            homes.update({order_id: (trail, trail_bps) for trail_bps, order_id in trail.orders})
+            homes.update({id_of(rank): (trail, trail_bps) for trail_bps, rank in trail.orders})
             if trail.orders != sorted(trail.orders) or (trail.direction, sign * trail.best) != (sign, best):
                 yield f"market {market} does not list who trails {trail.best} in order"
         heads = sorted((trail.key, best) for best, trail in trails.items())

@@ -7,17 +7,17 @@ go to the market's fee account. What comes in can be traded at once and counts a
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import PPM, TakerFees
 from exchange.domain.order import SINGLE_FILL, SelfTrade
-from exchange.domain.order_id import seq_of
+from exchange.domain.order_id import order_id, seq_of
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
 from exchange.engine.auctions import end_calls, trade_auction
 from exchange.engine.book import Book, Half, Level
-from exchange.engine.commands import PlaceOrder
+from exchange.engine.commands import PlaceGroup, PlaceOrder
 from exchange.engine.events import CloseReason
 from exchange.engine.exposure import reach
 from exchange.engine.groups import decide, reseat
 from exchange.engine.orders import BUY, BUY_QUOTE, Kind, OpenOrder, by_age, displayed_of, group_of, trigger_bits
-from exchange.engine.risk import Candidate, check, kind_of
+from exchange.engine.risk import Candidate, check, check_legs, kind_of
 from exchange.engine.settling import limited_by
 from exchange.engine.state import State, Trade
 from exchange.engine.triggers import next_due, notice, wait
@@ -32,6 +32,7 @@ TOO_MANY_FILLS = CloseReason.too_many_fills
 UNSETTLED_LIMIT = CloseReason.unsettled_limit
 AMENDED = CloseReason.amended
 PRICE_COLLAR = CloseReason.price_collar
+GROUP = CloseReason.group
 
 CANCEL_TAKER = int(SelfTrade.cancel_taker)
 CANCEL_MAKER = int(SelfTrade.cancel_maker)
@@ -56,6 +57,29 @@ def enter(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
     state.expire(at_ms)
     taker = _accept(state, number, candidate)
     _start(state, seq_of(number), at_ms, taker, candidate)
+
+
+def place_group(state: State, seq: int, at_ms: int, command: PlaceGroup) -> None:
+    """Accept both legs of a new group and match the one, then the other; Refusal if a rule is against either.
+
+    If the first decides the group as it comes, or ends, so does the second. If the second ends as it comes,
+    without any fill, so does the first.
+    """
+    check_turn(state)
+    first, second = check_legs(state, at_ms, command)
+    state.expire(at_ms)
+    leg = _accept(state, order_id(seq, 0), first)
+    group, legs = leg.group, leg.account.groups
+    _start(state, seq, at_ms, leg, first)
+    if legs.get(group) is not leg:
+        late = _accept(state, order_id(seq, 1), second)
+        account, market = late.account.account_id, late.book.market.market_id
+        state.events.append(e.OrderClosed(late.order_id, account, market, GROUP, late.remaining))
+        return
+    second.partner = leg
+    _start(state, seq, at_ms, _accept(state, order_id(seq, 1), second), second)
+    if legs.get(group) is leg:
+        state.close(leg, GROUP)
 
 
 def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:

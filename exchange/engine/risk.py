@@ -17,13 +17,14 @@ from exchange.domain.order import (
     MAX_ORDER_SECONDS,
     NONCE_LIMIT,
     SINGLE_FILL,
+    Order,
     Terms,
     TimeInForce,
     TriggerType,
 )
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
-from exchange.engine.commands import AmendOrder, PlaceOrder
+from exchange.engine.commands import AmendOrder, PlaceGroup, PlaceOrder
 from exchange.engine.exposure import check_bounds
 from exchange.engine.orders import (
     BUY,
@@ -61,12 +62,13 @@ class Candidate:
     """An order on its way in, with what the rules look at.
 
     A seller needs the base of the whole order; a buyer its notional, the highest fee on it and the floor of its takes.
-    `partner` is the other leg of its group, if that is there.
+    `partner` is the other leg of its group, if that is there; `beside` the one that comes before it in its record.
     """
 
     __slots__ = (
         "account",
         "at_ms",
+        "beside",
         "book",
         "buyer_needs",
         "cap_bps",
@@ -93,6 +95,7 @@ class Candidate:
         self.account: Account = state.account(order.account)
         self.waits_for: Trigger | None = None
         self.partner: OpenOrder | None = None
+        self.beside: Candidate | None = None
         kind = KINDS.get(order.terms)
         if kind is None:
             kind = kind_of(order.terms)
@@ -108,6 +111,11 @@ class Candidate:
         trigger = trigger_of(self.order, self.book.last_price)
         if trigger is not None and (self.book.in_call or not trigger.reached(self.book.last_price)):
             self.waits_for = trigger
+
+    @property
+    def stays(self) -> bool:
+        """Whether it may be open when its record is done."""
+        return self.kind.rests or self.waits_for is not None
 
     @property
     def used(self) -> int:
@@ -203,8 +211,8 @@ def check_account(c: Candidate) -> None:
     """The account may trade, and the signer may sign for it."""
     account = c.account
     check_may_trade(account, c.placed.signer)
-    others = len(account.orders) - (c.replaces is not None)
-    if (c.kind.rests or c.waits_for is not None) and others >= c.state.limits.max_open_orders:
+    others = len(account.orders) - (c.replaces is not None) + (c.beside is not None and c.beside.stays)
+    if c.stays and others >= c.state.limits.max_open_orders:
         limit = c.state.limits.max_open_orders
         raise Refusal(
             ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
@@ -238,7 +246,8 @@ def check_nonce(c: Candidate) -> None:
         raise Refusal(
             ErrorCode.nonce_too_low, f"the nonce must be at least {minimum}", "nonce", {"min_nonce": str(minimum)}
         )
-    if c.replaces is None and nonce in account.used_nonces:
+    taken_beside = c.beside is not None and nonce == c.beside.order.nonce
+    if c.replaces is None and (taken_beside or nonce in account.used_nonces):
         raise Refusal(ErrorCode.nonce_used, "an order with this nonce was taken before: use a new one", "nonce")
     if nonce & SINGLE_FILL and c.kind.rests:
         raise Refusal(ErrorCode.terms_conflict, "a single-fill nonce goes with ioc or fok only", "nonce")
@@ -249,7 +258,8 @@ def check_nonce(c: Candidate) -> None:
 def check_client_order_id(c: Candidate) -> None:
     """The client's id does not name another order."""
     client_order_id = c.placed.client_order_id
-    if client_order_id and c.account.client_order_ids.get(client_order_id) is not None:
+    taken_beside = c.beside is not None and client_order_id == c.beside.placed.client_order_id
+    if client_order_id and (taken_beside or c.account.client_order_ids.get(client_order_id) is not None):
         raise Refusal(
             ErrorCode.duplicate_client_order_id,
             "client_order_id names another order: use a new one",
@@ -272,11 +282,15 @@ def check_group(c: Candidate) -> None:
                     ErrorCode.group_used, "the group has two legs, or one of them filled or ended: use a new", "group"
                 )
             return
-    if c.partner is None:
-        return
-    if c.partner.book is not c.book or c.partner.placed.order.side != c.order.side:
+    if c.partner is not None:
+        check_partner(c.order, c.partner.placed.order)
+
+
+def check_partner(order: Order, other: Order) -> None:
+    """Two legs of a group stand in one market on one side, and not in the book together."""
+    if (order.market, order.side) != (other.market, other.side):
         raise Refusal(ErrorCode.terms_conflict, "both legs of a group are in one market and on one side", "group")
-    if not (trigger_bits(c.order.terms) or trigger_bits(c.partner.placed.order.terms)):
+    if not (trigger_bits(order.terms) or trigger_bits(other.terms)):
         raise Refusal(ErrorCode.terms_conflict, "one leg of a group waits for a price: give it a trigger", "group")
 
 
@@ -490,3 +504,25 @@ def check(state: State, at_ms: int, placed: PlaceOrder) -> Candidate:
     for rule in RULES:
         rule(candidate)
     return candidate
+
+
+def check_legs(state: State, at_ms: int, command: PlaceGroup) -> tuple[Candidate, Candidate]:
+    """Both legs of a new group as candidates; otherwise the first refusal of either, and neither is taken.
+
+    The second is judged as it will be met: beside the first, which takes no fill with it. If the first fills, nothing
+    of the second is ever open. What backs the dearer of the two backs both, so each needs what it needs alone.
+    """
+    first = check(state, at_ms, command.first)
+    group = group_of(first.order.terms)
+    if not group or group_of(command.second.order.terms) != group:
+        raise Refusal(ErrorCode.terms_conflict, "both legs must name the same group", "group")
+    if command.second.order.account != first.order.account:
+        raise Refusal(ErrorCode.terms_conflict, "both legs must be of one account, in one market", "account")
+    if first.partner is not None:
+        raise Refusal(ErrorCode.group_used, "the group has a leg already: send the other alone, or use a new", "group")
+    check_partner(command.second.order, first.order)
+    second = Candidate(state, at_ms, command.second)
+    second.beside = first
+    for rule in RULES:
+        rule(second)
+    return first, second

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from exchange.domain.amount import BPS, MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order, Side, Terms, TriggerType
+from exchange.domain.order_id import id_of, rank_of
 from exchange.engine import events as e
 from exchange.engine.book import Book
 from exchange.engine.groups import decide
@@ -91,7 +92,7 @@ def check_terms(order: Order, tick_size: int) -> None:
 
 
 class Trail:
-    """Trailing orders of one direction that have seen the same best price: how far each trails, and its id."""
+    """Trailing orders of one direction that have seen the same best price: how far each trails, and its rank."""
 
     __slots__ = ("best", "direction", "orders")
 
@@ -143,7 +144,7 @@ class Watch:
         sign = trigger.direction
         if not trigger.trail_bps:
             self.fixed[order_id] = trigger
-            insort(self.keys[sign], (sign * trigger.price, -order_id))
+            insort(self.keys[sign], (sign * trigger.price, -rank_of(order_id)))
             return
         trail = self.trails[sign].get(sign * trigger.best)
         if trail is None:
@@ -151,7 +152,7 @@ class Watch:
             insort(self.bests[sign], sign * trigger.best)
         else:
             self._unlist(trail)
-        insort(trail.orders, (trigger.trail_bps, order_id))
+        insort(trail.orders, (trigger.trail_bps, rank_of(order_id)))
         self.homes[order_id] = trail, trigger.trail_bps
         self._list(trail)
 
@@ -160,11 +161,11 @@ class Watch:
         trigger = self.fixed.pop(order_id, None)
         if trigger is not None:
             keys = self.keys[trigger.direction]
-            del keys[bisect_left(keys, (trigger.direction * trigger.price, -order_id))]
+            del keys[bisect_left(keys, (trigger.direction * trigger.price, -rank_of(order_id)))]
         elif order_id in self.homes:
             trail, trail_bps = self.homes.pop(order_id)
             self._unlist(trail)
-            del trail.orders[bisect_left(trail.orders, (trail_bps, order_id))]
+            del trail.orders[bisect_left(trail.orders, (trail_bps, rank_of(order_id)))]
             self._list(trail)
 
     def quiet(self) -> tuple[int, int]:
@@ -196,25 +197,25 @@ class Watch:
         return due
 
     def _reached(self, sign: int, price: int) -> list[tuple[int, Trigger]]:
-        """The orders of a direction that a trade triggers, watched no more: the nearest first, then by id."""
+        """The orders of a direction that a trade triggers, watched no more: the nearest first, then by age."""
         found: list[tuple[int, Trigger]] = []
         keys, heads = self.keys[sign], self.heads[sign]
         while keys and keys[-1][0] >= sign * price:
-            order_id = -keys.pop()[1]
+            order_id = id_of(-keys.pop()[1])
             found.append((order_id, self.fixed.pop(order_id)))
         while heads and heads[-1][0] >= sign * price:
             trail = self.trails[sign][heads[-1][1]]
             self._unlist(trail)
             before = len(found)
-            for trail_bps, order_id in trail.orders:
-                trigger = trail.trigger(trail_bps)
+            for trail_bps, rank in trail.orders:
+                trigger, order_id = trail.trigger(trail_bps), id_of(rank)
                 if not trigger.reached(price):
                     break
                 del self.homes[order_id]
                 found.append((order_id, trigger))
             del trail.orders[: len(found) - before]
             self._list(trail)
-        found.sort(key=lambda item: (-sign * item[1].price, item[0]))
+        found.sort(key=lambda item: (-sign * item[1].price, rank_of(item[0])))
         return found
 
     def _follow(self, sign: int, price: int) -> None:
@@ -230,7 +231,7 @@ class Watch:
         largest = max(moved, key=lambda trail: len(trail.orders))
         largest.best = price
         others = [order for trail in moved if trail is not largest for order in trail.orders]
-        self.homes.update((order_id, (largest, trail_bps)) for trail_bps, order_id in others)
+        self.homes.update((id_of(rank), (largest, trail_bps)) for trail_bps, rank in others)
         if len(others) * 16 < len(largest.orders):
             for order in others:
                 insort(largest.orders, order)

@@ -3,7 +3,8 @@
 A kind is a number that is never reused. A class whose fields change gets the next version, and the decoder of the old
 one stays (`exchange.journal.older`), so that every journal ever written can be read. Decoding is strict: types, the
 lengths of addresses and hashes, and the range of integers are those of the class, or `CodecError` says what is wrong.
-An order is carried in its packed form of 80 bytes; a frame of orders as it came, all of them packed one after another.
+An order is carried in its packed form of 80 bytes; a frame of orders as it came, all of them packed one after another;
+each leg of a group as the record that it would be by itself.
 """
 
 import struct
@@ -136,6 +137,8 @@ def _conversion(name: str, hint: Any) -> tuple[Callable[[Any], bytes], Callable[
     """How a field that msgpack cannot hold as it is becomes bytes, and back."""
     if hint is Order:
         return Order.pack, Order.unpack
+    if hint is c.PlaceOrder:
+        return _LEG.encode, _LEG.decode
     if name == "terms":  # 128 bits
         return (lambda word: word.to_bytes(16)), int.from_bytes
     return None
@@ -159,6 +162,9 @@ def _convert(
 
     return take_converted, build_converted
 
+
+_LEG: TableCodec[c.PlaceOrder] = TableCodec({1: c.PlaceOrder})
+"""A placed order within another command."""
 
 COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     1: c.PlaceOrder,
@@ -197,6 +203,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     34: c.AmendOrder,
     35: c.SetMarketBounds,
     36: c.StartAuction,
+    37: c.PlaceGroup,
 }
 
 _VERSIONS = {7: 2}

@@ -10,6 +10,7 @@ from exchange.domain.receipt import (
     cancel_subject,
     countdown_subject,
     frame_subject,
+    group_subject,
     mass_cancel_subject,
     record_hash,
     trading_stop_subject,
@@ -21,6 +22,7 @@ from exchange.engine.commands import (
     HoldWithdrawal,
     MassCancel,
     PlaceFrame,
+    PlaceGroup,
     PlaceOrder,
     SetCountdown,
     StopTrading,
@@ -45,6 +47,8 @@ def subject_of(command: Command) -> bytes:
     match command:
         case PlaceOrder():
             return command.order_hash
+        case PlaceGroup():
+            return group_subject(command.first.order_hash, command.second.order_hash)
         case PlaceFrame():
             return frame_subject(command.digest, command.orders)
         case CancelOrder():

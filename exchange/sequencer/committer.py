@@ -17,6 +17,7 @@ from exchange.engine.commands import (
     ListAsset,
     ListMarket,
     PlaceFrame,
+    PlaceGroup,
     PlaceOrder,
     SetFeeRules,
     SetLimits,
@@ -312,15 +313,15 @@ class Committer:
     def _reserve(self, items: Sequence[Item]) -> None:
         """Room for the commands, and for the ticks of all orders that wait, those that come included."""
         sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
-        ticks = min(self.engine.waiting + sum(_may_wait(item) for item in items), MAX_TURNS)
+        ticks = min(self.engine.waiting + sum(map(_may_wait, items)), MAX_TURNS)
         if any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items):
             ticks += len(items)  # what gathers and opens within the group
         ticks += len(self.engine.state.auctions)
         self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
-        """The ack of an order that was placed before."""
-        known = self.engine.find_duplicate(command) if isinstance(command, PlaceOrder) else None
+        """The ack of an order, or of both legs of a group, that came so before."""
+        known = self.engine.find_duplicate(command) if isinstance(command, PlaceOrder | PlaceGroup) else None
         return None if known is None else Ack(known, at_ms, known, duplicate=True)
 
 
@@ -348,7 +349,7 @@ class _Group:
         self.payloads.append(payload)
         self.subjects.append(subject_of(command))
         self._done.append(events)
-        return Ack(seq, self.at_ms, seq if isinstance(command, PlaceOrder) else None)
+        return Ack(seq, self.at_ms, seq if isinstance(command, PlaceOrder | PlaceGroup) else None)
 
     def committed(self, heads: Sequence[bytes]) -> list[Committed]:
         """The records as subscribers see them."""
@@ -356,8 +357,11 @@ class _Group:
         return [Committed(self.first_seq + n, self.at_ms, head, events) for n, (head, events) in enumerate(records)]
 
 
-def _may_wait(item: Item) -> bool:
-    return not isinstance(item, Refused) and isinstance(item[1], PlaceOrder) and bool(trigger_bits(item[1].order.terms))
+def _may_wait(item: Item) -> int:
+    """How many orders of a command may wait for a price."""
+    command = None if isinstance(item, Refused) else item[1]
+    placed = command.legs if isinstance(command, PlaceGroup) else (command,)
+    return sum(isinstance(one, PlaceOrder) and bool(trigger_bits(one.order.terms)) for one in placed)
 
 
 def _judge(commands: Sequence[PlaceFrame]) -> None:

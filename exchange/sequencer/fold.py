@@ -12,7 +12,7 @@ from typing import Any
 from exchange.domain.order import PACKED_SIZE, Side
 from exchange.domain.order_id import index_of
 from exchange.engine import events as e
-from exchange.engine.commands import PlaceFrame, PlaceOrder
+from exchange.engine.commands import PlaceFrame, PlaceGroup, PlaceOrder
 from exchange.journal.reader import Record
 from exchange.sequencer.candles import Candle, Candles
 from exchange.sequencer.inbox import INBOX_COMMANDS, dedup_key, kind_of, to_payload
@@ -232,6 +232,8 @@ class Fold:
         if isinstance(command, PlaceFrame):
             at = PACKED_SIZE * index_of(number)
             return command.orders[at : at + PACKED_SIZE]
+        if isinstance(command, PlaceGroup):
+            return command.legs[index_of(number)].order.pack()
         if isinstance(command, PlaceOrder):
             return command.order.pack()
         raise TypeError(f"an order was accepted by {type(command).__name__}, sequence {self._record.seq}")

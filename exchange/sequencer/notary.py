@@ -11,7 +11,7 @@ from exchange.chain.signing import Key
 from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Domain
 from exchange.domain.receipt import EMPTY, RecordTree, commit_digest, record_hash
-from exchange.engine.commands import PlaceOrder
+from exchange.engine.commands import PlaceGroup, PlaceOrder
 from exchange.journal.receipts import RecordFinder, leaf_of, subject_of
 from exchange.sequencer.protocol import Ack, Refused, WireReceipt
 from exchange.sequencer.seed import SeedError
@@ -73,7 +73,8 @@ class Notary:
             return None
         signature = self.key.sign(commit_digest(self.domain, seq, seq, record.head, leaf_of(record)))
         receipt = WireReceipt(seq, seq, record.head, subject, record.head, [], signature)
-        return Ack(seq, record.at_ms, seq if isinstance(record.command, PlaceOrder) else None, False, receipt)
+        places = isinstance(record.command, PlaceOrder | PlaceGroup)
+        return Ack(seq, record.at_ms, seq if places else None, False, receipt)
 
 
 def notary_of(settings: Settings, deployment: Deployment) -> Notary | None:

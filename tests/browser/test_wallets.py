@@ -113,9 +113,11 @@ def test_of_two_orders_one_waits_and_both_end_together(player_wallet: BrowserWal
     expect(page.get_by_text("A stop to buy is above the last price")).to_be_visible()
     page.get_by_label("Stop at").fill(f"{last * 1.1:.1f}")
     expect(page.get_by_test_id("summary-stop")).to_contain_text("You pay at most")
+    asked = len(player_wallet.asked)
     page.get_by_role("button", name="Buy BTC").click()
     orders = page.get_by_test_id("open-orders")
     expect(orders.get_by_text("waits for")).to_have_count(1)
+    assert player_wallet.asked[asked:] == ["eth_signTypedData_v4"], "one signature for both, and none to take one back"
     expect(orders.get_by_role("row")).to_have_count(3)
     orders.get_by_role("button", name="Cancel", exact=True).first.click()
     expect(page.get_by_text("No open orders.")).to_be_visible()

@@ -1,6 +1,13 @@
 import { privateKeyToAccount } from "viem/accounts";
 import { describe, expect, it } from "vitest";
-import { type Expected, type Receipt, readReceipt, rootOf, verify } from "@/features/proof/receipt";
+import {
+  type Expected,
+  type Receipt,
+  readReceipt,
+  rootOf,
+  subjectOf,
+  verify,
+} from "@/features/proof/receipt";
 
 const BOND = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
 const SIGNER = privateKeyToAccount(`0x${"1".repeat(64)}`);
@@ -52,6 +59,14 @@ describe("a receipt", () => {
   it("leads to the root by its place, as the exchange's own code has it", async () => {
     // exchange/domain/receipt.py, for the receipt above
     expect(rootOf(await made())).toBe("0x7bf635c740294f93c9fd0edf9677dd918884fb5f3c41e95cde29d7656945f064");
+  });
+
+  it("is of both legs that came together, and of an order by itself otherwise", () => {
+    // exchange.domain.receipt.group_subject
+    const both = "0x50cf10f2c0bdffb81cae95c04f572310f70d3b9c045769b0b0f20e8adf64a305";
+    expect(subjectOf(hash("b"), [hash("a"), hash("b")])).toBe(both);
+    expect(subjectOf(hash("c"), [hash("a"), hash("b")])).toBe(hash("c"));
+    expect(subjectOf(hash("c"), [])).toBe(hash("c"));
   });
 
   it("is good as it was signed, also read from text", async () => {

@@ -29,7 +29,7 @@ from exchange.engine.frames import FrameOutcome, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import check_turn
 from exchange.engine.orders import by_age
-from exchange.engine.risk import check
+from exchange.engine.risk import check, check_legs
 from exchange.engine.state import State
 
 LATEST_MS = 1 << 53
@@ -286,6 +286,12 @@ def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> s
         check_turn(state)
         check(state, at_ms, command)
         return f"an order with terms {command.order.terms}"
+    if isinstance(command, c.PlaceGroup):
+        if seq < SEQ_LIMIT and all(pack_longer(leg) is not None for leg in command.legs):
+            return ""
+        check_turn(state)
+        check_legs(state, at_ms, command)
+        return f"a group with terms {command.first.order.terms} and {command.second.order.terms}"
     if type(command) not in KNOWN:
         return f"the command {type(command).__name__}"
     if not _fits(command):

@@ -10,6 +10,8 @@ import httpx
 
 from bizzan.client.wallet import Wallet
 from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order_id import order_id
+from exchange.domain.receipt import group_subject
 from exchange.engine.commands import SetMarketBounds, SetMarketStatus, StartAuction
 from tests.utils.api_stack import DOMAIN, ETH_BTC, ETH_USDC, ApiStack, an_order, mirrored, order_body, signed_body
 from tests.utils.refusals import check_refused
@@ -30,11 +32,9 @@ async def placed(api: httpx.AsyncClient, body: dict[str, Any], path: str = "/v1/
     return ack
 
 
-async def shown(api: httpx.AsyncClient, wallet: Wallet, order_id: int) -> dict[str, Any]:
+async def shown(api: httpx.AsyncClient, wallet: Wallet, number: int) -> dict[str, Any]:
     """The order as its owner sees it."""
-    order: dict[str, Any] = (await api.get(f"/v1/orders/{order_id}", headers=await sign_in(api, wallet))).json()[
-        "order"
-    ]
+    order: dict[str, Any] = (await api.get(f"/v1/orders/{number}", headers=await sign_in(api, wallet))).json()["order"]
     return order
 
 
@@ -78,15 +78,8 @@ async def test_two_legs_of_a_group_show_it_and_one_ends_the_other(api: httpx.Asy
 
 
 def group_of(wallet: Wallet, first: Order, second: Order) -> dict[str, Any]:
-    """Two legs and the cancel of the first, as the API takes them at once."""
-    undo: dict[str, int | bytes] = {"account": first.account, "nonce": first.nonce}
-    signed = {"nonce": str(first.nonce), "signature": "0x" + wallet.sign(DOMAIN, "Cancel", undo).hex()}
-    body = body_of(wallet, first)
-    return {
-        "first": body,
-        "second": body_of(wallet, second),
-        "undo": {name: body[name] for name in ("account", "chain_id", "contract")} | signed,
-    }
+    """Two legs, as the API takes them at once."""
+    return {"first": body_of(wallet, first), "second": body_of(wallet, second)}
 
 
 async def test_a_group_is_taken_as_a_whole_or_not_at_all(api: httpx.AsyncClient, stack: ApiStack) -> None:
@@ -101,29 +94,49 @@ async def test_a_group_is_taken_as_a_whole_or_not_at_all(api: httpx.AsyncClient,
     forged = group_of(owner, rests, stop)
     forged["second"]["signature"] = forged["first"]["signature"]
     check_refused(await api.post("/v1/orders/group", json=forged), 400, "wrong_signature", "signature")
-    loud = group_of(owner, rests, stop)
-    loud["undo"] = group_of(owner, stop, rests)["undo"]
-    check_refused(await api.post("/v1/orders/group", json=loud), 400, "terms_conflict", "undo")
+    known = group_of(owner, rests, stop) | {"undo": {}}
+    check_refused(await api.post("/v1/orders/group", json=known), 422, "unknown_field", "undo")
+    refused = await api.post("/v1/orders/group", json=group_of(owner, rests, replace(stop, expiry=1)))
+    check_refused(refused, 400, "expired", "expiry")
+    large = await api.post("/v1/orders/group", json=group_of(owner, rests, replace(stop, quantity=1 << 40)))
+    check_refused(large, 409, "insufficient_balance", "quantity")
 
-    late = replace(stop, expiry=1)
-    refused = await api.post("/v1/orders/group", json=group_of(owner, rests, late))
-    assert refused.status_code >= 400
-    listed = await api.get("/v1/orders?status=open", headers=await sign_in(api, owner))
-    assert listed.json()["orders"] == []
-
-    rests, stop = (replace(leg, nonce=leg.nonce + 10, terms=leg.terms + (1 << 96)) for leg in (rests, stop))
-    answer = (await api.post("/v1/orders/group", json=group_of(owner, rests, stop))).json()
-    await mirrored(api, answer["second"]["seq"])
+    both = group_of(owner, rests, stop)
+    answer = (await api.post("/v1/orders/group", json=both)).json()
+    first, second = answer["first"], answer["second"]
+    assert (first["seq"], first["receipt"]) == (second["seq"], second["receipt"])
+    assert (first["order_id"], second["order_id"]) == (first["seq"], order_id(first["seq"], 1))
+    again = (await api.post("/v1/orders/group", json=both)).json()
+    assert [again[leg]["order_id"] for leg in again] == [answer[leg]["order_id"] for leg in answer]
+    assert [again[leg]["duplicate"] for leg in again] == [True, True]
+    half = group_of(owner, rests, replace(stop, nonce=stop.nonce + 1))
+    check_refused(await api.post("/v1/orders/group", json=half), 409, "nonce_used", "nonce")
+    await mirrored(api, second["seq"])
     assert [(await shown(api, owner, answer[leg]["order_id"]))["status"] for leg in answer] == ["open", "open"]
+    await check_receipts(api, owner, answer)
 
     bid = an_order(maker, Side.buy, price, 30, market=ETH_USDC)
     await placed(api, body_of(maker, bid))
     rests, stop = (replace(leg, nonce=leg.nonce + 10, terms=leg.terms + (1 << 96)) for leg in (rests, stop))
     answer = (await api.post("/v1/orders/group", json=group_of(owner, rests, stop))).json()
-    assert answer["second"] is None
     await mirrored(api, answer["first"]["seq"])
-    assert (await shown(api, owner, answer["first"]["order_id"]))["filled"] == "10"
-    await placed(api, group_of(maker, bid, bid)["undo"], "/v1/orders/cancel")
+    went_on, ended = [await shown(api, owner, answer[leg]["order_id"]) for leg in answer]
+    assert went_on["filled"] == "10"
+    assert (ended["filled"], ended["close_reason"]) == ("0", "group")
+    signed = {"signature": "0x" + maker.sign(DOMAIN, "Cancel", {"account": bid.account, "nonce": bid.nonce}).hex()}
+    fields = {name: body_of(maker, bid)[name] for name in ("account", "chain_id", "contract", "nonce")}
+    await placed(api, fields | signed, "/v1/orders/cancel")
+
+
+async def check_receipts(api: httpx.AsyncClient, owner: Wallet, answer: dict[str, Any]) -> None:
+    """One receipt for both legs, whose hashes it is of; and the hashes again for each."""
+    hashes = [answer[leg]["order_hash"] for leg in answer]
+    subject = group_subject(*(bytes.fromhex(each[2:]) for each in hashes))
+    headers = await sign_in(api, owner)
+    for leg in answer:
+        told = (await api.get(f"/v1/orders/{answer[leg]['order_id']}/receipt", headers=headers)).json()
+        assert (told["legs"], told["receipt"]["subject"]) == (hashes, "0x" + subject.hex())
+        assert answer[leg]["receipt"]["subject"] == told["receipt"]["subject"]
 
 
 async def test_an_amend_takes_the_place_of_the_order_on_its_nonce(api: httpx.AsyncClient, stack: ApiStack) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Asset, Market, MarketStatus
-from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, TimeInForce
+from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.codec import COMMAND_KINDS
@@ -167,6 +167,15 @@ def place_frame(x: Exchange) -> c.Command:
     return frame_of(signer, [x.order(signer.raw, side, x.draw(st.integers(97, 103))).order for side in sides])
 
 
+def place_group(x: Exchange) -> c.Command:
+    account, kind = x.newcomer(), TriggerType.stop_loss
+    far, near = x.draw(st.integers(97, 103)), x.draw(st.sampled_from([50, 130]))  # never in between: no turn is due
+    limit = x.order(account, Side.sell, far, terms=Terms(group=7).pack())
+    word = Terms(TimeInForce.ioc, trigger_type=kind, group=7).pack()
+    legs = (limit, x.order(account, Side.sell, 80, terms=word, trigger_price=near))
+    return c.PlaceGroup(*(reversed(legs) if x.draw(st.booleans()) else legs))
+
+
 def amend_order(x: Exchange) -> c.Command:
     order = x.resting().order
     price, quantity = x.draw(st.integers(60, 103)), x.draw(st.integers(10, 60))
@@ -222,7 +231,7 @@ def list_market(x: Exchange) -> c.Command:
 
 
 def set_limits(x: Exchange) -> c.Command:
-    return c.SetLimits(0, int(x.draw(st.integers(1, 100))), int(x.draw(st.integers(1, 10))))
+    return c.SetLimits(0, int(x.draw(st.integers(2, 100))), int(x.draw(st.integers(1, 10))))
 
 
 def market_that_lives(x: Exchange) -> int:
@@ -337,6 +346,7 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.PlaceOrder: place_order,
     c.PlaceFrame: place_frame,
     c.AmendOrder: amend_order,
+    c.PlaceGroup: place_group,
     c.CancelOrder: cancel_order,
     c.CancelAll: cancel_all,
     c.MassCancel: mass_cancel,

@@ -11,6 +11,7 @@ from exchange.domain.eip712 import keccak
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
 from exchange.domain.order import SINGLE_FILL, Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order_id import order_id
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.brakes import MAX_SKEW_MS
@@ -191,14 +192,79 @@ class EngineMachine(RuleBasedStateMachine):
         events = self.apply(order)
         if events is None:
             return
-        order_id = self.x.engine.seq
-        if self.waiting_room.comes(order_id, order.order, last, market in self.calls):
+        self.arrive(events, self.x.engine.seq, order.order, last)
+        self.take_turns()
+
+    @rule(
+        account=traders,
+        market=markets,
+        side=st.sampled_from((Side.buy, Side.sell)),
+        price=prices,
+        trigger=prices,
+        quantity=quantities,
+        other=quantities,
+        tif=st.sampled_from(TimeInForce),
+        post_only=st.booleans(),
+        self_trade=self_trades,
+        turned=st.booleans(),
+    )
+    def place_two(
+        self,
+        account: bytes,
+        market: int,
+        side: int,
+        price: int,
+        trigger: int,
+        quantity: int,
+        other: int,
+        tif: TimeInForce,
+        post_only: bool,
+        self_trade: SelfTrade,
+        turned: bool,
+    ) -> None:
+        """Both legs of a group in one command: a limit and a stop, in either order."""
+        group = next(self.x.nonces)
+        limit = Terms(TimeInForce.gtc, post_only, self_trade, group=group).pack()
+        stop = Terms(tif, False, SelfTrade.cancel_taker, TriggerType.stop_loss, group=group).pack()
+        worst, expiry = 102 if side == Side.buy else 98, self.x.now + 30
+        options: dict[str, Any] = {"market": market, "max_fee_bps": 100, "expiry": expiry}
+        legs = [
+            self.x.order(account, side, price, quantity, terms=limit, **options),
+            self.x.order(account, side, worst, other, terms=stop, trigger_price=trigger, **options),
+        ]
+        first, second = reversed(legs) if turned else legs
+        last = self.x.engine.state.books[market].last_price
+        events = self.apply(c.PlaceGroup(first, second))
+        if events is None:
+            return
+        seq = self.x.engine.seq
+        ids = seq, order_id(seq, 1)
+        accepted = only(events, e.OrderAccepted)
+        assert [event.order_id for event in accepted] == list(ids)
+        split = events.index(accepted[1])
+        self.arrive(events[:split], ids[0], first.order, last)
+        used = {event.taker_order for event in only(events, e.TradeMatched)}
+        used |= {event.order_id for event in only(events, e.OrderTriggered)}
+        used |= {event.order_id for event in only(events, e.OrderReduced)}
+        if ids[0] in used or ids[0] in dict(reasons(events[:split])):
+            assert reasons(events[split:]) == [(ids[1], "group")]
+        else:
+            self.arrive(events[split:], ids[1], second.order, last)
+            both = [open_order.order_id for open_order in self.x.engine.open_orders(account)]
+            assert (ids[0] in both) == (ids[1] in both) or ids[1] in used
+        self.follow(events)
+        self.take_turns()
+
+    def arrive(self, events: list[e.Event], number: int, order: Order, last: int) -> None:
+        """What became of an order as it came."""
+        if not Terms.unpack(order.terms).trigger_type:
+            self.compare(events, order, number)
+        elif self.waiting_room.comes(number, order, last, order.market in self.calls):
             self.expire(events)
             assert not only(events, e.TradeMatched)
         else:
-            assert [event.order_id for event in only(events, e.OrderTriggered)] == [order_id]
-            self.compare(events, order.order, order_id)
-        self.take_turns()
+            assert [event.order_id for event in only(events, e.OrderTriggered)] == [number]
+            self.compare(events, order, number)
 
     def take_turns(self) -> None:
         """Let auctions trade, and those work whose price has come."""

@@ -2,9 +2,11 @@
 
 import copy
 import itertools
+from collections import Counter
 from dataclasses import dataclass, field
 
 from exchange.domain.order import Order, Side, Terms, TriggerType
+from exchange.domain.order_id import age
 from exchange.engine import events as e
 from tests.utils.engine import only
 
@@ -80,7 +82,7 @@ class NaiveBook:
     def gather(self, new: Resting, self_trade: str) -> str | None:
         """An order comes into the call of an auction; why it ends, or None when it rests."""
         own = [o for o in self.queue(new.side, new.price) if o.account == new.account]
-        for maker in sorted(own, key=lambda o: (o.price if new.side == 0 else -o.price, o.order_id)):
+        for maker in sorted(own, key=lambda o: (o.price if new.side == 0 else -o.price, age(o.order_id))):
             while maker in self.resting:
                 if self_trade == "decrement":
                     lots = min(new.lots, maker.shown)
@@ -117,7 +119,7 @@ class NaiveBook:
             order.shown = order.shown - lots if lots < order.shown else min(order.lots, order.slice or order.lots)
             if not order.lots:
                 self.resting.remove(order)
-        maker, taker = sorted(o.order_id for o in pair)
+        maker, taker = sorted((o.order_id for o in pair), key=age)
         return maker, taker, lots
 
     def take(self, maker: Resting, lots: int) -> None:
@@ -162,9 +164,10 @@ class NaiveGroups:
             accepted.pop(event.order_id)
             if event.replaced in self.names:
                 self._seat(event.order_id, self._leave(event.replaced), still_open | used)
+        together = Counter(accepted.values())
         for order_id, name in accepted.items():
-            if name[1]:
-                self._seat(order_id, name, still_open | used)
+            if name[1]:  # of two that come together both are legs, whatever becomes of them
+                self._seat(order_id, name, {order_id} if together[name] > 1 else still_open | used)
         moved = self.names.keys() & (used | {event.order_id for event in closed}) - ended
         assert ended <= self.names.keys()
         assert set(map(self.names.get, ended)) <= {self.names[order_id] for order_id in moved}
@@ -243,7 +246,7 @@ class NaiveWaiting:
         """A trade, by which the price comes for some."""
         here = [w for w in self.waits if w.order.market == market]
         came = [w for w in here if w.reached(price)]
-        came.sort(key=lambda w: (not w.place()[0], w.place()[1] if w.place()[0] else -w.place()[1], w.order_id))
+        came.sort(key=lambda w: (not w.place()[0], w.place()[1] if w.place()[0] else -w.place()[1], age(w.order_id)))
         self.turns += [w.order_id for w in came]
         self.waits = [w for w in self.waits if w not in came]
         for waiting in here:

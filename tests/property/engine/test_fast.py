@@ -154,6 +154,18 @@ class Stream:
         digest = keccak(repr(order).encode())
         return c.AmendOrder(order, digest, placed.scheme, placed.signature, placed.signer, placed.client_order_id)
 
+    def two(self) -> c.Command:
+        """Both legs of a group, a stop among them; now and then they do not belong together."""
+        rng, first, second = self.rng, self.order(), self.order()
+        group = rng.randrange(1, 1 << 20) << 96
+        stop = {"terms": 1 << 5 | rng.randrange(4) | group, "trigger_price": rng.randrange(97, 104)}
+        alike = {name: getattr(first.order, name) for name in ("account", "market", "side")}
+        other = replace(second.order, **(alike | stop if rng.random() < 0.9 else stop))
+        limit = replace(first.order, terms=rng.choice((0, 0, 4)) | rng.choice((group, group, group, 1 << 96)))
+        legs = [replace(first, order=limit), replace(second, order=other, signer=first.signer, client_order_id="")]
+        rng.shuffle(legs)
+        return c.PlaceGroup(*legs)
+
     def cancel(self) -> c.Command:
         account = self.rng.choice(TRADERS)
         nonces = [order.placed.order.nonce for order in self.reference.open_orders(account)]
@@ -164,6 +176,7 @@ class Stream:
         """A run of orders and cancels."""
         kinds: list[Callable[[], c.Command]] = [
             *[self.order] * 6,
+            self.two,
             *[self.cancel, self.amend, c.Tick] * 2,
         ]
         return [self.rng.choice(kinds)() for _ in range(self.rng.randrange(1, 40))]

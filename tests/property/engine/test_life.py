@@ -18,6 +18,7 @@ KINDS = [(TimeInForce.gtc, False)] * 5 + [(TimeInForce.ioc, False), (TimeInForce
 WEIGHTS = {
     "place": 110,
     "wait": 12,
+    "place_two": 12,
     "cancel": 20,
     "amend": 10,
     "pass_time": 2,
@@ -111,6 +112,14 @@ class Life:
         for alone in list(account.groups.values())[:1] if account is not None and leg else ():
             market, side = alone.placed.order.market, alone.side
         self.machine.wait(who, market, side, kind, price, trigger, lots, tif, mode, lifetime, leg)
+
+    def place_two(self) -> None:
+        side, tif = self.rng.choice((Side.buy, Side.sell)), self.rng.choice(list(TimeInForce))
+        price, trigger = self.rng.randrange(98, 103), self.rng.randrange(98, 103)
+        lots, other = self.rng.randrange(2, 40), self.rng.randrange(2, 40)
+        market, post_only, turned = self.rng.choice((1, 2)), self.rng.random() < 0.3, self.rng.random() < 0.5
+        mode = self.rng.choice(list(SelfTrade))
+        self.machine.place_two(self.who(), market, side, price, trigger, lots, other, tif, post_only, mode, turned)
 
     def cancel(self) -> None:
         account = self.who()

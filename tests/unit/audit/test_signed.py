@@ -101,6 +101,17 @@ def test_what_users_signed_passes() -> None:
     assert (ledger.problems, ledger.checked, ledger.delegates) == ([], 11, {})
 
 
+def test_each_leg_of_a_group_is_checked_by_itself() -> None:
+    first, second = placed(), in_bulk(1)
+    ledger = ledger_of(c.PlaceGroup(first, second))
+    assert (ledger.problems, ledger.checked) == ([], 2)
+    forged = bytearray(second.signature)
+    forged[40] ^= 1
+    assert "is said to be signed by" in found(c.PlaceGroup(first, replace(second, signature=bytes(forged))))
+    other = replace(ORDERS[0], price=5_000_010)
+    assert "its fields have the hash" in found(c.PlaceGroup(second, replace(first, order=other)))
+
+
 @pytest.mark.parametrize(
     "command",
     [placed(), placed(kind=c.AmendOrder), in_bulk(1), *brakes(OWNER)],

@@ -1,5 +1,9 @@
 """The client believes an ack of a signed message only with a receipt that holds."""
 
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
 import msgspec
 import pytest
 
@@ -7,11 +11,13 @@ from bizzan.client import api
 from bizzan.client.api import BizzanClient
 from bizzan.client.errors import NoReceipt
 from bizzan.client.receipts import HALF_ORDER, ReceiptCheck, recover
-from bizzan.client.schemas import Ack, ReceiptRow
+from bizzan.client.schemas import Ack, GroupAck, ReceiptRow
 from bizzan.client.wallet import Wallet
 from exchange.chain.signing import CURVE_ORDER
 from exchange.chain.signing import recover as recover_in_chain
 from exchange.domain.eip712 import Domain
+from exchange.domain.order import Order, Terms
+from exchange.domain.receipt import group_subject
 from tests.utils.receipts import SignedJournal
 from tests.utils.signing import Signer
 
@@ -89,3 +95,28 @@ def test_a_signature_that_the_bond_refuses_is_nobodys() -> None:
     for wrong in (high, signature[:64], signature[:64] + b"\x05", bytes(65)):
         assert recover(digest, wrong) is None
         assert recover_in_chain(digest, wrong) is None
+
+
+@pytest.mark.parametrize("both", [True, False])
+async def test_legs_that_come_together_need_the_receipt_of_both(monkeypatch: pytest.MonkeyPatch, both: bool) -> None:
+    client = BizzanClient("http://127.0.0.1:1", Wallet.create(), receipts=CHECK)
+    monkeypatch.setattr(BizzanClient, "exchange", SimpleNamespace(domain=DOMAIN, chain_id=31_337, custody=""))
+    order = Order(client.account, 1, 1, 10, 2, 1, 2_000_000_000, 0, 10, Terms(group=7).pack())
+    first, second = client.sign_all([order, replace(order, nonce=2)])
+    subject = group_subject(first.order_hash, second.order_hash) if both else first.order_hash
+    receipt = JOURNAL.with_line(3, subject=subject).receipt(3, 2, 6)
+    row = msgspec.convert(receipt.to_json(), ReceiptRow)
+    sent: list[Any] = []
+
+    async def post(kind: type, path: str, body: Any) -> GroupAck:
+        sent.append((path, sorted(body), body["first"]["signature"] == body["second"]["signature"]))
+        return GroupAck(ack(row), ack(row))
+
+    monkeypatch.setattr(client.transport, "post", post)
+    if both:
+        acks = await client.place_group(first, second)
+        assert (acks.first.seq, acks.second.receipt) == (3, row)
+    else:
+        with pytest.raises(NoReceipt, match="it is for"):
+            await client.place_group(first, second)
+    assert sent == [("/v1/orders/group", ["first", "second"], True)]

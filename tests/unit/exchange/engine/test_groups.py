@@ -10,6 +10,7 @@ import pytest
 from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode
 from exchange.domain.order import SINGLE_FILL, SelfTrade, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order_id import order_id
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.utils.engine import (
@@ -364,4 +365,176 @@ def test_the_fast_engine_keeps_groups_in_its_arrays(x: EngineHarness, owner: byt
     x.apply(c.MassCancel(owner, 0, 2, x.at_ms, b"", owner))
     x.refuse(leg(x, owner, PRICE + 1_000), ErrorCode.group_used)
     x.buy(TAKER, PRICE, 4)
+    x.validate_and_drain()
+
+
+# both legs in one command
+
+
+def both(x: EngineHarness, first: c.PlaceOrder, second: c.PlaceOrder) -> tuple[list[e.Event], int, int]:
+    """Place both legs at once: what happened, and their ids."""
+    events = x.apply(c.PlaceGroup(first, second))
+    return events, x.engine.seq, order_id(x.engine.seq, 1)
+
+
+def limit_and_stop(x: EngineHarness, account: bytes, lots: int = 10) -> tuple[c.PlaceOrder, c.PlaceOrder]:
+    return leg(x, account, PRICE + 1_000, lots), stop(x, account, PRICE - 1_000, lots)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_both_legs_come_in_one_record_and_end_as_if_they_had_come_apart(
+    x: EngineHarness, owner: bytes, turned: bool
+) -> None:
+    legs = limit_and_stop(x, owner)
+    events, first, second = both(x, *(reversed(legs) if turned else legs))
+    assert [event.order_id for event in only(events, e.OrderAccepted)] == [first, second]
+    assert [order.order_id for order in x.engine.open_orders(owner)] == [first, second]
+    assert x.parts(owner, BTC)[:2] == (0, 10 * LOT)
+    x.validate()
+    assert ((first if turned else second), "group") in reasons(x.buy(TAKER, PRICE + 1_000, 1))
+    assert x.parts(owner, BTC)[:2] == (0, 9 * LOT)
+    x.validate_and_drain()
+
+
+@pytest.mark.parametrize("lots", [4, 10, 30])
+def test_a_first_leg_that_fills_as_it_comes_ends_the_second(x: EngineHarness, owner: bytes, lots: int) -> None:
+    x.buy(TAKER, PRICE + 1_000, lots)
+    events, first, second = both(x, *limit_and_stop(x, owner))
+    assert [match.taker_order for match in only(events, e.TradeMatched)] == [first]
+    assert reasons(events)[-1] == (second, "group")
+    assert [order.order_id for order in x.engine.open_orders(owner)] == [first][lots // 10 :]
+    x.validate_and_drain()
+
+
+def test_a_first_leg_that_works_or_ends_as_it_comes_ends_the_second(x: EngineHarness, owner: bytes) -> None:
+    trade_at(x, PRICE)
+    limit, waits = leg(x, owner, PRICE + 1_000), stop(x, owner, PRICE)
+    events, first, second = both(x, waits, limit)
+    assert [event.order_id for event in only(events, e.OrderTriggered)] == [first]
+    assert reasons(events) == [(first, "unfilled"), (second, "group")]
+    assert x.parts(owner, BTC)[:2] == (10 * LOT, 0)
+
+    x.buy(TAKER, PRICE + 1_000, 4)
+    limit, waits = leg(x, owner, PRICE, group=8, post_only=True), stop(x, owner, PRICE - 1_000, group=8)
+    events, first, second = both(x, limit, waits)
+    assert reasons(events) == [(first, "post_only_would_take"), (second, "group")]
+    x.validate_and_drain()
+
+
+def test_a_second_leg_that_takes_as_it_comes_ends_the_first(x: EngineHarness, owner: bytes) -> None:
+    x.buy(TAKER, PRICE + 1_000, 4)
+    limit, waits = limit_and_stop(x, owner)
+    events, first, second = both(x, waits, limit)
+    assert (first, "group") in reasons(events)
+    assert [match.taker_order for match in only(events, e.TradeMatched)] == [second]
+    assert x.parts(owner, BTC)[:2] == (0, 6 * LOT)
+    x.validate_and_drain()
+
+
+def test_a_second_leg_that_ends_as_it_comes_ends_the_first(x: EngineHarness, owner: bytes) -> None:
+    x.buy(TAKER, PRICE + 1_000, 4)
+    limit, waits = leg(x, owner, PRICE, post_only=True), stop(x, owner, PRICE - 1_000)
+    events, first, second = both(x, waits, limit)
+    assert reasons(events) == [(second, "post_only_would_take"), (first, "group")]
+    assert x.engine.open_orders(owner) == []
+    assert x.parts(owner, BTC)[:2] == (10 * LOT, 0)
+    x.validate_and_drain()
+
+
+def test_what_refuses_the_second_leg_refuses_both(x: EngineHarness, owner: bytes) -> None:
+    limit, waits = limit_and_stop(x, owner)
+
+    def refuse(code: ErrorCode, second: c.PlaceOrder, first: c.PlaceOrder = limit) -> None:
+        x.refuse(c.PlaceGroup(first, second), code)
+
+    def changed(**fields: Any) -> c.PlaceOrder:
+        order = replace(waits.order, **fields)
+        return replace(waits, order=order, order_hash=keccak(repr(order).encode()))
+
+    refuse(ErrorCode.expired, changed(expiry=1))
+    refuse(ErrorCode.insufficient_balance, changed(quantity=11))
+    refuse(ErrorCode.insufficient_balance, waits, leg(x, owner, PRICE + 1_000, 11))
+    refuse(ErrorCode.nonce_used, changed(nonce=limit.order.nonce))
+    refuse(ErrorCode.terms_conflict, changed(side=Side.buy))
+    refuse(ErrorCode.terms_conflict, changed(market=ETH_USDC))
+    refuse(ErrorCode.terms_conflict, changed(account=MAKER))
+    refuse(ErrorCode.terms_conflict, changed(terms=Terms(IOC, trigger_type=STOP, group=8).pack()))
+    refuse(ErrorCode.terms_conflict, leg(x, owner, PRICE + 2_000))
+    refuse(ErrorCode.terms_conflict, waits, leg(x, owner, PRICE + 1_000, group=0))
+    refuse(ErrorCode.price_off_tick, changed(price=PRICE + 1))
+    named = replace(limit, client_order_id="mine")
+    refuse(ErrorCode.duplicate_client_order_id, replace(waits, client_order_id="mine"), named)
+    x.apply(c.SetLimits(0, 1, 200))
+    refuse(ErrorCode.too_many_open_orders, waits)
+    x.apply(c.SetLimits(0, 2, 200))
+    x.apply(c.SetMarketBounds(next(x.inbox_ids), BTC_USDC, 0, 0, 0, 1, 0))
+    refuse(ErrorCode.too_many_open_orders, waits)
+    notional = PRICE * 10 + 1_000 * 10 + waits.order.price * 10
+    x.apply(c.SetMarketBounds(next(x.inbox_ids), BTC_USDC, 0, 0, 0, 2, notional - 1))
+    refuse(ErrorCode.too_much_open, waits)
+    x.apply(c.SetMarketBounds(next(x.inbox_ids), BTC_USDC, 0, 0, 0, 2, notional))
+    x.apply(c.PlaceGroup(limit, waits))
+    assert len(x.engine.open_orders(owner)) == 2
+    x.validate_and_drain()
+
+
+def test_a_group_that_was_placed_is_known_again_as_a_whole_only(x: EngineHarness, owner: bytes) -> None:
+    limit, waits = limit_and_stop(x, owner, 4)
+    assert x.engine.find_duplicate(c.PlaceGroup(limit, waits)) is None
+    _, first, _ = both(x, limit, waits)
+    assert x.engine.find_duplicate(c.PlaceGroup(limit, waits)) == first
+    assert x.engine.find_duplicate(c.PlaceGroup(waits, limit)) is None
+    other = replace(waits, order_hash=b"\x09" * 32, order=replace(waits.order, nonce=next(x.nonces)))
+    assert x.engine.find_duplicate(c.PlaceGroup(limit, other)) is None
+    x.refuse(c.PlaceGroup(limit, other), ErrorCode.nonce_used)
+    x.refuse(c.PlaceGroup(waits, limit), ErrorCode.nonce_used)
+    alone, late = leg(x, owner, PRICE + 1_000, 2, group=9), stop(x, owner, PRICE - 1_000, 2, group=9)
+    x.apply(alone)
+    x.refuse(c.PlaceGroup(stop(x, owner, PRICE - 2_000, 2, group=9), late), ErrorCode.group_used)
+    x.apply(late)
+    assert x.engine.find_duplicate(c.PlaceGroup(alone, late)) is None
+    x.validate_and_drain()
+
+
+def test_no_group_comes_before_an_order_whose_turn_it_is(x: EngineHarness, owner: bytes) -> None:
+    x.apply(stop(x, OTHER, PRICE - 500, 2, group=0))
+    trade_at(x, PRICE - 1_000)
+    assert x.engine.has_due
+    x.refuse(c.PlaceGroup(*limit_and_stop(x, owner)), ErrorCode.unavailable)
+    x.turns()
+    both(x, *limit_and_stop(x, owner))
+    x.validate_and_drain()
+
+
+@pytest.mark.parametrize("trails", [0, 100])
+def test_a_second_leg_has_its_turn_by_its_age(x: EngineHarness, owner: bytes, trails: int) -> None:
+    kind = TriggerType.trailing if trails else STOP
+    word = Terms(IOC, trigger_type=kind, trail_bps=trails).pack()
+    x.sell(MAKER, PRICE, 1)
+    x.buy(OTHER, PRICE, 1)
+    options: dict[str, Any] = {"terms": word, "trigger_price": 0 if trails else PRICE - 1_000}
+    older, younger = [x.order(OTHER, Side.sell, PRICE - 900_000, 1, **options) for _ in range(2)]
+    x.apply(older)
+    first = x.engine.seq
+    terms = word | 7 << 96
+    waits = x.order(owner, Side.sell, PRICE - 900_000, 1, **(options | {"terms": terms}))
+    _, _, second = both(x, leg(x, owner, PRICE + 1_000, 1), waits)
+    x.apply(younger)
+    third = x.engine.seq
+    x.buy(MAKER, PRICE - 60_000, 1)
+    x.sell(OTHER, PRICE - 60_000, 1)
+    events = x.turns()
+    assert [event.order_id for event in only(events, e.OrderTriggered)] == [first, second, third]
+    x.validate_and_drain()
+
+
+def test_legs_gather_in_the_call_of_an_auction(x: EngineHarness, owner: bytes) -> None:
+    x.apply(c.StartAuction(next(x.inbox_ids), BTC_USDC, 0))
+    _, first, second = both(x, *limit_and_stop(x, owner))
+    x.buy(TAKER, PRICE + 2_000, 3)
+    events = x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "open"))
+    while x.engine.has_due:
+        events += x.apply(c.Tick())
+    assert (second, "group") in reasons(events)
+    assert [match.maker_order for match in only(events, e.TradeMatched)] == [first]
     x.validate_and_drain()

@@ -16,6 +16,9 @@ EVERY_COMMAND: tuple[c.Command, ...] = (
     c.PlaceOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "client order"),
     c.PlaceFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2),
     c.AmendOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "client order"),
+    c.PlaceGroup(
+        c.PlaceOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "first"), c.PlaceOrder(ORDER, HASH, 2, SIGNATURE * 9, SIGNER)
+    ),
     c.CancelOrder(ACCOUNT, 2**64 - 1, SIGNATURE, SIGNER),
     c.CancelAll(ACCOUNT, 2**48 - 1, SIGNATURE, SIGNER),
     c.MassCancel(ACCOUNT, 1, 2, 2**64 - 1, SIGNATURE, SIGNER),

@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode
 from exchange.domain.instrument import Asset
-from exchange.domain.order import Order, Side, Terms, TriggerType
+from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order_id import order_id
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from exchange.journal.codec import encode_command
@@ -16,7 +19,7 @@ from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
-from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_item
+from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, _may_wait, parse_item
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
 from tests.utils.frames import frame_of
@@ -72,6 +75,38 @@ async def test_order_twice_in_a_group_is_acked_once_more(committer: Committer) -
     result = await committer.commit(_items(order, order))
     assert result.outcomes == [Ack(6, NOW_MS, 6), Ack(6, NOW_MS, 6, duplicate=True)]
     assert committer.journal.seq == 6
+
+
+def group_of(placed: c.PlaceOrder) -> c.PlaceGroup:
+    """An order as a leg, and a stop beside it."""
+    order, stop = placed.order, Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7).pack()
+    trigger = order.price * 2 if order.side == Side.buy else 10
+    legs = (
+        replace(order, terms=Terms(group=7).pack()),
+        replace(order, nonce=order.nonce + 1_000, terms=stop, trigger_price=trigger),
+    )
+    first, second = (replace(placed, order=leg, order_hash=keccak(leg.pack())) for leg in legs)
+    return c.PlaceGroup(first, second)
+
+
+async def test_two_legs_are_one_record_and_once_more_the_same_one(committer: Committer) -> None:
+    await committer.commit(_items(*COMMANDS[:5]))
+    group = group_of(_place(MAKER, 1, Side.buy))
+    other = c.PlaceGroup(group.first, replace(group.second, order_hash=b"\x09" * 32))
+    result = await committer.commit(_items(group, group, other))
+    assert result.outcomes[:2] == [Ack(6, NOW_MS, 6), Ack(6, NOW_MS, 6, duplicate=True)]
+    refused = result.outcomes[2]
+    assert isinstance(refused, Refused)
+    assert refused.code == ErrorCode.nonce_used
+    assert committer.journal.seq == 6
+    assert [record.command for record in Reader(committer.journal.folder).read()][-1] == group
+    assert [order.order_id for order in committer.engine.open_orders(MAKER)] == [6, order_id(6, 1)]
+    assert parse_item(encode_command(group)) == (encode_command(group), group)
+
+
+async def test_room_is_kept_for_the_turns_of_both_legs(committer: Committer) -> None:
+    group = group_of(_place(MAKER, 1, Side.buy))
+    assert [_may_wait(item) for item in _items(group, c.PlaceGroup(group.second, group.second))] == [1, 2]
 
 
 async def test_time_never_goes_back(committer: Committer, clock: Clock) -> None:

@@ -52,6 +52,9 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     tuple[int, ...]: st.lists(SMALL, max_size=4).map(tuple),
     tuple[tuple[int, int], ...]: st.lists(st.tuples(U63, st.one_of(SMALL, U63)), max_size=3).map(tuple),
 }
+FIELDS[c.PlaceOrder] = st.builds(
+    c.PlaceOrder, ORDER, FIELDS["order_hash"], U63, FIELDS[bytes], ADDRESS, client_order_id=FIELDS[str]
+)
 
 
 def _commands() -> st.SearchStrategy[c.Command]:

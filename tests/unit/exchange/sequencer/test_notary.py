@@ -1,5 +1,6 @@
 """Receipts in acks: each holds by itself, says what the journal says, and never contradicts another."""
 
+import asyncio
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,7 +12,7 @@ from exchange.chain.signing import Key, recover
 from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.order import Side
-from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject
+from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject, group_subject
 from exchange.engine import commands as c
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import CorruptJournal
@@ -27,6 +28,7 @@ from exchange.sequencer.seed import SeedError
 from exchange.settings import load_settings
 from tests.integration.sequencer.engine_process import DEPLOYMENT
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, _place
+from tests.unit.exchange.sequencer.test_committer import group_of
 
 DOMAIN = Domain("Bizzan", 31_337, b"\xbb" * 20)
 KEY = Key(keccak(b"receipts"))
@@ -123,6 +125,17 @@ async def test_cancels_and_holds_have_receipts_for_what_was_signed(engine: Engin
         cancel_all_subject(account, 2),
         b"\x07" * 32,
     ]
+
+
+async def test_two_legs_that_come_together_have_one_receipt_for_both(engine: Engine) -> None:
+    await engine.commit(*COMMANDS[:SETUP])
+    (ack,) = await engine.commit(group := group_of(ORDERS[0]))
+    assert isinstance(ack, Ack)
+    subject = group_subject(group.first.order_hash, group.second.order_hash)
+    assert (ack.order_id, receipt_of(ack).subject) == (ack.seq, subject)
+    again = await asyncio.to_thread(engine.committer.notary.again, ack.seq) if engine.committer.notary else None
+    assert again is not None
+    assert (again.order_id, receipt_of(again).subject) == (ack.seq, subject)
 
 
 async def test_a_receipt_given_again_says_the_same(engine: Engine) -> None:

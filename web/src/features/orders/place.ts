@@ -115,7 +115,7 @@ export async function placeOrder(
 let unanswered: { readonly meaning: string; readonly group: PlaceGroup } | null = null;
 
 /**
- * Sign both legs of which only one ever fills by one signature, and what takes the first back; place both or neither.
+ * Sign both legs of which only one ever fills by one signature, and place both or neither.
  * If no answer came the last time, the very same legs are sent again, and nothing is signed: so they are placed once.
  */
 export async function placeTwo(
@@ -132,8 +132,7 @@ export async function placeTwo(
       fieldsOf(meant, account, market, nextNonce(meant.singleFill), feeCap),
     ) as [OrderFields, OrderFields];
     const legs = await signedTogether(fields, mirror);
-    const undo = await signedCancel(fields[0].nonce, mirror);
-    unanswered = { meaning, group: { first: legs[0], second: legs[1], undo } };
+    unanswered = { meaning, group: { first: legs[0], second: legs[1] } };
   }
   const { group } = unanswered;
   try {

@@ -53,9 +53,9 @@ interface Row {
 /** The receipt must be of what stands in the row, under the user's own account, whatever hash the exchange names for it. */
 async function rowOf(order: Order, account: Address, bonded: boolean): Promise<Row> {
   try {
-    const { receipt } = await api.receipt(order.order_hash);
-    const { hashOf, verify } = await checker();
-    const subject = hashOf(typedOrder({ ...order, account }));
+    const { receipt, legs = [] } = await api.receipt(order.order_hash);
+    const { hashOf, subjectOf, verify } = await checker();
+    const subject = subjectOf(hashOf(typedOrder({ ...order, account })), legs);
     const verdict = await verify(receipt, expectedOf(theExchange(), subject));
     return { order, receipt, verdict, bonded, failed: null };
   } catch (error) {

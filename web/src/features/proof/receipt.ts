@@ -20,6 +20,7 @@ const FIELDS = [
 ];
 const ALL_FIELDS = [...FIELDS, "path", "signature"];
 const RECORD_TYPE = keccak256(toHex("JournalRecord(uint64 seq,uint64 at_ms,bytes32 subject,bytes32 head)"));
+const GROUP_TYPE = keccak256(toHex("OrderGroup(bytes32 first,bytes32 second)"));
 const COMMIT = [
   { name: "first_seq", type: "uint64" },
   { name: "last_seq", type: "uint64" },
@@ -108,6 +109,10 @@ function malformed(found: Record<string, unknown>): Fault | null {
 /** The hash of what a wallet signed: the subject of its receipt. */
 export const hashOf = ({ domain, primaryType, message }: TypedData): Hex =>
   hashTypedData({ domain, primaryType, types: TYPES, message } as never);
+
+/** The subject of an order's receipt: its hash, or that of both legs of a group if it came as one of these. */
+export const subjectOf = (order: Hex, legs: readonly string[]): Hex =>
+  legs.some((leg) => same(leg, order)) ? keccak256(concat([GROUP_TYPE, ...(legs as readonly Hex[])])) : order;
 
 /** The leaf of the receipt's record. */
 function recordHash(receipt: Receipt): Hex {

@@ -239,10 +239,9 @@ export interface paths {
         put?: never;
         /**
          * Place Group
-         * @description Place the two legs of a group, of which only one ever fills: both are taken, or neither stays open.
+         * @description Place the two legs of a group, of which only one ever fills: both are taken in one step, or neither.
          *
-         *     All signatures are checked before the first leg is placed. If the engine refuses the second, `undo` cancels the
-         *     first at once, and the answer is that refusal. Both are durable with the answer; sending it again is harmless.
+         *     What refuses one of them refuses both. Both are durable with the answer; sending the same two again is harmless.
          */
         post: operations["place_group_v1_orders_group_post"];
         delete?: never;
@@ -4029,48 +4028,22 @@ export interface components {
         };
         /**
          * GroupAck
-         * @description Both legs are durable.
+         * @description Both legs are durable in one record, and both acks have its receipt.
+         *
+         *         The subject of that is hashStruct OrderGroup(bytes32 first,bytes32 second) of both hashes.
+         *         Where the first leg has decided the group as it came, the second has ended (`group`).
          */
         GroupAck: {
             first: components["schemas"]["Ack"];
-            second: components["schemas"]["Ack"] | null;
+            second: components["schemas"]["Ack"];
         };
         /**
          * PlaceGroup
-         * @description Two legs of one group (docs/orders.md), and what takes the first back if the second is refused.
+         * @description Two legs of one group (docs/orders.md), of which only one ever fills. They come to the book in this order.
          */
         PlaceGroup: {
             first: components["schemas"]["PlaceOrder"];
             second: components["schemas"]["PlaceOrder"];
-            undo: components["schemas"]["CancelOrder"];
-        };
-        /**
-         * CancelOrder
-         * @description A signed EIP-712 `Cancel`: the open order of `account` on `nonce`.
-         */
-        CancelOrder: {
-            /**
-             * @description EIP-155 chain id
-             * @example 31337
-             */
-            chain_id: number;
-            /**
-             * @description 20 bytes in 0x hex; any case
-             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-             */
-            contract: string;
-            /**
-             * @description 20 bytes in 0x hex; any case
-             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
-             */
-            account: string;
-            /**
-             * @description a non-negative integer, in decimal digits
-             * @example 1000000
-             */
-            nonce: string;
-            /** @description 65 bytes r, s, v (27 or 28) in 0x hex, low s */
-            signature: string;
         };
         /**
          * Preview
@@ -4144,6 +4117,34 @@ export interface components {
              * @example 1000000
              */
             terms: string;
+        };
+        /**
+         * CancelOrder
+         * @description A signed EIP-712 `Cancel`: the open order of `account` on `nonce`.
+         */
+        CancelOrder: {
+            /**
+             * @description EIP-155 chain id
+             * @example 31337
+             */
+            chain_id: number;
+            /**
+             * @description 20 bytes in 0x hex; any case
+             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+             */
+            contract: string;
+            /**
+             * @description 20 bytes in 0x hex; any case
+             * @example 0x70997970C51812dc3A010C7d01b50e0d17dc79C8
+             */
+            account: string;
+            /**
+             * @description a non-negative integer, in decimal digits
+             * @example 1000000
+             */
+            nonce: string;
+            /** @description 65 bytes r, s, v (27 or 28) in 0x hex, low s */
+            signature: string;
         };
         /**
          * CancelAll
@@ -4326,6 +4327,8 @@ export interface components {
             order_id: number;
             signer: string;
             receipt: components["schemas"]["Receipt"];
+            /** @default [] */
+            legs: string[];
         };
         /**
          * OrderAnswer
@@ -5302,13 +5305,6 @@ export interface operations {
                  *         "signature": "0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111b",
                  *         "scheme": "account",
                  *         "trigger_price": "900000"
-                 *       },
-                 *       "undo": {
-                 *         "chain_id": 31337,
-                 *         "contract": "0x5FbDB2315678afecb367f032d93F642f64180aa3",
-                 *         "account": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-                 *         "nonce": "1",
-                 *         "signature": "0x111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111b"
                  *       }
                  *     }
                  */
