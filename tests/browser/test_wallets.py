@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.page import barriers
@@ -103,7 +105,9 @@ def test_the_keyboard_alone_trades(player_wallet: BrowserWallet) -> None:
 def test_of_two_orders_one_waits_and_both_end_together(player_wallet: BrowserWallet) -> None:
     page = player_wallet.page
     page.goto(MARKET)
-    last = float(page.get_by_test_id("last-price").inner_text().replace(",", ""))
+    shown = page.get_by_test_id("last-price")
+    expect(shown).to_have_text(re.compile(r"\d"))
+    last = float(shown.inner_text().replace(",", ""))
     page.get_by_text("More choices").click()
     page.get_by_label("With a stop").check()
     page.get_by_label("Stop at").fill(f"{last / 2:.1f}")
