@@ -45,7 +45,8 @@ DEPLOYMENT = Deployment(
     block_hash="0x" + "11" * 32,
     commit="test",
     domain_name="Bizzan",
-    windows=Windows(600, 600, 600, 3_600, 120, 172_800),
+    # So long that trades, which nobody settles here, are not so old that matching stops.
+    windows=Windows(3_600, 3_600, 600, 3_600, 120, 172_800),
     fee_cap_bps=100,
     fee_account=checksum(b"\xfe" * 20),
     operator=checksum(b"\x01" * 20),

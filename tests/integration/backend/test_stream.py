@@ -74,9 +74,9 @@ async def test_the_book_tells_what_an_auction_would_do_from_its_start_to_its_end
         book = BookCopy(await client.next(SMALL_BOOK, "snapshot"))
         await stack.submit(StartAuction(stack.inbox_id(), ETH_BTC, 0))
         assert await auction_told(client, book) == would_do(book, last), "nothing changed but that it began"
-        bid = signed_body(buyer, Side.buy, 60, 30_000, market=ETH_BTC)
+        bid = signed_body(buyer, Side.buy, 55, 30_000, market=ETH_BTC)
         for body in (bid, signed_body(seller, Side.sell, 45, 20_000, market=ETH_BTC)):
-            await client.ask("place", order=body)
+            assert "ack" in (placed := await client.ask("place", order=body)), placed
             assert await auction_told(client, book) == would_do(book, last)
         would = would_do(book, last)
         assert int(would["volume"]) >= 20_000
