@@ -43,7 +43,7 @@ def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
     options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
     found: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", options)
     return [
-        f"{violation['id']}: {violation['help']}: {[node['html'][:160] for node in violation['nodes'][:3]]}"
+        f"{violation['id']}: {violation['help']}: {[node['html'][:160] + ' ' + node['failureSummary'] for node in violation['nodes'][:3]]}"
         for violation in found["violations"]
         if violation["impact"] in SERIOUS
     ]
