@@ -236,7 +236,7 @@ class BizzanClient:
         await self.demand_bond()
         subject = group_subject(first.order_hash, second.order_hash)
         self._note_sent(subject)
-        body = {"first": self.order_body(first), "second": self.order_body(second)}
+        body = {"first": self._signed_body(first), "second": self._signed_body(second)}
         acks = await self.transport.post(schemas.GroupAck, "/v1/orders/group", body)
         for ack in (acks.first, acks.second):
             self.checked(ack, subject)
@@ -306,6 +306,10 @@ class BizzanClient:
     def order_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
         """A signed order as REST and stream take it."""
         self._note_sent(signed.order_hash)
+        return self._signed_body(signed, client_order_id)
+
+    def _signed_body(self, signed: SignedOrder, client_order_id: str = "") -> dict[str, Any]:
+        """A signed order, of which nobody notes that it is sent by itself: a leg is not."""
         scheme, signature = signed.scheme.name, signed.signature
         proof: dict[str, Any] = {}
         if signed.scheme & Scheme.bulk:

@@ -9,6 +9,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from exchange.database.tables import account, orders
 from exchange.domain.order_id import SEQ_LIMIT, seq_of
 
+_AGE = orders.c.order_id.bitwise_and(literal_column(str(SEQ_LIMIT - 1)))
+_LATEST_FIRST = (_AGE.desc(), orders.c.order_id.desc())
+"""By age: above the sequence, an id has the place in the record, so that a larger one is not always later."""
+
 
 async def account_id(conn: AsyncConnection, address: bytes) -> int | None:
     """The engine's id of an address; None for an address it has never seen."""
@@ -25,14 +29,13 @@ async def of_account(
     limit: int = 100,
 ) -> Sequence[Row[Any]]:
     """Orders of account `owner`, latest first; `before` is an order id to page on from."""
-    age = orders.c.order_id.bitwise_and(literal_column(str(SEQ_LIMIT - 1)))
-    query = select(orders).where(orders.c.account_id == owner).order_by(age.desc(), orders.c.order_id.desc())
+    query = select(orders).where(orders.c.account_id == owner).order_by(*_LATEST_FIRST)
     if market_id is not None:
         query = query.where(orders.c.market_id == market_id)
     if status is not None:
         query = query.where(orders.c.status == status)
     if before is not None:
-        query = query.where(tuple_(age, orders.c.order_id) < tuple_(literal(seq_of(before)), literal(before)))
+        query = query.where(tuple_(_AGE, orders.c.order_id) < tuple_(literal(seq_of(before)), literal(before)))
     return (await conn.execute(query.limit(limit))).all()
 
 
@@ -57,6 +60,6 @@ async def by_client_order_id(conn: AsyncConnection, owner: int, client_order_id:
         .where(
             orders.c.account_id == owner, orders.c.client_order_id == client_order_id, orders.c.client_order_id != ""
         )
-        .order_by(orders.c.order_id.desc())
+        .order_by(*_LATEST_FIRST)
     )
     return (await conn.execute(query.limit(1))).first()

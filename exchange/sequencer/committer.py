@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame import flaw_of_shape
+from exchange.domain.order_id import seq_of
 from exchange.engine.commands import (
     Command,
     ListAsset,
@@ -322,7 +323,7 @@ class Committer:
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
         """The ack of an order, or of both legs of a group, that came so before."""
         known = self.engine.find_duplicate(command) if isinstance(command, PlaceOrder | PlaceGroup) else None
-        return None if known is None else Ack(known, at_ms, known, duplicate=True)
+        return None if known is None else Ack(seq_of(known), at_ms, known, duplicate=True)
 
 
 class _Group:

@@ -43,10 +43,14 @@ def barriers(page: Page, rules: Sequence[str] = ()) -> list[str]:
     options = {"resultTypes": ["violations"]} | ({"runOnly": list(rules)} if rules else {})
     found: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", options)
     return [
-        f"{violation['id']}: {violation['help']}: {[node['html'][:160] + ' ' + node['failureSummary'] for node in violation['nodes'][:3]]}"
+        f"{violation['id']}: {violation['help']}: {[_told(node) for node in violation['nodes'][:3]]}"
         for violation in found["violations"]
         if violation["impact"] in SERIOUS
     ]
+
+
+def _told(node: dict[str, Any]) -> str:
+    return f"{node['html'][:160]} {node['failureSummary']}"
 
 
 def barriers_of_both_themes(page: Page) -> list[str]:

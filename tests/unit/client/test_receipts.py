@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 import pytest
 
 from bizzan.client import api
 from bizzan.client.api import BizzanClient
-from bizzan.client.errors import NoReceipt
+from bizzan.client.errors import ApiError, NoReceipt
 from bizzan.client.receipts import HALF_ORDER, ReceiptCheck, recover
 from bizzan.client.schemas import Ack, GroupAck, ReceiptRow
 from bizzan.client.wallet import Wallet
@@ -120,3 +120,23 @@ async def test_legs_that_come_together_need_the_receipt_of_both(monkeypatch: pyt
         with pytest.raises(NoReceipt, match="it is for"):
             await client.place_group(first, second)
     assert sent == [("/v1/orders/group", ["first", "second"], True)]
+
+
+async def test_a_leg_that_was_refused_is_no_duplicate_when_it_is_sent_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    client = BizzanClient("http://127.0.0.1:1", Wallet.create(), receipts=CHECK)
+    monkeypatch.setattr(BizzanClient, "exchange", SimpleNamespace(domain=DOMAIN, chain_id=31_337, custody=""))
+    order = Order(client.account, 1, 1, 10, 2, 1, 2_000_000_000, 0, 10, Terms(group=7).pack())
+    first, second = client.sign_all([order, replace(order, nonce=2)])
+    answers: list[Any] = [ApiError(409, "insufficient_balance", "too little"), ack(None, duplicate=True)]
+
+    async def post(kind: type, path: str, body: Any) -> Ack:
+        answer = answers.pop(0)
+        if isinstance(answer, ApiError):
+            raise answer
+        return cast(Ack, answer)
+
+    monkeypatch.setattr(client.transport, "post", post)
+    with pytest.raises(ApiError):
+        await client.place_group(first, second)
+    with pytest.raises(NoReceipt):
+        await client.place_signed(first)
