@@ -27,9 +27,11 @@ _TOGETHER = {
     f"tests/e2e/test_{name}.py": "tests/e2e/test_kills.py"
     for name in ("contract_wallet", "custody_in_use", "large_withdrawal", "trade_life")
 }
-"""Files that go where another goes, because they share its exchange; all of the browser tests share one as well."""
+"""Files that go where another goes, because they share its exchange."""
 
 _BROWSER = "tests/browser/"
+_MONEY = tuple(f"{_BROWSER}test_{name}.py" for name in ("funds", "money_ways", "outage", "reorgs", "wallets", "worth"))
+"""Half of the browser tests, by the time that they take: these share one exchange, and the others another."""
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -42,7 +44,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     class Scheduling(LoadFileScheduling):  # type: ignore[misc] # the package has no types
         def _split_scope(self, nodeid: str) -> str:
             file = str(super()._split_scope(nodeid))
-            return _BROWSER if file.startswith(_BROWSER) else _TOGETHER.get(file, file)
+            if file.startswith(_BROWSER):
+                return _MONEY[0] if file.startswith(_MONEY) else _BROWSER
+            return _TOGETHER.get(file, file)
 
     return Scheduling(config, log)
 

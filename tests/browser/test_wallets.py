@@ -84,11 +84,14 @@ def test_a_wallet_on_another_chain_is_asked_to_switch(page: Page, wallet: Browse
 def test_the_keyboard_alone_trades(player_wallet: BrowserWallet) -> None:
     page = player_wallet.page
     page.goto(MARKET)
+    price = page.get_by_label("Price", exact=True)
+    expect(price).to_have_attribute("placeholder", re.compile(r"\d"))
     page.locator("body").press("b")
     page.keyboard.press("p")
+    expect(price).to_be_focused()
     page.keyboard.type(LOW_PRICE)
     page.keyboard.press("ArrowUp")
-    expect(page.get_by_label("Price", exact=True)).to_have_value("100.1")
+    expect(price).to_have_value("100.1")
     page.keyboard.press("Escape")
     page.keyboard.press("a")
     page.keyboard.type("0.2")
