@@ -84,6 +84,7 @@ async def place_group(api: Api, body: schemas.PlaceGroup) -> schemas.GroupAck:
     _check_legs(order_of(body.first), order_of(body.second))
     first, first_hash = await _signed(api, commands.PlaceOrder, body.first)
     second, second_hash = await _signed(api, commands.PlaceOrder, body.second)
+    api.limits.account_writes.take(first.order.account, 2)
     ack = await _submit(api, "place_group", commands.PlaceGroup(first, second), first_hash)
     beside = structs.replace(ack, order_id=order_id(ack.seq, 1), order_hash=hexed(second_hash))
     return schemas.GroupAck(first=ack, second=beside)
@@ -100,7 +101,9 @@ def _check_legs(first: Order, second: Order) -> None:
 
 
 async def _place(api: Api, kind: str, command: type[commands.PlaceOrder], body: schemas.PlaceOrder) -> schemas.Ack:
-    return await _submit(api, kind, *await _signed(api, command, body))
+    signed, order_hash = await _signed(api, command, body)
+    api.limits.account_writes.take(signed.order.account)
+    return await _submit(api, kind, signed, order_hash)
 
 
 async def _signed(
@@ -124,7 +127,6 @@ async def _signed(
             raise wrong_signature("only an order of scheme bulk has an index and a path", "path")
         signer = recover(order_hash, signature)
     scheme = await _check_signer(api, body.scheme, order, signer)
-    api.limits.account_writes.take(order.account)
     return command(order, order_hash, scheme, signature, signer, body.client_order_id), order_hash
 
 

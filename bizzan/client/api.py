@@ -20,7 +20,7 @@ from typing import Any, Self, Unpack
 
 from bizzan.client import schemas
 from bizzan.client.bond import BondCheck
-from bizzan.client.errors import ApiError
+from bizzan.client.errors import ApiError, WrongAck
 from bizzan.client.exchange import Exchange
 from bizzan.client.freeze import SignedFreeze
 from bizzan.client.login import login_message
@@ -33,6 +33,7 @@ from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
+from exchange.domain.order_id import index_of, seq_of
 from exchange.domain.receipt import (
     Receipt,
     cancel_all_subject,
@@ -226,19 +227,25 @@ class BizzanClient:
         """Place an order that was signed before; doing so again is harmless."""
         await self.demand_bond()
         ack = await self.transport.post(schemas.Ack, "/v1/orders", self.order_body(signed, client_order_id))
-        return self.checked(ack, signed.order_hash)
+        return self.checked_order(ack, signed)
 
-    async def place_group(self, first: SignedOrder, second: SignedOrder) -> schemas.GroupAck:
+    async def place_group(
+        self, first: SignedOrder, second: SignedOrder, *, client_order_ids: tuple[str, str] = ("", "")
+    ) -> schemas.GroupAck:
         """Place both legs of a group, of which only one ever fills, or neither. `sign_all` signs both at once.
 
-        Doing so again with the same two is harmless.
+        Doing so again with the same two is harmless. Raises WrongAck unless both are acknowledged, in one record.
         """
         await self.demand_bond()
         subject = group_subject(first.order_hash, second.order_hash)
         self._note_sent(subject)
-        body = {"first": self._signed_body(first), "second": self._signed_body(second)}
+        legs = zip(("first", "second"), (first, second), client_order_ids, strict=True)
+        body = {name: self._signed_body(leg, client_order_id) for name, leg, client_order_id in legs}
         acks = await self.transport.post(schemas.GroupAck, "/v1/orders/group", body)
-        for ack in (acks.first, acks.second):
+        for index, (ack, leg) in enumerate(((acks.first, first), (acks.second, second))):
+            _demand_order(ack, leg)
+            if ack.order_id is None or (seq_of(ack.order_id), index_of(ack.order_id)) != (acks.first.seq, index):
+                raise WrongAck(f"the ack of leg {index} of the group at {acks.first.seq} is for {ack.order_id}", acks)
             self.checked(ack, subject)
         return acks
 
@@ -274,12 +281,17 @@ class BizzanClient:
         """Have a signed order take the place of the open one on its nonce; doing so again is harmless."""
         await self.demand_bond()
         ack = await self.transport.post(schemas.Ack, "/v1/orders/amend", self.order_body(signed, client_order_id))
-        return self.checked(ack, signed.order_hash)
+        return self.checked_order(ack, signed)
 
     async def demand_bond(self) -> None:
         """Raise NoBond when this client asks for a bond and none can be taken any more."""
         if self.bond is not None:
             await self.bond.demand()
+
+    def checked_order(self, ack: schemas.Ack, signed: SignedOrder) -> schemas.Ack:
+        """The ack of an order that was sent by itself. Raises WrongAck, NoReceipt."""
+        _demand_order(ack, signed)
+        return self.checked(ack, signed.order_hash)
 
     def checked(self, ack: schemas.Ack, subject: bytes) -> schemas.Ack:
         """The ack, if its receipt holds or none is asked for. Raises NoReceipt."""
@@ -287,13 +299,18 @@ class BizzanClient:
             self.receipts.check(ack, subject, sent_again=self._sent_again.get(subject, False))
         return ack
 
-    async def receipt(self, order: str | int) -> Receipt:
-        """An order's receipt, by id, hash or `client:` and your own id, checked if a key was told. Needs a login."""
+    async def receipt(self, order: str | int, order_hash: bytes | None = None) -> Receipt:
+        """An order's receipt, by id, hash or `client:` and your own id, checked if a key was told. Needs a login.
+
+        Give its hash too where you name it otherwise: then it must be of that order, alone or with the other leg of its
+        group. An order in a frame has the frame's, which is of no order: ask for that by id alone. Raises NoReceipt.
+        """
         row = await self.transport.get(schemas.ReceiptAnswer, f"/v1/orders/{order}/receipt")
-        receipt = row.receipt.receipt()
-        if self.receipts is not None:
-            self.receipts.check_receipt(receipt, receipt.subject)
-        return receipt
+        if self.receipts is None:
+            return row.receipt.receipt()
+        if order_hash is None and isinstance(order, str) and order.startswith("0x") and len(order) == 66:
+            order_hash = bytes.fromhex(order[2:])
+        return self.receipts.check_answer(row, order, order_hash)
 
     def _note_sent(self, order_hash: bytes) -> None:
         """Remember the latest orders: only one that was sent before can be a duplicate."""
@@ -536,6 +553,12 @@ def _order_fields(order: Order) -> dict[str, Any]:
         "max_fee_bps": order.max_fee_bps,
         "terms": str(order.terms),
     }
+
+
+def _demand_order(ack: schemas.Ack, signed: SignedOrder) -> None:
+    """Raise WrongAck when an ack is of another order than the one that was sent."""
+    if ack.order_hash != "0x" + signed.order_hash.hex():
+        raise WrongAck(f"the order 0x{signed.order_hash.hex()} was sent, {ack.order_hash} is acknowledged", ack)
 
 
 def _path(symbol: str) -> str:

@@ -3,6 +3,7 @@
 ClientError
 ├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
 ├── NoReceipt            what was acknowledged came without a receipt that holds: keep the ack, and trust nobody
+├── WrongAck             what was acknowledged is another order than the one that was sent
 ├── NoBond               nothing stands behind receipts any more: no order was sent
 ├── Unreachable          no answer, or not one that can be read; the request may have been carried out
 └── TransactionFailed    the chain refused a transaction, or it reverted; a contract's refusal has `code` and `advice`
@@ -46,6 +47,14 @@ class NoReceipt(ClientError):
 
     The command may stand all the same; `ack` is what the exchange said.
     """
+
+    def __init__(self, message: str, ack: object) -> None:
+        super().__init__(message)
+        self.ack = ack
+
+
+class WrongAck(ClientError):
+    """The ack is of another order, by hash or by place. What was sent may stand all the same; `ack` is what came."""
 
     def __init__(self, message: str, ack: object) -> None:
         super().__init__(message)

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from coincurve import PublicKey
 
 from bizzan.client.errors import NoReceipt
-from bizzan.client.schemas import Ack
+from bizzan.client.schemas import Ack, ReceiptAnswer
 from exchange.domain.eip712 import Domain, keccak
-from exchange.domain.receipt import Receipt, ReceiptError
+from exchange.domain.order_id import seq_of
+from exchange.domain.receipt import Receipt, ReceiptError, group_subject
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 
@@ -50,8 +51,35 @@ class ReceiptCheck:
         if (receipt.seq, receipt.at_ms) != (ack.seq, ack.at):
             raise NoReceipt(f"the ack is for sequence {ack.seq}, its receipt for {receipt.seq}", ack)
 
+    def check_answer(self, answer: ReceiptAnswer, order: str | int, order_hash: bytes | None) -> Receipt:
+        """The receipt that was asked for; NoReceipt unless it is of that order, alone or with its group's other leg.
+
+        Without the order's hash it may be of any message at that place: a frame's is over all its orders.
+        """
+        try:
+            receipt = answer.receipt.receipt()
+            self.check_receipt(receipt, _subject(answer, order_hash) or receipt.subject)
+        except ValueError as error:
+            raise NoReceipt(f"the receipt of order {order} shows nothing: {error}", answer) from None
+        if receipt.seq != seq_of(answer.order_id) or (isinstance(order, int) and answer.order_id != order):
+            where = f"it is of order {answer.order_id}, and for sequence {receipt.seq}"
+            raise NoReceipt(f"the receipt of order {order} shows nothing: {where}", answer)
+        return receipt
+
     def check_receipt(self, receipt: Receipt, subject: bytes) -> None:
         """Raise ReceiptError unless the receipt is for `subject`, by this key, under this bond."""
         if receipt.domain != self.bond:
             raise ReceiptError("it is for another chain or another bond")
         receipt.check(self.signer, recover, subject)
+
+
+def _subject(answer: ReceiptAnswer, order_hash: bytes | None) -> bytes | None:
+    """What a receipt must be of; ReceiptError when it says that it is of other legs, None when nobody knows."""
+    if not answer.legs:
+        return order_hash
+    legs = [bytes.fromhex(each.removeprefix("0x")) for each in answer.legs]
+    if len(legs) != 2 or any(len(leg) != 32 for leg in legs) or legs[0] == legs[1]:
+        raise ReceiptError(f"a group has two legs, it names {len(legs)}")
+    if order_hash is not None and order_hash not in legs:
+        raise ReceiptError(f"it is of the legs {' and '.join(answer.legs)}, and of no order 0x{order_hash.hex()}")
+    return group_subject(*legs)

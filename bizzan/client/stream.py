@@ -120,13 +120,13 @@ class Stream:
         """Place an order; many may be under way at once. Raises ApiError, or Unreachable: then place it again."""
         await self._client.demand_bond()
         ack = await self._command("place", order=self._client.order_body(signed, client_order_id))
-        return self._client.checked(ack, signed.order_hash)
+        return self._client.checked_order(ack, signed)
 
     async def amend(self, signed: SignedOrder, client_order_id: str = "") -> schemas.Ack:
         """Replace the open order on this order's nonce by it."""
         await self._client.demand_bond()
         ack = await self._command("amend", order=self._client.order_body(signed, client_order_id))
-        return self._client.checked(ack, signed.order_hash)
+        return self._client.checked_order(ack, signed)
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
