@@ -6,12 +6,13 @@ What the engine then says (orders, trades, batches, balances) is kept to be comp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from bizzan.audit.fee_ledger import FeeLedger
+from bizzan.audit.meddling import Meddling
 from bizzan.audit.placed import placed_in
 from bizzan.audit.priority import PriorityLedger
 from bizzan.audit.signed import SignatureLedger
@@ -114,10 +115,14 @@ class Replay:
     priority: PriorityLedger = field(default_factory=PriorityLedger)
     signatures: SignatureLedger | None = None
     """Where it is known for which contract users sign."""
+    meddling: Meddling = field(init=False)
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
     _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
     _placed_seq: int = 0
+
+    def __post_init__(self) -> None:
+        self.meddling = Meddling(lambda order_id: self.orders[order_id].placed)
 
     def account_id(self, address: bytes) -> int | None:
         """The engine's id of an address."""
@@ -133,13 +138,6 @@ class Replay:
             for order_id in (trade.match.maker_order, trade.match.taker_order)
         )
         return {(placed.order.account, placed.signer) for placed in sides if placed.signer != placed.order.account}
-
-    def _ended(self, happened: Iterable[e.Event]) -> Iterator[c.PlaceOrder]:
-        """Orders from before that were ended, or replaced."""
-        for event in happened:
-            order_id = event.order_id if isinstance(event, e.OrderClosed) else getattr(event, "replaced", 0)
-            if order_id in self.orders:
-                yield self.orders[order_id].placed
 
     def apply(self, record: Record) -> None:
         """Replay one record."""
@@ -158,8 +156,6 @@ class Replay:
         except Refusal as refusal:
             self.refused.append((record.seq, refusal))
             return
-        if self.signatures is not None:
-            self.signatures.ended(record.command, self._ended(happened))
         self.fees.happened(record, happened)
         self.priority.happened(record, happened)
         if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):
@@ -170,6 +166,8 @@ class Replay:
             keep = _KEEP.get(type(event))
             if keep is not None:
                 keep(self, record, event)
+        if self.signatures is not None:
+            self.signatures.meddled.update(self.meddling.pairs(record, happened))
 
     def _market(self, record: Record, event: e.MarketListed) -> None:
         self.markets[event.market.market_id] = event

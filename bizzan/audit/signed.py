@@ -19,11 +19,12 @@ SIG-3  frames      a frame is under the deployment's domain. One that is void do
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.comparing import Problem
+from bizzan.audit.meddling import Pair
 from exchange.chain.rpc import Rpc, RpcRefused
 from exchange.chain.wallets import MAX_SIGNATURE, wallet_signed
 from exchange.chain.wallets import signed as account_signed
@@ -43,9 +44,6 @@ from exchange.journal.reader import Record
 from keeper.withdrawal import BadWithdrawal, SignedWithdrawal
 
 Signed = c.CancelOrder | c.CancelAll | c.MassCancel | c.SetCountdown | c.StopTrading
-
-Pair = tuple[bytes, bytes]
-"""An account and the key that signs for it."""
 
 MAX_MESSAGE = 2_048
 """Characters that are read of a withdrawal's message, which has some 500: what is longer is none."""
@@ -67,8 +65,8 @@ class SignatureLedger:
     """Signatures so far; `problems` in the order of the journal. `delegates` says where one first signed for whom.
 
     `revoked` are the pairs of account and delegate that the engine refuses, `meddled` those of which something that the
-    delegate signed did more than place and end its own orders. `by_code` are the holds of which only the chain can say
-    whether they are signed.
+    delegate signed did more than place and end its own orders (`meddling`). `by_code` are the holds of which only the
+    chain can say whether they are signed.
     """
 
     deployment: Deployment
@@ -104,15 +102,6 @@ class SignatureLedger:
             signer = command.account if isinstance(command, c.StopTrading) else command.signer
             self._signature(record.seq, "it", self.domain.digest(_struct_hash(command)), command.signature, signer)
             self._for_whom(record.seq, command.account, signer)
-
-    def ended(self, command: c.Command, orders: Iterable[c.PlaceOrder]) -> None:
-        """What a command has ended: orders of whoever."""
-        before = list(orders)
-        for account, signer in _pairs(command):
-            lasts = isinstance(command, c.CancelAll | c.SetCountdown)  # on orders to come, whoever signs them
-            ends = any(placed.order.account == account and placed.signer != signer for placed in before)
-            if account != signer and (lasts or ends):
-                self.meddled.add((account, signer))
 
     def _order(self, seq: int, placed: c.PlaceOrder) -> None:
         digest = self.domain.order_hash(placed.order)
@@ -262,19 +251,6 @@ def unsigned_holds(holds: Sequence[ByCode], confirmed: Collection[bytes]) -> Ite
                 f"the withdrawal 0x{held.withdrawal_hash.hex()} is held: the key of {checksum(held.account)} did not "
                 "sign it, nor does a contract there say so",
             )
-
-
-def _pairs(command: c.Command) -> list[Pair]:
-    """For whom a command is signed, and by whom; none where no user signs it."""
-    if isinstance(command, c.PlaceOrder):
-        return [(command.order.account, command.signer)]
-    if isinstance(command, c.PlaceGroup):
-        return [(leg.order.account, leg.signer) for leg in command.legs]
-    if isinstance(command, c.PlaceFrame):
-        return [(command.orders[:20], command.signer)]
-    if isinstance(command, Signed) and not isinstance(command, c.StopTrading):
-        return [(command.account, command.signer)]
-    return []
 
 
 def _struct_hash(command: Signed) -> bytes:

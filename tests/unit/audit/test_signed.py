@@ -17,12 +17,13 @@ from exchange.chain.types import Header
 from exchange.domain.bulk import Tree
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Domain, Scheme, Value
-from exchange.domain.order import Order
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
+from exchange.engine import events as e
 from exchange.journal.reader import Record
 from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
-from tests.utils.engine import BTC, DELEGATE, MAKER, TAKER, USDC, EngineHarness
+from tests.utils.engine import BTC, DELEGATE, MAKER, OTHER, TAKER, USDC, EngineHarness
 from tests.utils.frames import frame_of
 from tests.utils.signing import Signer
 
@@ -289,6 +290,119 @@ def mass_cancel(x: EngineHarness) -> object:
 
 def trade(x: EngineHarness) -> object:
     return x.buy(TAKER, PRICE, 100)
+
+
+LIMIT, STOP = Terms(group=7), Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7)
+
+
+def leg(x: EngineHarness, terms: Terms, price: int, by_key: bool, trigger_price: int = 0, **more: Any) -> c.PlaceOrder:
+    """A leg of group 7, which the account sells with its own key or has its delegate's sell."""
+    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
+    return x.order(
+        MAKER, Side.sell, price, 10, nonce=x.engine.seq * 10 + by_key, terms=terms.pack(), trigger_price=trigger_price,
+        **signs, **more
+    )  # fmt: skip
+
+
+def pair(x: EngineHarness, limit_by_key: bool, **more: Any) -> tuple[c.PlaceOrder, c.PlaceOrder]:
+    """Two legs that stay, one of them the delegate's; `more` is of the limit."""
+    stop_price = PRICE - 1_000
+    return (
+        leg(x, LIMIT, PRICE + 50, limit_by_key, **more),
+        leg(x, STOP, stop_price, not limit_by_key, trigger_price=stop_price),
+    )
+
+
+def ends_as_it_comes(x: EngineHarness, by_key: bool, turned: bool = False) -> object:
+    """The limit of a group would take and may not; the other leg ends with it."""
+    x.buy(TAKER, PRICE - 100, 1)
+    limit = leg(x, replace(LIMIT, post_only=True), PRICE - 100, by_key)
+    other = leg(x, STOP, PRICE - 1_000, not by_key, trigger_price=PRICE - 1_000)
+    return x.apply(c.PlaceGroup(other, limit) if turned else c.PlaceGroup(limit, other))
+
+
+def expires(x: EngineHarness, limit_by_key: bool) -> None:
+    x.apply(c.PlaceGroup(*pair(x, limit_by_key, expiry=x.now + 60)))
+    x.at_ms += 61_000
+    x.apply(c.Tick())
+
+
+def reduced(x: EngineHarness, by_key: bool) -> object:
+    """A buyer's order meets the account's own sale at `PRICE + 10`, and both lose what they have in common."""
+    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    return x.buy(MAKER, PRICE + 10, 3, nonce=70, self_trade=SelfTrade.decrement, **signs)
+
+
+def meets(x: EngineHarness, by_key: bool) -> object:
+    """The account's own buyer's order ends because it meets a sale of the delegate, or its own."""
+    if not by_key:
+        x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    return x.buy(MAKER, PRICE + 10, 3, nonce=70)
+
+
+def works_later(x: EngineHarness, by_key: bool) -> object:
+    """A price comes; the order that waits for it works in a record of its own, and ends the account's sale."""
+    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    terms = Terms(TimeInForce.ioc, self_trade=SelfTrade.cancel_maker, trigger_type=TriggerType.take_profit).pack()
+    x.buy(MAKER, PRICE + 20, 3, nonce=70, terms=terms, trigger_price=PRICE - 100, **signs)
+    x.credit(OTHER, USDC, 10**12)
+    x.buy(OTHER, PRICE - 100, 1)
+    x.sell(TAKER, PRICE - 100, 1)
+    (worked,) = (event for event in x.turns() if isinstance(event, e.OrderTriggered))
+    assert len(x.engine.open_orders(MAKER)) == 0
+    return worked
+
+
+DONE_TO_OTHERS = {
+    "ends with it as both come": lambda x, key: ends_as_it_comes(x, by_key=key),
+    "ends before it, as both come": lambda x, key: ends_as_it_comes(x, by_key=key, turned=True),
+    "ends when it expires": expires,
+    "is reduced": reduced,
+    "meets it and ends": meets,
+    "meets it when its price has come": works_later,
+}
+
+
+@pytest.mark.parametrize("what", DONE_TO_OTHERS)
+def test_an_order_that_ended_for_a_leg_of_a_delegate_that_nobody_named_is_found(what: str) -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: DONE_TO_OTHERS[what](x, True))) == 1
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_a_leg_that_ends_because_a_key_is_revoked_that_nobody_named_is_found(by_key: bool) -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: x.apply(c.PlaceGroup(*pair(x, by_key))))) == 1
+
+
+@pytest.mark.parametrize("what", DONE_TO_OTHERS)
+def test_a_leg_of_such_a_delegate_that_ended_for_the_accounts_own_is_no_finding(what: str) -> None:
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: DONE_TO_OTHERS[what](x, False)) == []
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_legs_that_end_with_everything_are_no_finding(by_key: bool) -> None:
+    def placed_then(x: EngineHarness, command: Callable[[], c.Command], seconds: int = 0) -> None:
+        x.apply(c.PlaceGroup(*pair(x, by_key)))
+        x.at_ms += 1_000 * seconds
+        x.apply(command())
+
+    for then in (
+        lambda x: placed_then(x, lambda: c.MassCancel(MAKER, 0, 2, x.at_ms, b"", MAKER)),
+        lambda x: placed_then(x, lambda: c.CancelAll(MAKER, 1_000, b"", MAKER)),
+        lambda x: placed_then(x, lambda: c.StopTrading(MAKER, True, x.at_ms, b"")),
+        lambda x: placed_then(x, c.Tick, 3_601),
+    ):
+        assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
+def test_what_expires_when_such_a_delegate_places_is_not_its_doing() -> None:
+    def then(x: EngineHarness) -> None:
+        x.sell(MAKER, PRICE + 20, 10, nonce=50, expiry=x.now + 60)
+        x.at_ms += 61_000
+        x.sell(MAKER, PRICE + 30, 10, nonce=51, signer=DELEGATE, scheme=1)
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
 
 
 def test_a_delegate_whose_naming_a_reorganisation_took_is_no_finding() -> None:
