@@ -156,7 +156,7 @@ class Ack(msgspec.Struct, kw_only=True):
     seq: int
     at: int
     order_id: int | None
-    """The order's id, which is the sequence number of its placement."""
+    """The order's id: `seq` of its placement, plus 2^40 times its place among the orders that came with it."""
     order_hash: str | None
     """The EIP-712 digest of the order."""
     duplicate: bool

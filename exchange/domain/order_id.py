@@ -1,6 +1,6 @@
 """Order ids: an order is named by its place in the journal.
 
-    id = record's sequence | place in the record's frame << 40
+    id = record's sequence | place among the record's orders << 40
 
 An order in a record of its own has that record's sequence as its id. Ids stay below 2**50, so that every reader of JSON
 takes them whole. Orders are older or younger by sequence, then by place: `age` sorts them so.
@@ -13,7 +13,7 @@ _RANK_SHIFT = 24
 
 
 def order_id(seq: int, index: int) -> int:
-    """The id of the order at a place of the frame in record `seq`."""
+    """The id of the order at a place of the group or frame in record `seq`."""
     return seq | index << INDEX_SHIFT
 
 
@@ -23,7 +23,7 @@ def seq_of(number: int) -> int:
 
 
 def index_of(number: int) -> int:
-    """Its place in that record's frame; 0 for an order by itself."""
+    """Its place in that record's group or frame; 0 for an order by itself."""
     return number >> INDEX_SHIFT
 
 

@@ -1,7 +1,7 @@
 """Events: what a command did. They carry everything that a mirror needs, as absolute values.
 
 Accounts are integer account ids here (`AccountOpened` binds them to addresses). `order_id` is the
-journal sequence of the `PlaceOrder`, and with it the place in a frame (`exchange.domain.order_id`).
+journal sequence of the order's record, and with it its place in a group or frame (`exchange.domain.order_id`).
 Prices, quantities and amounts are as in `exchange.domain`.
 """
 

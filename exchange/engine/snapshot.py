@@ -267,7 +267,7 @@ def _hold(order: OpenOrder, held: int) -> None:
 
 
 def _legs(orders: list[OpenOrder]) -> list[OpenOrder]:
-    """The legs of groups that are not decided, by id; of two the one that came first stands for both."""
+    """The legs of groups that are not decided, by id; of two the one with the lower id stands for both."""
     legs = [leg for leg in orders if leg.group and (leg.partner is None or leg.order_id < leg.partner.order_id)]
     return sorted(legs, key=lambda leg: leg.order_id)
 

@@ -402,8 +402,8 @@ class State:
         return bool(auction.ends_at and not auction.price and self.books[auction.market].in_call)
 
     def expire(self, at_ms: int) -> None:
-        """End every countdown, and close every order, whose time has come: in order of time, then as they stand here,
-        then by account or acceptance."""
+        """End every countdown, and close every order, whose time has come: in order of time; at one time the countdowns
+        first, the youngest account's before, then the orders by id."""
         expiries = self.expiries
         while expiries and expiries[0][0] * 1_000 <= at_ms:
             due, number = heappop(expiries)
