@@ -19,7 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from backend.delegates import Delegate, Delegates
 from backend.entry.bounds import Door
 from backend.entry.court import Court
-from backend.entry.desk import Exchange
+from backend.entry.exchange import Exchange
 from backend.entry.link import EngineLink
 from backend.entry.metrics import EntryMetrics
 from backend.entry.server import Connection

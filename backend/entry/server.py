@@ -11,7 +11,8 @@ from typing import cast
 
 import structlog
 
-from backend.entry.desk import Desk, Exchange
+from backend.entry.desk import Desk
+from backend.entry.exchange import Exchange
 from backend.entry.proxied import ProxyError, read_header
 from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode
@@ -63,7 +64,7 @@ class Connection(asyncio.Protocol):
             self._come_in()
 
     def _come_in(self) -> None:
-        self._address = self.desk.address = counted_as(self._address)
+        self._address = self.desk.client.address = counted_as(self._address)
         self._counted = self._exchange.door.connect(self._address)
         if self._counted:
             self._exchange.metrics.connections.inc()

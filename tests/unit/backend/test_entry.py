@@ -9,8 +9,9 @@ from coincurve import PrivateKey
 
 from backend.entry import desk, judges, server
 from backend.entry.bounds import Door, Room
+from backend.entry.client import Session
 from backend.entry.court import Court
-from backend.entry.desk import Exchange, Session
+from backend.entry.exchange import Exchange
 from backend.entry.link import EngineLink, FrameCall
 from backend.entry.main import Known
 from backend.entry.proxied import binary_header
@@ -221,7 +222,7 @@ async def test_proxied_connection_counts_for_its_own_address() -> None:
     first, _ = hall.connect()
     first.data_received(binary_header("203.0.113.7") + wire.hello(OWNER.raw))
     await turns()
-    assert first.desk.address == "203.0.113.7"
+    assert first.desk.client.address == "203.0.113.7"
     second, transport = hall.connect()
     second.data_received(binary_header("203.0.113.7"))
     assert transport.closed
@@ -241,17 +242,17 @@ async def test_header_of_a_stranger_is_believed_by_nobody() -> None:
     connection, transport = hall.connect()
     connection.data_received(binary_header("203.0.113.7"))
     assert transport.closed
-    assert connection.desk.address == "10.0.0.1"
+    assert connection.desk.client.address == "10.0.0.1"
 
 
 async def test_bad_signature_ends_every_session_of_its_key() -> None:
     hall = Hall()
     connection, _ = hall.connect()
-    connection.desk.session = Session(OWNER.raw, KEY.raw, bytes(32), 1e18)
-    await connection.desk.live_session()
+    connection.desk.client.session = Session(OWNER.raw, KEY.raw, bytes(32), 1e18)
+    await connection.desk.client.live_session()
     hall.door.penalize(KEY.raw)
     with pytest.raises(Refusal, match="bad signature was journaled"):
-        await connection.desk.live_session()
+        await connection.desk.client.live_session()
 
 
 async def test_orders_are_of_the_session_and_nobody_else_is_looked_up() -> None:
@@ -261,7 +262,7 @@ async def test_orders_are_of_the_session_and_nobody_else_is_looked_up() -> None:
 
     def code(signer: bytes | None, account: Signer = OWNER, market: int = 1, expiry: int = 10_000) -> int:
         order = Order(account.raw, market, 0, 100, 1, 1, expiry, 0, 10, 0)
-        return connection.desk.flaw_of_order(session, order.pack(), signer)
+        return connection.desk._orders.flaw_of_order(session, order.pack(), signer)
 
     assert code(OWNER.raw) == code(OWNER.raw, market=2) == code(KEY.raw) == ACCEPTED
     assert code(KEY.raw, market=2) == number_of(ErrorCode.delegate_out_of_scope)
@@ -307,7 +308,7 @@ async def test_connection_reaches_the_engine_in_its_own_order(kinds: str, expect
     court.signer = OWNER.raw
     hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
     connection, _ = hall.connect()
-    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     connection.data_received(pipelined(bytes(32), kinds))
     await turns()
     court.frame.set_result(b"")
@@ -332,7 +333,7 @@ async def test_message_that_fails_gives_back_its_room_and_holds_up_no_other() ->
     court.signer = OWNER.raw
     hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
     connection, transport = hall.connect()
-    session = connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    session = connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     connection.data_received(pipelined(bytes(32), "fc"))
     await turns()
     assert (hall.exchange.room.held, session.in_flight, session.brakes) == (2, 1, 1)
@@ -370,7 +371,7 @@ async def test_stranger_holds_nobody_up_and_is_sent_away() -> None:
 async def test_others_have_their_turn_while_one_connection_is_worked_off() -> None:
     hall = Hall()
     connection, transport = hall.connect()
-    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     pong = wire.message(wire.Kind.pong, bytes(8))
     connection.data_received(wire.message(wire.Kind.ping, bytes(8)) * 1_000)
     await asyncio.sleep(0)
@@ -384,7 +385,7 @@ async def test_others_have_their_turn_while_one_connection_is_worked_off() -> No
 async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
     hall = Hall()
     connection, transport = hall.connect()
-    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     for _ in range(200):
         connection.data_received(wire.message(wire.Kind.ping, b"") + b"\0\0\0\1\x63")
         await turns()
@@ -396,7 +397,7 @@ async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
 
 
 async def test_address_asks_for_so_many_sessions_a_second_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0,))
+    monkeypatch.setattr("backend.entry.opening.MIRROR_PAUSES", (0.0,))
     hall = Hall(EntrySettings(opens_at_once=3, opens_per_second=1))
     answers = []
     for _ in range(6):
@@ -411,7 +412,7 @@ async def test_address_asks_for_so_many_sessions_a_second_and_no_more(monkeypatc
 
 
 async def test_account_whose_deposit_is_mirrored_a_moment_later_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0, 0.0))
+    monkeypatch.setattr("backend.entry.opening.MIRROR_PAUSES", (0.0, 0.0))
     hall = Hall()
     is_known = hall.is_known
 
@@ -436,11 +437,11 @@ async def test_known_account_does_not_wait_for_unknown_ones_to_be_looked_for() -
 
 
 async def test_unknown_accounts_are_looked_for_again_only_while_few_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0, 0.0, 0.0))
-    monkeypatch.setattr(desk, "MAX_LOOKING", 2)
+    monkeypatch.setattr("backend.entry.opening.MIRROR_PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("backend.entry.opening.MAX_LOOKING", 2)
     hall = Hall()
     desks = [hall.connect()[0].desk for _ in range(10)]
-    found = await asyncio.gather(*(one._wait_until_known(OTHER.raw) for one in desks), return_exceptions=True)
+    found = await asyncio.gather(*(one._opening._wait_until_known(OTHER.raw) for one in desks), return_exceptions=True)
     assert {type(refusal) for refusal in found} == {Refusal}
     assert hall.lookups == 2 * 3 + 8
     assert not hall.exchange.looking
@@ -457,12 +458,12 @@ async def test_account_that_was_found_is_known_without_another_look() -> None:
 
 
 async def test_account_without_a_deposit_has_no_session(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desk, "MIRROR_PAUSES", (0.0,))
+    monkeypatch.setattr("backend.entry.opening.MIRROR_PAUSES", (0.0,))
     hall = Hall()
     connection, transport = hall.connect()
     answer = await asked(hall, connection, transport, OTHER, OTHER)
     assert (answer[4], b"no deposit" in answer) == (wire.Kind.refused, True)
-    assert connection.desk.session is None
+    assert connection.desk.client.session is None
     hall.known.add(OTHER.raw)
     assert (await asked(hall, connection, transport, OTHER, OTHER))[4] == wire.Kind.opened
 
@@ -471,13 +472,13 @@ async def test_refused_single_orders_are_waste_too() -> None:
     hall = Hall(EntrySettings(wasted_at_once=100, wasted_per_second=1))
     hall.exchange.link.connection_made(cast(asyncio.Transport, Transport()))
     connection, transport = hall.connect()
-    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     unsigned = Order(OWNER.raw, 1, 0, 1_000, 10, 1, 1, 0, 100, 0).pack() + bytes(65)
     for number in range(1, 4):
         connection.data_received(wire.pack_orders(number, [unsigned] * 60))
         await turns()
     assert transport.sent.count(b"too many orders were refused") == 1
-    assert not connection.desk.session.in_flight
+    assert not connection.desk.client.session.in_flight
 
 
 async def test_connection_that_does_not_close_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -528,7 +529,7 @@ def test_system_asks_whether_a_silent_client_is_there() -> None:
 async def test_small_messages_wait_unread_and_all_are_worked_off() -> None:
     hall = Hall()
     connection, transport = hall.connect()
-    connection.desk.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     pings = [wire.message(wire.Kind.ping, number.to_bytes(8)) for number in range(20_000)]
     connection.data_received(b"".join(pings))
     assert (transport.reads, len(connection.desk._queue)) == (False, server.MAX_QUEUED // server.MIN_WEIGHT + 1)
