@@ -19,7 +19,9 @@ UV := .tools/bin/uv
 BIN := .venv/bin
 TESTS ?= tests
 PYTEST_WORKERS ?= 2
-CODE := bizzan exchange backend indexer keeper $(wildcard scripts tests examples benchmarks)
+PACKAGES := bizzan exchange backend indexer keeper
+CODE := $(PACKAGES) $(wildcard scripts tests examples benchmarks)
+MODULES := $(shell find $(PACKAGES) -name '*.py')
 ENGINE := hatch_build.py $(wildcard exchange/engine/fast/*.px? exchange/domain/*.pyx)
 WEB := $(shell find web/src web/public web/plugins web/scripts -type f) $(wildcard web/*.json web/*.html web/*.ts)
 CONTRACTS := $(shell find contracts -name '*.vy' -o -name '*.vyi')
@@ -40,7 +42,8 @@ export UV_LINK_MODE := copy
 help:
 	@sed -n '3,9s/^# *//p' Makefile
 
-setup: .venv/.stamp node_modules/.stamp build/engine/.stamp build/contracts/.stamp backend/web/built/.stamp
+setup: .venv/.stamp .venv/.compiled build/modules/.compiled node_modules/.stamp build/engine/.stamp \
+  build/contracts/.stamp backend/web/built/.stamp
 
 .tools/.checked: scripts/setup/check_tools.sh scripts/setup/find_python.sh
 	@scripts/setup/check_tools.sh "$(PYTHON)" "$(NPM)"
@@ -56,6 +59,15 @@ $(UV): | .tools/.checked
 	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
+
+# Where Python is told to write no bytecode, each process would compile all that it imports, at every start.
+.venv/.compiled: .venv/.stamp
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib
+	@touch $@
+
+build/modules/.compiled: $(MODULES) .venv/.stamp
+	@$(BIN)/python -m compileall -q -j 0 $(PACKAGES)
+	@mkdir -p $(@D) && touch $@
 
 build/engine/.stamp: $(ENGINE) .venv/.stamp
 	@echo "setup: matching engine"
