@@ -30,7 +30,10 @@ _TOGETHER = {
 """Files that go where another goes, because they share its exchange."""
 
 _BROWSER = "tests/browser/"
-_MONEY = tuple(f"{_BROWSER}test_{name}.py" for name in ("funds", "money_ways", "outage", "reorgs", "wallets", "worth"))
+_MONEY = tuple(
+    f"{_BROWSER}test_{name}.py"
+    for name in ("funds", "money_ways", "newcomer", "outage", "pages", "reorgs", "tour", "wallets", "worth")
+)
 """Half of the browser tests, by the time that they take: these share one exchange, and the others another."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
+import urllib.error
 import urllib.request
 from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -97,4 +98,7 @@ def give(program: Program, address: str) -> None:
     """Have the faucet fill an address."""
     body = json.dumps({"address": address}).encode()
     request = urllib.request.Request(f"{program.api_url}/v1/faucet", body, {"content-type": "application/json"})
-    urllib.request.urlopen(request, timeout=60).close()
+    try:
+        urllib.request.urlopen(request, timeout=60).close()
+    except urllib.error.HTTPError as error:
+        raise AssertionError(error.read().decode()) from error
