@@ -5,6 +5,7 @@ the engine, so a full disk refuses and loses nothing. Time comes from the clock 
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
@@ -45,6 +46,13 @@ MAX_TURNS = 256
 """So many triggered orders work in one group at most. The others work in the next groups: cancels come in between, and
 orders are refused as `unavailable` until all have had their turn."""
 
+IN_PLACE_RECORDS = 256
+IN_PLACE_SECONDS = 0.002
+"""A group of so few records is made durable without a thread, if the disk took less than that the last time.
+
+Until such a sync is done nothing else happens here anyway, and it is done sooner than a thread has its turns for it.
+"""
+
 INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
 _FULL_RETRY_MS = 5_000
 
@@ -76,7 +84,8 @@ class GroupResult:
 
 
 class Committer:
-    """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync.
+    """Owns the engine and its journal. `clock` gives milliseconds since 1970; `executor` runs fdatasync, where that may
+    take long.
 
     With a `notary` each group is signed once it is durable, and acks carry receipts. `judges` check the signatures of
     frames in `judge_count` threads, while the disk works.
@@ -102,6 +111,8 @@ class Committer:
         self._judges = judges
         self._judge_count = judge_count
         self._last_tick_ms = 0
+        self._sync_seconds = 0.0
+        """How long the disk took last."""
 
     async def commit(self, items: Sequence[Item]) -> GroupResult:
         """Apply the commands in order and make them durable. An OSError is fatal: the process must stop.
@@ -243,13 +254,26 @@ class Committer:
         if not group.payloads:
             return GroupResult(outcomes, [])
         placed = self.journal.append_payloads([(group.at_ms, payload) for payload in group.payloads])
-        durable = asyncio.get_running_loop().run_in_executor(self._executor, self.journal.sync)
+        syncing = self._sync(len(placed))
         heads = [head for _, head in placed]
         witnessed = Witnessed(group.first_seq, group.at_ms, group.subjects, heads) if self.notary else None
-        await durable
+        if syncing is not None:
+            await syncing
         if self.notary and witnessed:
             outcomes = witnessed.sign(self.notary.domain, self.notary.key, outcomes)
         return GroupResult(outcomes, group.committed(heads))
+
+    def _sync(self, records: int) -> asyncio.Future[None] | None:
+        """Make what was appended durable: in place where that is soon done, else by a thread, whose end is told."""
+        if records <= IN_PLACE_RECORDS and self._sync_seconds < IN_PLACE_SECONDS:
+            self._time_sync()
+            return None
+        return asyncio.get_running_loop().run_in_executor(self._executor, self._time_sync)
+
+    def _time_sync(self) -> None:
+        started = time.perf_counter()
+        self.journal.sync()
+        self._sync_seconds = time.perf_counter() - started
 
     def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
         """Apply commands one by one; what one of them triggers works before the next, and an auction that ends, as far

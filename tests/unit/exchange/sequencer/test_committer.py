@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,16 @@ from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
-from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, _may_wait, parse_item
+from exchange.sequencer.committer import (
+    IN_PLACE_RECORDS,
+    Committer,
+    FrameItem,
+    FramesResult,
+    GroupResult,
+    Item,
+    _may_wait,
+    parse_item,
+)
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
 from tests.utils.frames import frame_of
@@ -58,6 +68,44 @@ async def test_accepted_commands_are_durable_and_in_order(committer: Committer) 
     assert [record.command for record in records] == COMMANDS
     assert [done.head for done in result.committed] == [record.head for record in records]
     assert {record.at_ms for record in records} == {NOW_MS}
+
+
+class Counting(ThreadPoolExecutor):
+    """Counts what it is asked for."""
+
+    asked = 0
+
+    def submit(self, *args: Any, **more: Any) -> Any:
+        self.asked += 1
+        return super().submit(*args, **more)
+
+
+@pytest.mark.parametrize("took", [0.0, 1.0], ids=["quick", "slow"])
+@pytest.mark.parametrize("count", [1, IN_PLACE_RECORDS, IN_PLACE_RECORDS + 1])
+async def test_small_groups_need_no_thread_while_the_disk_is_quick(tmp_path: Path, count: int, took: float) -> None:
+    with Journal.open(tmp_path) as journal, Counting(1) as executor:
+        committer = Committer(Engine(), journal, lambda: NOW_MS, executor)
+        committer._sync_seconds = took
+        assets = [c.ListAsset(Asset(number, f"A{number}", 6)) for number in range(count)]
+        result = await committer.commit(_items(*assets))
+        assert [outcome.seq for outcome in result.outcomes if isinstance(outcome, Ack)] == list(range(1, count + 1))
+        assert executor.asked == (took > 0 or count > IN_PLACE_RECORDS)
+        assert len(list(Reader(tmp_path).read())) == count
+        assert 0 < committer._sync_seconds != took, "the next group goes by how long this one took"
+
+
+async def test_a_disk_that_fails_acknowledges_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(journal: Journal) -> None:
+        raise OSError("gone")
+
+    with Counting(1) as executor, Journal.open(tmp_path) as journal:
+        for took in (0.0, 1.0):
+            committer = Committer(Engine(), journal, lambda: NOW_MS, executor)
+            committer._sync_seconds = took
+            with monkeypatch.context() as failing:
+                failing.setattr(Journal, "sync", fails)
+                with pytest.raises(OSError, match="gone"):
+                    await committer.commit(_items(c.ListAsset(Asset(0, "USDC", 6))))
 
 
 async def test_refused_command_takes_no_sequence(committer: Committer) -> None:
