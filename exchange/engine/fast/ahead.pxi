@@ -61,11 +61,11 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
     cdef i32 block = block_of(page, nonce)
     guess.page = page - m.pages
     fetch_soon(&m.blocks[block])
+    guess.block = block
     if command[0] == CANCEL:
-        guess.spot = block
         return
-    guess.spot = level_at(m, guess.span, guess.key)
-    fetch_soon(&m.levels[guess.spot])
+    guess.level = level_at(m, guess.span, guess.key)
+    fetch_soon(&m.levels[guess.level])
     fetch_soon(&m.balances[columns[m.books[guess.book].base]])
     fetch_soon(&m.balances[columns[m.books[guess.book].quote]])
     if account.young_room:
@@ -90,32 +90,41 @@ cdef inline void fetch_maker(Memory *m, i32 number) noexcept nogil:
     fetch_soon(&m.accounts[o.account])
 
 
+cdef inline bint will_meet(Half *half, const u8 *command) noexcept nogil:
+    """Whether an order would meet one on this side, as it is now."""
+    return half.best >= half.sign * word(command, 1)
+
+
+cdef inline Half *other_half(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    return &m.books[guess.book].halves[1 - (command[1] & 1)]
+
+
 cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
     cdef Half *half
     if command[0] == CANCEL:
-        guess.spot = m.blocks[guess.spot].slots[word(command, 3) & 7]
-        fetch_soon(&m.orders[guess.spot])
+        guess.order = m.blocks[guess.block].slots[word(command, 3) & 7]
+        fetch_soon(&m.orders[guess.order])
         return
-    fetch_soon(&m.orders[m.levels[guess.spot].tail])
-    half = &m.books[guess.book].halves[1 - (command[1] & 1)]
-    if half.best >= half.sign * word(command, 1):
+    half = other_half(m, guess, command)
+    fetch_soon(&m.orders[m.levels[guess.level].tail])
+    if will_meet(half, command):
         fetch_soon(&m.orders[m.levels[half.top].head])
         fetch_soon(&m.levels[worse_level(m, half.top)])
 
 
 cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
-    cdef Half *half
     cdef Order *o
+    cdef Half *half
     cdef i32 maker
     if command[0] == CANCEL:
-        o = &m.orders[guess.spot]
+        o = &m.orders[guess.order]
         fetch_soon(&m.orders[o.prev])
         fetch_soon(&m.orders[o.next])
         fetch_soon(&m.levels[o.level])
         fetch_soon(&m.balances[o.pays])
         return
-    half = &m.books[guess.book].halves[1 - (command[1] & 1)]
-    if half.best >= half.sign * word(command, 1):
+    half = other_half(m, guess, command)
+    if will_meet(half, command):
         maker = m.levels[half.top].head
         fetch_maker(m, maker)
         fetch_soon(&m.orders[follower(m, maker)])
@@ -123,6 +132,25 @@ cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) no
 
 cdef inline void look_ahead(Memory *m, Guess *guesses, const u8 *commands, i64 i, i64 count) noexcept nogil:
     """Look at commands behind the one numbered `i` (below zero before the first of all), each a step further."""
+    if likely(i >= 0 and i + COMMAND_AHEAD < count):
+        look_at_all(m, guesses, commands + i * COMMAND_SIZE, <u64>i)
+    else:
+        look_at_some(m, guesses, commands, i, count)
+
+
+cdef inline void look_at_all(Memory *m, Guess *guesses, const u8 *now, u64 i) noexcept nogil:
+    """The same where there is one at every step; `now` is the command that these are behind."""
+    guess_command(now + COMMAND_AHEAD * COMMAND_SIZE)
+    guess_place(m, &guesses[(i + PLACE_AHEAD) % AHEAD], now + PLACE_AHEAD * COMMAND_SIZE)
+    guess_account(m, &guesses[(i + ACCOUNT_AHEAD) % AHEAD])
+    guess_records(m, &guesses[(i + RECORDS_AHEAD) % AHEAD], now + RECORDS_AHEAD * COMMAND_SIZE)
+    guess_places(m, &guesses[(i + PLACES_AHEAD) % AHEAD], now + PLACES_AHEAD * COMMAND_SIZE)
+    guess_orders(m, &guesses[(i + ORDERS_AHEAD) % AHEAD], now + ORDERS_AHEAD * COMMAND_SIZE)
+    guess_neighbours(m, &guesses[(i + NEIGHBOURS_AHEAD) % AHEAD], now + NEIGHBOURS_AHEAD * COMMAND_SIZE)
+
+
+cdef void look_at_some(Memory *m, Guess *guesses, const u8 *commands, i64 i, i64 count) noexcept nogil:
+    """The same at the beginning and at the end of a run."""
     if <u64>(i + COMMAND_AHEAD) < <u64>count:
         guess_command(commands + (i + COMMAND_AHEAD) * COMMAND_SIZE)
     if <u64>(i + PLACE_AHEAD) < <u64>count:

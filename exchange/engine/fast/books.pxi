@@ -20,14 +20,10 @@ cdef inline void unqueue_order(Memory *m, i32 order) noexcept nogil:
     """Take the order, with whatever remains of it, out of its level."""
     cdef Order *o = &m.orders[order]
     cdef Level *level = &m.levels[o.level]
-    if o.prev:
-        m.orders[o.prev].next = o.next
-    else:
-        level.head = o.next
-    if o.next:
-        m.orders[o.next].prev = o.prev
-    else:
-        level.tail = o.prev
+    m.orders[o.prev].next = o.next  # also of index 0, which nobody reads: no branch that is hard to guess
+    m.orders[o.next].prev = o.prev
+    level.head = <i32>chosen(o.prev, level.head, o.next)
+    level.tail = <i32>chosen(o.next, level.tail, o.prev)
     level.quantity -= o.remaining - o.hidden
     if level.head == 0:
         drop_level(m, o.level)

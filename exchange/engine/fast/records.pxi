@@ -330,10 +330,13 @@ cdef struct Guess:      # what is known of a command before its turn
     i64 key             # of its price
     u64 hash_hash       # of its order hash
     i64 page            # of its nonce
-    i64 spot            # of a cancel the block, of an order the level
     i32 account
+    i32 block           # of its nonce
+    i32 order           # that it cancels
     i32 book
     i32 span            # of its price, or 0
+    i32 level           # likewise
+    i64 pad2
 
 cdef struct Incoming:   # an order on its way in
     Guess *guess
