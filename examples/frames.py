@@ -6,11 +6,15 @@ its first fill is settled on chain.
 
 import asyncio
 import json
+import sys
 import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
 from bizzan.client.entry import EntryClient
+from bizzan.client.errors import Unreachable
 from bizzan.client.schemas import Fill
 from bizzan.client.wallet import Wallet
 from bizzan.faucet import fund
@@ -25,6 +29,18 @@ LOTS = 20
 ORDERS = 16
 WAIT_SECONDS = 180
 POLL_SECONDS = 0.5
+
+T = TypeVar("T")
+
+
+async def wait_for(what: str, probe: Callable[[], Awaitable[T]]) -> T:
+    """Ask until there is an answer."""
+    deadline = time.monotonic() + WAIT_SECONDS
+    while not (answer := await probe()):
+        if time.monotonic() > deadline:
+            raise SystemExit(f"{what}: not within {WAIT_SECONDS} s; is every service of 'bizzan status' up?")
+        await asyncio.sleep(POLL_SECONDS)
+    return answer
 
 
 async def open_account(settings: Settings, api: BizzanClient) -> None:
@@ -41,11 +57,12 @@ async def open_account(settings: Settings, api: BizzanClient) -> None:
     async with CustodyClient(settings.rpc_url, exchange.custody, api.wallet) as custody:
         await custody.deposit_token(token, DEPOSIT_USDC * 10**token.decimals)
     await api.login()
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not ((balance := (await api.balances()).balance("USDC")) and balance.available):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"credit of the deposit: not within {WAIT_SECONDS} s; is every service up?")
-        await asyncio.sleep(POLL_SECONDS)
+
+    async def credited() -> bool:
+        balance = (await api.balances()).balance("USDC")
+        return balance is not None and balance.available > 0
+
+    await wait_for("credit of the deposit", credited)
 
 
 def quotes(wallet: Wallet, market: Market, first: int, prices: list[int]) -> list[Order]:
@@ -59,12 +76,20 @@ def quotes(wallet: Wallet, market: Market, first: int, prices: list[int]) -> lis
 
 async def settled(api: BizzanClient) -> Fill:
     """The first fill of the wallet, once the contract has settled it."""
-    deadline = time.monotonic() + WAIT_SECONDS
-    while not (found := [fill for fill in await api.fills() if fill.status in ("settled", "final")]):
-        if time.monotonic() > deadline:
-            raise SystemExit(f"settlement: not within {WAIT_SECONDS} s; is the keeper up?")
-        await asyncio.sleep(POLL_SECONDS)
-    return found[0]
+
+    async def found() -> list[Fill]:
+        return [fill for fill in await api.fills() if fill.status in ("settled", "final")]
+
+    return (await wait_for("settlement", found))[0]
+
+
+async def lowest_ask(api: BizzanClient) -> int:
+    """The best price at which somebody sells: the demo's wallets do, as soon as they are there."""
+
+    async def asks() -> list[int]:
+        return [price for price, *_ in (await api.book(MARKET)).asks]
+
+    return (await wait_for("somebody who sells", asks))[0]
 
 
 def said(outcome: Outcome) -> str:
@@ -79,7 +104,7 @@ async def main() -> None:
     async with BizzanClient(f"http://{settings.api.host}:{settings.api.port}", wallet) as api:
         await open_account(settings, api)
         market = api.market(MARKET).market
-        ask = (await api.book(MARKET)).asks[0][0]
+        ask = await lowest_ask(api)
         below, through = (ask * part // 100 // market.tick_size * market.tick_size for part in (90, 102))
         async with EntryClient(settings.entry.host, settings.entry.port, api.exchange.domain, wallet) as entry:
             outcome = await entry.place_frame(quotes(wallet, market, 1, [through] + [below] * (ORDERS - 1)))
@@ -92,4 +117,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except Unreachable as error:
+        sys.exit(f"{error}: start the exchange with 'make run'")

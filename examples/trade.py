@@ -8,6 +8,7 @@ What was bought goes back to the wallet; the rest of the deposit stays on the ex
 """
 
 import asyncio
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
@@ -15,6 +16,7 @@ from typing import TypeVar
 
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
+from bizzan.client.errors import Unreachable
 from bizzan.client.orders import OrderBuilder
 from bizzan.client.schemas import Fill
 from bizzan.client.wallet import Wallet
@@ -153,4 +155,7 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    try:
+        asyncio.run(main())
+    except Unreachable as error:
+        sys.exit(f"{error}: start the exchange with 'make run'")

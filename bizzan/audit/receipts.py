@@ -60,7 +60,8 @@ def against_journal(receipt: Receipt, journal: Path) -> Iterator[str]:
     try:
         record = RecordFinder(raw).find(receipt.seq)
     except LookupError:
-        yield f"sequence {receipt.seq} is not in the journal: acknowledged, and not published yet, or skipped"
+        late = "acknowledged, and not published yet, which takes 10 minutes at most, or skipped"
+        yield f"sequence {receipt.seq} is not in the journal: {late}"
         return
     except (JournalError, OSError) as error:
         yield f"the journal cannot be read: {error}"
