@@ -6,7 +6,7 @@ import os
 import re
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -20,9 +20,27 @@ from tests.utils.waiting import wait_for
 
 PATIENCE_MS = 60_000
 DELAY_SECONDS = 600
+WAY_OUT_MS = 3_000
+"""How long a page that knows the exchange waits before it loads what the way out needs (`web/src/main.tsx`)."""
 KEEPS_LEAVING = "navigator.serviceWorker.getRegistration().then((found) => found !== undefined)"
 """Whether the page has all that the way out needs, after which it registers its worker. It is asked from outside: the
 page's policy evaluates no text, so that `wait_for_function` cannot ask twice."""
+WORKS = "navigator.serviceWorker.getRegistration().then((found) => Boolean(found?.active))"
+"""Whether its worker is installed, with all of the build."""
+
+
+def ready_to_leave(page: Page, path: str, ready: str) -> None:
+    """Open a page whose clock goes on at once by what it waits before it loads what the way out needs."""
+    page.clock.install()
+    page.goto(path)
+
+    def look() -> bool:
+        page.clock.fast_forward(WAY_OUT_MS)
+        with suppress(AssertionError):  # it had not asked for the wait yet
+            return wait_for(lambda: bool(page.evaluate(ready)), ready, 1)
+        return False
+
+    wait_for(look, "what the way out needs")
 
 
 @contextmanager
@@ -65,9 +83,7 @@ def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Progr
     token = usdc(program)["address"]
     context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
     page = context.new_page()
-    page.goto(MARKET)
-    expect(page.get_by_role("link", name="Leave without us")).to_be_visible()
-    wait_for(lambda: page.evaluate(KEEPS_LEAVING), "what the way out needs")
+    ready_to_leave(page, MARKET, KEEPS_LEAVING)
     session = page.evaluate("JSON.parse(localStorage.getItem('bizzan.session'))")
     before = held_by(program, token, session["address"])
     with dead_api(program):
@@ -93,9 +109,8 @@ def leave(page: Page, program: Program) -> None:
 def test_a_new_tab_leaves_while_the_api_is_dead(browser: Browser, program: Program, player: Player) -> None:
     context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
     page = context.new_page()
-    page.goto(MARKET)
+    ready_to_leave(page, MARKET, WORKS)
     expect(page.get_by_role("banner").get_by_role("button", name="0x")).to_be_visible()
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
     page.close()
     with dead_api(program):
         fresh = context.new_page()
@@ -129,8 +144,7 @@ POISON = """async () => {
 def test_a_script_that_was_written_into_the_caches_is_not_run(browser: Browser, program: Program) -> None:
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
     page = context.new_page()
-    page.goto("/legal")
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    ready_to_leave(page, "/legal", WORKS)
     page.evaluate(POISON)
     assert "/worker.js" not in page.evaluate(KEPT)
     page.close()
@@ -147,8 +161,7 @@ def test_the_contract_alone_is_enough_to_leave(browser: Browser, program: Progra
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
     page = context.new_page()
     wallet = BrowserWallet(page, program.rpc_url)
-    page.goto("/legal")
-    page.evaluate("navigator.serviceWorker.ready.then(() => true)")
+    ready_to_leave(page, "/legal", WORKS)
     page.evaluate("localStorage.clear()")
     with dead_api(program):
         page.goto("/leave", timeout=PATIENCE_MS)
