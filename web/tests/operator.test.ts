@@ -1,11 +1,13 @@
 import { createElement } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { hashTypedData } from "viem/utils";
-import { describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { inLanguage, unread } from "@/app/announcements";
+import { useExchange } from "@/app/exchange";
 import { feesOf } from "@/features/operator/rates";
+import { sendCall } from "@/features/operator/sending";
 import { Rows } from "@/features/operator/Withdrawals";
-import type { Announcement, Token } from "@/lib/api/types";
+import type { Announcement, Exchange, Token } from "@/lib/api/types";
 import { approvalCall, judgeAll, question, type Said, type Verdict } from "@/lib/chain/approving";
 import { governingCall, operationOf } from "@/lib/chain/governing";
 import { keySigner } from "@/lib/chain/keys";
@@ -33,6 +35,32 @@ describe("fees as an operator writes them", () => {
   );
 
   it("refuse a floor finer than the asset", () => expect(feesOf("2:5", "0.0000001", 6)).toBeNull());
+});
+
+describe("a role's own call", () => {
+  const exchange = { chain_id: 31_337, contract: CUSTODY.toLowerCase() } as Exchange;
+  const call = governingCall(CUSTODY, "pause", [60n]);
+  const send = vi.fn(async () => "0x01" as Hex);
+
+  beforeEach(() => {
+    send.mockClear();
+    useExchange.setState({ exchange, confirmed: true, changed: null });
+  });
+
+  it("is sent to the exchange that is confirmed", async () => {
+    expect(await sendCall({ send }, call)).toBe("0x01");
+    expect(send).toHaveBeenCalledWith(call, 31_337);
+  });
+
+  it.each([
+    ["is not confirmed", { confirmed: false }],
+    ["says that it is another", { changed: { changes: [], accept: () => undefined } }],
+    ["is another than it was prepared for", { exchange: { ...exchange, contract: `0x${"ee".repeat(20)}` } }],
+  ])("is not signed while the exchange %s", (_, state) => {
+    useExchange.setState(state);
+    expect(() => sendCall({ send }, call)).toThrow("Nothing was signed.");
+    expect(send).not.toHaveBeenCalled();
+  });
 });
 
 describe("announcements", () => {

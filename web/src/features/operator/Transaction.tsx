@@ -9,6 +9,7 @@ import { Fact, Facts } from "@/ui/Card";
 import { Copied } from "@/ui/Copied";
 import { Dialog } from "@/ui/Dialog";
 import { Failure } from "@/ui/States";
+import { sendCall } from "./sending";
 import { c } from "./texts";
 
 export interface Sending {
@@ -35,7 +36,7 @@ export function Transaction({ sending, then, onClose }: Props) {
   const go = () =>
     action.run(async () => {
       if (!wallet) throw new Error("connect a wallet first");
-      const hash = await wallet.signer.send(call, theExchange().chain_id);
+      const hash = await sendCall(wallet.signer, call);
       await fromOwnNode((chain) => chain.mined(hash));
       setMined(hash);
       then();
