@@ -9,6 +9,7 @@ import { Empty, Failure } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { AmendDialog } from "./AmendDialog";
 import { type OpenOrder, useAccount } from "./account";
+import { newestFirst } from "./age";
 import { SideText, useUnitsById } from "./cells";
 import { Mirrored, useMirror } from "./Mirrored";
 import { cancelAll, cancelOrder } from "./place";
@@ -20,7 +21,7 @@ export function OpenOrdersTable() {
   const [mirrored, mirror] = useMirror();
   const display = useDisplay();
   const units = useUnitsById();
-  const rows = [...orders.values()].sort((a, b) => b.order_id - a.order_id);
+  const rows = [...orders.values()].sort(newestFirst);
   const quantity = (order: OpenOrder, amount: bigint) => {
     const market = units(order.market);
     if (!market) return `${amount}`;
