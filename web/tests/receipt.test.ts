@@ -69,6 +69,15 @@ describe("a receipt", () => {
     expect(subjectOf(hash("c"), [])).toBe(hash("c"));
   });
 
+  it.each([
+    ["three", [hash("a"), hash("b"), hash("c")]],
+    ["one", [hash("b")]],
+    ["twice the same", [hash("b"), hash("b")]],
+    ["what is no hash", [`${hash("a")}00`, hash("b")]],
+  ])("is of an order by itself where the exchange names %s as its legs", (_, legs) => {
+    expect(subjectOf(hash("b"), legs)).toBe(hash("b"));
+  });
+
   it("is good as it was signed, also read from text", async () => {
     const receipt = await made();
     expect(await verify(receipt, { ...EXPECTED, subject: hash("b") })).toMatchObject({

@@ -110,9 +110,16 @@ function malformed(found: Record<string, unknown>): Fault | null {
 export const hashOf = ({ domain, primaryType, message }: TypedData): Hex =>
   hashTypedData({ domain, primaryType, types: TYPES, message } as never);
 
-/** The subject of an order's receipt: its hash, or that of both legs of a group if it came as one of these. */
-export const subjectOf = (order: Hex, legs: readonly string[]): Hex =>
-  legs.some((leg) => same(leg, order)) ? keccak256(concat([GROUP_TYPE, ...(legs as readonly Hex[])])) : order;
+/**
+ * The subject of an order's receipt: its hash, or that of both legs of a group if it came as one of these. Anything but two
+ * hashes of which one is the order's is no group, so that a receipt for it is of another message.
+ */
+export function subjectOf(order: Hex, legs: readonly string[]): Hex {
+  const [first, second] = legs;
+  if (!first || !second || legs.length !== 2 || same(first, second)) return order;
+  if (!legs.every((leg) => HASH.test(leg)) || !legs.some((leg) => same(leg, order))) return order;
+  return keccak256(concat([GROUP_TYPE, first as Hex, second as Hex]));
+}
 
 /** The leaf of the receipt's record. */
 function recordHash(receipt: Receipt): Hex {
