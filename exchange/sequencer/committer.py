@@ -385,6 +385,8 @@ class _Group:
 def _may_wait(item: Item) -> int:
     """How many orders of a command may wait for a price."""
     command = None if isinstance(item, Refused) else item[1]
+    if type(command) is PlaceOrder:  # most are
+        return int(trigger_bits(command.order.terms) != 0)
     placed = command.legs if isinstance(command, PlaceGroup) else (command,)
     return sum(isinstance(one, PlaceOrder) and bool(trigger_bits(one.order.terms)) for one in placed)
 

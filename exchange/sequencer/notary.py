@@ -1,7 +1,7 @@
 """The receipt key: it signs each group once, when it is durable, and a single record again when it is asked for.
 
 It signs nothing but what it read from, or has just synced to, its own journal, so a process that asks can never make
-it contradict itself. Trees are hashed while the disk works.
+it contradict itself. Trees are hashed while the disk works, if a thread waits for it.
 """
 
 from collections.abc import Sequence
