@@ -21,8 +21,10 @@ from dataclasses import dataclass, field
 
 from bizzan.audit.auctioning import Auctions
 from bizzan.audit.comparing import Problem
+from bizzan.audit.leaving import may_leave
 from bizzan.audit.pairs import Pairs
 from bizzan.audit.placed import placed_in
+from bizzan.audit.standing import BUY, BUY_QUOTE, SELL, Books, Standing
 from bizzan.audit.waiting import WaitingRoom
 from exchange.domain.order_id import age
 from exchange.engine import commands as c
@@ -30,71 +32,10 @@ from exchange.engine import events as e
 from exchange.engine.events import CloseReason
 from exchange.journal.reader import Record
 
-BUY, SELL, BUY_QUOTE = 0, 1, 2
-EVERY_MARKET, BOTH_SIDES = 0, 2
 POST_ONLY = 4
 _PLACES = (c.PlaceOrder, c.PlaceGroup)
 """Commands of which every order is accepted: others stand in no journal."""
 _SIGNED = ("market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
-# What may take a resting order out of the book, by the reason that is given: commands about the account or the market.
-_ABOUT: dict[CloseReason, tuple[type, ...]] = {
-    CloseReason.cancelled: (c.CancelOrder, c.CancelAll),
-    CloseReason.cancelled_on_chain: (c.ObeyCancel,),
-    CloseReason.delegate_revoked: (c.ObeyRevocation,),
-    CloseReason.account_exiting: (c.SetExiting,),
-    CloseReason.account_frozen: (c.SetFrozen,),
-    CloseReason.market_delisted: (c.SetMarketStatus,),
-    CloseReason.mass_cancelled: (c.MassCancel,),
-    CloseReason.trading_stopped: (c.StopTrading, c.SetTradingStop),
-    CloseReason.amended: (c.AmendOrder,),
-}
-# These follow from what others owe or did: money taken back, an order of one's own met, the limits of settlement.
-_FOLLOWS = frozenset(
-    (CloseReason.debited, CloseReason.trade_reversed, CloseReason.self_trade, CloseReason.unsettled_limit)
-)
-
-
-@dataclass(slots=True)
-class Standing:
-    """An order that was accepted and has not ended. `price` in quote units per lot, `remaining` in lots (or quote)."""
-
-    order_id: int
-    account: bytes
-    account_id: int
-    market: int
-    side: int
-    price: int
-    remaining: int
-    quantity: int
-    nonce: int
-    expiry: int
-    terms: int
-    trigger_price: int
-    hidden: int = 0
-    """Of what remains, the lots that are not shown yet."""
-
-    @property
-    def displayed(self) -> int:
-        """How many lots it shows at a time; 0: all."""
-        return self.terms // 2**16 % 2**64
-
-    @property
-    def shown(self) -> int:
-        """What another order can meet of it now."""
-        return self.remaining - self.hidden
-
-    @property
-    def book_side(self) -> int:
-        """Where it would rest: 0 with the bids, 1 with the asks."""
-        return SELL if self.side == SELL else BUY
-
-    def crosses(self, price: int) -> bool:
-        """Whether its limit allows a trade at a price."""
-        return price >= self.price if self.side == SELL else price <= self.price
-
-
-Queue = dict[int, Standing]
-"""Orders at one price by id, in the order in which they came to rest."""
 
 
 @dataclass(slots=True)
@@ -102,7 +43,7 @@ class PriorityLedger:
     """The audit's own books; `problems` in the order of the journal."""
 
     orders: dict[int, Standing] = field(default_factory=dict)
-    books: dict[tuple[int, int], dict[int, Queue]] = field(default_factory=dict)
+    books: Books = field(default_factory=Books)
     countdowns: dict[bytes, int] = field(default_factory=dict)
     """When an account's orders end unless it says otherwise before, in milliseconds."""
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
@@ -129,6 +70,8 @@ class PriorityLedger:
     _halted: set[int] = field(default_factory=set)
     _disturbed: set[int] = field(default_factory=set)
     """Markets where orders ended after the auction was priced."""
+    _ran_out: set[bytes] = field(default_factory=set)
+    """Accounts whose countdown ended in the record."""
     _stands_still: bool = False
     """Whether it only takes over the place of another."""
 
@@ -136,38 +79,12 @@ class PriorityLedger:
         """Judge what an engine says of a command."""
         self._placed, self._working, self._ended = placed_in(record), 0, None
         over = self.auctions.over(record.at_ms, self._halted)
-        ended_countdowns: set[bytes] = set()
+        self._ran_out = set()
         self._stands_still = self._decided = self._auctioned = self._late = False
         self._taken = 0
         for event in events:
-            if isinstance(event, e.MarketListed):
-                self._listed(event)
-            elif isinstance(event, e.AuctionStarted):
-                self.auctions.started(event.market, event.ends_at)
-            elif isinstance(event, e.AuctionPriced):
-                self._priced(record, event)
-            elif isinstance(event, e.MarketBoundsChanged):
-                self.collars[event.market] = event.collar_bps
-            elif isinstance(event, e.MarketChanged):
-                self._changed(record, event)
-            elif isinstance(event, e.OrderAccepted):
-                self._after(record)
-                self._accepted(record, event)
-            elif isinstance(event, e.OrderAmended):
-                self._amended(record, event)
-            elif isinstance(event, e.OrderTriggered):
-                self._triggered(record, event)
-            elif isinstance(event, e.TradeMatched):
-                self._matched(record, event)
-            elif isinstance(event, e.OrderReduced):
-                self._reduced(record, event)
-            elif isinstance(event, e.OrderClosed):
-                if event.order_id == self._working:
-                    self._ended = event.reason
-                elif event.reason == CloseReason.countdown and event.order_id in self.orders:
-                    ended_countdowns.add(self.orders[event.order_id].account)
-                self._closed(record, event)
-        for account in ended_countdowns:
+            self._hear(record, event)
+        for account in self._ran_out:
             self.countdowns.pop(account, None)
         self._after(record)
         self._say(record, self.pairs.close_record())
@@ -183,6 +100,35 @@ class PriorityLedger:
             self.countdowns.pop(record.command.account, None)
             if record.command.seconds:
                 self.countdowns[record.command.account] = ends
+
+    def _hear(self, record: Record, event: e.Event) -> None:
+        if isinstance(event, e.MarketListed):
+            self._listed(event)
+        elif isinstance(event, e.AuctionStarted):
+            self.auctions.started(event.market, event.ends_at)
+        elif isinstance(event, e.AuctionPriced):
+            self._priced(record, event)
+        elif isinstance(event, e.MarketBoundsChanged):
+            self.collars[event.market] = event.collar_bps
+        elif isinstance(event, e.MarketChanged):
+            self._changed(record, event)
+        elif isinstance(event, e.OrderAccepted):
+            self._after(record)
+            self._accepted(record, event)
+        elif isinstance(event, e.OrderAmended):
+            self._amended(record, event)
+        elif isinstance(event, e.OrderTriggered):
+            self._triggered(record, event)
+        elif isinstance(event, e.TradeMatched):
+            self._matched(record, event)
+        elif isinstance(event, e.OrderReduced):
+            self._reduced(record, event)
+        elif isinstance(event, e.OrderClosed):
+            if event.order_id == self._working:
+                self._ended = event.reason
+            elif event.reason == CloseReason.countdown and event.order_id in self.orders:
+                self._ran_out.add(self.orders[event.order_id].account)
+            self._closed(record, event)
 
     # PRI-1
 
@@ -231,8 +177,7 @@ class PriorityLedger:
         new.remaining = new.quantity - (old.quantity - old.remaining)
         if new.remaining != event.remaining or new.remaining <= 0:
             self._problem(record, f"{event.remaining} remain of order {new.order_id}, it may fill {new.remaining}")
-        queue = self.books.get((old.market, old.book_side), {}).get(old.price, {})
-        still = old.order_id in queue and new.remaining <= old.remaining
+        still = old.order_id in self.books.queue(old) and new.remaining <= old.remaining
         still = still and (new.price, new.terms) == (old.price, old.terms)
         if still != event.kept_place:
             self._problem(record, f"order {new.order_id} {'loses' if still else 'takes'} the place of {old.order_id}")
@@ -240,9 +185,7 @@ class PriorityLedger:
         self._decided = old.order_id not in self.pairs.names and new.order_id not in self.pairs.names
         if still:
             new.hidden = max(0, old.hidden - (old.remaining - new.remaining))
-            for key in list(queue):
-                standing = queue.pop(key)
-                queue[new.order_id if key == old.order_id else key] = new if key == old.order_id else standing
+            self.books.swap(old, new)
             self._stands_still = True
 
     def _after(self, record: Record) -> None:
@@ -261,7 +204,7 @@ class PriorityLedger:
             self.waiting.add(order)
             self._sits(record, order)
             return
-        best = self._best(order.market, SELL if order.book_side == BUY else BUY)
+        best = self.books.best(order.market, SELL if order.book_side == BUY else BUY)
         if order.market in self.auctions.ends:
             self._gathered(record, order)
             best = None
@@ -272,8 +215,7 @@ class PriorityLedger:
                     record,
                     f"the order rests at {order.price}, and order {best.order_id} at {best.price} stood against it",
                 )
-            queue = self.books.setdefault((order.market, order.book_side), {}).setdefault(order.price, {})
-            queue[order.order_id] = order
+            self.books.rest(order)
             self._sits(record, order)
             order.hidden = max(0, order.remaining - order.displayed) if order.displayed else 0
             return
@@ -309,7 +251,7 @@ class PriorityLedger:
         else:
             self._halted.discard(market)
         if event.status == "open":
-            bid, ask = self._best(market, BUY), self._best(market, SELL)
+            bid, ask = self.books.best(market, BUY), self.books.best(market, SELL)
             if bid is not None and ask is not None and bid.price >= ask.price:
                 self._problem(record, f"the market opens, and order {bid.order_id} stands against {ask.order_id}")
             if self.auctions.left.get(market) and market not in self._disturbed:
@@ -323,7 +265,7 @@ class PriorityLedger:
         """The price of an auction, beside all others."""
         self._auctioned = True
         self._disturbed.discard(event.market)
-        queues = (self.books.get((event.market, side), {}) for side in (BUY, SELL))
+        queues = (self.books.half(event.market, side) for side in (BUY, SELL))
         orders = [order for half in queues for queue in half.values() for order in queue.values()]
         told = (event.price, event.bids, event.asks)
         if event.market not in self.auctions.ends:
@@ -332,7 +274,7 @@ class PriorityLedger:
 
     def _gathered(self, record: Record, order: Standing) -> None:
         """An order that rests in an auction, and could meet its own account."""
-        half = self.books.get((order.market, SELL if order.book_side == BUY else BUY), {})
+        half = self.books.half(order.market, SELL if order.book_side == BUY else BUY)
         for price, queue in half.items():
             for other in queue.values() if order.crosses(price) else ():
                 if other.account == order.account and self._ended is None:
@@ -375,7 +317,7 @@ class PriorityLedger:
         if maker.account == taker.account:
             yield "is of an account with itself"
         for order in (maker, taker):
-            best = self._best(match.market, order.book_side)
+            best = self.books.best(match.market, order.book_side)
             if best is not order and best is not None:
                 yield f"is of order {order.order_id}, and order {best.order_id} at {best.price} stood before it"
             if not order.crosses(match.price):
@@ -469,10 +411,10 @@ class PriorityLedger:
         if maker.remaining <= 0:
             self._leave(maker)
         else:
-            self._show(maker)
+            self.books.show(maker)
 
     def _wrong(self, record: Record, match: e.TradeMatched, maker: Standing, taker: Standing) -> Iterable[str]:
-        best = self._best(maker.market, maker.book_side)
+        best = self.books.best(maker.market, maker.book_side)
         if maker.market != taker.market or maker.book_side == taker.book_side:
             yield f"orders {maker.order_id} and {taker.order_id} do not stand against each other"
         if match.price != maker.price:
@@ -517,38 +459,12 @@ class PriorityLedger:
             if event.reason != CloseReason.filled:
                 self._problem(record, f"order {event.order_id} ends as {event.reason.value}, and does not stand here")
             return
-        if not self._may_leave(record, order, event.reason):
+        if not may_leave(record, order, event.reason, self.countdowns):
             self._problem(
                 record,
                 f"order {order.order_id} leaves the book as {event.reason.value}, and nothing in the journal says so",
             )
         self._leave(order)
-
-    def _may_leave(self, record: Record, order: Standing, reason: CloseReason) -> bool:
-        if reason == CloseReason.expired:
-            return order.expiry * 1_000 <= record.at_ms
-        if reason == CloseReason.group:
-            return True  # judged with its record
-        if reason == CloseReason.countdown:
-            return self.countdowns.get(order.account, record.at_ms + 1) <= record.at_ms
-        if reason in _FOLLOWS:
-            return isinstance(record.command, _CAUSES[reason])
-        command = record.command
-        if not isinstance(command, _ABOUT.get(reason, ())):
-            return False
-        if isinstance(command, c.SetMarketStatus):
-            return command.market == order.market
-        if isinstance(command, c.AmendOrder):
-            return (command.order.account, command.order.nonce) == (order.account, order.nonce)
-        if getattr(command, "account", None) != order.account:
-            return False
-        if isinstance(command, c.CancelOrder) or (isinstance(command, c.ObeyCancel) and not command.min_nonce):
-            return command.nonce == order.nonce
-        if isinstance(command, c.MassCancel):
-            return command.market in (EVERY_MARKET, order.market) and command.side in (BOTH_SIDES, order.book_side)
-        if isinstance(command, c.CancelAll | c.ObeyCancel):
-            return order.nonce % (1 << 63) < command.min_nonce
-        return True
 
     def _reduced(self, record: Record, event: e.OrderReduced) -> None:
         order, working = self.orders.get(event.order_id), self.orders.get(self._working)
@@ -559,31 +475,12 @@ class PriorityLedger:
             self._problem(record, f"order {event.order_id} is decremented by an order of another account")
         self._uses(record, order)
         order.remaining = event.remaining
-        self._show(order)
-
-    def _show(self, order: Standing) -> None:
-        """When all that was shown is used up, the next part stands behind all others at its price."""
-        if order.remaining != order.hidden or not order.hidden:
-            return
-        order.hidden -= min(order.hidden, order.displayed)
-        queue = self.books[order.market, order.book_side][order.price]
-        queue[order.order_id] = queue.pop(order.order_id)
+        self.books.show(order)
 
     def _leave(self, order: Standing) -> None:
         self.orders.pop(order.order_id, None)
         self.waiting.leave(order.order_id)
-        half = self.books.get((order.market, order.book_side), {})
-        queue = half.get(order.price, {})
-        queue.pop(order.order_id, None)
-        if not queue:
-            half.pop(order.price, None)
-
-    def _best(self, market: int, side: int) -> Standing | None:
-        """The first order at the best price of a side."""
-        half = self.books.get((market, side))
-        if not half:
-            return None
-        return next(iter(half[max(half) if side == BUY else min(half)].values()))
+        self.books.leave(order)
 
     def _say(self, record: Record, problems: Iterable[str]) -> None:
         for text in problems:
@@ -591,11 +488,3 @@ class PriorityLedger:
 
     def _problem(self, record: Record, text: str) -> None:
         self.problems.append((f"journal sequence {record.seq}", text))
-
-
-_CAUSES: dict[CloseReason, tuple[type, ...]] = {
-    CloseReason.debited: (c.Uncredit, c.Debit, c.ReserveForced),
-    CloseReason.trade_reversed: (c.ReverseTrades,),
-    CloseReason.self_trade: (c.PlaceOrder, c.PlaceGroup, c.PlaceFrame, c.Tick),
-    CloseReason.unsettled_limit: (c.PlaceOrder, c.PlaceGroup, c.PlaceFrame, c.Tick),
-}
