@@ -34,6 +34,8 @@ export class Candles {
   private complete = false;
   private loading = false;
   private failed = false;
+  /** Whether the list is all that there was when it was asked for, which may be nothing. */
+  private loaded = false;
   private readonly leave: () => void;
 
   constructor(
@@ -78,6 +80,7 @@ export class Candles {
 
   private async load(): Promise<void> {
     this.failed = false;
+    this.loaded = false;
     try {
       const page = await api.candles(this.symbol, this.interval, PAGE);
       if (this.closed) return;
@@ -85,6 +88,7 @@ export class Candles {
       const before = this.list.filter((candle) => candle.start_ms < first);
       this.list.splice(0, this.list.length, ...before, ...page.candles);
       if (!before.length) this.complete = page.candles.length < PAGE;
+      this.loaded = true;
       this.view.replace(this.list);
     } catch (error) {
       this.failed = true;
@@ -93,7 +97,10 @@ export class Candles {
   }
 
   private merge(candles: readonly Candle[]): void {
-    if (!this.list.length) return;
+    if (!this.list.length) {
+      if (this.loaded && candles.length) void this.load(); // the first trade of a market
+      return;
+    }
     const changed = candles.filter((candle) => candle.start_ms >= (this.list.at(-1)?.start_ms ?? 0));
     for (const candle of changed) {
       if (this.list.at(-1)?.start_ms === candle.start_ms) this.list.pop();
