@@ -50,12 +50,23 @@ interface SelectProps extends Omit<SelectHTMLAttributes<HTMLSelectElement>, "onC
   readonly value: string;
   readonly onChange: (value: string) => void;
   readonly options: readonly { readonly value: string; readonly text: string; readonly disabled?: boolean }[];
+  /** The label stands above what is chosen, where both have no room beside one another. */
+  readonly stacked?: boolean;
 }
 
-export function Select({ label, value, onChange, options, className = "", ...rest }: SelectProps) {
+export function Select({
+  label,
+  value,
+  onChange,
+  options,
+  className = "",
+  stacked = false,
+  ...rest
+}: SelectProps) {
   const id = useId();
+  const lines = stacked ? "flex-col gap-0.5 py-1.5" : "h-9 items-center gap-2";
   return (
-    <div className={`flex h-9 items-center gap-2 rounded-md border border-line bg-raised px-3 ${className}`}>
+    <div className={`flex ${lines} rounded-md border border-line bg-raised px-3 ${className}`}>
       <label htmlFor={id} className="shrink-0 text-xs text-soft">
         {label}
       </label>
@@ -64,7 +75,7 @@ export function Select({ label, value, onChange, options, className = "", ...res
         value={value}
         onChange={(event) => onChange(event.target.value)}
         {...rest}
-        className="min-w-0 flex-1 bg-raised text-end text-text outline-none"
+        className={`min-w-0 flex-1 bg-raised text-text outline-none ${stacked ? "" : "text-end"}`}
       >
         {options.map((option) => (
           <option key={option.value} value={option.value} disabled={option.disabled}>

@@ -132,6 +132,7 @@ export function Advanced({ draft, units, change, error }: AdvancedProps) {
           value={inForce}
           onChange={(timeInForce) => change({ timeInForce: timeInForce as TimeInForce })}
           options={times.map((value) => ({ value, text: t(`tif.${value}` as Key) }))}
+          stacked
         />
         {error("timeInForce") && <p className="text-xs text-sell">{error("timeInForce")}</p>}
         {inForce === "gtd" && (
@@ -195,6 +196,7 @@ export function Advanced({ draft, units, change, error }: AdvancedProps) {
           value={draft.selfTrade}
           onChange={(selfTrade) => change({ selfTrade: selfTrade as SelfTrade })}
           options={SELF_TRADES.map((value) => ({ value, text: t(`self_trade.${value}` as Key) }))}
+          stacked
         />
       </div>
     </details>
