@@ -26,6 +26,7 @@ from bizzan.client.freeze import SignedFreeze
 from bizzan.client.login import login_message
 from bizzan.client.nonces import Nonces
 from bizzan.client.orders import DEFAULT_ORDER_SECONDS, Choices, OrderBuilder
+from bizzan.client.reads import Reads
 from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.transport import Transport
 from bizzan.client.wallet import Owner, SignedOrder, Wallet
@@ -55,7 +56,7 @@ Message = dict[str, int | bytes]
 """The fields of a message to be signed."""
 
 
-class BizzanClient:
+class BizzanClient(Reads):
     """One wallet's access to the exchange. Use it as an async context manager: entering reads what the exchange is."""
 
     def __init__(
@@ -82,7 +83,7 @@ class BizzanClient:
         self.account = account or self.owner.address
         self.text_account = checksum(self.account)
         self.base_url = base_url
-        self.transport = Transport(base_url)
+        super().__init__(Transport(base_url))
         self.nonces = nonces or Nonces(int(time.time() * 1_000))
         self._exchange: Exchange | None = None
         self._last_brake = 0
@@ -435,7 +436,7 @@ class BizzanClient:
         body |= {"deadline": values["deadline"], "signature": "0x" + signature.hex()}
         return await self.transport.post(schemas.WithdrawalAck, path, body)
 
-    # private reads, after `login`
+    # who reads what is private
 
     async def login(self) -> schemas.Session:
         """Sign in as the owner, by default the wallet; private reads and the account stream work from then on.
@@ -460,14 +461,6 @@ class BizzanClient:
         self.transport.token = session.token
         return session
 
-    async def balances(self) -> schemas.Account:
-        """The account's status and all its balances."""
-        return await self.transport.get(schemas.Account, "/v1/account")
-
-    async def guards(self, *, after: str | None = None, limit: int | None = None) -> schemas.Guards:
-        """The account's freeze and allow-list; `after` pages on through the recipients."""
-        return await self.transport.get(schemas.Guards, "/v1/account/guards", after=after, limit=limit)
-
     async def sign_freezes(self, count: int = 3) -> list[SignedFreeze]:
         """Sign the next freezes of the account, to keep in a drawer: any of them, posted by anybody, stops it once.
 
@@ -477,63 +470,6 @@ class BizzanClient:
             raise ValueError("a delegated key cannot freeze the account")
         first = (await self.guards(limit=1)).freeze_nonce
         return [SignedFreeze.sign(self.wallet, self.exchange.domain, first + place) for place in range(count)]
-
-    async def account_fees(self) -> schemas.AccountFees:
-        """The account's fee tier, and its rates in every market."""
-        return await self.transport.get(schemas.AccountFees, "/v1/account/fees")
-
-    async def orders(self, *, status: str | None = None, limit: int | None = None) -> list[schemas.Order]:
-        """The account's orders, latest first; `status` is open, filled, cancelled, expired or rejected."""
-        return (await self.transport.get(schemas.OrderPage, "/v1/orders", status=status, limit=limit)).orders
-
-    async def order(self, name: int | str) -> schemas.Order:
-        """One order, by id, hash, or `client:` and the client's own id."""
-        return (await self.transport.get(schemas.OrderAnswer, f"/v1/orders/{name}")).order
-
-    async def fills(self, *, order_id: int | None = None, limit: int | None = None) -> list[schemas.Fill]:
-        """The account's fills, latest first, each with how far its settlement is."""
-        return (await self.transport.get(schemas.FillPage, "/v1/fills", order_id=order_id, limit=limit)).fills
-
-    async def deposits(self) -> list[schemas.Deposit]:
-        """The account's deposits, latest first."""
-        return (await self.transport.get(schemas.DepositPage, "/v1/deposits")).deposits
-
-    async def deposit_address(self) -> schemas.DepositAddress:
-        """Where plain transfers for the account go. The exchange looks there from now on and deposits what comes."""
-        return await self.transport.post(schemas.DepositAddress, "/v1/account/deposit-address", {})
-
-    async def withdrawals(self) -> list[schemas.Withdrawal]:
-        """The account's withdrawals, latest first."""
-        return (await self.transport.get(schemas.WithdrawalPage, "/v1/withdrawals")).withdrawals
-
-    # public reads
-
-    async def status(self) -> schemas.Status:
-        """How far each part of the exchange is."""
-        return await self.transport.get(schemas.Status, "/v1/status")
-
-    async def outflow(self) -> schemas.Outflow:
-        """What may leave by signed withdrawals before people must approve, by token, and what can go out now."""
-        return await self.transport.get(schemas.Outflow, "/v1/outflow")
-
-    async def book(self, symbol: str, depth: int = 50) -> schemas.Book:
-        """The live order book."""
-        return await self.transport.get(schemas.Book, f"{_path(symbol)}/book", depth=depth)
-
-    async def trades(self, symbol: str, limit: int = 100) -> list[schemas.Trade]:
-        """The latest trades of everybody."""
-        return (await self.transport.get(schemas.TradePage, f"{_path(symbol)}/trades", limit=limit)).trades
-
-    async def candles(
-        self, symbol: str, interval: str = "1m", start: int | None = None, end: int | None = None
-    ) -> list[schemas.Candle]:
-        """Candles that start in [start, end) milliseconds, oldest first."""
-        query = {"interval": interval, "start": start, "end": end}
-        return (await self.transport.get(schemas.CandlePage, f"{_path(symbol)}/candles", **query)).candles
-
-    async def ticker(self, symbol: str) -> schemas.Ticker:
-        """Best prices and the last trade's."""
-        return await self.transport.get(schemas.Ticker, f"{_path(symbol)}/ticker")
 
     def _domain_fields(self) -> dict[str, Any]:
         return {"chain_id": self.exchange.chain_id, "contract": self.exchange.custody}
@@ -559,7 +495,3 @@ def _demand_order(ack: schemas.Ack, signed: SignedOrder) -> None:
     """Raise WrongAck when an ack is of another order than the one that was sent."""
     if ack.order_hash != "0x" + signed.order_hash.hex():
         raise WrongAck(f"the order 0x{signed.order_hash.hex()} was sent, {ack.order_hash} is acknowledged", ack)
-
-
-def _path(symbol: str) -> str:
-    return f"/v1/markets/{symbol}"
