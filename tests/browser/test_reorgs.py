@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, Route, expect
 from tests.browser.chain import ask, finalize, height, held, mine
 from tests.browser.conftest import watched
 from tests.browser.players import give
-from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, go_to, sign_in
+from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, fill_amount, go_to, sign_in
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
@@ -113,7 +113,7 @@ def test_a_credited_deposit_is_taken_back_and_comes_again(trader: Trader, progra
         before = height(program)
         page.get_by_role("banner").get_by_role("button", name="Deposit").click()
         dialog = page.get_by_role("dialog")
-        dialog.get_by_label("Amount", exact=True).fill("1000")
+        fill_amount(dialog, "1000")
         dialog.get_by_role("button", name="Deposit 1,000 USDC").click()
         mined_until(page, program, history.get_by_text("+1,000 USDC"), "the deposit")
         mined_until(page, program, page.locator("main:not(:has(dialog[open]))"), "the credit")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 MARKET = "/trade/BTC-USDC"
 LOW_PRICE = "100"
@@ -44,9 +44,16 @@ def confirm_deposit(page: Page, amount: str | None = None) -> None:
     """In the dialog: deposit what is suggested, or another amount, and wait until it can be traded."""
     dialog = page.get_by_role("dialog")
     if amount:
-        dialog.get_by_label("Amount", exact=True).fill(amount)
+        fill_amount(dialog, amount)
     dialog.get_by_role("button", name=re.compile("^Deposit ")).click()
     expect(dialog).to_be_hidden(timeout=SLOW_MS)
+
+
+def fill_amount(dialog: Locator, amount: str) -> None:
+    """Another amount than is suggested, once it is: a suggestion that comes while one is filled in mixes with it."""
+    field = dialog.get_by_label("Amount", exact=True)
+    expect(field).not_to_have_value("")
+    field.fill(amount)
 
 
 def deposit(page: Page, amount: str | None = None) -> None:
