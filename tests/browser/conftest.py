@@ -27,11 +27,13 @@ TRAFFIC_SECONDS = 240
 PLAYERS = 10
 QUICK = {
     "CHAIN__CREDIT_CONFIRMATIONS": "1",
+    "LOCAL__CHAIN_STATE_SECONDS": "600",
     "DEMO__MAKERS": "2",
     "DEMO__TAKERS": "3",
     "DEMO__ORDERS_PER_SECOND": "10",
 }
-"""A deposit waits for no more than the next block, and the demo leaves the processors to the browser."""
+"""A deposit waits for no more than the next block, nobody saves the state of a chain that nobody kills, and the demo
+leaves the processors to the browser."""
 QUIET = (
     "--disable-gpu",
     "--disable-quic",

@@ -17,6 +17,8 @@ from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
 LONG_SECONDS = 120
+RESTING_MS = 30_000
+"""How often a page reads fills of which none is on its way (`web/src/features/orders/account.ts`)."""
 PENDING = "[data-settlement=matched], [data-settlement=submitted]"
 SETTLED = "[data-settlement=settled]"
 
@@ -35,6 +37,7 @@ def trader(browser: Browser, program: Program) -> Iterator[Trader]:
     with watched(browser, program) as page:
         wallet = BrowserWallet(page, program.rpc_url)
         give(program, wallet.account.address)
+        page.clock.install()
         connect(page)
         sign_in(page)
         deposit(page)
@@ -94,6 +97,7 @@ def test_a_final_fill_that_the_chain_takes_back_is_not_shown_as_final(trader: Tr
 
     page.route("**/v1/fills?*", without_settlement)
     page.route("**/v1/status", without_batches)
+    page.clock.fast_forward(RESTING_MS)
     expect(page.locator("[data-settlement=submitted]").first).to_be_visible(timeout=SLOW_MS)
     expect(page.locator("[data-settlement=final]")).to_have_count(0)
     expect(page.locator("[data-tx]")).to_have_count(0)
