@@ -75,7 +75,10 @@ def receipt(
 def replay(
     folder: Annotated[Path, typer.Argument(help="A published journal, or a journal.")],
     receipts: Annotated[list[str] | None, typer.Option(help="Files with receipts, to be found in it.")] = None,
-    deployment: Annotated[Path | None, typer.Option(help="The deployment file: whose bond, key and contract.")] = None,
+    deployment: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="The deployment file: whose bond, key and contract."),
+    ] = None,
     rpc: Annotated[str | None, typer.Option(help="A node, to compare batches and movements with the chain.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -127,7 +130,9 @@ def replay(
 def fraud(
     source: Annotated[str, typer.Argument(help="The receipt that was given, as a file or JSON.")],
     other: Annotated[str, typer.Argument(help="Another receipt, or the folder of the published journal.")],
-    deployment: Annotated[Path, typer.Option(help="The deployment file: whose bond and key.")],
+    deployment: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="The deployment file: whose bond and key.")
+    ],
     recipient: Annotated[str, typer.Option(help="Who gets the reporter's part.")],
 ) -> None:
     """Print the call that takes the operator's bond for two statements that contradict each other."""

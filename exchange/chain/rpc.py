@@ -13,6 +13,7 @@ the caller knows whether sending it again is harmless.
 
 import asyncio
 import itertools
+import os
 import re
 from collections.abc import Sequence
 from functools import cache
@@ -186,7 +187,7 @@ class Rpc:
             async with self._session.post(self.url, data=request) as response:
                 body = await response.read()
         except (TimeoutError, aiohttp.ClientError, OSError) as error:
-            raise NodeUnavailable(f"no answer from {_origin(self.url)}: {error or type(error).__name__}") from error
+            raise NodeUnavailable(f"no answer from {_origin(self.url)}: {_why(error)}") from error
         if response.status in _BUSY:
             raise NodeUnavailable(f"{_origin(self.url)} answered HTTP {response.status}")
         return body
@@ -316,6 +317,14 @@ def _refusal(error: _Error, method: str) -> RpcRefused:
     elif method == "eth_getLogs" and (error.code == -32005 or _TOO_LARGE.search(error.message)):
         kind = RangeTooLarge
     return kind(error.code, error.message, error.data)
+
+
+def _why(error: Exception) -> str:
+    """What went wrong with a connection, without what the library says of itself."""
+    if isinstance(error, aiohttp.ClientConnectorError):
+        code = error.os_error.errno or 0
+        return os.strerror(code) if code > 0 else error.os_error.strerror or str(error.os_error)
+    return str(error) or type(error).__name__
 
 
 def _origin(url: str) -> str:

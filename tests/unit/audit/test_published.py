@@ -566,6 +566,10 @@ def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> No
     forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
     done = runner.invoke(app, ["audit", "replay", str(forged)])
     assert (done.exit_code, "cites no block" in done.output) == (1, True)
+    done = runner.invoke(app, ["audit", "replay", out, "--deployment", str(tmp_path / "nowhere.json")])
+    assert (done.exit_code, isinstance(done.exception, SystemExit)) == (2, True), (
+        "a slip is named, and no audit is begun"
+    )
 
 
 def _sells(x: EngineHarness) -> list[int]:

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
+from bizzan.supervisor.ports import free_port
 from exchange.chain.rpc import (
     ExecutionReverted,
     InvalidAnswer,
@@ -158,3 +159,11 @@ async def test_error_names_the_host_and_never_the_key_in_the_address() -> None:
     assert "127.0.0.1:1" in text
     assert "secret" not in text
     assert "apikey" not in text
+
+
+async def test_a_node_that_is_not_there_is_named_with_the_reason_alone() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with Rpc(f"{url}/key", pause_seconds=0) as rpc:
+        with pytest.raises(NodeUnavailable) as raised:
+            await rpc.chain_id()
+    assert str(raised.value) == f"no answer from {url}: Connection refused"
