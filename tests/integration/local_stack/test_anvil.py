@@ -113,9 +113,10 @@ def test_kill_while_saving_leaves_the_earlier_state(make_anvil: MakeAnvil, tmp_p
 def test_blocks_are_mined_at_the_interval_without_transactions(make_anvil: MakeAnvil) -> None:
     node = make_anvil(block_seconds=1)
     wait_for(lambda: int(node.rpc("eth_blockNumber"), 16) >= 2, "two blocks")
-    first, second = (node.rpc("eth_getBlockByNumber", hex(number), False) for number in (1, 2))
+    genesis, second = (node.rpc("eth_getBlockByNumber", hex(number), False) for number in (0, 2))
 
-    assert int(second["timestamp"], 16) - int(first["timestamp"], 16) >= 1
+    # A block that is late on a busy machine is followed by the next at once, so two may have one time.
+    assert int(second["timestamp"], 16) - int(genesis["timestamp"], 16) >= 1
 
 
 def test_taken_port_is_refused_with_the_name_of_the_setting(anvil: Anvil, tmp_path: Path) -> None:
