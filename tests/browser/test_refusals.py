@@ -117,7 +117,7 @@ def test_an_order_larger_than_the_market_takes_now_is_not_sent(form: Form) -> No
         fill(form.page, LOW_PRICE, "0.1")
         expect(form.buy).to_be_enabled()
     finally:
-        form.page.unroute("**/v1/markets")
+        form.page.unroute_all(behavior="ignoreErrors")  # an answer may be on its way
     fill(form.page, LOW_PRICE, "0.1001")
     expect(said).to_be_hidden()
 
