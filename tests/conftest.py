@@ -31,7 +31,8 @@ _TOGETHER = {
 
 _BROWSER = "tests/browser/"
 _MONEY = tuple(
-    f"{_BROWSER}test_{name}.py" for name in ("funds", "money_ways", "newcomer", "outage", "pages", "reorgs", "tour", "wallets", "worth")
+    f"{_BROWSER}test_{name}.py"
+    for name in ("funds", "money_ways", "newcomer", "outage", "pages", "reorgs", "tour", "wallets", "worth")
 )
 """Half of the browser tests, by the time that they take: these share one exchange, and the others another."""
 
