@@ -105,6 +105,7 @@ cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexce
         guess.order = m.blocks[guess.block].slots[word(command, 3) & 7]
         fetch_soon(&m.orders[guess.order])
         return
+    guess.order = 0  # a processor that guesses the kind wrongly goes on with this: better with nothing than with anything
     half = other_half(m, guess, command)
     fetch_soon(&m.orders[m.levels[guess.level].tail])
     if will_meet(half, command):

@@ -176,6 +176,7 @@ cdef i32 new_level(Memory *m, i32 number_of_half, i32 span, i64 key, i64 price) 
     cdef i32 number = m.free_level
     if number:
         m.free_level = m.levels[number].head
+        fetch_soon(&m.levels[m.free_level])
     else:
         number = <i32>m.levels_used
         m.levels = <Level *>grown(m.levels, &m.levels_room, number + 1, sizeof(Level))

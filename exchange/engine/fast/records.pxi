@@ -312,7 +312,7 @@ cdef struct Block:      # the open orders on 8 nonces of one account, of which t
     i32 count
     i32 prev
     i32 next
-    i64 pad
+    i64 page            # where its page stands
 
 cdef struct Expiry:     # of an order, or of an account's countdown under its id made negative
     i64 id
@@ -332,7 +332,7 @@ cdef struct Guess:      # what is known of a command before its turn
     i64 page            # of its nonce
     i32 account
     i32 block           # of its nonce
-    i32 order           # that it cancels
+    i32 order           # that it cancels, or 0
     i32 book
     i32 span            # of its price, or 0
     i32 level           # likewise

@@ -136,6 +136,13 @@ cdef inline Page *guessed_page(Memory *m, Guess *guess, u64 number) noexcept nog
     return find_page(m, guess.account, number)
 
 
+cdef inline void note_page(Memory *m, Page *page) noexcept nogil:
+    """Tell its blocks where the page stands."""
+    cdef i32 i
+    for i in range(8):
+        m.blocks[page.blocks[i]].page = page - m.pages  # block 0 is nobody's
+
+
 cdef void spread_pages(Memory *m, i64 least) noexcept nogil:
     """Move the pages to a table with room for `least` entries."""
     cdef Page *before = m.pages
@@ -147,6 +154,7 @@ cdef void spread_pages(Memory *m, i64 least) noexcept nogil:
         if before[i].account:
             page = find_page(m, <i32>before[i].account, before[i].number)
             page[0] = before[i]
+            note_page(m, page)
     release(before)
 
 
@@ -193,8 +201,8 @@ cdef inline i32 order_on(Memory *m, i32 account, u64 nonce) noexcept nogil:
     return order_in(m, find_page(m, account, nonce >> 6), nonce)
 
 
-cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
-    cdef i32 block = m.free_block, first = m.accounts[account].first_block
+cdef i32 new_block(Memory *m, Page *page, u64 number) noexcept nogil:
+    cdef i32 account = <i32>page.account, block = m.free_block, first = m.accounts[account].first_block
     if block:
         m.free_block = m.blocks[block].next
         fetch_soon(&m.blocks[m.free_block])
@@ -207,6 +215,7 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
     m.blocks[block].number = number
     m.blocks[block].account = account
     m.blocks[block].count = 0
+    m.blocks[block].page = page - m.pages
     m.blocks[block].prev = 0
     m.blocks[block].next = first
     if first:
@@ -217,7 +226,7 @@ cdef i32 new_block(Memory *m, i32 account, u64 number) noexcept nogil:
 
 cdef void free_block(Memory *m, i32 block) noexcept nogil:
     cdef Block *b = &m.blocks[block]
-    find_page(m, b.account, b.number >> 3).blocks[b.number & 7] = 0
+    m.pages[b.page].blocks[b.number & 7] = 0
     if b.prev:
         m.blocks[b.prev].next = b.next
     else:
@@ -233,7 +242,7 @@ cdef inline i32 put_on_nonce(Memory *m, Page *page, u64 nonce, i32 order) noexce
     """Note the open order on its nonce; returns its slot."""
     cdef i32 block = block_of(page, nonce)
     if block == 0:
-        block = page.blocks[nonce >> 3 & 7] = new_block(m, <i32>page.account, nonce >> 3)
+        block = page.blocks[nonce >> 3 & 7] = new_block(m, page, nonce >> 3)
     m.blocks[block].slots[nonce & 7] = order
     m.blocks[block].count += 1
     return block << 3 | <i32>(nonce & 7)
