@@ -61,7 +61,7 @@ cdef inline void close_filled(Memory *m, i32 order) noexcept nogil:
 
 
 cdef void expire(Memory *m, i64 at_ms) noexcept nogil:
-    """Close every order whose expiry has come, in order of expiry, then of acceptance; end countdowns likewise."""
+    """Close every order whose expiry has come, in order of expiry, then of id; end countdowns likewise."""
     cdef i32 second
     cdef i64 i, key
     cdef Expiry due
