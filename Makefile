@@ -62,7 +62,7 @@ $(UV): | .tools/.checked
 
 # Where Python is told to write no bytecode, each process would compile all that it imports, at every start.
 .venv/.compiled: .venv/.stamp
-	@$(BIN)/python -m compileall -q -j 0 .venv/lib
+	@$(BIN)/python -m compileall -q -j 0 .venv/lib || echo "setup: some of it does not compile; Python does so when it is imported"
 	@touch $@
 
 build/modules/.compiled: $(MODULES) .venv/.stamp

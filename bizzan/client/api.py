@@ -245,7 +245,7 @@ class BizzanClient(Reads):
         acks = await self.transport.post(schemas.GroupAck, "/v1/orders/group", body)
         for index, (ack, leg) in enumerate(((acks.first, first), (acks.second, second))):
             _demand_order(ack, leg)
-            if ack.order_id is None or (seq_of(ack.order_id), index_of(ack.order_id)) != (acks.first.seq, index):
+            if ack.seq != acks.first.seq or index_of(ack.order_id or 0) != index:
                 raise WrongAck(f"the ack of leg {index} of the group at {acks.first.seq} is for {ack.order_id}", acks)
             self.checked(ack, subject)
         return acks
@@ -495,3 +495,5 @@ def _demand_order(ack: schemas.Ack, signed: SignedOrder) -> None:
     """Raise WrongAck when an ack is of another order than the one that was sent."""
     if ack.order_hash != "0x" + signed.order_hash.hex():
         raise WrongAck(f"the order 0x{signed.order_hash.hex()} was sent, {ack.order_hash} is acknowledged", ack)
+    if ack.order_id is None or seq_of(ack.order_id) != ack.seq:
+        raise WrongAck(f"the order is acknowledged at sequence {ack.seq}, and as order {ack.order_id}", ack)

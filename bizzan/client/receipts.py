@@ -9,7 +9,7 @@ from coincurve import PublicKey
 from bizzan.client.errors import NoReceipt
 from bizzan.client.schemas import Ack, ReceiptAnswer
 from exchange.domain.eip712 import Domain, keccak
-from exchange.domain.order_id import seq_of
+from exchange.domain.order_id import index_of, seq_of
 from exchange.domain.receipt import Receipt, ReceiptError, group_subject
 
 HALF_ORDER = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
@@ -61,7 +61,7 @@ class ReceiptCheck:
             self.check_receipt(receipt, _subject(answer, order_hash) or receipt.subject)
         except ValueError as error:
             raise NoReceipt(f"the receipt of order {order} shows nothing: {error}", answer) from None
-        if receipt.seq != seq_of(answer.order_id) or (isinstance(order, int) and answer.order_id != order):
+        if receipt.seq != seq_of(answer.order_id) or answer.order_id != _number(order, answer.order_id):
             where = f"it is of order {answer.order_id}, and for sequence {receipt.seq}"
             raise NoReceipt(f"the receipt of order {order} shows nothing: {where}", answer)
         return receipt
@@ -73,6 +73,13 @@ class ReceiptCheck:
         receipt.check(self.signer, recover, subject)
 
 
+def _number(order: str | int, unknown: int) -> int:
+    """The id by which an order was asked for; `unknown` where it was named otherwise."""
+    if isinstance(order, str) and not (order.isascii() and order.isdecimal() and int(order) < 1 << 63):
+        return unknown
+    return int(order)
+
+
 def _subject(answer: ReceiptAnswer, order_hash: bytes | None) -> bytes | None:
     """What a receipt must be of; ReceiptError when it says that it is of other legs, None when nobody knows."""
     if not answer.legs:
@@ -80,6 +87,9 @@ def _subject(answer: ReceiptAnswer, order_hash: bytes | None) -> bytes | None:
     legs = [bytes.fromhex(each.removeprefix("0x")) for each in answer.legs]
     if len(legs) != 2 or any(len(leg) != 32 for leg in legs) or legs[0] == legs[1]:
         raise ReceiptError(f"a group has two legs, it names {len(legs)}")
-    if order_hash is not None and order_hash not in legs:
-        raise ReceiptError(f"it is of the legs {' and '.join(answer.legs)}, and of no order 0x{order_hash.hex()}")
+    if index_of(answer.order_id) > 1:
+        raise ReceiptError(f"a group has two legs, and order {answer.order_id} would be neither")
+    if order_hash is not None and order_hash != legs[index_of(answer.order_id)]:
+        order = f"order {answer.order_id}, of the legs {' and '.join(answer.legs)}"
+        raise ReceiptError(f"it is of {order}, and of no order 0x{order_hash.hex()}")
     return group_subject(*legs)

@@ -15,6 +15,7 @@ import asyncio
 import itertools
 import os
 import re
+import ssl
 from collections.abc import Sequence
 from functools import cache
 from types import TracebackType
@@ -322,6 +323,8 @@ def _refusal(error: _Error, method: str) -> RpcRefused:
 def _why(error: Exception) -> str:
     """What went wrong with a connection, without what the library says of itself."""
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, ssl.SSLError):  # its errno is OpenSSL's, not the system's
+            return error.os_error.reason or str(error.os_error)
         code = error.os_error.errno or 0
         return os.strerror(code) if code > 0 else error.os_error.strerror or str(error.os_error)
     return str(error) or type(error).__name__

@@ -50,7 +50,8 @@ IN_PLACE_RECORDS = 256
 IN_PLACE_SECONDS = 0.002
 """A group of so few records is made durable without a thread, if the disk took less than that the last time.
 
-Until such a sync is done nothing else happens here anyway, and it is done sooner than a thread has its turns for it.
+No other command is applied before such a sync is done, and it is done sooner than a thread has its turns for it.
+Meanwhile nobody is read from or answered: the first sync of a disk that has become slow holds up all of that once.
 """
 
 INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
@@ -211,7 +212,7 @@ class Committer:
     ) -> list[Ack]:
         """The acks of frames that are durable and judged."""
         loop = asyncio.get_running_loop()
-        syncing = loop.run_in_executor(self._executor, self.journal.sync)
+        syncing = loop.run_in_executor(self._executor, self._time_sync)
         judging = [
             loop.run_in_executor(self._judges, _judge, commands[first :: self._judge_count])
             for first in range(min(self._judge_count, len(commands)))

@@ -174,8 +174,9 @@ async def test_legs_that_come_together_need_the_receipt_of_both(
         ({"order_hash": "0x" + "11" * 32}, "is acknowledged"),
         ({"order_hash": None}, "None is acknowledged"),
         ({"order_id": 3}, "the ack of leg 1 of the group at 3 is for 3"),
-        ({"order_id": order_id(4, 1)}, "the ack of leg 1 of the group at 3 is for"),
-        ({"order_id": None}, "is for None"),
+        ({"order_id": order_id(4, 1)}, "acknowledged at sequence 3, and as order"),
+        ({"order_id": None}, "acknowledged at sequence 3, and as order None"),
+        ({"seq": 99, "order_id": order_id(99, 1)}, "the ack of leg 1 of the group at 3 is for"),
     ],
 )
 async def test_the_ack_of_another_leg_is_refused(
@@ -192,10 +193,13 @@ async def test_the_ack_of_another_order_is_refused(
     monkeypatch: pytest.MonkeyPatch, client: BizzanClient, legs: list[SignedOrder]
 ) -> None:
     given = acks_of(legs, legs[0].order_hash)
-    answers(monkeypatch, client, given.first, given.second)
+    elsewhere = msgspec.structs.replace(given.first, order_id=77)
+    answers(monkeypatch, client, given.first, given.second, elsewhere)
     assert await client.place_signed(legs[0]) is given.first
-    with pytest.raises(WrongAck):
+    with pytest.raises(WrongAck, match="is acknowledged"):
         await client.amend_signed(legs[0])
+    with pytest.raises(WrongAck, match="at sequence 3, and as order 77"):
+        await client.place_signed(legs[0])
 
 
 async def test_a_leg_that_was_refused_is_no_duplicate_when_it_is_sent_alone(
@@ -218,6 +222,7 @@ A, B, C = (bytes([n]) * 32 for n in (1, 2, 3))
         (hexed(A), None, A, []),
         (3, A, A, []),
         (3, None, C, []),
+        ("3", None, C, []),
         ("client:mine", None, C, []),
         (hexed(A), None, group_subject(A, B), [A, B]),
         (hexed(B), None, group_subject(A, B), [A, B]),
@@ -244,6 +249,7 @@ def test_the_receipt_of_an_order_is_taken_of_it_alone_or_with_its_groups_other_l
         (hexed(A), None, group_subject(A, B), [A, B, C], "a group has two legs, it names 3"),
         (hexed(A), None, group_subject(A, B[1:]), [A, B[1:]], "a group has two legs"),
         (4, None, A, [], "it is of order 3, and for sequence 3"),
+        ("4", None, A, [], "it is of order 3, and for sequence 3"),
     ],
 )
 def test_the_receipt_of_another_order_is_refused(
@@ -251,6 +257,16 @@ def test_the_receipt_of_another_order_is_refused(
 ) -> None:
     with pytest.raises(NoReceipt, match=words):
         asked(order, order_hash, subject, names)
+
+
+@pytest.mark.parametrize(
+    ("index", "order_hash", "words"),
+    [(1, A, "and of no order 0x0101"), (0, B, "and of no order 0x0202"), (5, A, "would be neither")],
+)
+def test_the_receipt_of_a_leg_is_of_its_place(index: int, order_hash: bytes, words: str) -> None:
+    answer = ReceiptAnswer(order_id(3, index), row_of(group_subject(A, B)), (hexed(A), hexed(B)))
+    with pytest.raises(NoReceipt, match=words):
+        CHECK.check_answer(answer, "client:mine", order_hash)
 
 
 def test_a_receipt_of_another_place_is_refused() -> None:
@@ -264,7 +280,8 @@ def asked(order: str | int, order_hash: bytes | None, subject: bytes, names: lis
 
     async def get(kind: type, path: str) -> ReceiptAnswer:
         assert path == f"/v1/orders/{order}/receipt"
-        return ReceiptAnswer(3, row_of(subject), tuple(map(hexed, names)))
+        place = next((place for place, name in enumerate(names) if order_hash == name or order == hexed(name)), 0)
+        return ReceiptAnswer(order_id(3, place), row_of(subject), tuple(map(hexed, names)))
 
     client.transport.get = get  # type: ignore[assignment]
     return asyncio.run(client.receipt(order, order_hash))

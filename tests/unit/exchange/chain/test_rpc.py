@@ -167,3 +167,10 @@ async def test_a_node_that_is_not_there_is_named_with_the_reason_alone() -> None
         with pytest.raises(NodeUnavailable) as raised:
             await rpc.chain_id()
     assert str(raised.value) == f"no answer from {url}: Connection refused"
+
+
+async def test_a_node_that_speaks_no_tls_is_named_with_what_tls_says(rpc: Rpc) -> None:
+    async with Rpc(rpc.url.replace("http://", "https://"), tries=1) as secured:
+        with pytest.raises(NodeUnavailable, match="[A-Z]_[A-Z]") as raised:
+            await secured.chain_id()
+    assert "not permitted" not in str(raised.value)
