@@ -122,7 +122,7 @@ class Replay:
     _placed_seq: int = 0
 
     def __post_init__(self) -> None:
-        self.meddling = Meddling(lambda order_id: self.orders[order_id].placed)
+        self.meddling = Meddling(self.priority, lambda order_id: self.orders[order_id].placed)
 
     def account_id(self, address: bytes) -> int | None:
         """The engine's id of an address."""
@@ -157,7 +157,7 @@ class Replay:
             self.refused.append((record.seq, refusal))
             return
         self.fees.happened(record, happened)
-        self.priority.happened(record, happened)
+        self.priority.happened(record, self.meddling.overhear(happened))
         if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):
             self.told.append(Told(record.seq, record.command))
         if isinstance(record.command, OPERATED):

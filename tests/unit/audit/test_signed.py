@@ -292,16 +292,14 @@ def trade(x: EngineHarness) -> object:
     return x.buy(TAKER, PRICE, 100)
 
 
+BY_KEY: dict[str, Any] = {"signer": DELEGATE, "scheme": 1}
 LIMIT, STOP = Terms(group=7), Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7)
 
 
 def leg(x: EngineHarness, terms: Terms, price: int, by_key: bool, trigger_price: int = 0, **more: Any) -> c.PlaceOrder:
     """A leg of group 7, which the account sells with its own key or has its delegate's sell."""
-    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
-    return x.order(
-        MAKER, Side.sell, price, 10, nonce=x.engine.seq * 10 + by_key, terms=terms.pack(), trigger_price=trigger_price,
-        **signs, **more
-    )  # fmt: skip
+    options: dict[str, Any] = {"nonce": x.engine.seq * 10 + by_key, **(BY_KEY if by_key else {}), **more}
+    return x.order(MAKER, Side.sell, price, 10, terms=terms.pack(), trigger_price=trigger_price, **options)
 
 
 def pair(x: EngineHarness, limit_by_key: bool, **more: Any) -> tuple[c.PlaceOrder, c.PlaceOrder]:
@@ -329,7 +327,7 @@ def expires(x: EngineHarness, limit_by_key: bool) -> None:
 
 def reduced(x: EngineHarness, by_key: bool) -> object:
     """A buyer's order meets the account's own sale at `PRICE + 10`, and both lose what they have in common."""
-    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
+    signs = BY_KEY if by_key else {}
     x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
     return x.buy(MAKER, PRICE + 10, 3, nonce=70, self_trade=SelfTrade.decrement, **signs)
 
@@ -343,7 +341,7 @@ def meets(x: EngineHarness, by_key: bool) -> object:
 
 def works_later(x: EngineHarness, by_key: bool) -> object:
     """A price comes; the order that waits for it works in a record of its own, and ends the account's sale."""
-    signs: dict[str, Any] = {"signer": DELEGATE, "scheme": 1} if by_key else {}
+    signs = BY_KEY if by_key else {}
     x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
     terms = Terms(TimeInForce.ioc, self_trade=SelfTrade.cancel_maker, trigger_type=TriggerType.take_profit).pack()
     x.buy(MAKER, PRICE + 20, 3, nonce=70, terms=terms, trigger_price=PRICE - 100, **signs)
@@ -394,6 +392,175 @@ def test_legs_that_end_with_everything_are_no_finding(by_key: bool) -> None:
         lambda x: placed_then(x, c.Tick, 3_601),
     ):
         assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
+def nonces(x: EngineHarness) -> set[int]:
+    """Of the account's open orders."""
+    return {order.placed.order.nonce for order in x.engine.open_orders(MAKER)}
+
+
+def one_by_one(x: EngineHarness, limit_by_key: bool, limit_nonce: int, stop_nonce: int) -> None:
+    """Two legs that stay, one of them the delegate's, on these nonces."""
+    x.apply(leg(x, LIMIT, PRICE + 50, limit_by_key, nonce=limit_nonce))
+    x.apply(leg(x, STOP, PRICE - 1_000, not limit_by_key, trigger_price=PRICE - 1_000, nonce=stop_nonce))
+
+
+CANCELS_ONE: dict[str, Callable[[EngineHarness], c.Command]] = {
+    "cancel": lambda x: c.CancelOrder(MAKER, 500, b"", MAKER),
+    "cancel_all": lambda x: c.CancelAll(MAKER, 1_000, b"", MAKER),
+    "cancel_on_chain": lambda x: c.ObeyCancel(next(x.inbox_ids), MAKER, 500, 0),
+    "cancel_all_on_chain": lambda x: c.ObeyCancel(next(x.inbox_ids), MAKER, 0, 1_000),
+}
+
+
+@pytest.mark.parametrize("cancels", CANCELS_ONE)
+def test_an_order_that_ends_because_its_account_cancels_such_a_delegates_leg_is_found(cancels: str) -> None:
+    def then(x: EngineHarness, limit_nonce: int, stop_nonce: int) -> None:
+        one_by_one(x, False, limit_nonce, stop_nonce)
+        x.apply(CANCELS_ONE[cancels](x))
+        assert not nonces(x) & {500, 5_000}
+
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: then(x, 5_000, 500))) == 1
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: then(x, 500, 5_000)) == [], "its own leg took the other"
+
+
+@pytest.mark.parametrize("by_key", [True, False])
+def test_legs_that_one_cancel_of_all_on_chain_ends_are_no_finding(by_key: bool) -> None:
+    def then(x: EngineHarness) -> None:
+        one_by_one(x, by_key, 500, 501)
+        x.apply(c.ObeyCancel(next(x.inbox_ids), MAKER, 0, 1_000))
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
+def would_take(x: EngineHarness, by_key: bool) -> object:
+    """An order that may not take meets the delegate's sale at `PRICE`, or the account's own behind it."""
+    if not by_key:
+        x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    return x.buy(MAKER, PRICE + 10, 3, nonce=70, post_only=True)
+
+
+def would_take_in_a_group(x: EngineHarness, by_key: bool) -> object:
+    """Two legs of the account come together, and the one may not take: the delegate's bid, or the account's own."""
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.buy(MAKER, PRICE - 100, 1, nonce=60, **(BY_KEY if by_key else {}))
+    limit = leg(x, replace(LIMIT, post_only=True), PRICE - 100, False, nonce=61)
+    return x.apply(c.PlaceGroup(limit, leg(x, STOP, PRICE - 1_000, False, trigger_price=PRICE - 1_000, nonce=62)))
+
+
+def would_take_anothers(x: EngineHarness) -> object:
+    """Somebody else's sale stands before the delegate's."""
+    x.sell(TAKER, PRICE - 10, 1)
+    return x.buy(MAKER, PRICE, 3, nonce=70, post_only=True)
+
+
+@pytest.mark.parametrize("does", [would_take, would_take_in_a_group])
+def test_an_order_that_may_not_take_and_meets_such_a_delegates_is_found(does: Callable[..., object]) -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: does(x, True))) == 1
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: does(x, False)) == []
+
+
+def test_an_order_that_may_not_take_and_would_take_anothers_is_not_such_a_delegates_doing() -> None:
+    assert signed_by_a_key_whose_naming_is_gone(would_take_anothers) == []
+
+
+def meets_its_own_before(x: EngineHarness, **how: Any) -> object:
+    """The account's buyer's order meets the account's own sale; the delegate's stands behind, within the limit."""
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.sell(MAKER, PRICE + 20, 10, nonce=60, **BY_KEY)
+    return x.buy(MAKER, PRICE + 30, 3, nonce=70, **how)
+
+
+def meets_while_it_waits(x: EngineHarness) -> object:
+    """The delegate's sale waits for its price, and is in no book."""
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.buy(TAKER, PRICE - 100, 1)
+    waits = replace(STOP, group=0).pack()
+    x.sell(MAKER, PRICE - 1_000, 10, nonce=60, terms=waits, trigger_price=PRICE - 1_000, **BY_KEY)
+    return x.buy(MAKER, PRICE + 30, 3, nonce=70)
+
+
+NOT_MET = {
+    "stands_behind": meets_its_own_before,
+    "is_lowered_no_more": lambda x: meets_its_own_before(x, self_trade=SelfTrade.decrement),
+    "all_or_none": lambda x: meets_its_own_before(x, tif=TimeInForce.fok),
+    "waits": meets_while_it_waits,
+}
+
+
+@pytest.mark.parametrize("what", NOT_MET)
+def test_an_order_that_ends_by_its_accounts_own_is_no_doing_of_a_delegates_that_it_could_meet(what: str) -> None:
+    assert signed_by_a_key_whose_naming_is_gone(NOT_MET[what]) == []
+
+
+def meets_behind_others(x: EngineHarness, **how: Any) -> object:
+    """What comes in meets the delegate's sale only after somebody else's."""
+    x.sell(TAKER, PRICE - 10, 1)
+    return x.buy(MAKER, PRICE, 3, nonce=70, **how)
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"tif": TimeInForce.fok},
+        {"self_trade": SelfTrade.decrement},
+        {"self_trade": SelfTrade.cancel_both},
+    ],
+    ids=["first_in_the_book", "all_or_none", "lowered", "both_end"],
+)
+def test_the_order_that_was_met_is_found_in_the_book_of_then(how: dict[str, Any]) -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: meets_behind_others(x, **how))) == 1
+
+
+def ends_alone(x: EngineHarness, a_third: bool) -> None:
+    """A delegate's second leg ends as it comes, so that the first stays and another may come."""
+    x.buy(TAKER, PRICE - 100, 1)
+    x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.apply(leg(x, STOP, PRICE - 1_000, False, trigger_price=PRICE - 1_000, nonce=60))
+    x.apply(leg(x, replace(LIMIT, post_only=True), PRICE - 100, True, nonce=61))
+    if a_third:
+        x.apply(leg(x, LIMIT, PRICE + 50, False, nonce=62))
+        x.buy(TAKER, PRICE + 60, 102)
+    assert (60 in nonces(x)) is not a_third
+
+
+@pytest.mark.parametrize("a_third", [True, False])
+def test_a_leg_that_ended_as_it_came_is_no_leg(a_third: bool) -> None:
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: ends_alone(x, a_third)) == []
+
+
+@pytest.mark.parametrize("price", [PRICE - 100, PRICE + 50, PRICE + 60], ids=["fills", "keeps_its_place", "moves"])
+def test_a_leg_of_such_a_delegate_that_its_account_replaced_is_no_leg(price: int) -> None:
+    """The account's order in its place fills, as it comes or later, and ends the other leg."""
+
+    def then(x: EngineHarness) -> None:
+        x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+        one_by_one(x, True, 500, 501)
+        x.buy(TAKER, PRICE - 100, 1)
+        new = leg(x, LIMIT, price, False, nonce=500)
+        x.apply(c.AmendOrder(replace(new.order, quantity=9), bytes(32), 0, new.signature, MAKER))
+        x.buy(TAKER, PRICE + 60, 101)
+        assert 501 not in nonces(x)
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
+OWES: dict[str, Callable[[EngineHarness], c.Command]] = {
+    "reserved": lambda x: c.ReserveForced(next(x.inbox_ids), MAKER, BTC, 10**13, "request"),
+    "uncredited": lambda x: c.Uncredit(next(x.inbox_ids), MAKER, BTC, 10**12, "reorg"),
+}
+
+
+@pytest.mark.parametrize("owes", OWES)
+@pytest.mark.parametrize("by_key", [True, False])
+def test_legs_that_end_because_their_account_owes_are_no_finding(owes: str, by_key: bool) -> None:
+    def then(x: EngineHarness) -> None:
+        x.apply(c.PlaceGroup(*pair(x, by_key)))
+        x.apply(OWES[owes](x))
+        assert not nonces(x)
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
 
 
 def test_what_expires_when_such_a_delegate_places_is_not_its_doing() -> None:
