@@ -122,7 +122,9 @@ class Replay:
     _placed_seq: int = 0
 
     def __post_init__(self) -> None:
-        self.meddling = Meddling(self.priority, lambda order_id: self.orders[order_id].placed)
+        self.meddling = Meddling(
+            self.priority, lambda order_id: self.orders[order_id].placed, lambda trade_id: self.trades[trade_id].match
+        )
 
     def account_id(self, address: bytes) -> int | None:
         """The engine's id of an address."""

@@ -10,11 +10,13 @@ ends or lowers an order for the sake of another key:
                                 unless what ended that leg ends this one just as well, or both were due to expire
     self_trade, a reduction     the key of the account's order that it met in the book of then, or that met it
     post_only_would_take        the key of the order that it would have taken first, if that is the account's
+    a reversed trade            the keys of the account's orders of the trades that the record reverses, if the order
+                                ends for what is owed then, and neither traded there nor owes by a debit of its own
     a countdown, a cancel-all   the key that signed it, whatever it ends: it lasts on what comes later
 
 Not counted: orders that end as `debited`, by the chain's word on their account, though a delegate's order may have held
-what was missing; orders that end by the ledger's bound on what is unsettled (`unsettled_limit`); and orders that
-end as trades of a delegate's orders are reversed.
+what was missing; orders that end by the ledger's bound on what is unsettled (`unsettled_limit`); and orders of other
+accounts, whose trades with a delegate's order were reversed.
 """
 
 from __future__ import annotations
@@ -51,16 +53,20 @@ FOR_ALL = frozenset(
 )
 """Reasons that end the other leg just as well: both hold one asset, and are of one market and side."""
 
+OWED = frozenset({CloseReason.debited, CloseReason.trade_reversed, CloseReason.group})
+"""Reasons for which orders end as trades are reversed."""
+
 
 @dataclass(slots=True)
 class Meddling:
     """Counts by record. `priority` has the books; it judges each record before, and hears of it through `overhear`.
 
-    `placed` says what stands behind an order's id, also of the record that is counted.
+    `placed` and `matched` say what stands behind the ids of orders and trades, also of the record that is counted.
     """
 
     priority: PriorityLedger
     placed: Callable[[int], c.PlaceOrder]
+    matched: Callable[[int], e.TradeMatched]
     _legs: dict[Name, list[int]] = field(default_factory=dict)
     """The open legs of each group."""
     _met: list[tuple[int, int]] = field(default_factory=list)
@@ -154,6 +160,9 @@ class Meddling:
                 yield order_id, command.signer
             if reason == CloseReason.group:
                 yield from self._partner(record, order_id, closed)
+        undone = [event.trade_id for event in events if isinstance(event, e.TradeReversed)]
+        if undone:
+            yield from self._owed(command, undone, closed)
 
     def _partner(self, record: Record, order_id: int, closed: dict[int, CloseReason]) -> Iterator[tuple[int, bytes]]:
         order = self.placed(order_id).order
@@ -164,6 +173,25 @@ class Meddling:
             expired = reason == CloseReason.expired and order.expiry * 1_000 <= record.at_ms
             if other != order_id and reason not in FOR_ALL and not expired:
                 yield order_id, self.placed(other).signer
+
+    def _owed(
+        self, command: c.Command, undone: list[int], closed: dict[int, CloseReason]
+    ) -> Iterator[tuple[int, bytes]]:
+        """Orders that ended as trades were reversed, each with the keys whose trades of its account those were."""
+        named = command.trade_ids if isinstance(command, c.ReverseTrades) else ()
+        keys: dict[bytes, set[bytes]] = {}
+        own: set[tuple[bytes, int]] = set()
+        for trade_id in undone:
+            match = self.matched(trade_id)
+            for placed in (self.placed(match.maker_order), self.placed(match.taker_order)):
+                keys.setdefault(placed.order.account, set()).add(placed.signer)
+                if trade_id in named:
+                    own.add((placed.order.account, placed.order.nonce))
+        for order_id, reason in closed.items():
+            order = self.placed(order_id).order
+            itself = (order.account, order.nonce) in own or getattr(command, "account", b"") == order.account
+            if reason in OWED and not itself:
+                yield from ((order_id, key) for key in keys.get(order.account, ()))
 
 
 def _covers(command: c.Command, nonce: int) -> bool:

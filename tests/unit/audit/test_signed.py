@@ -563,6 +563,65 @@ def test_legs_that_end_because_their_account_owes_are_no_finding(owes: str, by_k
     assert signed_by_a_key_whose_naming_is_gone(then) == []
 
 
+UNDONE: dict[str, Callable[[EngineHarness], object]] = {
+    "cannot_settle": lambda x: x.reverse(1),
+    "not_paid_for": lambda x: x.uncredit(TAKER, USDC, 10**12),
+}
+
+
+def proceeds_are_gone(x: EngineHarness, by_key: bool, undone: str) -> None:
+    """The account's own bids hold what a sale brought in, and the sale is reversed."""
+    if not by_key:
+        x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.buy(TAKER, PRICE + 10, 100)
+    price = PRICE - 200_000
+    x.buy(MAKER, price, x.balance(MAKER, USDC).available * 10_000 // 10_006 // price, nonce=70)
+    UNDONE[undone](x)
+    assert 70 not in nonces(x)
+
+
+@pytest.mark.parametrize("undone", UNDONE)
+def test_orders_that_end_with_a_trade_of_such_a_delegate_are_found(undone: str) -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: proceeds_are_gone(x, True, undone))) == 1
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: proceeds_are_gone(x, False, undone)) == []
+
+
+def legs_hold_what_is_gone(x: EngineHarness, by_key: bool) -> None:
+    """The same, with a delegate's bid that takes the account's own leg with it."""
+    if not by_key:
+        x.apply(c.CancelOrder(MAKER, 2, b"", DELEGATE))
+    x.buy(TAKER, PRICE + 10, 100)
+    price = PRICE - 200_000
+    lots = x.balance(MAKER, USDC).available * 10_000 // 10_006 // price
+    x.buy(MAKER, price, lots, nonce=70, terms=LIMIT.pack(), **BY_KEY)
+    x.buy(MAKER, PRICE + 1_000, 1, nonce=71, terms=STOP.pack(), trigger_price=PRICE + 1_000)
+    x.reverse(1)
+    assert not nonces(x) & {70, 71}
+
+
+def test_legs_that_end_with_a_trade_are_the_doing_of_whose_trade_it_was() -> None:
+    assert len(signed_by_a_key_whose_naming_is_gone(lambda x: legs_hold_what_is_gone(x, True))) == 1
+    assert signed_by_a_key_whose_naming_is_gone(lambda x: legs_hold_what_is_gone(x, False)) == []
+
+
+def test_orders_that_end_by_a_debit_that_reverses_such_a_delegates_trade_are_no_finding() -> None:
+    def then(x: EngineHarness) -> None:
+        x.buy(TAKER, PRICE, 100)
+        x.uncredit(MAKER, BTC, 10**12)
+        assert not nonces(x)
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
+def test_an_order_that_ends_because_its_own_trade_is_reversed_is_no_finding() -> None:
+    def then(x: EngineHarness) -> None:
+        x.buy(TAKER, PRICE + 10, 150)
+        x.reverse(1, 2)
+        assert not nonces(x)
+
+    assert signed_by_a_key_whose_naming_is_gone(then) == []
+
+
 def test_what_expires_when_such_a_delegate_places_is_not_its_doing() -> None:
     def then(x: EngineHarness) -> None:
         x.sell(MAKER, PRICE + 20, 10, nonce=50, expiry=x.now + 60)
