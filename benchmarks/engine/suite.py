@@ -48,7 +48,7 @@ GTC = Terms().pack()
 MATCHED = 2
 TRADE = struct.Struct("=9q3iBB2x")
 EVENT = struct.Struct(f"={EVENT_SIZE // 8}q")
-REPORT = struct.Struct("=6q")
+REPORT = struct.Struct("=BBxxIIIqq")
 
 Played = tuple[float, list[Trade]]
 
@@ -130,8 +130,8 @@ def fast(steps: list[Step]) -> Played:
     seconds = time.process_time() - started
     return seconds, [
         (price, lots, maker, taker)
-        for word, _, maker, price, lots, taker in REPORT.iter_unpack(told)
-        if word & 255 == TRADED
+        for kind, _, lots, maker, taker, _, price in REPORT.iter_unpack(told)
+        if kind == TRADED
     ]
 
 

@@ -50,7 +50,7 @@ GTC, IOC = Terms().pack(), Terms(TimeInForce.ioc).pack()
 WITHOUT_LIMIT = 1 << 40
 
 REFUSED, ACCEPTED, MATCHED, CLOSED, LEVEL = range(5)
-REPORT = struct.Struct("=6q")
+REPORT = struct.Struct("=BBxxIIIqq")
 EVENT = struct.Struct(f"={EVENT_SIZE // 8}q")
 
 
@@ -125,8 +125,7 @@ class FastBook:
         seconds = time.process_time() - started
         return seconds, [self._line(*words) for words in REPORT.iter_unpack(told)]
 
-    def _line(self, word: int, sequence: int, number: int, price: int, lots: int, taker: int) -> Report:
-        kind, side = word & 255, word >> 8
+    def _line(self, kind: int, side: int, lots: int, number: int, taker: int, sequence: int, price: int) -> Report:
         if kind == TRADED:
             return kind, sequence, price, lots, number, taker
         if kind == CANCELLED:

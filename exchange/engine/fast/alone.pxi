@@ -13,7 +13,6 @@ cdef enum:              # reports
     MODIFIED = 3
     NOT_DROPPED = 4
     NOT_MODIFIED = 5
-    REPORT_WORDS = 6
     MOST_ALONE = 1 << 28
 
 cdef struct Message:
@@ -27,22 +26,26 @@ cdef struct Message:
     i64 price
     i64 zeros
 
+cdef struct Report:
+    u64 what            # kind 8, side 8, nothing 16, lots 32
+    u64 ids             # 32 bits each: the order's or the maker's, the taker's
+    i64 sequence
+    i64 price
+
 cdef struct Alone:
     Memory *m
     i32 *numbers        # of the records of open orders, by the ids that the messages give them; 0 for none
     i64 numbers_room
-    i64 *reports
-    i64 reports_used
+    Report *reports
     i64 reports_room
+    Report *next        # the next one's place
 
 
-cdef inline void report(Alone *a, i64 kind, i64 sequence, i64 side, i64 id, i64 price, i64 lots, i64 taker) noexcept nogil:
-    if unlikely(a.reports_used + REPORT_WORDS > a.reports_room):
-        a.reports = <i64 *>grown(a.reports, &a.reports_room, a.reports_used + REPORT_WORDS, sizeof(i64))
-    cdef i64 *words = a.reports + a.reports_used
-    a.reports_used += REPORT_WORDS
-    words[0], words[1], words[2] = kind | side << 8, sequence, id
-    words[3], words[4], words[5] = price, lots, taker
+cdef inline void report(Alone *a, u64 kind, i64 sequence, u64 side, u64 id, i64 price, u64 lots, u64 taker) noexcept nogil:
+    cdef Report *to = a.next
+    a.next = to + 1
+    to.what, to.ids = kind | side << 8 | lots << 32, id | taker << 32
+    to.sequence, to.price = sequence, price
 
 
 cdef inline void leave_alone(Alone *a, i32 number) noexcept nogil:
@@ -109,13 +112,58 @@ cdef inline void play_alone(Alone *a, Message *it) noexcept nogil:
         report(a, MODIFIED, it.sequence, it.side, it.id, it.price, it.lots, 0)
 
 
+cdef inline bint is_message(Message *it, i64 tick) noexcept nogil:
+    if it.kind > MODIFY_ALONE or it.side > 1 or it.lots == 0 or it.price < 1:
+        return False
+    return it.kind == CANCEL_ALONE or it.price % tick == 0
+
+
+cdef inline bint has_id(Message *it) noexcept nogil:
+    return 0 <= it.id < MOST_ALONE
+
+
+cdef inline u64 off_tick(Book *book, i64 price) noexcept nogil:
+    """Not 0 for a price that is no multiple of the tick: of such a one, ticks come out larger than they can be."""
+    return ((<u64>price & ((<u64>1 << book.tick_zeros) - 1))
+            | (<u64>ticks_of(book, price) > MAX_AMOUNT // book.tick_size))
+
+
+cdef i64 highest_of(Book *book, Message *first, i64 count) noexcept nogil:
+    """A number that no message's id is above, -1 if one of them is none. All are looked at, without a branch."""
+    cdef Message *it
+    cdef i64 negative = 0, i
+    cdef u64 wrong = 0, ids = 0
+    for i in range(count):
+        it = &first[i]
+        wrong |= (<u64>it.kind + 253 | <u64>it.side + 254) >> 8
+        wrong |= off_tick(book, it.price) & ((<u64>it.kind & 1) - 1)
+        negative |= it.price - 1 | it.price | <i64>it.lots - 1
+        ids |= <u64>it.id
+    return -1 if wrong or negative < 0 or ids >= MOST_ALONE else <i64>ids
+
+
+cdef void make_room_alone(Alone *a, i64 room) noexcept nogil:
+    """Take the memory for so many open orders, ids and messages, so that it is there when they come."""
+    cdef Memory *m = a.m
+    cdef i64 papers = m.orders_room
+    m.orders = <Order *>grown(m.orders, &m.orders_room, room, sizeof(Order))
+    m.papers = <Paper *>grown(m.papers, &papers, m.orders_room, sizeof(Paper))
+    m.levels = <Level *>grown(m.levels, &m.levels_room, room >> 4, sizeof(Level))
+    m.spans = <Span *>grown(m.spans, &m.spans_room, room >> 8, sizeof(Span))
+    memset(&m.orders[1], 0, (m.orders_room - 1) * sizeof(Order))
+    a.numbers = <i32 *>grown(NULL, &a.numbers_room, room, sizeof(i32))
+    a.reports = <Report *>grown(NULL, &a.reports_room, 3 * room, sizeof(Report))
+    memset(a.numbers, 0, a.numbers_room * sizeof(i32))
+    memset(a.reports, 0, a.reports_room * sizeof(Report))
+
+
 cdef class BookAlone:
     """One book by itself."""
 
     cdef Core core
     cdef Alone alone
 
-    def __cinit__(self, i64 tick_size=1):
+    def __cinit__(self, i64 tick_size=1, i64 room=1 << 16):
         self.core = Core(None)
         memset(&self.alone, 0, sizeof(Alone))
         self.alone.m = &self.core.m
@@ -123,28 +171,35 @@ cdef class BookAlone:
             raise ValueError("a tick is at least 1")
         if self.core.add_book(1, 0, 1, 1, tick_size, 0, 0, 0, 0) != 1:
             raise RuntimeError("a core begins with its first book")
+        make_room_alone(&self.alone, room)
 
     def __dealloc__(self):
         release(self.alone.numbers)
         release(self.alone.reports)
 
+    cdef i64 checked(self, Message *first, i64 count) except -1:
+        """A number that no id is above."""
+        cdef Book *book = &self.core.m.books[1]
+        cdef i64 highest = highest_of(book, first, count), i
+        for i in range(count if highest < 0 else 0):
+            if not is_message(&first[i], book.tick_size):
+                raise ValueError(f"message {i} is none")
+            if not has_id(&first[i]):
+                raise ValueError(f"message {i} has an id beyond the book's")
+        return highest
+
     def play(self, const u8[::1] messages):
         cdef Alone *a = &self.alone
-        cdef i64 count = messages.shape[0] // <i64>sizeof(Message), i, most = 0, tick = a.m.books[1].tick_size
+        cdef i64 count = messages.shape[0] // <i64>sizeof(Message), i
         cdef Message *first = <Message *>&messages[0] if count else NULL
-        for i in range(count):
-            if first[i].kind > MODIFY_ALONE or first[i].side > 1 or first[i].lots == 0 or first[i].price < 1:
-                raise ValueError(f"message {i} is none")
-            if first[i].kind != CANCEL_ALONE and first[i].price % tick:
-                raise ValueError(f"message {i} is none")
-            if first[i].id < 0 or first[i].id >= MOST_ALONE:
-                raise ValueError(f"message {i} has an id beyond the book's")
-            most = max(most, first[i].id)
-        a.numbers = <i32 *>grown(a.numbers, &a.numbers_room, most + 1, sizeof(i32))
-        a.reports_used = 0
+        cdef i64 highest = self.checked(first, count)
+        a.numbers = <i32 *>grown(a.numbers, &a.numbers_room, highest + 1, sizeof(i32))
+        # an order ends once, and what does not end an order ends the message's own: so many at most
+        a.reports = <Report *>grown(a.reports, &a.reports_room, 3 * count + a.m.open_count, sizeof(Report))
+        a.next = a.reports
         with nogil:
             for i in range(count):
                 play_alone(a, &first[i])
                 if a.m.dropped_level:
                     free_dropped_levels(a.m)
-        return PyMemoryView_FromMemory(<char *>a.reports, a.reports_used * 8, 0x100)
+        return PyMemoryView_FromMemory(<char *>a.reports, <char *>a.next - <char *>a.reports, 0x100)

@@ -215,16 +215,18 @@ class Core:
 class BookAlone:
     """One book without accounts and money, to compare it with others. Prices are multiples of `tick_size`.
 
+    It takes memory for `room` open orders, ids and messages of a call when it is made; beyond that, when they come.
+
     `play` goes on with messages of 40 bytes, in the machine's order of bytes, and returns its reports, a view that
     holds until the next call; ValueError, and nothing is played, if a message is none:
 
         message   kind 8 | side 8 | immediate 8 | zero 8 | lots 32 | sequence 64 | id 64 | price 64 | zero 64
-        report    kind 8 | side 56 | sequence 64 | id 64 | price 64 | lots 64 | taker 64
+        report    kind 8 | side 8 | nothing 16 | lots 32 | id 32 | taker 32 | sequence 64 | price 64
 
     Kinds of messages: 0 a new order, 1 a cancel, 2 a cancel followed by a new order under the same id. Kinds of
     reports: 0 taken, 1 a trade (`id` is the maker's), 2 cancelled or not filled, 3 modified, 4 no such order to cancel,
     5 none to modify.
     """
 
-    def __init__(self, tick_size: int = 1) -> None: ...
+    def __init__(self, tick_size: int = 1, room: int = 65_536) -> None: ...
     def play(self, messages: bytes | memoryview) -> memoryview: ...

@@ -17,8 +17,9 @@ from exchange.engine.fast.state import ArrayState
 HIGHEST = (1 << 63) - 1
 OWNER = b"\x01" * 20
 MESSAGE = struct.Struct("=BBBBIqqqq")
-REPORT = struct.Struct("=6q")
-NEW, CANCEL, TRADED = 0, 1, 1
+REPORT = struct.Struct("=BBxxIIIqq")
+NEW, CANCEL = 0, 1
+TAKEN, TRADED, DROPPED, NOT_DROPPED = 0, 1, 2, 4
 
 near = st.integers(1_000, 1_200)
 far = st.integers(0, 62).flatmap(lambda bits: st.integers(1 << bits, (2 << bits) - 1))
@@ -150,11 +151,55 @@ def test_the_best_is_met_first(steps: list[tuple[int, int, int]]) -> None:
         messages.append(MESSAGE.pack(NEW, side & 1, 0, 0, lots, number, number, price, 0))
         expected += model.place(number, side & 1, price, lots)
     told = list(REPORT.iter_unpack(book.play(b"".join(messages))))
-    assert [(words[2], *words[3:6]) for words in told if words[0] & 255 == TRADED] == expected
+    trades = [(maker, price, lots, taker) for kind, _, lots, maker, taker, _, price in told if kind == TRADED]
+    assert trades == expected
 
 
-def test_a_book_alone_counts_ticks() -> None:
-    book, order = BookAlone(10), (NEW, 0, 0, 0, 1, 0, 0)
+ORDER = (NEW, 0, 0, 0, 1, 0, 0, 120, 0)
+
+
+@pytest.mark.parametrize("tick", [1, 3, 12, 120])
+@pytest.mark.parametrize("price", [1, 3, 12, 119, 120, 121, 1 << 62, HIGHEST, HIGHEST - 7])
+def test_a_book_alone_counts_ticks(tick: int, price: int) -> None:
+    book, order = BookAlone(tick), MESSAGE.pack(*ORDER[:7], price, 0)
+    if price % tick == 0:
+        assert len(book.play(order)) == REPORT.size
+        return
     with pytest.raises(ValueError, match="message 0 is none"):
-        book.play(MESSAGE.pack(*order, 101, 0))
-    assert len(book.play(MESSAGE.pack(*order, 100, 0))) == REPORT.size
+        book.play(order)
+    assert len(book.play(MESSAGE.pack(CANCEL, *ORDER[1:7], price, 0))) == REPORT.size
+
+
+@pytest.mark.parametrize(
+    ("at", "value", "error"),
+    [
+        (0, 3, "message 1 is none"),
+        (0, 255, "message 1 is none"),
+        (1, 2, "message 1 is none"),
+        (4, 0, "message 1 is none"),
+        (6, -1, "message 1 has an id beyond"),
+        (6, 1 << 28, "message 1 has an id beyond"),
+        (7, 0, "message 1 is none"),
+        (7, -120, "message 1 is none"),
+        (7, -1 << 63, "message 1 is none"),
+    ],
+)
+def test_a_book_alone_plays_nothing_of_what_is_wrong(at: int, value: int, error: str) -> None:
+    wrong = list(ORDER)
+    wrong[at] = value
+    book = BookAlone(1)
+    with pytest.raises(ValueError, match=error):
+        book.play(MESSAGE.pack(*ORDER) + MESSAGE.pack(*wrong))
+    cancel = MESSAGE.pack(CANCEL, *ORDER[1:])
+    assert [words[0] for words in REPORT.iter_unpack(book.play(cancel))] == [NOT_DROPPED]
+
+
+@pytest.mark.parametrize("room", [1, 1 << 16])
+def test_a_book_alone_grows(room: int) -> None:
+    """More open orders than it has room for, and then one that meets them all."""
+    book, count = BookAlone(1, room), 70_000 if room > 1 else 1_000
+    told = book.play(b"".join(MESSAGE.pack(NEW, 1, 0, 0, 1, n, n, 1 + n % 7, 0) for n in range(count)))
+    assert len(told) == count * REPORT.size
+    told = book.play(MESSAGE.pack(NEW, 0, 1, 0, count + 1, count, count, 7, 0))
+    kinds = [words[0] for words in REPORT.iter_unpack(told)]
+    assert kinds == [TAKEN, *[TRADED] * count, DROPPED]
