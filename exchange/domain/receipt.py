@@ -25,6 +25,11 @@ from typing import Self
 from exchange.domain.deployment import DeploymentError, address_bytes, checksum
 from exchange.domain.eip712 import Domain, keccak, struct_hash
 
+try:
+    from exchange.domain import hashing
+except ImportError:  # there was no compiler
+    hashing = None  # type: ignore[assignment, unused-ignore]
+
 EMPTY = bytes(32)
 MAX_HEIGHT = 32
 MAX_SEQ = (1 << 64) - 1
@@ -84,6 +89,14 @@ def frame_subject(digest: bytes, orders: bytes) -> bytes:
     return sha256(digest + orders).digest()
 
 
+def record_hashes(first_seq: int, at_ms: int, subjects: Sequence[bytes], heads: Sequence[bytes]) -> list[bytes]:
+    """The leaves of records from `first_seq` on, all of one time."""
+    if hashing is None:
+        placed = enumerate(zip(subjects, heads, strict=True), first_seq)
+        return [record_hash(seq, at_ms, subject, head) for seq, (subject, head) in placed]
+    return _parts(hashing.record_hashes(first_seq, at_ms, b"".join(subjects), b"".join(heads), _RECORD_TYPE_HASH))
+
+
 class RecordTree:
     """The Merkle tree over the records of a range, given by their hashes in order."""
 
@@ -92,14 +105,7 @@ class RecordTree:
     def __init__(self, hashes: Sequence[bytes]) -> None:
         if not hashes:
             raise ValueError("a tree has one record at least")
-        level = list(hashes)
-        self._levels = [level]
-        while len(level) > 1:
-            if len(level) & 1:
-                level.append(_empty(len(self._levels) - 1))
-            pairs = iter(level)
-            level = [keccak(left + right) for left, right in zip(pairs, pairs, strict=True)]
-            self._levels.append(level)
+        self._levels = _levels_in_python(hashes) if hashing is None else _levels(hashes)
 
     @property
     def root(self) -> bytes:
@@ -113,6 +119,34 @@ class RecordTree:
             path.append(level[index ^ 1])
             index >>= 1
         return path
+
+
+def _levels(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """The tree from its leaves up to its root; a level that is odd has one more node, for a free place."""
+    nodes = _parts(hashing.record_tree(b"".join(hashes)))
+    levels, first, width = [], 0, len(hashes)
+    while width > 1:
+        width += width & 1
+        levels.append(nodes[first : first + width])
+        first, width = first + width, width // 2
+    return [*levels, nodes[first:]]
+
+
+def _levels_in_python(hashes: Sequence[bytes]) -> list[list[bytes]]:
+    """The same without the compiled module."""
+    level = list(hashes)
+    levels = [level]
+    while len(level) > 1:
+        if len(level) & 1:
+            level.append(_empty(len(levels) - 1))
+        pairs = iter(level)
+        level = [keccak(left + right) for left, right in zip(pairs, pairs, strict=True)]
+        levels.append(level)
+    return levels
+
+
+def _parts(hashes: bytes) -> list[bytes]:
+    return [hashes[at : at + 32] for at in range(0, len(hashes), 32)]
 
 
 def _empty(height: int) -> bytes:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from exchange.chain.signing import Key
+from exchange.domain import entry as wire
 from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Domain
-from exchange.domain.receipt import EMPTY, RecordTree, commit_digest, record_hash
+from exchange.domain.receipt import EMPTY, RecordTree, commit_digest, record_hashes
 from exchange.engine.commands import PlaceGroup, PlaceOrder
 from exchange.journal.receipts import RecordFinder, leaf_of, subject_of
 from exchange.sequencer.protocol import Ack, Refused, WireReceipt
@@ -27,18 +28,18 @@ class Witnessed:
         self._first = first_seq
         self._subjects = subjects
         self._heads = heads
-        self._tree = RecordTree(
-            [
-                record_hash(first_seq + index, at_ms, subject, head)
-                for index, (subject, head) in enumerate(zip(subjects, heads, strict=True))
-            ]
-        )
+        self._tree = RecordTree(record_hashes(first_seq, at_ms, subjects, heads))
+
+    def _sign(self, domain: Domain, key: Key) -> bytes:
+        """The group's signature."""
+        last = self._first + len(self._heads) - 1
+        return key.sign(commit_digest(domain, self._first, last, self._heads[-1], self._tree.root))
 
     def sign(self, domain: Domain, key: Key, outcomes: Sequence[Ack | Refused]) -> list[Ack | Refused]:
         """The group's outcomes, with a receipt in each ack of what a user signed. Only once the group is durable."""
         first, heads, subjects = self._first, self._heads, self._subjects
         last, head = first + len(heads) - 1, heads[-1]
-        signature = key.sign(commit_digest(domain, first, last, head, self._tree.root))
+        signature = self._sign(domain, key)
         signed: list[Ack | Refused] = []
         for outcome in outcomes:
             if isinstance(outcome, Ack) and not outcome.duplicate:
@@ -49,6 +50,15 @@ class Witnessed:
                     outcome = Ack(outcome.seq, outcome.at_ms, outcome.order_id, False, receipt)
             signed.append(outcome)
         return signed
+
+    def packed_receipts(self, domain: Domain, key: Key) -> list[bytes]:
+        """The receipt of each record in the bytes of order entry. Only once the group is durable."""
+        first, heads, tree = self._first, self._heads, self._tree
+        last, head, signature = first + len(heads) - 1, heads[-1], self._sign(domain, key)
+        return [
+            wire.pack_receipt(first, last, head, subject, heads[index], tree.path(index), signature)
+            for index, subject in enumerate(self._subjects)
+        ]
 
 
 class Notary:

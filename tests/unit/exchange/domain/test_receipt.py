@@ -1,14 +1,17 @@
 """Receipts: one user checks one alone; whatever is changed in it, it shows nothing."""
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exchange.chain.signing import recover
-from exchange.domain.eip712 import Domain
-from exchange.domain.receipt import Receipt, ReceiptError, RecordTree, record_hash
+from exchange.domain import hashing
+from exchange.domain import receipt as receipts
+from exchange.domain.eip712 import Domain, keccak
+from exchange.domain.receipt import Receipt, ReceiptError, RecordTree, record_hash, record_hashes
 from tests.utils.receipts import SignedJournal
 from tests.utils.signing import Signer
 
@@ -80,6 +83,32 @@ def test_a_free_place_of_a_tree_is_no_record() -> None:
     assert tree.path(2)[0] == bytes(32)
     with pytest.raises(ValueError, match="one record at least"):
         RecordTree([])
+
+
+def test_compiled_and_in_python_records_and_trees_have_the_same_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    def made(count: int) -> tuple[list[bytes], RecordTree]:
+        subjects, heads = ([sha256(b"%d %d" % (count, i + at)).digest() for i in range(count)] for at in (0, 1_000))
+        hashes = record_hashes((1 << 63) - 3, (1 << 53) + count, subjects, heads)
+        return hashes, RecordTree(hashes)
+
+    assert hashing.keccak(b"") == keccak(b""), "the compiled module is there"
+    counts = (*range(1, 40), 64, 65, 255, 256, 257, 1_024)
+    compiled = [made(count) for count in counts]
+    monkeypatch.setattr(receipts, "hashing", None)
+    for count, (hashes, tree) in zip(counts, compiled, strict=True):
+        plain_hashes, plain_tree = made(count)
+        assert hashes == plain_hashes
+        assert tree.root == plain_tree.root
+        assert [tree.path(i) for i in range(count)] == [plain_tree.path(i) for i in range(count)]
+
+
+def test_what_is_no_row_of_hashes_is_not_hashed() -> None:
+    for leaves in (b"", bytes(31), bytes(33)):
+        with pytest.raises(ValueError, match="32 bytes each"):
+            hashing.record_tree(leaves)
+    for subjects, heads, kind in ((bytes(31), bytes(31), 32), (bytes(32), bytes(64), 32), (bytes(32), bytes(32), 31)):
+        with pytest.raises(ValueError, match="of 32 bytes"):
+            hashing.record_hashes(1, 1, subjects, heads, bytes(kind))
 
 
 @pytest.mark.parametrize(
