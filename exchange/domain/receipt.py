@@ -29,6 +29,7 @@ try:
     from exchange.domain import hashing
 except ImportError:  # there was no compiler
     hashing = None  # type: ignore[assignment, unused-ignore]
+IS_COMPILED = hashing is not None
 
 EMPTY = bytes(32)
 MAX_HEIGHT = 32
@@ -91,7 +92,7 @@ def frame_subject(digest: bytes, orders: bytes) -> bytes:
 
 def record_hashes(first_seq: int, at_ms: int, subjects: Sequence[bytes], heads: Sequence[bytes]) -> list[bytes]:
     """The leaves of records from `first_seq` on, all of one time."""
-    if hashing is None:
+    if not IS_COMPILED:
         placed = enumerate(zip(subjects, heads, strict=True), first_seq)
         return [record_hash(seq, at_ms, subject, head) for seq, (subject, head) in placed]
     return _parts(hashing.record_hashes(first_seq, at_ms, b"".join(subjects), b"".join(heads), _RECORD_TYPE_HASH))
@@ -105,7 +106,7 @@ class RecordTree:
     def __init__(self, hashes: Sequence[bytes]) -> None:
         if not hashes:
             raise ValueError("a tree has one record at least")
-        self._levels = _levels_in_python(hashes) if hashing is None else _levels(hashes)
+        self._levels = _levels(hashes) if IS_COMPILED else _levels_in_python(hashes)
 
     @property
     def root(self) -> bytes:

@@ -27,6 +27,7 @@ from exchange.engine.matcher import amend, place, place_group, tick
 from exchange.engine.orders import OpenOrder, by_age
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
+from exchange.engine.singles import Layout
 from exchange.engine.state import State
 
 Handler = Callable[[State, int, int, Any], None]
@@ -134,6 +135,13 @@ class Engine:
             except Refusal as refusal:
                 outcomes.append(refusal)
         return outcomes
+
+    def apply_singles(self, at_ms: int, records: bytes, layout: Layout) -> bytes | None:
+        """Apply single orders as `apply_batch` does; a byte for each, 0 or the number of its refusal (`frame_codes`).
+
+        Nobody is told of events. None, and nothing has changed, where the orders must come as commands, as here.
+        """
+        return None
 
     def _apply_inbox(self, seq: int, at_ms: int, command: Any) -> None:
         handler = INBOX_HANDLERS.get(command.__class__)

@@ -255,7 +255,7 @@ class Committer:
         if not group.payloads:
             return GroupResult(outcomes, [])
         placed = self.journal.append_payloads([(group.at_ms, payload) for payload in group.payloads])
-        syncing = self._sync(len(placed))
+        syncing = self.sync(len(placed))
         heads = [head for _, head in placed]
         witnessed = Witnessed(group.first_seq, group.at_ms, group.subjects, heads) if self.notary else None
         if syncing is not None:
@@ -264,7 +264,7 @@ class Committer:
             outcomes = witnessed.sign(self.notary.domain, self.notary.key, outcomes)
         return GroupResult(outcomes, group.committed(heads))
 
-    def _sync(self, records: int) -> asyncio.Future[None] | None:
+    def sync(self, records: int) -> asyncio.Future[None] | None:
         """Make what was appended durable: in place where that is soon done, else by a thread, whose end is told."""
         if records <= IN_PLACE_RECORDS and self._sync_seconds < IN_PLACE_SECONDS:
             self._time_sync()

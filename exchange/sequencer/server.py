@@ -10,13 +10,14 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import NamedTuple
 
 import structlog
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.frame_codes import ACCEPTED
 from exchange.journal.errors import JournalError
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
@@ -40,6 +41,7 @@ from exchange.sequencer.protocol import (
     ProtocolError,
     Question,
     Refused,
+    Submit,
     Subscribe,
     WireRecord,
     decode_from_client,
@@ -48,6 +50,7 @@ from exchange.sequencer.protocol import (
     read_frame,
     unavailable,
 )
+from exchange.sequencer.singles import commit_singles
 
 MAX_PENDING = 50_000
 MAX_GROUP = 1_024
@@ -91,8 +94,13 @@ class Work(NamedTuple):
     frames: list[FrameItem] | None = None
     early: bool = False
     size: int = 0
-    packed: bool = False
-    """Whether the outcomes are answered in the bytes of order entry."""
+    singles: list[bytes] | None = None
+    """Orders that order entry has judged: answered in its own bytes."""
+
+    @property
+    def kind(self) -> tuple[bool, bool]:
+        """Works of one kind go into one group."""
+        return self.frames is not None, self.singles is not None
 
 
 class Server:
@@ -158,18 +166,18 @@ class Server:
         if isinstance(message, Ask | Subscribe):
             self._enqueue(Work(connection, message.id, [], message))
             return
-        packed = isinstance(message, PlaceOrders)
-        commands = message.orders if isinstance(message, PlaceOrders) else message.commands
+        singles = message.orders if isinstance(message, PlaceOrders) else None
+        commands = message.commands if isinstance(message, Submit) else message.orders
         count = len(commands)
         if count > MAX_FRAME_COMMANDS:
             raise ProtocolError(f"a frame of {count} commands; at most {MAX_FRAME_COMMANDS} are allowed")
         if self._pending + count > self._max_pending:
             refused = Refused.of(unavailable("the engine's queue is full; try again shortly", _RETRY_MS))
             self._metrics.commands.labels("queue_full").inc(count)
-            connection.send(_answer_items(message.id, [refused] * count, packed))
+            connection.send(_refuse_all(message.id, refused, count, singles is not None))
             return
-        items = [parse_item(payload) for payload in commands]
-        self._enqueue(Work(connection, message.id, items, size=count, packed=packed))
+        items = [parse_item(payload) for payload in commands] if singles is None else []
+        self._enqueue(Work(connection, message.id, items, size=count, singles=singles))
 
     def _receive_frames(self, connection: Connection, message: Frames) -> None:
         if len(message.frames) > MAX_FRAMES:
@@ -207,6 +215,10 @@ class Server:
                 await self._commit_frames(works)
                 self._metrics.commit_seconds.observe(time.perf_counter() - started)
                 continue
+            if works[0].singles is not None:
+                await self._commit_singles(works)
+                self._metrics.commit_seconds.observe(time.perf_counter() - started)
+                continue
             result = await self._committer.commit([item for work in works for item in work.items])
             self._finish(works, result)
             self._observe(result, time.perf_counter() - started)
@@ -223,10 +235,10 @@ class Server:
         """Whole messages of one kind from the queue's front, up to a group's size; always at least one."""
         works: list[Work] = []
         size = 0
-        of_frames = self._queue[0].frames is not None
-        limit = MAX_FRAME_ORDERS if of_frames else MAX_GROUP
+        kind = self._queue[0].kind
+        limit = MAX_GROUP if self._queue[0].frames is None else MAX_FRAME_ORDERS
         while self._queue and (not works or size + self._queue[0].size <= limit):
-            if (self._queue[0].frames is not None) is not of_frames:
+            if self._queue[0].kind != kind:
                 break
             work = self._queue.popleft()
             works.append(work)
@@ -258,14 +270,28 @@ class Server:
         self._observe_frames(works, result)
 
     def _observe_frames(self, works: list[Work], result: FramesResult) -> None:
-        metrics = self._metrics
         accepted = sum(outcome.codes.count(0) for outcome in result.outcomes if isinstance(outcome, FrameAck))
-        metrics.group_size.observe(sum(work.size for work in works))
-        metrics.commands.labels("acked").inc(accepted)
-        metrics.commands.labels("refused").inc(sum(work.size for work in works) - accepted)
-        metrics.sequence.set(self._committer.journal.seq)
-        metrics.pending.set(self._pending)
-        metrics.journal_full.set(self._committer.journal_full)
+        size = sum(work.size for work in works)
+        self._metrics.group_size.observe(size)
+        self._count(accepted, size)
+
+    async def _commit_singles(self, works: list[Work]) -> None:
+        """Commit a group of single orders: as commands where somebody follows, or where they must come as such."""
+        payloads = [payload for work in works for payload in work.singles or ()]
+        follows = any(connection.subscribed for connection in self._connections)
+        outcomes = None if follows else await commit_singles(self._committer, payloads)
+        if outcomes is None:
+            result = await self._committer.commit([parse_item(payload) for payload in payloads])
+            if result.committed:
+                self._publish(result.committed)
+            outcomes = [packed_outcome(outcome) for outcome in result.outcomes]
+        position = 0
+        for work in works:
+            own = outcomes[position : position + work.size]
+            position += work.size
+            work.connection.send(encode_frame(OrdersPlaced(work.id, own)))
+        self._metrics.group_size.observe(len(outcomes))
+        self._count(sum(outcome[0] == ACCEPTED for outcome in outcomes), len(outcomes))
 
     def _finish(self, works: list[Work], result: GroupResult) -> None:
         """Publish what was committed and answer every frame and question of the group."""
@@ -281,7 +307,7 @@ class Server:
                 continue
             outcomes = result.outcomes[position : position + len(work.items)]
             position += len(work.items)
-            work.connection.send(_answer_items(work.id, outcomes, work.packed))
+            work.connection.send(encode_frame(Outcomes(work.id, list(outcomes))))
 
     def _answer(self, connection: Connection, question: Ask | Subscribe) -> bytes:
         """The frame that answers a question; a client's mistake, or too much to tell, is refused."""
@@ -331,23 +357,26 @@ class Server:
                 connection.send(frame)
 
     def _observe(self, result: GroupResult, seconds: float) -> None:
-        metrics = self._metrics
         if result.outcomes:
-            metrics.group_size.observe(len(result.outcomes))
-            metrics.commit_seconds.observe(seconds)
-        acked = sum(isinstance(outcome, Ack) for outcome in result.outcomes)
-        metrics.commands.labels("acked").inc(acked)
-        metrics.commands.labels("refused").inc(len(result.outcomes) - acked)
+            self._metrics.group_size.observe(len(result.outcomes))
+            self._metrics.commit_seconds.observe(seconds)
+        self._count(sum(isinstance(outcome, Ack) for outcome in result.outcomes), len(result.outcomes))
+
+    def _count(self, accepted: int, size: int) -> None:
+        """What became of a group of that many commands or orders."""
+        metrics = self._metrics
+        metrics.commands.labels("acked").inc(accepted)
+        metrics.commands.labels("refused").inc(size - accepted)
         metrics.sequence.set(self._committer.journal.seq)
         metrics.pending.set(self._pending)
         metrics.journal_full.set(self._committer.journal_full)
 
 
-def _answer_items(number: int, outcomes: Sequence[Ack | Refused], packed: bool) -> bytes:
-    """The frame that answers commands, in the engine's own form or in that of order entry."""
+def _refuse_all(number: int, refused: Refused, count: int, packed: bool) -> bytes:
+    """The frame that refuses commands, in the engine's own form or in that of order entry."""
     if packed:
-        return encode_frame(OrdersPlaced(number, [packed_outcome(outcome) for outcome in outcomes]))
-    return encode_frame(Outcomes(number, list(outcomes)))
+        return encode_frame(OrdersPlaced(number, [packed_outcome(refused)] * count))
+    return encode_frame(Outcomes(number, [refused] * count))
 
 
 def _event_frames(committed: list[Committed]) -> list[bytes]:

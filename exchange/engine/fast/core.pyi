@@ -28,6 +28,13 @@ class Owner(Protocol):
     def knows_client_id(self, account: int, client_order_id: bytes) -> bool: ...
     def note_client_id(self, account: int, client_order_id: bytes, order_hash: bytes) -> None: ...
 
+def pack_singles(records: bytes, size: int, layout: tuple[int, int, int, int, int]) -> bytes | None:
+    """Signed orders, each in a record of `size` bytes, as packed commands; None if one has no packed form.
+
+    The layout says where in a record the packed order stands (80 bytes), its hash (32), its scheme (1), its signature
+    (65) and its signer (20). ValueError if a part is not within a record.
+    """
+
 class Core:
     seq: int
     at_ms: int

@@ -7,6 +7,7 @@ exchange.engine.fast.state look at the records and change them for the rare comm
 
 from exchange.engine import events as e
 
+from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cpython.memoryview cimport PyMemoryView_FromMemory
 
 include "records.pxi"

@@ -1,4 +1,5 @@
-# A frame's orders, one after another: exchange.engine.frames in the same order.
+# Packed orders as they were signed: a frame's, one after another, as exchange.engine.frames places them in the same order;
+# and single ones.
 
 cdef inline i64 number_at(const u8 *bytes, i32 size) noexcept nogil:
     """A big-endian number, as packed orders carry them."""
@@ -28,6 +29,39 @@ cdef inline void write_command(const u8 *order, u8 *command) noexcept nogil:
     (<i32 *>command)[12] = <i32>number_at(order + 29, 2)
     words[7] = number_at(order + 72, 8)
     memcpy(command + ACCOUNT_AT, order, 20)
+
+
+cdef inline bint write_single(const u8 *record, const i64 *layout, u8 *command) noexcept nogil:
+    """A signed order by itself; whether it fits, as `packing.pack` does."""
+    cdef const u8 *order = record + layout[0]
+    if check_plain(order):
+        return False
+    memset(command, 0, COMMAND_SIZE)
+    command[0], command[2] = PLACE, record[layout[2]]
+    write_command(order, command)
+    (<uint16_t *>command)[26] = 65
+    memcpy(command + SIGNER, record + layout[4], 20)
+    memcpy(command + ORDER_HASH, record + layout[1], 32)
+    memcpy(command + INSIDE, record + layout[3], 65)
+    return True
+
+
+def pack_singles(const u8[::1] records, i64 size, layout):
+    cdef i64 count = records.shape[0] // size if size > 0 else 0, i
+    cdef i64 places[5]
+    cdef i64 *room = [80, 32, 1, 65, 20]
+    for i in range(5):
+        places[i] = layout[i]
+        if places[i] < 0 or places[i] + room[i] > size:
+            raise ValueError("a part is not within its record")
+    if records.shape[0] != size * count:
+        raise ValueError("the records are not whole")
+    commands = PyBytes_FromStringAndSize(NULL, count * COMMAND_SIZE)
+    cdef u8 *at = <u8 *>PyBytes_AS_STRING(commands)
+    for i in range(count):
+        if not write_single(&records[i * size], places, at + i * COMMAND_SIZE):
+            return None
+    return commands
 
 
 cdef inline void write_path(const u8 *nodes, i64 index, i64 height, u8 *blob) noexcept nogil:
