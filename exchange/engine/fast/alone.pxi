@@ -59,57 +59,81 @@ cdef inline void leave_alone(Alone *a, i32 number) noexcept nogil:
     m.open_count -= 1
 
 
+cdef inline i32 level_alone(Memory *m, i32 side, i64 price) noexcept nogil:
+    """The level at a price, made now if it is new."""
+    cdef i64 key = tick_key(&m.books[1], side, price)
+    cdef i32 span = find_span(m, 2 + side, key >> 6), level = level_at(m, span, key)
+    if level:
+        return level
+    if m.free_level == 0:  # nobody is told of those that were dropped
+        m.free_level = m.dropped_level
+        m.dropped_level = 0
+    return new_level(m, 2 + side, span, key, price)
+
+
 cdef inline void rest_alone(Alone *a, Message *it, i64 missing) noexcept nogil:
     cdef Memory *m = a.m
-    cdef i32 number = new_order(m), span
-    cdef i64 key = tick_key(&m.books[1], it.side, it.price)
+    cdef i32 number = new_order(m)
     cdef Order *o = &m.orders[number]
     o.id, o.remaining, o.side = it.id, missing, it.side
-    span = find_span(m, 2 + it.side, key >> 6)
-    queue_order(m, number, level_at(m, span, key) or new_level(m, 2 + it.side, span, key, it.price))
+    queue_order(m, number, level_alone(m, it.side, it.price))
     a.numbers[it.id] = number
 
 
-cdef inline i64 place_alone(Alone *a, Message *it) noexcept nogil:
-    """Match an order, and let rest what is missing then unless it is immediate; returns that."""
+cdef inline i64 match_alone(Alone *a, Message *it) noexcept nogil:
+    """Match an order; returns what is missing then."""
     cdef Memory *m = a.m
     cdef Half *half = &m.books[1].halves[1 - it.side]
     cdef Level *level
     cdef Order *maker
-    cdef i64 limit = half.sign * it.price, missing = it.lots, lots
-    while missing and half.best >= limit:
+    cdef i64 limit = half.sign * it.price, missing = it.lots
+    while half.best >= limit:
         level = &m.levels[half.top]
         maker = &m.orders[level.head]
-        lots = missing if missing < maker.remaining else maker.remaining
-        report(a, TRADED, it.sequence, it.side, maker.id, level.price, lots, it.id)
-        missing -= lots
-        maker.remaining -= lots
-        level.quantity -= lots
-        if maker.remaining == 0:
-            leave_alone(a, level.head)
-    if missing and not it.ioc:
-        rest_alone(a, it, missing)
+        if missing < maker.remaining:
+            report(a, TRADED, it.sequence, it.side, maker.id, level.price, missing, it.id)
+            maker.remaining -= missing
+            level.quantity -= missing
+            return 0
+        report(a, TRADED, it.sequence, it.side, maker.id, level.price, maker.remaining, it.id)
+        missing -= maker.remaining
+        leave_alone(a, level.head)
+        if missing == 0:
+            return 0
     return missing
+
+
+cdef inline void end_alone(Alone *a, Message *it, i32 number) noexcept nogil:
+    """Cancel an order, 0 for one that there is not."""
+    cdef Order *o = &a.m.orders[number]
+    if number == 0:
+        report(a, NOT_DROPPED, it.sequence, 0, it.id, 0, 0, 0)
+        return
+    report(a, DROPPED, it.sequence, o.side, it.id, a.m.levels[o.level].price, 0, 0)
+    leave_alone(a, number)
 
 
 cdef inline void play_alone(Alone *a, Message *it) noexcept nogil:
     """One message and its reports."""
     cdef i64 missing
     cdef i32 number = a.numbers[it.id]
+    if it.kind == CANCEL_ALONE:
+        end_alone(a, it, number)
+        return
     if it.kind == NEW_ALONE:
         report(a, TAKEN, it.sequence, it.side, it.id, it.price, it.lots, 0)
-        missing = place_alone(a, it)
-        if missing and it.ioc:
-            report(a, DROPPED, it.sequence, it.side, it.id, it.price, missing, 0)
-    elif number == 0:
-        report(a, NOT_DROPPED if it.kind == CANCEL_ALONE else NOT_MODIFIED, it.sequence, 0, it.id, 0, 0, 0)
-    elif it.kind == CANCEL_ALONE:
-        report(a, DROPPED, it.sequence, a.m.orders[number].side, it.id, a.m.levels[a.m.orders[number].level].price, 0, 0)
+    elif number:
         leave_alone(a, number)
     else:
-        leave_alone(a, number)
-        place_alone(a, it)
+        report(a, NOT_MODIFIED, it.sequence, 0, it.id, 0, 0, 0)
+        return
+    missing = match_alone(a, it)
+    if missing and not it.ioc:
+        rest_alone(a, it, missing)
+    if it.kind == MODIFY_ALONE:
         report(a, MODIFIED, it.sequence, it.side, it.id, it.price, it.lots, 0)
+    elif missing and it.ioc:
+        report(a, DROPPED, it.sequence, it.side, it.id, it.price, missing, 0)
 
 
 cdef inline bint is_message(Message *it, i64 tick) noexcept nogil:
@@ -145,12 +169,15 @@ cdef i64 highest_of(Book *book, Message *first, i64 count) noexcept nogil:
 cdef void make_room_alone(Alone *a, i64 room) noexcept nogil:
     """Take the memory for so many open orders, ids and messages, so that it is there when they come."""
     cdef Memory *m = a.m
-    cdef i64 papers = m.orders_room
-    m.orders = <Order *>grown(m.orders, &m.orders_room, room, sizeof(Order))
+    cdef i64 papers = m.orders_room, number
+    m.orders = <Order *>grown(m.orders, &m.orders_room, room + 1, sizeof(Order))
     m.papers = <Paper *>grown(m.papers, &papers, m.orders_room, sizeof(Paper))
     m.levels = <Level *>grown(m.levels, &m.levels_room, room >> 4, sizeof(Level))
     m.spans = <Span *>grown(m.spans, &m.spans_room, room >> 8, sizeof(Span))
-    memset(&m.orders[1], 0, (m.orders_room - 1) * sizeof(Order))
+    for number in range(room, 0, -1):
+        m.orders[number].next = m.free_order
+        m.free_order = <i32>number
+    m.orders_used = room + 1
     a.numbers = <i32 *>grown(NULL, &a.numbers_room, room, sizeof(i32))
     a.reports = <Report *>grown(NULL, &a.reports_room, 3 * room, sizeof(Report))
     memset(a.numbers, 0, a.numbers_room * sizeof(i32))
@@ -169,6 +196,8 @@ cdef class BookAlone:
         self.alone.m = &self.core.m
         if tick_size < 1:
             raise ValueError("a tick is at least 1")
+        if not 0 < room < MOST_ALONE:
+            raise ValueError("a book has room for 1 order to 2^28")
         if self.core.add_book(1, 0, 1, 1, tick_size, 0, 0, 0, 0) != 1:
             raise RuntimeError("a core begins with its first book")
         make_room_alone(&self.alone, room)
@@ -200,6 +229,4 @@ cdef class BookAlone:
         with nogil:
             for i in range(count):
                 play_alone(a, &first[i])
-                if a.m.dropped_level:
-                    free_dropped_levels(a.m)
         return PyMemoryView_FromMemory(<char *>a.reports, <char *>a.next - <char *>a.reports, 0x100)

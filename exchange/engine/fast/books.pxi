@@ -7,10 +7,8 @@ cdef inline void queue_order(Memory *m, i32 order, i32 number) noexcept nogil:
     cdef Level *level = &m.levels[number]
     o.prev = level.tail
     o.next = 0
-    if level.tail:
-        m.orders[level.tail].next = order
-    else:
-        level.head = order
+    m.orders[level.tail].next = order  # also of index 0, which nobody reads: no branch that is hard to guess
+    level.head = <i32>chosen(level.tail, level.head, order)
     level.tail = order
     level.quantity += o.remaining - o.hidden
     o.level = number
@@ -20,7 +18,7 @@ cdef inline void unqueue_order(Memory *m, i32 order) noexcept nogil:
     """Take the order, with whatever remains of it, out of its level."""
     cdef Order *o = &m.orders[order]
     cdef Level *level = &m.levels[o.level]
-    m.orders[o.prev].next = o.next  # also of index 0, which nobody reads: no branch that is hard to guess
+    m.orders[o.prev].next = o.next  # also of index 0
     m.orders[o.next].prev = o.prev
     level.head = <i32>chosen(o.prev, level.head, o.next)
     level.tail = <i32>chosen(o.next, level.tail, o.prev)

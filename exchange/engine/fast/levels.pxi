@@ -29,7 +29,7 @@ cdef inline i32 find_span(Memory *m, i32 half, i64 number) noexcept nogil:
     cdef SpanPlace *place
     while True:
         place = &m.span_places[at]
-        if place.number == number and place.half == half or place.span == 0:
+        if (place.number == number) & (place.half == half) | (place.span == 0):
             return place.span
         at = (at + 1) & mask
 
@@ -88,7 +88,7 @@ cdef void enter_span(Memory *m, i32 span, i32 half, i64 number) noexcept nogil:
     cdef SpanPlace *before = m.span_places
     cdef i64 room = 0, i, count = m.span_places_room
     m.span_places_used += 1
-    if 2 * m.span_places_used > m.span_places_room:
+    if 4 * m.span_places_used > m.span_places_room:
         m.span_places = <SpanPlace *>grown(NULL, &room, 2 * m.span_places_room, sizeof(SpanPlace))
         m.span_places_room = room
         for i in range(count):
