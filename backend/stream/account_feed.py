@@ -1,4 +1,4 @@
-"""Account events, live: orders, fills and balances of the accounts that somebody listens to.
+"""Account events, live: orders, fills and balances of the accounts that somebody listens to, and only of these.
 
 A listener's snapshot comes from the engine and says at which `seq` it is true. Events are gathered from
 before it was asked for; those up to that `seq` are dropped, later ones follow it, so the chain has no hole.
@@ -7,7 +7,7 @@ before it was asked for; those up to that `seq` are dropped, later ones follow i
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -50,11 +50,19 @@ class Watch:
 Load = Callable[[bytes], Awaitable[AccountState]]
 
 
+class Follower(Protocol):
+    """Who has the engine tell of an account: of all that is committed once `follow` has returned, until `leave`."""
+
+    async def follow(self, account_id: int) -> None: ...
+    def leave(self, account_id: int) -> None: ...
+
+
 class AccountFeed:
     """`load` asks the engine for an account; `apply` is called for every event, `flush` now and then."""
 
-    def __init__(self, load: Load) -> None:
+    def __init__(self, load: Load, follower: Follower) -> None:
         self._load = load
+        self._follower = follower
         self._watches: dict[Sink, Watch] = {}
         self._by_id: dict[int, list[Watch]] = {}
         self._dirty: set[Watch] = set()
@@ -73,9 +81,11 @@ class AccountFeed:
             raise
 
     async def _start(self, watch: Watch) -> None:
-        """Bind the watch to the account's id, and send the snapshot of a state asked for after that."""
+        """Bind the watch to the account's id, follow it, and send the snapshot of a state asked for after that."""
         while self._watches.get(watch.sink) is watch:
             bound = watch.account_id is not None
+            if watch.account_id is not None:
+                await self._follower.follow(watch.account_id)
             state = await self._load(watch.address)
             if bound or state.account_id is None:
                 self._send_snapshot(watch, state)
@@ -83,7 +93,7 @@ class AccountFeed:
             self._bind(watch, state.account_id)
 
     def _send_snapshot(self, watch: Watch, state: AccountState) -> None:
-        if self._watches.get(watch.sink) is not watch:
+        if self._watches.get(watch.sink) is not watch or (watch.ready and state.seq < watch.channel.seq):
             return
         watch.channel.seq = state.seq
         watch.channel.snapshot(watch.sink, {"account": checksum(watch.address), **state.content})
@@ -107,6 +117,7 @@ class AccountFeed:
             watches.remove(watch)
             if not watches:
                 del self._by_id[watch.account_id]
+                self._follower.leave(watch.account_id)
 
     def restart(self) -> None:
         """The engine was lost and is back: every listener gets a new snapshot."""
@@ -114,14 +125,18 @@ class AccountFeed:
         for watch in self._watches.values():
             watch.ready = False
             watch.gathered.clear()
-            task = asyncio.get_running_loop().create_task(self._restart(watch))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._start_later(watch)
 
-    async def _restart(self, watch: Watch) -> None:
-        while self._watches.get(watch.sink) is watch and not watch.ready:
+    def _start_later(self, watch: Watch) -> None:
+        task = asyncio.get_running_loop().create_task(self._start_at_last(watch))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _start_at_last(self, watch: Watch) -> None:
+        while self._watches.get(watch.sink) is watch:
             try:
                 await self._start(watch)
+                return
             except Refusal as refusal:
                 log.warning("account_snapshot_failed", reason=refusal.message)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -132,8 +147,9 @@ class AccountFeed:
             return
         if isinstance(event, events.AccountOpened):
             for watch in self._watches.values():
-                if watch.address == event.address:
+                if watch.address == event.address and watch.account_id is None:
                     self._bind(watch, event.account)
+                    self._start_later(watch)  # it was not followed yet: a new snapshot says what was missed
         elif (describe := _DESCRIBE.get(type(event))) is not None:
             for account_id, row in describe(event):
                 for watch in self._by_id.get(account_id, ()):

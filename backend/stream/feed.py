@@ -9,6 +9,7 @@ new snapshot.
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -26,6 +27,7 @@ from exchange.engine import events
 from exchange.engine.exposure import sizes
 from exchange.journal.codec import CodecError
 from exchange.sequencer.client import EngineClient, FeedLost
+from exchange.sequencer.client import Feed as Subscription
 from exchange.sequencer.protocol import Books, MarketBook, ProtocolError
 
 log = structlog.get_logger()
@@ -81,7 +83,8 @@ class Feed:
         """What the engine has as last price, by market."""
         self.starts = 0
         self.start_seq = 0
-        self.accounts = AccountFeed(load_account)
+        self.accounts = AccountFeed(load_account, self)
+        self._subscription: Subscription | None = None
         self.fees = FeeBoard(markets, names, clock)
         self._book_channels = {m: Channel(f"book.{names[m]}", 0) for m in markets}
         self._trade_channels = {m: Channel(f"trades.{names[m]}", 0) for m in markets}
@@ -127,10 +130,30 @@ class Feed:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _follow(self) -> None:
-        async with self._engine.subscribe() as subscription:
-            self._restart(subscription.books)
-            async for committed in subscription:
-                self._apply(committed.seq, committed.at_ms, committed.events)
+        async with self._engine.subscribe(selective=True) as subscription:
+            self._subscription = subscription
+            try:
+                self._restart(subscription.books)
+                async for committed in subscription:
+                    self._apply(committed.seq, committed.at_ms, committed.events)
+            finally:
+                self._subscription = None
+
+    async def follow(self, account_id: int) -> None:
+        """Be told of an account from now on.
+
+        While the engine is away nothing is to be done: whoever listens to an account when the feed starts again follows
+        it then.
+        """
+        if self._subscription is not None:
+            with suppress(FeedLost):
+                await self._subscription.follow(account_id)
+
+    def leave(self, account_id: int) -> None:
+        """Be told no more of an account."""
+        if self._subscription is not None:
+            with suppress(FeedLost):
+                self._subscription.leave(account_id)
 
     # subscriptions
 

@@ -27,8 +27,9 @@ from exchange.engine.matcher import amend, place, place_group, tick
 from exchange.engine.orders import OpenOrder, by_age
 from exchange.engine.preview import Preview, preview
 from exchange.engine.reversal import reverse_trades
-from exchange.engine.singles import Layout
+from exchange.engine.singles import Layout, SinglesOutcome
 from exchange.engine.state import State
+from exchange.engine.telling import Telling
 
 Handler = Callable[[State, int, int, Any], None]
 
@@ -90,6 +91,8 @@ class Engine:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
+        self.followed: frozenset[int] = frozenset()
+        """The accounts of which whoever follows wants to be told."""
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
         """What `command` does, as journal record `seq` at `at_ms` (milliseconds since 1970).
@@ -111,10 +114,12 @@ class Engine:
         state.at_ms = at_ms
         return state.flush()
 
-    def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
+    def apply_frame(
+        self, seq: int, at_ms: int, command: c.PlaceFrame, telling: Telling = Telling.everything
+    ) -> FrameOutcome:
         """What a frame does, as journal record `seq`; never a Refusal, because it is journaled before it is judged.
 
-        Without `tell` the events may be left out, where nobody wants them.
+        Events that nobody is told of may be left out.
         """
         state = self.state
         if seq <= state.seq or at_ms < state.at_ms:
@@ -136,10 +141,10 @@ class Engine:
                 outcomes.append(refusal)
         return outcomes
 
-    def apply_singles(self, at_ms: int, records: bytes, layout: Layout) -> bytes | None:
-        """Apply single orders as `apply_batch` does; a byte for each, 0 or the number of its refusal (`frame_codes`).
+    def apply_singles(self, at_ms: int, records: bytes, layout: Layout, telling: Telling) -> SinglesOutcome | None:
+        """Apply single orders as `apply_batch` does.
 
-        Nobody is told of events. None, and nothing has changed, where the orders must come as commands, as here.
+        None, and nothing has changed, where the orders must come as commands, as here.
         """
         return None
 

@@ -11,7 +11,7 @@ from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame import Unfolded, unpack_orders
 from exchange.domain.frame_codes import ACCEPTED, number_of
-from exchange.domain.order import Order
+from exchange.domain.order import PACKED_SIZE, Order
 from exchange.domain.order_id import order_id
 from exchange.engine.commands import PlaceFrame, PlaceOrder
 from exchange.engine.events import Event
@@ -46,16 +46,25 @@ def orders_of(command: PlaceFrame, unfolded: Unfolded) -> list[PlaceOrder]:
 
 
 def _orders_of(command: PlaceFrame, unfolded: Unfolded) -> list[PlaceOrder]:
-    return [
-        PlaceOrder(
-            order,
-            unfolded.digest(index),
-            command.scheme,
-            unfolded.signature(index, command.signature),
-            command.signer,
-        )
-        for index, order in enumerate(unpack_orders(command.orders))
-    ]
+    orders = enumerate(unpack_orders(command.orders))
+    return [_order_at(command, unfolded, index, order) for index, order in orders]
+
+
+def _order_at(command: PlaceFrame, unfolded: Unfolded, index: int, order: Order) -> PlaceOrder:
+    signature = unfolded.signature(index, command.signature)
+    return PlaceOrder(order, unfolded.digest(index), command.scheme, signature, command.signer)
+
+
+class OrdersOf:
+    """The same, each made when it is looked at."""
+
+    def __init__(self, command: PlaceFrame, unfolded: Unfolded) -> None:
+        self._command = command
+        self._unfolded = unfolded
+
+    def __getitem__(self, index: int) -> PlaceOrder:
+        packed = self._command.orders[PACKED_SIZE * index : PACKED_SIZE * (index + 1)]
+        return _order_at(self._command, self._unfolded, index, Order.unpack(packed))
 
 
 def _place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> int:

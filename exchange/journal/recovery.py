@@ -16,6 +16,7 @@ from exchange.engine.commands import PlaceFrame
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.snapshot import SnapshotError
+from exchange.engine.telling import Telling
 from exchange.journal.errors import CorruptJournal, ReplayError
 from exchange.journal.reader import Reader, Record
 from exchange.journal.record import GENESIS_HEAD
@@ -38,14 +39,14 @@ class Recovered:
         """Records that had to be replayed."""
         return self.seq - self.snapshot_seq
 
-    def advance(self, record: Record, tell: bool = True) -> list[Event]:
+    def advance(self, record: Record, telling: Telling = Telling.everything) -> list[Event]:
         """Apply the next record; what it did. ReplayError when the engine cannot have accepted it.
 
-        Without `tell` the events of frames may be left out.
+        Events of frames that nobody is told of may be left out.
         """
         try:
             if isinstance(record.command, PlaceFrame):
-                events = self.engine.apply_frame(record.seq, record.at_ms, record.command, tell).events
+                events = self.engine.apply_frame(record.seq, record.at_ms, record.command, telling).events
             else:
                 events = self.engine.apply(record.seq, record.at_ms, record.command)
         except (Refusal, ValueError) as error:
@@ -65,7 +66,7 @@ def recover(folder: Path, to_seq: int | None = None, engine: type[Engine] = Engi
     for record in reader.read(recovered.seq + 1):
         if record.seq > end:
             break
-        recovered.advance(record, tell=False)
+        recovered.advance(record, Telling.nothing)
     if recovered.seq != end:
         raise CorruptJournal(folder, 0, end, f"the journal ends at sequence {recovered.seq}, before {end}")
     return recovered
@@ -87,7 +88,7 @@ def verify(folder: Path, visit: Callable[[Record], None] | None = None) -> Recov
     snapshots = {snapshot_seq(path): path for path in list_snapshots(folder)}
     recovered = Recovered(Engine(), 0, GENESIS_HEAD, 0)
     for record in Reader(folder).read():
-        recovered.advance(record, tell=False)
+        recovered.advance(record, Telling.nothing)
         if record.seq in snapshots:
             path = snapshots[record.seq]
             with contextlib.suppress(FileNotFoundError):  # dropped meanwhile for a newer one

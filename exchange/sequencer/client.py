@@ -37,6 +37,7 @@ from exchange.sequencer.protocol import (
     Books,
     Committed,
     EngineStatus,
+    Follow,
     FrameAck,
     FrameOutcomes,
     Frames,
@@ -179,9 +180,12 @@ class EngineClient:
         """The ack of a durable command that a user signed, with its receipt; Refusal `not_found` for any other."""
         return await self._ask(Question.receipt, Ack, seq.to_bytes(8))
 
-    def subscribe(self) -> "Feed":
-        """A feed of everything that is committed from now on; use it with `async with`."""
-        return Feed(self._path)
+    def subscribe(self, selective: bool = False) -> "Feed":
+        """A feed of everything that is committed from now on; use it with `async with`.
+
+        A `selective` one leaves out what is one account's alone, unless that account is followed.
+        """
+        return Feed(self._path, selective)
 
     def _enqueue(self, command: Command) -> asyncio.Future[Ack]:
         """Queue a command for the frame that leaves at the end of this turn of the loop."""
@@ -300,16 +304,19 @@ class EngineClient:
 class Feed:
     """A subscription on a connection of its own: `books` first, then every command committed after them."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, selective: bool = False) -> None:
         self._path = path
+        self._selective = selective
         self._writer: asyncio.StreamWriter | None = None
         self._reader: asyncio.StreamReader | None = None
+        self._last_id = 1
+        self._waiting: dict[int, asyncio.Future[None]] = {}
         self.books = Books(0, 0, b"", [], 0, 0)
 
     async def __aenter__(self) -> Self:
         try:
             self._reader, self._writer = await asyncio.open_unix_connection(self._path)
-            self._send(self._writer, Subscribe(1))
+            self._send(self._writer, Subscribe(1, self._selective))
             answer = await self._next(self._reader)
         except (OSError, EOFError):
             raise FeedLost("the engine does not answer") from None
@@ -323,8 +330,37 @@ class Feed:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
     ) -> None:
+        self._end()
         if self._writer is not None:
             self._writer.close()
+
+    def _end(self) -> None:
+        """Nothing is answered any more."""
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(FeedLost("the engine ended the feed"))
+                future.exception()
+
+    async def follow(self, account: int) -> None:
+        """Be told of an account in every command that is committed after this returns.
+
+        It returns only while the feed is read. FeedLost when the feed ends before.
+        """
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._change([account], [])
+        self._waiting[self._last_id] = future
+        await future
+
+    def leave(self, account: int) -> None:
+        """Be told no more of an account, soon."""
+        self._change([], [account])
+
+    def _change(self, begin: list[int], end: list[int]) -> None:
+        if self._writer is None or self._writer.is_closing():
+            raise FeedLost("the feed is not open; use it with 'async with'")
+        self._last_id += 1
+        self._send(self._writer, Follow(self._last_id, begin, end))
 
     async def __aiter__(self) -> AsyncIterator[Committed]:
         if self._reader is None:
@@ -333,11 +369,24 @@ class Feed:
             try:
                 message = await self._next(self._reader)
             except (OSError, EOFError):
+                self._end()
                 raise FeedLost("the engine ended the feed") from None
+            if isinstance(message, Answer):
+                self._hear(message)
+                continue
             if not isinstance(message, Group):
                 raise ProtocolError(f"expected a group of commands, not {type(message).__name__}")
             for record in message.records:
                 yield committed(record)
+
+    def _hear(self, answer: Answer) -> None:
+        waiting = self._waiting.pop(answer.id, None)
+        if waiting is None or waiting.done():
+            return
+        if answer.refused is None:
+            waiting.set_result(None)
+        else:
+            waiting.set_exception(answer.refused.refusal())
 
     @staticmethod
     def _send(writer: asyncio.StreamWriter, message: FromClient) -> None:

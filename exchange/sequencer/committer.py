@@ -30,6 +30,7 @@ from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.orders import trigger_bits
 from exchange.engine.risk import check_may_trade
+from exchange.engine.telling import Telling
 from exchange.journal.codec import CodecError, decode_command, encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
@@ -132,7 +133,7 @@ class Committer:
         return await self._commit_reserved(items)
 
     async def commit_frames(
-        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
+        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
         """Make frames durable, then judge and apply them in order. An OSError is fatal: the process must stop.
 
@@ -142,12 +143,12 @@ class Committer:
         """
         ends_call = self.engine.ends_call(self.now_ms())
         if not ends_call and (not self.engine.waiting or len(items) < 2):
-            return await self._commit_group(items, durable, tell)
+            return await self._commit_group(items, durable, telling)
         acks: list[Ack | Refused] = []
         outcomes: list[FrameAck | Refused] = []
         committed = (await self.tick()).committed if ends_call else []
         for item in items:
-            result = await self._commit_group([item], acks.extend, tell)
+            result = await self._commit_group([item], acks.extend, telling)
             outcomes += result.outcomes
             committed += result.committed
             if self.engine.has_due:  # without room, or while more of them wait, orders are refused
@@ -156,7 +157,7 @@ class Committer:
         return FramesResult(outcomes, committed)
 
     async def _commit_group(
-        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], tell: bool
+        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
         items = [self._admitted(item) for item in items]
         frames = [item for item in items if not isinstance(item, Refused)]
@@ -175,7 +176,7 @@ class Committer:
         outcomes: list[FrameAck] = []
         committed: list[Committed] = []
         for (seq, head), command, ack in zip(placed, commands, signed, strict=True):
-            flaw, codes, events = self.engine.apply_frame(seq, at_ms, command, tell)
+            flaw, codes, events = self.engine.apply_frame(seq, at_ms, command, telling)
             outcomes.append(FrameAck(seq, at_ms, flaw, codes, ack.receipt))
             committed.append(Committed(seq, at_ms, head, events))
         return FramesResult(_merge(items, outcomes), committed)

@@ -6,6 +6,7 @@ engine, `MAX_ANSWER` from it.
     client → engine   Submit     commands, answered by one Outcomes in the same order
                       Ask        a question about the present, answered by one Answer
                       Subscribe  from now on this connection receives every committed command
+                      Follow     accounts that a selective subscription follows from now on, or no more
                       Frames     frames of orders, answered by one FrameOutcomes, and if asked by one Journaled before
     engine → client   Outcomes   an Ack or a Refused for each command
                       Journaled  the frames are durable and not judged yet: an Ack or a Refused for each
@@ -65,9 +66,23 @@ class Ask(msgspec.Struct, tag=2, array_like=True, frozen=True):
 
 
 class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):
-    """Answered by `Books`, then by every Group after its sequence, without a gap."""
+    """Answered by `Books`, then by every Group after its sequence, without a gap.
+
+    A `selective` one is not told what is one account's alone (`exchange.engine.telling`) before a Follow names it. Of a
+    group it receives the records of which there is something to tell, and the last.
+    """
 
     id: int
+    selective: bool = False
+
+
+class Follow(msgspec.Struct, tag=6, array_like=True, frozen=True):
+    """Accounts that this connection follows from the answer on, and such that it follows no more. Answered by nothing;
+    refused where there is no such account."""
+
+    id: int
+    begin: list[int]
+    end: list[int]
 
 
 class Frames(msgspec.Struct, tag=4, array_like=True, frozen=True):
@@ -164,7 +179,7 @@ class OrdersPlaced(msgspec.Struct, tag=6, array_like=True, frozen=True):
 
 
 class Answer(msgspec.Struct, tag=2, array_like=True, frozen=True):
-    """The answer to an Ask or a Subscribe, or why there is none."""
+    """The answer to an Ask, a Subscribe or a Follow, or why there is none."""
 
     id: int
     body: msgspec.Raw
@@ -316,7 +331,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
     }
 )
 
-FromClient = Submit | Ask | Subscribe | Frames | PlaceOrders
+FromClient = Submit | Ask | Subscribe | Frames | PlaceOrders | Follow
 FromEngine = Outcomes | Answer | Group | Journaled | FrameOutcomes | OrdersPlaced
 
 _ENCODER = msgspec.msgpack.Encoder()

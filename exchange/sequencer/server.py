@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,6 +18,7 @@ import structlog
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED
+from exchange.engine.telling import Telling, of_followed
 from exchange.journal.errors import JournalError
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
@@ -30,6 +31,7 @@ from exchange.sequencer.protocol import (
     Answer,
     Ask,
     Committed,
+    Follow,
     FrameAck,
     FrameOutcomes,
     Frames,
@@ -50,7 +52,7 @@ from exchange.sequencer.protocol import (
     read_frame,
     unavailable,
 )
-from exchange.sequencer.singles import commit_singles
+from exchange.sequencer.singles import SinglesResult, commit_singles
 
 MAX_PENDING = 50_000
 MAX_GROUP = 1_024
@@ -72,6 +74,9 @@ class Connection:
         self._writer = writer
         self._dropped = dropped
         self.subscribed = False
+        self.selective = False
+        """Whether it is told only what `follows` and everybody want."""
+        self.follows: set[int] = set()
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or drop a client that has left too much unread."""
@@ -90,7 +95,7 @@ class Work(NamedTuple):
     connection: Connection
     id: int
     items: list[Item]
-    question: Ask | Subscribe | None = None
+    question: Ask | Subscribe | Follow | None = None
     frames: list[FrameItem] | None = None
     early: bool = False
     size: int = 0
@@ -123,7 +128,7 @@ class Server:
         self._wake = asyncio.Event()
         self._connections: set[Connection] = set()
         self._stopping = False
-        self._telling: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._finding = asyncio.Semaphore(1)
 
     async def serve(self, path: Path) -> None:
@@ -155,6 +160,7 @@ class Server:
             pass
         finally:
             self._connections.discard(connection)
+            self._follow(connection, ())
             self._metrics.connections.set(len(self._connections))
             writer.close()
 
@@ -163,7 +169,7 @@ class Server:
         if isinstance(message, Frames):
             self._receive_frames(connection, message)
             return
-        if isinstance(message, Ask | Subscribe):
+        if isinstance(message, Ask | Subscribe | Follow):
             self._enqueue(Work(connection, message.id, [], message))
             return
         singles = message.orders if isinstance(message, PlaceOrders) else None
@@ -248,7 +254,6 @@ class Server:
 
     async def _commit_frames(self, works: list[Work]) -> None:
         """Commit a group of frames: answer who asked for it when they are durable, and all when they are applied."""
-        tell = any(connection.subscribed for connection in self._connections)
 
         def durable(acks: list[Ack | Refused]) -> None:
             position = 0
@@ -259,9 +264,8 @@ class Server:
                 position += count
 
         items = [frame for work in works for frame in work.frames or ()]
-        result = await self._committer.commit_frames(items, durable, tell)
-        if tell and result.committed:
-            self._publish(result.committed)
+        result = await self._committer.commit_frames(items, durable, self._telling)
+        self._publish(result.committed)
         position = 0
         for work in works:
             count = len(work.frames or ())
@@ -276,15 +280,14 @@ class Server:
         self._count(accepted, size)
 
     async def _commit_singles(self, works: list[Work]) -> None:
-        """Commit a group of single orders: as commands where somebody follows, or where they must come as such."""
+        """Commit a group of single orders: as commands where they must come as such."""
         payloads = [payload for work in works for payload in work.singles or ()]
-        follows = any(connection.subscribed for connection in self._connections)
-        outcomes = None if follows else await commit_singles(self._committer, payloads)
-        if outcomes is None:
-            result = await self._committer.commit([parse_item(payload) for payload in payloads])
-            if result.committed:
-                self._publish(result.committed)
-            outcomes = [packed_outcome(outcome) for outcome in result.outcomes]
+        result = await commit_singles(self._committer, payloads, self._telling)
+        if result is None:
+            found = await self._committer.commit([parse_item(payload) for payload in payloads])
+            result = SinglesResult([packed_outcome(outcome) for outcome in found.outcomes], found.committed)
+        self._publish(result.committed)
+        outcomes = result.outcomes
         position = 0
         for work in works:
             own = outcomes[position : position + work.size]
@@ -295,8 +298,7 @@ class Server:
 
     def _finish(self, works: list[Work], result: GroupResult) -> None:
         """Publish what was committed and answer every frame and question of the group."""
-        if result.committed:
-            self._publish(result.committed)
+        self._publish(result.committed)
         position = 0
         for work in works:
             if isinstance(work.question, Ask) and work.question.question is Question.receipt:
@@ -309,14 +311,17 @@ class Server:
             position += len(work.items)
             work.connection.send(encode_frame(Outcomes(work.id, list(outcomes))))
 
-    def _answer(self, connection: Connection, question: Ask | Subscribe) -> bytes:
+    def _answer(self, connection: Connection, question: Ask | Subscribe | Follow) -> bytes:
         """The frame that answers a question; a client's mistake, or too much to tell, is refused."""
         engine, head = self._committer.engine, self._committer.journal.head
         try:
             if isinstance(question, Subscribe):
                 frame = encode_frame(Answer(question.id, encode_body(views.books(engine, head))))
-                connection.subscribed = True
+                connection.subscribed, connection.selective = True, question.selective
                 return frame
+            if isinstance(question, Follow):
+                self._follow(connection, {*connection.follows, *question.begin} - {*question.end})
+                return encode_frame(Answer(question.id, encode_body(None)))
             full = self._committer.journal_full
             body = views.answer(
                 question.question, question.subject, engine, head, self._pending, full, self._committer.now_ms()
@@ -331,8 +336,8 @@ class Server:
     def _tell_later(self, telling: Coroutine[None, None, None]) -> None:
         """Answer beside the loop of commits."""
         task = asyncio.create_task(telling)
-        self._telling.add(task)
-        task.add_done_callback(self._telling.discard)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _tell_receipt(self, connection: Connection, ask: Ask) -> None:
         """Answer with the ack of a durable record and its receipt."""
@@ -347,14 +352,32 @@ class Server:
                 refused = Refused.of(Refusal(ErrorCode.internal, "the journal cannot be read"))
         connection.send(encode_frame(Answer(ask.id, encode_body(ack), None if ack else refused)))
 
+    @property
+    def _telling(self) -> Telling:
+        """What those who subscribed want to be told, together."""
+        wanted = {connection.selective for connection in self._connections if connection.subscribed}
+        return Telling.everything if False in wanted else Telling.followed if wanted else Telling.nothing
+
+    def _follow(self, connection: Connection, accounts: Collection[int]) -> None:
+        """These are the accounts that a connection follows from now on. Refusal for one that there is not."""
+        engine = self._committer.engine
+        there = len(engine.state.accounts)
+        if unknown := [account for account in accounts if not 0 < account <= there]:
+            raise Refusal(ErrorCode.unknown_account, f"there is no account {unknown[0]}", "begin")
+        if connection.follows != set(accounts):
+            connection.follows = set(accounts)
+            engine.followed = frozenset().union(*(each.follows for each in (*self._connections, connection)))
+
     def _publish(self, committed: list[Committed]) -> None:
-        """Send the commands to every subscriber; they are encoded once."""
-        subscribers = [connection for connection in self._connections if connection.subscribed]
-        if not subscribers:
-            return
-        for frame in _event_frames(committed):
-            for connection in subscribers:
-                connection.send(frame)
+        """Send the commands to every subscriber; they are encoded once for those who are told everything, and once for
+        the others."""
+        subscribers = [connection for connection in self._connections if connection.subscribed and committed]
+        for selective in {connection.selective for connection in subscribers}:
+            told = _selected(committed, self._committer.engine.followed) if selective else committed
+            for frame in _event_frames(told):
+                for connection in subscribers:
+                    if connection.selective is selective:
+                        connection.send(frame)
 
     def _observe(self, result: GroupResult, seconds: float) -> None:
         if result.outcomes:
@@ -377,6 +400,12 @@ def _refuse_all(number: int, refused: Refused, count: int, packed: bool) -> byte
     if packed:
         return encode_frame(OrdersPlaced(number, [packed_outcome(refused)] * count))
     return encode_frame(Outcomes(number, [refused] * count))
+
+
+def _selected(committed: list[Committed], followed: frozenset[int]) -> list[Committed]:
+    """What who follows those accounts is told of a group."""
+    selected = [done._replace(events=of_followed(done.events, followed)) for done in committed]
+    return [done for done in selected if done.events or done is selected[-1]]
 
 
 def _event_frames(committed: list[Committed]) -> list[bytes]:

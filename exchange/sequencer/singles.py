@@ -1,24 +1,34 @@
-"""Single orders that nobody follows: from the bytes that order entry gives to those that it sends on, without objects.
+"""Single orders from the bytes that order entry gives to those that it sends on, without objects.
 
 What is done is what `Committer.commit` does with them.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from exchange.domain import entry as wire
 from exchange.domain.frame_codes import ACCEPTED
 from exchange.domain.order_id import seq_of
+from exchange.engine.telling import Telling
 from exchange.journal.errors import JournalFull
 from exchange.journal.plain import LAYOUT, hash_of, join_plain, unpack_plain
 from exchange.sequencer.committer import Committer
 from exchange.sequencer.notary import Witnessed
+from exchange.sequencer.protocol import Committed
 
 
-async def commit_singles(committer: Committer, payloads: Sequence[bytes]) -> list[bytes] | None:
-    """Apply orders and make them durable as one group; an entry of an `orders_outcome` for each.
+class SinglesResult(NamedTuple):
+    """An entry of an `orders_outcome` for each order of a group, and what was committed."""
+
+    outcomes: list[bytes]
+    committed: list[Committed]
+
+
+async def commit_singles(committer: Committer, payloads: Sequence[bytes], telling: Telling) -> SinglesResult | None:
+    """Apply orders and make them durable as one group. An OSError is fatal: the process must stop.
 
     None, and nothing is done, where they must come as commands: what is no plain order or comes twice, an engine that
-    is the reference or waits for something, no room in the journal. An OSError is fatal: the process must stop.
+    is the reference or waits for something, no room in the journal, somebody who wants to be told of everything.
     """
     engine, journal = committer.engine, committer.journal
     if engine.waiting or engine.state.auctions or engine.seq != journal.seq:
@@ -31,26 +41,28 @@ async def commit_singles(committer: Committer, payloads: Sequence[bytes]) -> lis
     except JournalFull:
         return None
     at_ms = committer.now_ms()
-    codes = engine.apply_singles(at_ms, records, LAYOUT)
-    if codes is None:
+    applied = engine.apply_singles(at_ms, records, LAYOUT, telling)
+    if applied is None:
         return None
-    first_seq = journal.seq + 1
-    taken = [payload for payload, code in zip(payloads, codes, strict=True) if code == ACCEPTED]
-    receipts = await _journal(committer, at_ms, taken) if taken else []
-    following = iter(enumerate(receipts, first_seq))
-    outcomes: list[bytes] = []
-    for payload, code in zip(payloads, codes, strict=True):
-        if code == ACCEPTED:
-            seq, receipt = next(following)
-            outcomes.append(wire.pack_order_outcome(ACCEPTED, seq, at_ms, receipt))
-        else:
-            outcomes.append(_refused(committer, at_ms, payload, code))
-    return outcomes
-
-
-async def _journal(committer: Committer, at_ms: int, taken: list[bytes]) -> list[bytes]:
-    """Make what was applied durable; a receipt for each, packed."""
+    taken = [payload for payload, code in zip(payloads, applied.codes, strict=True) if code == ACCEPTED]
     placed = committer.journal.append_payloads([(at_ms, payload) for payload in taken])
+    receipts = iter(await _make_durable(committer, at_ms, taken, placed) if placed else ())
+    following = iter(placed)
+    result = SinglesResult([], [])
+    for place, (payload, code) in enumerate(zip(payloads, applied.codes, strict=True)):
+        if code == ACCEPTED:
+            seq, head = next(following)
+            result.outcomes.append(wire.pack_order_outcome(ACCEPTED, seq, at_ms, next(receipts)))
+            result.committed.append(Committed(seq, at_ms, head, applied.events.get(place, [])))
+        else:
+            result.outcomes.append(_refused(committer, at_ms, payload, code))
+    return result
+
+
+async def _make_durable(
+    committer: Committer, at_ms: int, taken: list[bytes], placed: list[tuple[int, bytes]]
+) -> list[bytes]:
+    """A receipt for each order of what was appended, packed, once all of it is durable."""
     syncing, notary = committer.sync(len(placed)), committer.notary
     witnessed = None
     if notary is not None:

@@ -20,6 +20,7 @@ from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import OPEN, pack
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.state import State
+from exchange.engine.telling import Telling
 
 Outcome = list[e.Event] | Refusal
 Apply = Callable[[int, int, c.Command], list[e.Event]]
@@ -89,7 +90,7 @@ def apply_briefly(engine: FastEngine, seq: int, at_ms: int, command: c.Command, 
     packed = pack(command, blob)
     if isinstance(command, c.PlaceFrame):
         if seq > engine.seq and at_ms >= engine.at_ms:
-            engine.apply_frame(seq, at_ms, command, tell=False)
+            engine.apply_frame(seq, at_ms, command, Telling.nothing)
     elif packed is None or not engine.is_fast or seq != engine.seq + 1 or at_ms < engine.at_ms:
         assert_same(expected, _outcome(engine.apply, seq, at_ms, command), command)
     elif isinstance(expected, (list, Refusal)):

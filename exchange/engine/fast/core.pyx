@@ -73,7 +73,7 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
     if unlikely(refusal):
         refuse(m, refusal)
         return refusal
-    if not m.brief:
+    if not m.silent:
         tell_changes(m)
     if m.dropped_level:
         free_dropped_levels(m)
@@ -153,16 +153,17 @@ cdef class Core:
             raise ValueError("there are not so many commands")
         return self.run_commands(commands, blob, first, count, at_ms, stop)
 
-    def run_brief(self, const u8[::1] commands, const u8[::1] blob, i64 at_ms):
-        """As `run`, for nobody who follows: an outcome for each command, a view that holds until the next run."""
+    def run_brief(self, const u8[::1] commands, const u8[::1] blob, i64 at_ms, bint selective):
+        """As `run`, leaving an outcome for each command, a view that holds until the next run. No events; or, if
+        `selective`, those that everybody wants, and those of followed accounts."""
         cdef Memory *m = &self.m
         cdef i64 count = commands.shape[0] // COMMAND_SIZE
         m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
-        m.brief = True
+        m.brief, m.silent, m.selective = True, not selective, selective
         try:
             self.run_commands(commands, blob, 0, count, at_ms, False)
         finally:
-            m.brief = False
+            m.brief = m.silent = m.selective = False
         return PyMemoryView_FromMemory(<char *>m.outcomes, count * sizeof(Outcome), 0x100)
 
     cdef i64 run_commands(self, const u8[::1] commands, const u8[::1] blob, i64 first, i64 count, i64 at_ms,
@@ -198,9 +199,9 @@ cdef class Core:
         return count
 
     def run_frame(self, i64 seq, i64 at_ms, const u8[::1] orders, const u8[::1] digests, const u8[::1] nodes,
-                  bytes signature, bytes signer, u8 scheme, bint brief):
-        """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number. No events where it
-        is `brief`."""
+                  bytes signature, bytes signer, u8 scheme, i64 telling):
+        """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number. Events as
+        exchange.engine.telling says."""
         cdef Memory *m = &self.m
         cdef i64 count = orders.shape[0] // 80, height = 1, done
         cdef u8 command[256]
@@ -218,11 +219,11 @@ cdef class Core:
         memcpy(blob, <const u8 *>signature, 65)
         m.event = m.events
         m.blob_size = sizeof(blob)
-        m.brief = brief
+        m.brief, m.silent, m.selective = True, telling == 0, telling == 1
         m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
         with nogil:
             done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, command, blob)
-        m.brief = False
+        m.brief = m.silent = m.selective = False
         if m.failed:
             raise self.owner.failure
         m.changes += 1
@@ -280,7 +281,7 @@ cdef class Core:
         """Tell the events that stand in the owner's list."""
         cdef i64 *event
         cdef i64 place
-        if self.m.brief:
+        if self.m.silent:
             return
         for place in range(first, first + count):
             event = emit(&self.m, TOLD)
@@ -444,6 +445,10 @@ cdef class Core:
     def set_account(self, i32 account, u64 min_nonce, u64 top_nonce, i32 deficits, bint exiting, bint frozen):
         cdef Account *a = &self.m.accounts[account]
         a.min_nonce, a.top_nonce, a.deficits, a.exiting, a.frozen = min_nonce, top_nonce, deficits, exiting, frozen
+
+    def set_followed(self, i32 account, bint followed):
+        if 0 < account < self.m.accounts_used:
+            self.m.accounts[account].followed = followed
 
     def set_revokes(self, i32 account, bint revokes):
         self.m.accounts[account].revokes = revokes

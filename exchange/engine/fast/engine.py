@@ -26,13 +26,14 @@ from exchange.engine.fast.packing import COMMAND_SIZE, OUTCOME_SIZE, pack, pack_
 from exchange.engine.fast.records import ArrayBook
 from exchange.engine.fast.refusals import FRAME_CODES
 from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt, quiet_of
-from exchange.engine.frames import FrameOutcome, orders_of
+from exchange.engine.frames import FrameOutcome, OrdersOf, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import check_turn
 from exchange.engine.orders import by_age
 from exchange.engine.risk import check, check_legs
-from exchange.engine.singles import Layout
+from exchange.engine.singles import Layout, Singles, SinglesOutcome
 from exchange.engine.state import State
+from exchange.engine.telling import Telling
 
 LATEST_MS = 1 << 53
 WIDEST_BAND_BPS = 1 << 32
@@ -108,7 +109,9 @@ class FastEngine(Engine):
         state.begin()
         return super().apply(seq, at_ms, command)
 
-    def apply_frame(self, seq: int, at_ms: int, command: c.PlaceFrame, tell: bool = True) -> FrameOutcome:
+    def apply_frame(
+        self, seq: int, at_ms: int, command: c.PlaceFrame, telling: Telling = Telling.everything
+    ) -> FrameOutcome:
         """As `Engine.apply_frame`, the whole frame in one call."""
         self._look_back(seq)
         state, verdict = self.state, command.judged()
@@ -119,14 +122,18 @@ class FastEngine(Engine):
         if not isinstance(state, ArrayState) or unfolded is None or not state.seq < seq or at_ms < state.at_ms:
             if isinstance(state, ArrayState):
                 state.begin()
-            return super().apply_frame(seq, at_ms, command, tell)
+            return super().apply_frame(seq, at_ms, command, telling)
         state.refresh(at_ms)
         state.told = []
+        state.follow(self.followed)
         signed = (command.signature, command.signer, command.scheme)
-        codes = state.core.run_frame(seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed, not tell)
+        codes = state.core.run_frame(
+            seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed, int(telling)
+        )
         events: list[Event] = []
-        if tell:
-            told = state.core.decoded(orders_of(command, unfolded), state.told)
+        if telling:
+            few = telling is Telling.followed
+            told = state.core.decoded(OrdersOf(command, unfolded) if few else orders_of(command, unfolded), state.told)
             events = [event for index in sorted(told) for event in told[index] or ()]
         return FrameOutcome("", codes.translate(FRAME_CODES), events)
 
@@ -148,15 +155,22 @@ class FastEngine(Engine):
                 outcomes += super().apply_batch(at_ms, commands[len(outcomes) : len(outcomes) + 1])
         return outcomes
 
-    def apply_singles(self, at_ms: int, records: bytes, layout: Layout) -> bytes | None:
-        """As `Engine.apply_singles`, in one call. None where this is the reference, or an order has no packed form."""
+    def apply_singles(self, at_ms: int, records: bytes, layout: Layout, telling: Telling) -> SinglesOutcome | None:
+        """As `Engine.apply_singles`, in one call.
+
+        None where this is the reference, an order has no packed form, or everything is told.
+        """
         state = self.state
-        if not isinstance(state, ArrayState) or not state.at_ms <= at_ms < LATEST_MS:
+        if telling is Telling.everything or not isinstance(state, ArrayState) or not state.at_ms <= at_ms < LATEST_MS:
             return None
         commands = pack_singles(records, layout.size, layout[1:])
         if commands is None:
             return None
-        return bytes(self.run_brief(at_ms, commands)[::OUTCOME_SIZE]).translate(FRAME_CODES)
+        self._going_on(at_ms).follow(self.followed)
+        outcomes = state.core.run_brief(commands, b"", at_ms, telling is Telling.followed)
+        codes = bytes(outcomes[::OUTCOME_SIZE]).translate(FRAME_CODES)
+        told = state.core.decoded(Singles(records, layout), state.told) if telling else {}
+        return SinglesOutcome(codes, {place: events for place, events in told.items() if events})
 
     def run_packed(self, at_ms: int, commands: bytes | memoryview, blob: bytes | memoryview = b"") -> memoryview:
         """Apply packed commands (packing.py); the packed events, a view that holds until the next call.
@@ -173,7 +187,7 @@ class FastEngine(Engine):
         An outcome has OUTCOME_SIZE bytes, as packing.py says; the trades are in `state.core.trade_records`.
         """
         state = self._going_on(at_ms)
-        return state.core.run_brief(commands, blob, at_ms)
+        return state.core.run_brief(commands, blob, at_ms, False)
 
     def _going_on(self, at_ms: int) -> ArrayState:
         """The state, ready for packed commands at a time."""

@@ -81,7 +81,6 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
     """Place them; returns how many were placed before something failed. An outcome for each."""
     cdef i64 index
     cdef i32 refusal
-    cdef i64 *event
     cdef Guess guess
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
@@ -101,15 +100,12 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
         if m.failed:
             break
         m.outcomes[index].refusal = refusal
-        if refusal and not m.brief:
-            event = emit(m, REFUSED)
-            event[1] = refusal
     m.in_frame = False
     if m.failed:
         return index
     m.record_fills = m.record_hashes = 0
     m.message = count
-    if not m.brief:
+    if not m.silent:
         tell_changes(m)
     free_dropped_levels(m)
     return count

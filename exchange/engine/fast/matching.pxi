@@ -17,7 +17,7 @@ cdef enum:              # the places of the reasons in core.pyx
 
 cdef inline void tell_closed(Memory *m, i64 order_id, i32 account, i64 market, i64 reason, i64 remaining) noexcept nogil:
     cdef i64 *event
-    if m.brief:
+    if not is_told_of(m, account):
         return
     event = emit(m, CLOSED)
     event[1] = order_id
@@ -136,7 +136,7 @@ cdef inline void accept(Memory *m, Incoming *it) noexcept nogil:
     remember(m, account, it.command + ORDER_HASH, it.id, it.guess.hash_hash)
     if unlikely(client_id_size(it.command)):
         note_client_id(m, it)
-    if not m.brief:
+    if is_told_of(m, it.account):
         tell_accepted(m, it)
 
 
@@ -334,7 +334,7 @@ cdef void reduce_order(Memory *m, i32 number, i64 lots) noexcept nogil:
 
 cdef void tell_reduced(Memory *m, i64 order_id, i32 account, i64 market, i64 lots, i64 remaining) noexcept nogil:
     cdef i64 *event
-    if m.brief:
+    if not is_told_of(m, account):
         return
     event = emit(m, REDUCED)
     event[1] = order_id
@@ -442,7 +442,7 @@ cdef inline void record(Memory *m, i64 at_ms, Incoming *it, Order *maker, i64 pr
     trade.side, trade.gone = it.side, 0
     if m.oldest < 0:
         m.oldest = at_ms
-    if not m.brief:
+    if not m.silent:
         tell_trade(m, m.last_trade, trade)
 
 

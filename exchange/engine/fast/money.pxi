@@ -31,10 +31,17 @@ cdef inline i64 *emit(Memory *m, i64 kind) noexcept nogil:
     return event
 
 
+cdef inline bint is_told_of(Memory *m, i32 account) noexcept nogil:
+    """Whether somebody is told what is this account's alone."""
+    return not m.silent and (not m.selective or m.accounts[account].followed)
+
+
 cdef inline void touch_balance(Memory *m, i32 balance) noexcept nogil:
-    if m.brief or m.balances[balance].stamp == m.stamp:
+    if m.silent or m.balances[balance].stamp == m.stamp:
         return
     m.balances[balance].stamp = m.stamp
+    if m.selective and not m.accounts[m.balances[balance].account].followed:
+        return
     if unlikely(m.touched_balances_used == m.touched_balances_room):
         m.touched_balances = <i32 *>grown(
             m.touched_balances, &m.touched_balances_room, m.touched_balances_used + 1, sizeof(i32))
@@ -43,7 +50,7 @@ cdef inline void touch_balance(Memory *m, i32 balance) noexcept nogil:
 
 
 cdef inline void touch_level(Memory *m, i32 level) noexcept nogil:
-    if m.brief or m.levels[level].stamp == m.stamp:
+    if m.silent or m.levels[level].stamp == m.stamp:
         return
     m.levels[level].stamp = m.stamp
     if unlikely(m.touched_levels_used == m.touched_levels_room):
@@ -54,7 +61,7 @@ cdef inline void touch_level(Memory *m, i32 level) noexcept nogil:
 
 
 cdef void touch_account(Memory *m, i32 account) noexcept nogil:
-    if m.brief or m.accounts[account].stamp == m.stamp:
+    if not is_told_of(m, account) or m.accounts[account].stamp == m.stamp:
         return
     m.accounts[account].stamp = m.stamp
     m.touched_accounts = <i32 *>grown(

@@ -282,7 +282,8 @@ cdef struct Account:
     u8 frozen
     u8 revokes
     u8 stops
-    u8 pad[3]
+    u8 followed         # somebody wants to be told of it
+    u8 pad[2]
     u64 min_nonce
     u64 top_nonce
     u64 *young          # the latest order hashes: a filter of them, behind it `Known`s in order of arrival
@@ -505,7 +506,9 @@ cdef struct Memory:
     i64 trades_room
     i64 trades_count
 
-    bint brief          # nobody follows: only outcomes and trades are kept
+    bint brief          # outcomes are left
+    bint silent         # nobody follows: no events are told
+    bint selective      # what is one account's is told of followed accounts only
     Outcome *outcomes
     i64 outcomes_room
 

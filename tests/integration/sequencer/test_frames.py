@@ -21,6 +21,7 @@ from exchange.domain.order_id import order_id, seq_of
 from exchange.domain.receipt import Receipt, frame_subject
 from exchange.engine.commands import Credit, PlaceFrame
 from exchange.engine.fast.engine import FastEngine
+from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
 from exchange.journal.reader import Reader
 from exchange.journal.recovery import recover, verify
@@ -192,7 +193,7 @@ async def test_killed_engine_keeps_every_acknowledged_frame_whole(engine: Engine
         if not isinstance(record.command, PlaceFrame):
             replica.apply(record.seq, record.at_ms, record.command)
             continue
-        outcome = replica.apply_frame(record.seq, record.at_ms, record.command, tell=False)
+        outcome = replica.apply_frame(record.seq, record.at_ms, record.command, Telling.nothing)
         if record.seq in acked:
             assert (record.command, outcome.codes) == acked[record.seq]
     assert replica.state_hash() == live[1]

@@ -38,14 +38,14 @@ class Bench:
 
 
 @asynccontextmanager
-async def serving(max_pending: int = 50_000) -> AsyncIterator[Bench]:
+async def serving(max_pending: int = 50_000, engine: type[Engine] = Engine) -> AsyncIterator[Bench]:
     """A server with its journal in a temporary folder."""
     with short_folder() as folder, Journal.open(folder / "journal") as journal, ThreadPoolExecutor(1) as executor:
-        committer = Committer(Engine(), journal, now_ms, executor)
+        committer = Committer(engine(), journal, now_ms, executor)
         commands = missing_commands(committer.engine, DEPLOYMENT, FeeRules(100, 0))
         await committer.commit([(encode_command(command), command) for command in commands])
         metrics = EngineMetrics()
-        server = Server(committer, metrics, max_pending)
+        server = Server(committer, metrics, max_pending, DEPLOYMENT.domain.separator)
         bench = Bench(folder, metrics)
         task = asyncio.create_task(server.serve(bench.socket))
         try:

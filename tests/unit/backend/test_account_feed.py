@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from backend.stream.account_feed import AccountFeed, AccountState
-from exchange.engine.events import AccountOpened, BalanceChanged, TradeReversed
+from exchange.engine.events import AccountOpened, BalanceChanged, Credited, TradeReversed
 
 OWNER = b"\x01" * 20
 OTHER = b"\x02" * 20
@@ -25,12 +25,21 @@ class Listener:
 
 
 class SlowEngine:
-    """Answers a question about an account when the test says so."""
+    """Answers a question about an account when the test says so, and keeps what was done with it."""
 
     def __init__(self) -> None:
         self.asked: asyncio.Queue[asyncio.Future[AccountState]] = asyncio.Queue()
+        self.done: list[str] = []
+
+    async def follow(self, account_id: int) -> None:
+        await asyncio.sleep(0)
+        self.done.append(f"follow {account_id}")
+
+    def leave(self, account_id: int) -> None:
+        self.done.append(f"leave {account_id}")
 
     async def load(self, address: bytes) -> AccountState:
+        self.done.append("ask")
         future: asyncio.Future[AccountState] = asyncio.get_running_loop().create_future()
         self.asked.put_nowait(future)
         return await future
@@ -47,7 +56,7 @@ def balance(account: int, available: int) -> BalanceChanged:
 
 async def test_events_that_the_snapshot_holds_are_dropped_and_later_ones_follow() -> None:
     engine, listener = SlowEngine(), Listener()
-    feed = AccountFeed(engine.load)
+    feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OWNER, listener))
     await engine.answer(4, 7)
     snapshot = await engine.asked.get()
@@ -67,7 +76,7 @@ async def test_events_that_the_snapshot_holds_are_dropped_and_later_ones_follow(
 
 async def test_an_account_that_opens_while_it_is_asked_for_misses_nothing() -> None:
     engine, listener = SlowEngine(), Listener()
-    feed = AccountFeed(engine.load)
+    feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OWNER, listener))
     question = await engine.asked.get()
     feed.apply(5, 0, AccountOpened(7, OWNER))
@@ -79,9 +88,60 @@ async def test_an_account_that_opens_while_it_is_asked_for_misses_nothing() -> N
     assert listener.messages[1]["events"][0]["available"] == "50"
 
 
+async def test_an_account_that_opens_later_is_followed_and_shown_anew() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load, engine)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    await engine.answer(4, None)
+    await listening
+    feed.apply(5, 0, AccountOpened(7, OWNER))
+    feed.apply(5, 0, Credited(7, 0, 50, "deposit"))
+    feed.flush()
+    await engine.answer(6, 7)
+    await asyncio.sleep(0)
+    feed.apply(7, 0, balance(7, 40))
+    feed.flush()
+    assert engine.done == ["ask", "follow 7", "ask"]
+    assert [(message["type"], message["seq"]) for message in listener.messages] == [
+        ("snapshot", 4),
+        ("account", 5),
+        ("snapshot", 6),
+        ("account", 7),
+    ]
+
+
+async def test_a_late_answer_does_not_undo_a_later_snapshot() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load, engine)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    first = await engine.asked.get()
+    feed.apply(5, 0, AccountOpened(7, OWNER))
+    await engine.answer(6, 7)
+    await asyncio.sleep(0)
+    first.set_result(AccountState(4, None, {"balances": [], "orders": []}))
+    await listening
+    assert [(message["type"], message["seq"]) for message in listener.messages] == [("snapshot", 6)]
+
+
+async def test_an_account_is_followed_before_it_is_asked_for_until_its_last_listener_leaves() -> None:
+    engine, listeners = SlowEngine(), [Listener(), Listener()]
+    feed = AccountFeed(engine.load, engine)
+    for listener in listeners:
+        listening = asyncio.create_task(feed.listen(OWNER, listener))
+        await engine.answer(1, 7)
+        await engine.answer(1, 7)
+        await listening
+    assert engine.done == ["ask", "follow 7", "ask"] * 2
+    feed.leave(listeners[0])
+    feed.leave(listeners[0])
+    assert len(engine.done) == 6
+    feed.leave(listeners[1])
+    assert engine.done[6:] == ["leave 7"]
+
+
 async def test_a_listener_that_left_gets_nothing_more() -> None:
     engine, listener = SlowEngine(), Listener()
-    feed = AccountFeed(engine.load)
+    feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OWNER, listener))
     await engine.answer(1, 7)
     await engine.answer(1, 7)
@@ -94,7 +154,7 @@ async def test_a_listener_that_left_gets_nothing_more() -> None:
 
 async def test_after_a_restart_there_is_a_new_snapshot() -> None:
     engine, listener = SlowEngine(), Listener()
-    feed = AccountFeed(engine.load)
+    feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OTHER, listener))
     await engine.answer(1, 7)
     await engine.answer(1, 7)
@@ -116,7 +176,7 @@ async def test_after_a_restart_there_is_a_new_snapshot() -> None:
 
 async def test_both_sides_are_told_why_their_trade_was_reversed() -> None:
     engine, listeners = SlowEngine(), {OWNER: Listener(), OTHER: Listener()}
-    feed = AccountFeed(engine.load)
+    feed = AccountFeed(engine.load, engine)
     for account_id, (address, listener) in enumerate(listeners.items(), 7):
         listening = asyncio.create_task(feed.listen(address, listener))
         await engine.answer(1, account_id)

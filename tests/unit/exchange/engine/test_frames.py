@@ -15,6 +15,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.fast.engine import FastEngine
+from exchange.engine.telling import Telling
 from exchange.journal.codec import decode_command, encode_command
 from tests.utils.engine import BTC, BTC_USDC, USDC, EngineHarness, only, reasons
 from tests.utils.frames import frame_of
@@ -47,7 +48,7 @@ def codes_of(x: EngineHarness, frame: c.PlaceFrame) -> list[ErrorCode | None]:
     outcome = Engine.apply_frame(x.engine, seq, x.at_ms, frame)
     fast = x.engine.fast.apply_frame(seq, x.at_ms, decode_command(encode_command(frame)))  # type: ignore[arg-type]
     assert outcome == fast
-    assert x.engine.brief.apply_frame(seq, x.at_ms, frame, tell=False).codes == outcome.codes
+    assert x.engine.brief.apply_frame(seq, x.at_ms, frame, Telling.nothing).codes == outcome.codes
     x.kept.append((seq, x.at_ms, frame))
     return [code_of(code) for code in outcome.codes]
 
@@ -224,7 +225,7 @@ def test_fast_engine_tells_nothing_where_nobody_listens() -> None:
     x.credit(QUOTER.raw, USDC, 10**12)
     frame = frame_of(QUOTER, [order(x, QUOTER, Side.buy, PRICE, 10) for _ in range(5)])
     engine = FastEngine.load(x.engine.dump())
-    outcome = engine.apply_frame(x.engine.seq + 1, x.at_ms, frame, tell=False)
+    outcome = engine.apply_frame(x.engine.seq + 1, x.at_ms, frame, Telling.nothing)
     assert outcome.codes == bytes([ACCEPTED] * 5)
     assert outcome.events == []
     x.apply(frame)

@@ -15,6 +15,7 @@ from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.order_id import order_id
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
+from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
@@ -180,7 +181,7 @@ async def test_frames_go_on_when_there_is_no_room_for_what_one_triggers(
 ) -> None:
     ticks: list[GroupResult] = []
 
-    async def group(items: Sequence[FrameItem], durable: Callable[..., None], tell: bool) -> FramesResult:
+    async def group(items: Sequence[FrameItem], durable: Callable[..., None], telling: Telling) -> FramesResult:
         return FramesResult([Refused("unavailable", "a Tick is due", None, {}) for _ in items], [])
 
     async def no_room() -> GroupResult:
@@ -193,7 +194,7 @@ async def test_frames_go_on_when_there_is_no_room_for_what_one_triggers(
     monkeypatch.setattr(Engine, "waiting", 1)
     monkeypatch.setattr(Engine, "has_due", True)
     item = Refused("malformed", "not a frame", None, {})
-    result = await committer.commit_frames([item, item], lambda acks: None, True)
+    result = await committer.commit_frames([item, item], lambda acks: None, Telling.everything)
     assert len(result.outcomes) == 2
     assert len(ticks) == 2
 
@@ -259,7 +260,9 @@ def _buy(nonce: int) -> c.PlaceOrder:
 async def test_frame_of_a_stranger_is_refused_and_not_journaled(committer: Committer) -> None:
     await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
     told: list[Ack | Refused] = []
-    result = await committer.commit_frames([_frame(STRANGER, 600_000), _frame(SELLER, 600_000)], told.extend, True)
+    result = await committer.commit_frames(
+        [_frame(STRANGER, 600_000), _frame(SELLER, 600_000)], told.extend, Telling.everything
+    )
     stranger, seller = result.outcomes
     assert isinstance(stranger, Refused)
     assert stranger.code == ErrorCode.unknown_account
@@ -276,7 +279,9 @@ async def test_frame_of_who_may_not_trade_is_refused_and_not_journaled(committer
 
     async def code(frame: c.PlaceFrame) -> str | None:
         seq = committer.journal.seq
-        (outcome,) = (await committer.commit_frames([(encode_command(frame), frame)], lambda _: None, True)).outcomes
+        (outcome,) = (
+            await committer.commit_frames([(encode_command(frame), frame)], lambda _: None, Telling.everything)
+        ).outcomes
         assert (committer.journal.seq == seq) is isinstance(outcome, Refused)
         return outcome.code if isinstance(outcome, Refused) else None
 
@@ -311,11 +316,11 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     frames = [_frame(SELLER, 590_000), _frame(SELLER, 590_000, 10)]
     room[0] = len(frames[0][0]) + 1  # enough for a frame, not for the stops that it triggers
     before = committer.journal.seq
-    result = await committer.commit_frames(frames, lambda acks: None, True)
+    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
     assert [isinstance(outcome, Refused) for outcome in result.outcomes] == [True, True]
     assert (committer.journal.seq, committer.engine.has_due) == (before, False)
     room[0] = 10**6
-    result = await committer.commit_frames(frames, lambda acks: None, True)
+    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
     assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
     assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
 
@@ -351,7 +356,7 @@ async def test_an_auction_ends_at_its_time_before_the_frame_that_comes_then(comm
     credit = c.Credit(3, SELLER.raw, 2, 10**10, "c")
     await committer.commit(_items(*COMMANDS[:5], credit, c.StartAuction(11, 1, ends_at), _buy(50), _ask(51)))
     clock.now_ms += 30_000
-    result = await committer.commit_frames([_frame(SELLER, 600_000)], lambda acks: None, True)
+    result = await committer.commit_frames([_frame(SELLER, 600_000)], lambda acks: None, Telling.everything)
     assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"]
     kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-2:]
     assert kinds == ["Tick", "PlaceFrame"]
@@ -365,7 +370,7 @@ async def test_a_long_cascade_is_taken_in_groups_and_cancels_come_in_between(
         _items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), *(_stop(51 + i) for i in range(8)))
     )
     before = committer.journal.seq
-    await committer.commit_frames([_frame(SELLER, 590_000)], lambda acks: None, True)
+    await committer.commit_frames([_frame(SELLER, 590_000)], lambda acks: None, Telling.everything)
     assert committer.journal.seq == before + 1
     assert committer.tick_due_in_ms() == 0
     await committer.tick()

@@ -19,8 +19,10 @@ from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import Order, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
+from exchange.engine.events import Event
 from exchange.engine.fast.core import pack_singles
 from exchange.engine.fast.engine import FastEngine
+from exchange.engine.telling import Telling, of_followed
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
@@ -45,6 +47,7 @@ class Two:
 
     singles: Committer
     commands: Committer
+    telling: Telling = Telling.nothing
 
     def setup(self, *commands: c.Command) -> None:
         """The same beginning for both."""
@@ -53,12 +56,19 @@ class Two:
 
     def place(self, payloads: list[bytes]) -> list[bytes]:
         """The outcomes, the same from both."""
-        found = asyncio.run(commit_singles(self.singles, payloads))
+        found = asyncio.run(commit_singles(self.singles, payloads, self.telling))
         result = asyncio.run(self.commands.commit([parse_item(payload) for payload in payloads]))
-        assert found == [packed_outcome(outcome) for outcome in result.outcomes]
+        assert found is not None
+        assert found.outcomes == [packed_outcome(outcome) for outcome in result.outcomes]
+        expected = [done._replace(events=self.told(done.events)) for done in result.committed]
+        assert found.committed == expected
         assert self.singles.journal.head == self.commands.journal.head
         assert self.singles.engine.state_hash() == self.commands.engine.state_hash()
-        return found
+        return found.outcomes
+
+    def told(self, events: list[Event]) -> list[Event]:
+        """What is told of a command."""
+        return of_followed(events, self.singles.engine.followed) if self.telling else []
 
 
 @contextmanager
@@ -125,9 +135,16 @@ def has_packed_form(payload: bytes) -> bool:
     return terms < 32 and not conflict and max(numbers) < 1 << 63
 
 
-@given(st.lists(st.lists(PLACED, min_size=1, max_size=12, unique_by=hash_of), min_size=1, max_size=5))
-def test_orders_by_themselves_are_what_they_are_as_commands(groups: list[list[bytes]]) -> None:
+@given(
+    st.lists(st.lists(PLACED, min_size=1, max_size=12, unique_by=hash_of), min_size=1, max_size=5),
+    st.sampled_from([None, *map(frozenset, ((), (1,), (2,), (1, 2, 3)))]),
+)
+def test_orders_by_themselves_are_what_they_are_as_commands(
+    groups: list[list[bytes]], followed: frozenset[int] | None
+) -> None:
     with two() as both:
+        if followed is not None:
+            both.telling, both.singles.engine.followed = Telling.followed, followed
         for group in groups:
             payloads = [payload for payload in group if has_packed_form(payload)]
             if payloads:
@@ -161,9 +178,9 @@ STOP = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
 
 
 def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def untouched(committer: Committer, payloads: list[bytes]) -> None:
+    def untouched(committer: Committer, payloads: list[bytes], telling: Telling = Telling.nothing) -> None:
         before = committer.engine.state_hash(), committer.journal.seq
-        assert asyncio.run(commit_singles(committer, payloads)) is None
+        assert asyncio.run(commit_singles(committer, payloads, telling)) is None
         assert (committer.engine.state_hash(), committer.journal.seq) == before
 
     good = plain(order(1))
@@ -171,6 +188,7 @@ def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatc
         committer = both.singles
         untouched(committer, [])
         untouched(committer, [good, good])
+        untouched(committer, [good], Telling.everything)
         untouched(committer, [good, good[:-1]])
         untouched(committer, [good, good[:-1] + b"\x01"])
         untouched(committer, [plain(order(1)), plain(replace(order(2, terms=STOP), trigger_price=590_000))])
