@@ -104,15 +104,18 @@ def bench(
     name: Annotated[str, typer.Argument(help="A benchmark, or 'all'.")],
     as_json: AsJson = False,
     running: Annotated[bool, typer.Option("--running", help="Of intake: measure the stack that is up.")] = False,
+    followed: Annotated[bool, typer.Option("--followed", help="Of orders: while an API's live view follows.")] = False,
 ) -> None:
     """Measure one part of the exchange on this machine."""
     if running and name != "intake":
         raise SupervisorError("--running is for 'bizzan bench intake' only: the others bring what they measure")
+    if followed and name != "orders":
+        raise SupervisorError("--followed is for 'bizzan bench orders' only: the others have nobody who follows")
     known = sorted({path.stem for path in (*_BENCHMARKS.glob("[a-z]*.py"), *_packages())})
     if name not in ("all", *known):
         raise SupervisorError(f"unknown benchmark {name!r}: choose all or one of {', '.join(known) or '(none)'}")
     for chosen in known if name == "all" else [name]:
-        choices = {"running": True} if running else {}
+        choices = {"running": True} if running else {"followed": True} if followed else {}
         figures = importlib.import_module(f"benchmarks.{chosen}").run(as_json, **choices)
         print(json.dumps(figures) if as_json else f"{chosen}: {json.dumps(figures)}")  # noqa: T201 - for programs
 

@@ -22,6 +22,13 @@ def test_engine_is_one_of_the_benchmarks() -> None:
         tools.bench("nothing")
 
 
+def test_choices_are_of_one_benchmark() -> None:
+    with pytest.raises(SupervisorError, match="intake' only"):
+        tools.bench("orders", running=True)
+    with pytest.raises(SupervisorError, match="orders' only"):
+        tools.bench("engine", followed=True)
+
+
 @pytest.mark.usefixtures("_tiny")
 def test_last_line_is_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
     tools.bench("engine", as_json=True)

@@ -1,0 +1,5 @@
+"""`python -m benchmarks.orders`."""
+
+from benchmarks.orders import main
+
+main()
