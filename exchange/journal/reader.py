@@ -13,6 +13,7 @@ from exchange.engine.commands import Command
 from exchange.journal.codec import CodecError, decode_command
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import MARKER_NAME, Marker, read_marker
+from exchange.journal.plain import unpack_plain
 from exchange.journal.record import (
     GENESIS_HEAD,
     SEGMENT_HEADER_SIZE,
@@ -138,6 +139,7 @@ class Follower:
 def decode(path: Path, record: RawRecord) -> Record:
     """The record with its command; CorruptJournal when it holds none."""
     try:
-        return Record(record.seq, record.at_ms, decode_command(record.payload), record.head)
+        command = unpack_plain(record.payload) or decode_command(record.payload)
+        return Record(record.seq, record.at_ms, command, record.head)
     except CodecError as error:
         raise CorruptJournal(path, record.offset, record.seq, f"the record holds no command: {error}") from None

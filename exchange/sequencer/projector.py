@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import projection
 from exchange.engine.commands import PlaceFrame
+from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import POLL_SECONDS, Follower, Reader
@@ -70,9 +71,18 @@ class RecentHeads:
 class Projector:
     """Projects the journal in `folder` into `database`. `seq` is the last sequence that is in the database."""
 
-    def __init__(self, folder: Path, database: AsyncEngine, retry: Retry, metrics: ProjectorMetrics) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: AsyncEngine,
+        retry: Retry,
+        metrics: ProjectorMetrics,
+        engine: type[Engine] = Engine,
+    ) -> None:
+        """`engine` is the implementation of the replica."""
         self.seq = 0
         self._folder = folder
+        self._engine = engine
         self._reader = Reader(folder)
         self._database = database
         self._helpers = Helpers(database)
@@ -104,7 +114,7 @@ class Projector:
                 f"the database stands at sequence {position.seq} of another journal than {self._folder} (which ends at "
                 f"{durable.seq}): restore that journal, or stop every service and run 'bizzan rebuild'"
             )
-        recovered = await asyncio.to_thread(recover, self._folder, position.seq)
+        recovered = await asyncio.to_thread(recover, self._folder, position.seq, self._engine)
         for flaw in recovered.flaws:
             _log.warning("snapshot passed over", error=str(flaw))
         _log.info("projector starts", seq=recovered.seq, replayed=recovered.replayed)

@@ -18,6 +18,7 @@ from exchange.domain.errors import Refusal
 from exchange.journal.errors import JournalError
 from exchange.sequencer.client import EngineClient
 from exchange.sequencer.emptied import EmptiedDatabase, check_not_emptied
+from exchange.sequencer.engines import implementation
 from exchange.sequencer.forwarder import Forwarder
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
@@ -47,7 +48,8 @@ async def _run(settings: Settings) -> None:
     metrics = ProjectorMetrics()
     database = create_engine(settings.database_url(), pool_size=_POOL_SIZE)
     retry = Retry(metrics)
-    projector = Projector(settings.journal_dir, database, retry, metrics)
+    replica = implementation(settings.engine.implementation)
+    projector = Projector(settings.journal_dir, database, retry, metrics, replica)
     client = EngineClient(settings.engine_socket())
     forwarder = Forwarder(database, client, lambda: projector.seq, retry, metrics)
     try:
