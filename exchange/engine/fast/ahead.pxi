@@ -63,6 +63,7 @@ cdef inline void guess_places(Memory *m, Guess *guess, const u8 *command) noexce
     fetch_soon(&m.blocks[block])
     guess.block = block
     if command[0] == CANCEL:
+        guess.level = 0
         return
     guess.level = level_at(m, guess.span, guess.key)
     fetch_soon(&m.levels[guess.level])
@@ -100,35 +101,23 @@ cdef inline Half *other_half(Memory *m, Guess *guess, const u8 *command) noexcep
 
 
 cdef inline void guess_orders(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
-    cdef Half *half
-    if command[0] == CANCEL:
-        guess.order = m.blocks[guess.block].slots[word(command, 3) & 7]
-        fetch_soon(&m.orders[guess.order])
-        return
-    guess.order = 0  # a processor that guesses the kind wrongly goes on with this: better with nothing than with anything
-    half = other_half(m, guess, command)
+    """Which open order it cancels or meets first, 0 for none: without a branch, because kinds are hard to guess."""
+    cdef Half *half = other_half(m, guess, command)
+    cdef i32 cancelled = m.blocks[guess.block].slots[word(command, 3) & 7], met = m.levels[half.top].head
+    met &= -<i32>will_meet(half, command)
+    guess.order = <i32>chosen(command[0] == CANCEL, cancelled, met)
+    fetch_soon(&m.orders[guess.order])
     fetch_soon(&m.orders[m.levels[guess.level].tail])
-    if will_meet(half, command):
-        fetch_soon(&m.orders[m.levels[half.top].head])
-        fetch_soon(&m.levels[worse_level(m, half.top)])
 
 
 cdef inline void guess_neighbours(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
-    cdef Order *o
-    cdef Half *half
-    cdef i32 maker
-    if command[0] == CANCEL:
-        o = &m.orders[guess.order]
-        fetch_soon(&m.orders[o.prev])
-        fetch_soon(&m.orders[o.next])
-        fetch_soon(&m.levels[o.level])
-        fetch_soon(&m.balances[o.pays])
-        return
-    half = other_half(m, guess, command)
-    if will_meet(half, command):
-        maker = m.levels[half.top].head
-        fetch_maker(m, maker)
-        fetch_soon(&m.orders[follower(m, maker)])
+    cdef Order *o = &m.orders[guess.order]
+    fetch_soon(&m.orders[o.prev])
+    fetch_soon(&m.orders[o.next])
+    fetch_soon(&m.levels[o.level])
+    fetch_maker(m, guess.order)
+    if command[0] == PLACE and will_meet(other_half(m, guess, command), command):
+        fetch_soon(&m.orders[follower(m, guess.order)])
 
 
 cdef inline void look_ahead(Memory *m, Guess *guesses, const u8 *commands, i64 i, i64 count) noexcept nogil:

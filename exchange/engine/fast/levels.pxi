@@ -15,8 +15,7 @@ cdef inline i64 ticks_of(Book *book, i64 price) noexcept nogil:
 
 cdef inline i64 tick_key(Book *book, i32 side, i64 price) noexcept nogil:
     """A price's place among the ticks of its side."""
-    cdef i64 tick = ticks_of(book, price)
-    return ~tick if side else tick
+    return ticks_of(book, price) ^ -<i64>side
 
 
 cdef inline u64 span_hash(Memory *m, i32 half, i64 number) noexcept nogil:
@@ -60,8 +59,7 @@ cdef inline i32 best_order(Memory *m, i32 book, i32 side) noexcept nogil:
 
 cdef inline bint is_guessed(Incoming *it) noexcept nogil:
     """Whether the guess has the price's key, so that the price is a multiple of the tick."""
-    cdef i64 tick = ~it.guess.key if it.side else it.guess.key
-    return product(tick, it.book.tick_size) == it.price
+    return product(it.guess.key ^ -<i64>it.side, it.book.tick_size) == it.price
 
 
 cdef inline i32 level_for(Memory *m, Incoming *it) noexcept nogil:

@@ -354,9 +354,9 @@ cdef inline i64 beyond(Memory *m, Incoming *it, Order *maker, i64 lots, i64 quot
             return 2 if exceeds(m.balances[maker.gets].unsettled, base) else 1
         return 2
     quote *= 2
-    if exceeds(m.balances[maker.gets].unsettled, quote if buys else base):
+    if exceeds(m.balances[maker.gets].unsettled, chosen(buys, quote, base)):
         return 2
-    if exceeds(m.balances[it.gets].unsettled, base if buys else quote):
+    if exceeds(m.balances[it.gets].unsettled, chosen(buys, base, quote)):
         return 1
     return 1 if exceeds(m.balances[it.book.fees].unsettled, quote) else 0
 

@@ -146,7 +146,7 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
         return TRADING_STOPPED
     if unlikely(account.revokes) and is_revoked(m, it.account, it.command + SIGNER):
         return UNKNOWN_DELEGATE
-    if rests(it.terms) and account.open_orders >= m.max_open_orders:
+    if rests(it.terms) & (account.open_orders >= m.max_open_orders):
         return TOO_MANY_OPEN_ORDERS
     return 0
 

@@ -33,11 +33,11 @@ cdef i32 new_account(Memory *m, const u8 *address) noexcept nogil:
     m.columns = <i32 *>grown(m.columns, &columns_room, m.columns_width * m.accounts_room, sizeof(i32))
     m.accounts_used += 1
     memcpy(m.accounts[account].address, address, 20)
-    if m.by_address_room >= 4 * m.accounts_used:
+    if m.by_address_room >= 16 * m.accounts_used:
         enter_account(m, <i32>account)
         return <i32>account
     release(m.by_address)
-    m.by_address = <i32 *>grown(NULL, &room, 8 * m.accounts_used, sizeof(i32))
+    m.by_address = <i32 *>grown(NULL, &room, 32 * m.accounts_used, sizeof(i32))
     m.by_address_room = room
     for i in range(1, m.accounts_used):
         enter_account(m, <i32>i)
