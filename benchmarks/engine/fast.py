@@ -4,8 +4,9 @@
 
 The streams are those of benchmarks/engine/streams.py. The fast engine takes packed commands in batches of 64, 512 and
 4,096. Where nobody follows it leaves outcomes and records of trades (`batch_…`), as it does with frames then; where
-somebody follows, packed events as well (`followed_…`). It has lived, as in suite.py: before the clock starts it has
-played the stream once under other nonces, nothing of that is open any more, and its trades are final. An engine in
+an API follows while nobody listens to an account, packed events of trades and levels as well (`selective_…`); where
+somebody follows everything, all packed events (`followed_…`). It has lived, as in suite.py: before the clock starts it
+has played the stream once under other nonces, nothing of that is open any more, and its trades are final. An engine in
 service has touched its tables, and uses again what orders and trades leave; a new one pays the system for every page
 that it clears. The reference takes the first commands of the same stream one by one. Each figure is the best of three
 runs by CPU time, the system's in it, without the garbage collector.
@@ -17,16 +18,19 @@ import argparse
 import gc
 import json
 import time
+from functools import partial
 
 from benchmarks.engine.streams import COMMAND_SIZE, START_MS, STREAMS, Stream, accepted, again, finished, seed
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import pack_all
+from exchange.engine.telling import Telling
 
 BATCHES = (64, 512, 4_096)
 REFERENCE_COMMANDS = 50_000
 RUNS = 3
+WAYS = {Telling.nothing: "batch", Telling.followed: "selective", Telling.everything: "followed"}
 
 
 class Packed:
@@ -50,10 +54,10 @@ class Packed:
         return engine
 
 
-def fast_seconds(packed: Packed, batch: int, followed: bool) -> tuple[float, int]:
-    """CPU seconds and trades for the whole stream in batches, with events where somebody follows."""
+def fast_seconds(packed: Packed, batch: int, telling: Telling) -> tuple[float, int]:
+    """CPU seconds and trades for the whole stream in batches, with the events that are told."""
     engine = packed.engine()
-    run = engine.run_packed if followed else engine.run_brief
+    run = engine.run_packed if telling is Telling.everything else partial(engine.run_brief, blob=b"", telling=telling)
     first, view, size = engine.state.last_trade, memoryview(packed.commands), batch * COMMAND_SIZE
     parts = [view[at : at + size] for at in range(0, len(view), size)]
     gc.collect()
@@ -87,8 +91,8 @@ def measure(stream: Stream, with_reference: bool) -> dict[str, int]:
     packed = Packed(stream)
     figures: dict[str, int] = {"commands": len(stream.commands)}
     for batch in BATCHES:
-        for followed, name in ((False, "batch"), (True, "followed")):
-            seconds, figures["trades"] = min(fast_seconds(packed, batch, followed) for _ in range(RUNS))
+        for telling, name in WAYS.items():
+            seconds, figures["trades"] = min(fast_seconds(packed, batch, telling) for _ in range(RUNS))
             figures[f"{name}_{batch}"] = round(len(stream.commands) / seconds)
     if with_reference:
         figures["reference"] = round(1 / min(reference_seconds(stream) for _ in range(RUNS)))
@@ -109,7 +113,7 @@ def main() -> None:
         if not arguments.json:
             print(name, "  ".join(f"{key} {value:,}" for key, value in results[name].items()))
     summary: dict[str, object] = {"streams": results}
-    for name, prefix in (("batch", ""), ("followed", "followed_")):
+    for name, prefix in zip(WAYS.values(), ("", "selective_", "followed_"), strict=True):
         rates = [max(figures[f"{name}_{batch}"] for batch in BATCHES) for figures in results.values()]
         summary |= {f"{prefix}best": max(rates), f"{prefix}worst": min(rates)}
     print(json.dumps(summary))

@@ -166,9 +166,7 @@ class FastEngine(Engine):
         commands = pack_singles(records, layout.size, layout[1:])
         if commands is None:
             return None
-        self._going_on(at_ms).follow(self.followed)
-        outcomes = state.core.run_brief(commands, b"", at_ms, telling is Telling.followed)
-        codes = bytes(outcomes[::OUTCOME_SIZE]).translate(FRAME_CODES)
+        codes = bytes(self.run_brief(at_ms, commands, b"", telling)[::OUTCOME_SIZE]).translate(FRAME_CODES)
         told = state.core.decoded(Singles(records, layout), state.told) if telling else {}
         return SinglesOutcome(codes, {place: events for place, events in told.items() if events})
 
@@ -181,13 +179,20 @@ class FastEngine(Engine):
         state.core.run(commands, blob, 0, len(commands) // COMMAND_SIZE, at_ms, False)
         return state.core.events()
 
-    def run_brief(self, at_ms: int, commands: bytes | memoryview, blob: bytes | memoryview = b"") -> memoryview:
-        """As `run_packed`, to the same state, where nobody follows: an outcome for each command and no events.
+    def run_brief(
+        self,
+        at_ms: int,
+        commands: bytes | memoryview,
+        blob: bytes | memoryview = b"",
+        telling: Telling = Telling.nothing,
+    ) -> memoryview:
+        """As `run_packed`, to the same state, leaving an outcome for each command, and not all events.
 
         An outcome has OUTCOME_SIZE bytes, as packing.py says; the trades are in `state.core.trade_records`.
         """
         state = self._going_on(at_ms)
-        return state.core.run_brief(commands, blob, at_ms, False)
+        state.follow(self.followed)
+        return state.core.run_brief(commands, blob, at_ms, telling is Telling.followed)
 
     def _going_on(self, at_ms: int) -> ArrayState:
         """The state, ready for packed commands at a time."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.chain.signing import Key
@@ -135,6 +135,7 @@ def has_packed_form(payload: bytes) -> bool:
     return terms < 32 and not conflict and max(numbers) < 1 << 63
 
 
+@settings(max_examples=60, deadline=None)
 @given(
     st.lists(st.lists(PLACED, min_size=1, max_size=12, unique_by=hash_of), min_size=1, max_size=5),
     st.sampled_from([None, *map(frozenset, ((), (1,), (2,), (1, 2, 3)))]),
