@@ -173,6 +173,17 @@ cdef void split_span(Memory *m) noexcept nogil:
     free_second(m, span)
 
 
+cdef inline bint is_kept(Memory *m, i64 key, Expiry *due) noexcept nogil:
+    """Whether it is awaited, and no countdown that is there already."""
+    cdef bint awaited = is_awaited(m, key, due)
+    if likely(due.id > 0) or not awaited:
+        return awaited
+    if m.accounts[-due.id].mark == m.marks:
+        return False
+    m.accounts[-due.id].mark = m.marks
+    return True
+
+
 cdef void compact_second(Memory *m, Second *s) noexcept nogil:
     """Drop what is not awaited any more, and a countdown that is there already."""
     cdef i64 i, kept = 0
@@ -181,14 +192,8 @@ cdef void compact_second(Memory *m, Second *s) noexcept nogil:
         due = &s.expiries[i]
         if i + 8 < s.used and due[8].id > 0:
             fetch_soon(&m.orders[due[8].order])
-        if not is_awaited(m, s.key, due):
-            continue
-        if due.id < 0:
-            if m.accounts[-due.id].mark == m.marks:
-                continue
-            m.accounts[-due.id].mark = m.marks
         s.expiries[kept] = due[0]
-        kept += 1
+        kept += is_kept(m, s.key, due)
     m.expiries_count -= s.used - kept
     s.used = kept
 
