@@ -5,6 +5,7 @@ before it was asked for; those up to that `seq` are dropped, later ones follow i
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -43,6 +44,8 @@ class Watch:
     sink: Sink
     account_id: int | None = None
     ready: bool = False
+    start: int = 0
+    """How often it has begun again."""
     channel: Channel = field(default_factory=lambda: Channel(CHANNEL, 0))
     gathered: list[tuple[int, Row]] = field(default_factory=list)
 
@@ -51,10 +54,11 @@ Load = Callable[[bytes], Awaitable[AccountState]]
 
 
 class Follower(Protocol):
-    """Who has the engine tell of an account: of all that is committed once `follow` has returned, until `leave`."""
+    """Who has the engine tell of an address' account: of all that is committed once `follow` has returned, until
+    `leave`. The account may open later."""
 
-    async def follow(self, account_id: int) -> None: ...
-    def leave(self, account_id: int) -> None: ...
+    async def follow(self, address: bytes) -> None: ...
+    def leave(self, address: bytes) -> None: ...
 
 
 class AccountFeed:
@@ -64,6 +68,8 @@ class AccountFeed:
         self._load = load
         self._follower = follower
         self._watches: dict[Sink, Watch] = {}
+        self._listeners: Counter[bytes] = Counter()
+        """By address."""
         self._by_id: dict[int, list[Watch]] = {}
         self._dirty: set[Watch] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -74,27 +80,32 @@ class AccountFeed:
         watch = Watch(address, sink)
         watch.channel.sinks.add(sink)
         self._watches[sink] = watch
+        self._listeners[address] += 1
         try:
             await self._start(watch)
         except BaseException:
-            self.leave(sink)
+            if self._watches.get(sink) is watch:
+                self.leave(sink)
             raise
 
     async def _start(self, watch: Watch) -> None:
-        """Bind the watch to the account's id, follow it, and send the snapshot of a state asked for after that."""
-        while self._watches.get(watch.sink) is watch:
+        """Follow the account, bind the watch to its id, and send the snapshot of a state asked for after that.
+
+        A later start takes over from one that is under way: what that one knows may be from before the feed was lost.
+        """
+        start, bound = watch.start, False
+        await self._follower.follow(watch.address)
+        while self._watches.get(watch.sink) is watch and watch.start == start:
             bound = watch.account_id is not None
-            if watch.account_id is not None:
-                await self._follower.follow(watch.account_id)
             state = await self._load(watch.address)
+            if self._watches.get(watch.sink) is not watch or watch.start != start:
+                return
             if bound or state.account_id is None:
                 self._send_snapshot(watch, state)
                 return
             self._bind(watch, state.account_id)
 
     def _send_snapshot(self, watch: Watch, state: AccountState) -> None:
-        if self._watches.get(watch.sink) is not watch or (watch.ready and state.seq < watch.channel.seq):
-            return
         watch.channel.seq = state.seq
         watch.channel.snapshot(watch.sink, {"account": checksum(watch.address), **state.content})
         watch.gathered = [(seq, row) for seq, row in watch.gathered if seq > state.seq]
@@ -117,26 +128,27 @@ class AccountFeed:
             watches.remove(watch)
             if not watches:
                 del self._by_id[watch.account_id]
-                self._follower.leave(watch.account_id)
+        self._listeners[watch.address] -= 1
+        if not self._listeners[watch.address]:
+            del self._listeners[watch.address]
+            self._follower.leave(watch.address)
 
     def restart(self) -> None:
         """The engine was lost and is back: every listener gets a new snapshot."""
         self._dirty.clear()
         for watch in self._watches.values():
             watch.ready = False
+            watch.start += 1
             watch.gathered.clear()
-            self._start_later(watch)
+            task = asyncio.get_running_loop().create_task(self._restart(watch))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
-    def _start_later(self, watch: Watch) -> None:
-        task = asyncio.get_running_loop().create_task(self._start_at_last(watch))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _start_at_last(self, watch: Watch) -> None:
-        while self._watches.get(watch.sink) is watch:
+    async def _restart(self, watch: Watch) -> None:
+        start = watch.start
+        while self._watches.get(watch.sink) is watch and watch.start == start and not watch.ready:
             try:
                 await self._start(watch)
-                return
             except Refusal as refusal:
                 log.warning("account_snapshot_failed", reason=refusal.message)
                 await asyncio.sleep(RETRY_SECONDS)
@@ -147,9 +159,8 @@ class AccountFeed:
             return
         if isinstance(event, events.AccountOpened):
             for watch in self._watches.values():
-                if watch.address == event.address and watch.account_id is None:
+                if watch.address == event.address:
                     self._bind(watch, event.account)
-                    self._start_later(watch)  # it was not followed yet: a new snapshot says what was missed
         elif (describe := _DESCRIBE.get(type(event))) is not None:
             for account_id, row in describe(event):
                 for watch in self._by_id.get(account_id, ()):

@@ -139,7 +139,7 @@ class Feed:
             finally:
                 self._subscription = None
 
-    async def follow(self, account_id: int) -> None:
+    async def follow(self, address: bytes) -> None:
         """Be told of an account from now on.
 
         While the engine is away nothing is to be done: whoever listens to an account when the feed starts again follows
@@ -147,13 +147,13 @@ class Feed:
         """
         if self._subscription is not None:
             with suppress(FeedLost):
-                await self._subscription.follow(account_id)
+                await self._subscription.follow(address)
 
-    def leave(self, account_id: int) -> None:
+    def leave(self, address: bytes) -> None:
         """Be told no more of an account."""
         if self._subscription is not None:
             with suppress(FeedLost):
-                self._subscription.leave(account_id)
+                self._subscription.leave(address)
 
     # subscriptions
 

@@ -3,12 +3,13 @@
     python -m benchmarks.orders.follower SOCKET
 
 What an API worker does with what the engine tells it: books and trades of all markets, for somebody who listens to
-them. Ends when it is told to.
+them. Says `following` when it does, and ends when it is told to.
 """
 
 import asyncio
 import sys
 
+import structlog
 import uvloop
 
 from backend.stream.account_feed import AccountState
@@ -39,11 +40,16 @@ async def follow(path: str) -> None:
         for market in names:
             feed.listen_book(market, Screen())
             feed.listen_trades(market, Screen())
-        await feed.run()
+        following = asyncio.create_task(feed.run())
+        while not feed.ready:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        print("following", flush=True)
+        await following
 
 
 def main() -> None:
     """Follow."""
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(follow(sys.argv[1]))
 

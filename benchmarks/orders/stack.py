@@ -114,10 +114,16 @@ def stop() -> None:
 @contextmanager
 def follower(settings: Settings) -> Iterator[None]:
     """The API's live view beside them, following the engine."""
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.orders.follower", str(settings.engine_socket())])
+    command = [sys.executable, "-m", "benchmarks.orders.follower", str(settings.engine_socket())]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
     _followers[:] = [process.pid]
     try:
+        if process.stdout.readline() != "following\n":
+            raise RuntimeError("nobody follows the engine")
         yield
+        if process.poll() is not None:
+            raise RuntimeError("whoever followed the engine has died")
     finally:
         _followers.clear()
         process.terminate()

@@ -91,8 +91,16 @@ class Engine:
 
     def __init__(self, state: State | None = None) -> None:
         self.state = state or State()
-        self.followed: frozenset[int] = frozenset()
-        """The accounts of which whoever follows wants to be told."""
+        self.followed: set[int] = set()
+        """The accounts of which whoever follows wants to be told; `follow` and `unfollow` change them."""
+
+    def follow(self, account: int) -> None:
+        """Tell of an account where only followed ones are told of."""
+        self.followed.add(account)
+
+    def unfollow(self, account: int) -> None:
+        """Tell of it no more."""
+        self.followed.discard(account)
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[Event]:
         """What `command` does, as journal record `seq` at `at_ms` (milliseconds since 1970).

@@ -342,21 +342,21 @@ class Feed:
                 future.set_exception(FeedLost("the engine ended the feed"))
                 future.exception()
 
-    async def follow(self, account: int) -> None:
-        """Be told of an account in every command that is committed after this returns.
+    async def follow(self, address: bytes) -> None:
+        """Be told of an address' account in every command that is committed after this returns; it may open later.
 
         It returns only while the feed is read. FeedLost when the feed ends before.
         """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._change([account], [])
+        self._change([address], [])
         self._waiting[self._last_id] = future
         await future
 
-    def leave(self, account: int) -> None:
+    def leave(self, address: bytes) -> None:
         """Be told no more of an account, soon."""
-        self._change([], [account])
+        self._change([], [address])
 
-    def _change(self, begin: list[int], end: list[int]) -> None:
+    def _change(self, begin: list[bytes], end: list[bytes]) -> None:
         if self._writer is None or self._writer.is_closing():
             raise FeedLost("the feed is not open; use it with 'async with'")
         self._last_id += 1

@@ -48,7 +48,7 @@ async def _run(settings: Settings) -> None:
     metrics = ProjectorMetrics()
     database = create_engine(settings.database_url(), pool_size=_POOL_SIZE)
     retry = Retry(metrics)
-    replica = implementation(settings.engine.implementation)
+    replica = implementation(settings.engine.replica)
     projector = Projector(settings.journal_dir, database, retry, metrics, replica)
     client = EngineClient(settings.engine_socket())
     forwarder = Forwarder(database, client, lambda: projector.seq, retry, metrics)

@@ -6,7 +6,7 @@ engine, `MAX_ANSWER` from it.
     client → engine   Submit     commands, answered by one Outcomes in the same order
                       Ask        a question about the present, answered by one Answer
                       Subscribe  from now on this connection receives every committed command
-                      Follow     accounts that a selective subscription follows from now on, or no more
+                      Follow     accounts of which a selective subscription is told from now on, or no more
                       Frames     frames of orders, answered by one FrameOutcomes, and if asked by one Journaled before
     engine → client   Outcomes   an Ack or a Refused for each command
                       Journaled  the frames are durable and not judged yet: an Ack or a Refused for each
@@ -77,12 +77,14 @@ class Subscribe(msgspec.Struct, tag=3, array_like=True, frozen=True):
 
 
 class Follow(msgspec.Struct, tag=6, array_like=True, frozen=True):
-    """Accounts that this connection follows from the answer on, and such that it follows no more. Answered by nothing;
-    refused where there is no such account."""
+    """Addresses whose accounts this connection follows from the answer on, and such that it follows no more.
+
+    An address that has no account yet is followed from the record that opens one. Answered by nothing.
+    """
 
     id: int
-    begin: list[int]
-    end: list[int]
+    begin: list[bytes]
+    end: list[bytes]
 
 
 class Frames(msgspec.Struct, tag=4, array_like=True, frozen=True):

@@ -10,7 +10,7 @@ import contextlib
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,6 +22,7 @@ from exchange.engine.telling import Telling, of_followed
 from exchange.journal.errors import JournalError
 from exchange.sequencer import views
 from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
+from exchange.sequencer.following import Following
 from exchange.sequencer.metrics import EngineMetrics
 from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.protocol import (
@@ -64,6 +65,11 @@ MAX_UNREAD = 16 << 20
 _EVENT_FRAME_ROOM = MAX_FRAME // 2
 _RETRY_MS = 100
 
+ADDRESS_SIZE = 20
+
+Outcome = Ack | Refused | bytes
+Result = GroupResult | SinglesResult
+
 _log = structlog.get_logger("engine")
 
 
@@ -76,7 +82,7 @@ class Connection:
         self.subscribed = False
         self.selective = False
         """Whether it is told only what `follows` and everybody want."""
-        self.follows: set[int] = set()
+        self.follows: set[bytes] = set()
 
     def send(self, frame: bytes) -> None:
         """Send a frame, or drop a client that has left too much unread."""
@@ -102,11 +108,6 @@ class Work(NamedTuple):
     singles: list[bytes] | None = None
     """Orders that order entry has judged: answered in its own bytes."""
 
-    @property
-    def kind(self) -> tuple[bool, bool]:
-        """Works of one kind go into one group."""
-        return self.frames is not None, self.singles is not None
-
 
 class Server:
     """Serves one committer to any number of clients on a Unix socket."""
@@ -130,6 +131,7 @@ class Server:
         self._stopping = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._finding = asyncio.Semaphore(1)
+        self._following = Following(committer.engine)
 
     async def serve(self, path: Path) -> None:
         """Listen on `path` (mode 0600) and commit until `stop`; an error of the journal ends it."""
@@ -160,7 +162,7 @@ class Server:
             pass
         finally:
             self._connections.discard(connection)
-            self._follow(connection, ())
+            self._following.end(connection.follows, tuple(connection.follows))
             self._metrics.connections.set(len(self._connections))
             writer.close()
 
@@ -211,7 +213,7 @@ class Server:
         while not self._stopping:
             due = self._committer.tick_due_in_ms()
             if due is not None and due <= 0:
-                self._finish([], await self._committer.tick())
+                self._finish([], await self._committer.tick(), 0.0)
             if not self._queue:
                 await self._wait(None if due is None else max(due, 1) / 1_000)
                 continue
@@ -221,13 +223,7 @@ class Server:
                 await self._commit_frames(works)
                 self._metrics.commit_seconds.observe(time.perf_counter() - started)
                 continue
-            if works[0].singles is not None:
-                await self._commit_singles(works)
-                self._metrics.commit_seconds.observe(time.perf_counter() - started)
-                continue
-            result = await self._committer.commit([item for work in works for item in work.items])
-            self._finish(works, result)
-            self._observe(result, time.perf_counter() - started)
+            self._finish(works, await self._commit(works), time.perf_counter() - started)
 
     async def _wait(self, seconds: float | None) -> None:
         """Sleep until there is work, or for so many seconds."""
@@ -238,13 +234,13 @@ class Server:
             await asyncio.wait_for(self._wake.wait(), seconds)
 
     def _take(self) -> list[Work]:
-        """Whole messages of one kind from the queue's front, up to a group's size; always at least one."""
+        """Whole messages from the queue's front, of frames or of all else, up to a group's size; one at least."""
         works: list[Work] = []
         size = 0
-        kind = self._queue[0].kind
-        limit = MAX_GROUP if self._queue[0].frames is None else MAX_FRAME_ORDERS
+        of_frames = self._queue[0].frames is not None
+        limit = MAX_FRAME_ORDERS if of_frames else MAX_GROUP
         while self._queue and (not works or size + self._queue[0].size <= limit):
-            if self._queue[0].kind != kind:
+            if (self._queue[0].frames is not None) is not of_frames:
                 break
             work = self._queue.popleft()
             works.append(work)
@@ -279,24 +275,17 @@ class Server:
         self._metrics.group_size.observe(size)
         self._count(accepted, size)
 
-    async def _commit_singles(self, works: list[Work]) -> None:
-        """Commit a group of single orders: as commands where they must come as such."""
-        payloads = [payload for work in works for payload in work.singles or ()]
-        result = await commit_singles(self._committer, payloads, self._telling)
-        if result is None:
-            found = await self._committer.commit([parse_item(payload) for payload in payloads])
-            result = SinglesResult([packed_outcome(outcome) for outcome in found.outcomes], found.committed)
-        self._publish(result.committed)
-        outcomes = result.outcomes
-        position = 0
-        for work in works:
-            own = outcomes[position : position + work.size]
-            position += work.size
-            work.connection.send(encode_frame(OrdersPlaced(work.id, own)))
-        self._metrics.group_size.observe(len(outcomes))
-        self._count(sum(outcome[0] == ACCEPTED for outcome in outcomes), len(outcomes))
+    async def _commit(self, works: list[Work]) -> Result:
+        """Commit a group of commands and single orders; orders alone without objects, if they can be taken so."""
+        if not any(work.items for work in works):
+            payloads = [payload for work in works for payload in work.singles or ()]
+            taken = await commit_singles(self._committer, payloads, self._telling) if payloads else None
+            if taken is not None:
+                return taken
+        items = [item for work in works for item in (*work.items, *map(parse_item, work.singles or ()))]
+        return await self._committer.commit(items)
 
-    def _finish(self, works: list[Work], result: GroupResult) -> None:
+    def _finish(self, works: list[Work], result: Result, seconds: float) -> None:
         """Publish what was committed and answer every frame and question of the group."""
         self._publish(result.committed)
         position = 0
@@ -307,9 +296,14 @@ class Server:
             if work.question is not None:
                 work.connection.send(self._answer(work.connection, work.question))
                 continue
-            outcomes = result.outcomes[position : position + len(work.items)]
-            position += len(work.items)
-            work.connection.send(encode_frame(Outcomes(work.id, list(outcomes))))
+            outcomes = result.outcomes[position : position + work.size]
+            position += work.size
+            work.connection.send(_answer_to(work, outcomes))
+        if works and result.outcomes:
+            self._metrics.group_size.observe(len(result.outcomes))
+            self._metrics.commit_seconds.observe(seconds)
+        if works:
+            self._count(sum(map(_is_accepted, result.outcomes)), len(result.outcomes))
 
     def _answer(self, connection: Connection, question: Ask | Subscribe | Follow) -> bytes:
         """The frame that answers a question; a client's mistake, or too much to tell, is refused."""
@@ -320,7 +314,7 @@ class Server:
                 connection.subscribed, connection.selective = True, question.selective
                 return frame
             if isinstance(question, Follow):
-                self._follow(connection, {*connection.follows, *question.begin} - {*question.end})
+                self._follow(connection, question)
                 return encode_frame(Answer(question.id, encode_body(None)))
             full = self._committer.journal_full
             body = views.answer(
@@ -358,19 +352,18 @@ class Server:
         wanted = {connection.selective for connection in self._connections if connection.subscribed}
         return Telling.everything if False in wanted else Telling.followed if wanted else Telling.nothing
 
-    def _follow(self, connection: Connection, accounts: Collection[int]) -> None:
-        """These are the accounts that a connection follows from now on. Refusal for one that there is not."""
-        engine = self._committer.engine
-        there = len(engine.state.accounts)
-        if unknown := [account for account in accounts if not 0 < account <= there]:
-            raise Refusal(ErrorCode.unknown_account, f"there is no account {unknown[0]}", "begin")
-        if connection.follows != set(accounts):
-            connection.follows = set(accounts)
-            engine.followed = frozenset().union(*(each.follows for each in (*self._connections, connection)))
+    def _follow(self, connection: Connection, change: Follow) -> None:
+        """A connection follows other accounts from now on. Refusal for what is no address."""
+        if any(len(address) != ADDRESS_SIZE for address in (*change.begin, *change.end)):
+            raise Refusal(ErrorCode.malformed, f"an address has {ADDRESS_SIZE} bytes", "begin")
+        if connection in self._connections:  # it may have gone away meanwhile
+            self._following.begin(connection.follows, change.begin)
+            self._following.end(connection.follows, change.end)
 
     def _publish(self, committed: list[Committed]) -> None:
         """Send the commands to every subscriber; they are encoded once for those who are told everything, and once for
         the others."""
+        self._following.note(committed)
         subscribers = [connection for connection in self._connections if connection.subscribed and committed]
         for selective in {connection.selective for connection in subscribers}:
             told = _selected(committed, self._committer.engine.followed) if selective else committed
@@ -378,12 +371,6 @@ class Server:
                 for connection in subscribers:
                     if connection.selective is selective:
                         connection.send(frame)
-
-    def _observe(self, result: GroupResult, seconds: float) -> None:
-        if result.outcomes:
-            self._metrics.group_size.observe(len(result.outcomes))
-            self._metrics.commit_seconds.observe(seconds)
-        self._count(sum(isinstance(outcome, Ack) for outcome in result.outcomes), len(result.outcomes))
 
     def _count(self, accepted: int, size: int) -> None:
         """What became of a group of that many commands or orders."""
@@ -402,7 +389,19 @@ def _refuse_all(number: int, refused: Refused, count: int, packed: bool) -> byte
     return encode_frame(Outcomes(number, [refused] * count))
 
 
-def _selected(committed: list[Committed], followed: frozenset[int]) -> list[Committed]:
+def _answer_to(work: Work, outcomes: Sequence[Outcome]) -> bytes:
+    """The frame that answers commands, in the engine's own form or in that of order entry."""
+    if work.singles is None:
+        return encode_frame(Outcomes(work.id, [one for one in outcomes if not isinstance(one, bytes)]))
+    packed = [one if isinstance(one, bytes) else packed_outcome(one) for one in outcomes]
+    return encode_frame(OrdersPlaced(work.id, packed))
+
+
+def _is_accepted(outcome: Outcome) -> bool:
+    return outcome[0] == ACCEPTED if isinstance(outcome, bytes) else isinstance(outcome, Ack)
+
+
+def _selected(committed: list[Committed], followed: Collection[int]) -> list[Committed]:
     """What who follows those accounts is told of a group."""
     selected = [done._replace(events=of_followed(done.events, followed)) for done in committed]
     return [done for done in selected if done.events or done is selected[-1]]

@@ -1,6 +1,8 @@
 """Single orders from the bytes that order entry gives to those that it sends on, without objects.
 
-What is done is what `Committer.commit` does with them.
+What is done is what `Committer.commit` does with them. One thing differs: which orders came before is asked when the
+whole group is applied, so of an order from the end of what an account's last thousands are remembered by, whose group
+brings enough others to push it out, `nonce_used` is said instead of its sequence.
 """
 
 from collections.abc import Sequence
@@ -40,6 +42,7 @@ async def commit_singles(committer: Committer, payloads: Sequence[bytes], tellin
         journal.reserve(len(records), len(payloads))
     except JournalFull:
         return None
+    committer.journal_full = False
     at_ms = committer.now_ms()
     applied = engine.apply_singles(at_ms, records, LAYOUT, telling)
     if applied is None:

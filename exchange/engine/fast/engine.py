@@ -70,13 +70,28 @@ class FastEngine(Engine):
         """Whether the core does the work."""
         return isinstance(self.state, ArrayState)
 
+    def follow(self, account: int) -> None:
+        """As `Engine.follow`."""
+        super().follow(account)
+        if isinstance(self.state, ArrayState):
+            self.state.core.set_followed(account, True)
+
+    def unfollow(self, account: int) -> None:
+        """As `Engine.unfollow`."""
+        super().unfollow(account)
+        if isinstance(self.state, ArrayState):
+            self.state.core.set_followed(account, False)
+
     def go_back(self) -> bool:
         """Return to the arrays if they can hold the state; whether they do."""
         if not self.is_fast:
             try:
-                self.state = adopt(self.state)
+                state = adopt(self.state)
             except (ValueError, OverflowError):
                 return False
+            for account in self.followed:
+                state.core.set_followed(account, True)
+            self.state = state
             self._returned_at = self.seq
             if self.on_return is not None:
                 self.on_return()
@@ -125,7 +140,6 @@ class FastEngine(Engine):
             return super().apply_frame(seq, at_ms, command, telling)
         state.refresh(at_ms)
         state.told = []
-        state.follow(self.followed)
         signed = (command.signature, command.signer, command.scheme)
         codes = state.core.run_frame(
             seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed, int(telling)
@@ -191,7 +205,6 @@ class FastEngine(Engine):
         An outcome has OUTCOME_SIZE bytes, as packing.py says; the trades are in `state.core.trade_records`.
         """
         state = self._going_on(at_ms)
-        state.follow(self.followed)
         return state.core.run_brief(commands, blob, at_ms, telling is Telling.followed)
 
     def _going_on(self, at_ms: int) -> ArrayState:

@@ -52,7 +52,7 @@ def pack_singles(const u8[::1] records, i64 size, layout):
     cdef i64 *room = [80, 32, 1, 65, 20]
     for i in range(5):
         places[i] = layout[i]
-        if places[i] < 0 or places[i] + room[i] > size:
+        if places[i] < 0 or places[i] > size - room[i]:
             raise ValueError("a part is not within its record")
     if records.shape[0] != size * count:
         raise ValueError("the records are not whole")

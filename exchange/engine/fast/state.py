@@ -66,7 +66,6 @@ class ArrayState(State):
         self.tiered: dict[int, ArrayAccount] = {}
         self.fees_until = 0
         self.told: list[e.Event] = []
-        self._followed: frozenset[int] = frozenset()
         self.late_trades: dict[int, int] = {}
         """The records of those trades whose takers came in earlier ones."""
         self.waiting: dict[int, int] = {}
@@ -86,13 +85,6 @@ class ArrayState(State):
         self.touched_levels = cast("dict[Level, None]", Touched(core.touch_level, numbered))
         self.touched_balances = cast("dict[Balance, None]", Touched(core.touch_balance, numbered))
         self.touched_accounts = cast("dict[Account, None]", Touched(core.touch_account, attrgetter("account_id")))
-
-    def follow(self, accounts: frozenset[int]) -> None:
-        """These are the accounts of which the core tells, where it tells only of followed ones."""
-        if accounts is not self._followed:
-            for account in accounts ^ self._followed:
-                self.core.set_followed(account, account in accounts)
-            self._followed = accounts
 
     # what lives in the core
 

@@ -36,6 +36,10 @@ class Bench:
         value = self.metrics.registry.get_sample_value("bizzan_engine_dropped_connections_total", {"reason": reason})
         return int(value or 0)
 
+    def groups(self) -> int:
+        """Groups that were committed."""
+        return int(self.metrics.registry.get_sample_value("bizzan_engine_group_size_count") or 0)
+
 
 @asynccontextmanager
 async def serving(max_pending: int = 50_000, engine: type[Engine] = Engine) -> AsyncIterator[Bench]:

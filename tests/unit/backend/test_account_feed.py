@@ -31,12 +31,12 @@ class SlowEngine:
         self.asked: asyncio.Queue[asyncio.Future[AccountState]] = asyncio.Queue()
         self.done: list[str] = []
 
-    async def follow(self, account_id: int) -> None:
+    async def follow(self, address: bytes) -> None:
         await asyncio.sleep(0)
-        self.done.append(f"follow {account_id}")
+        self.done.append(f"follow {address[0]}")
 
-    def leave(self, account_id: int) -> None:
-        self.done.append(f"leave {account_id}")
+    def leave(self, address: bytes) -> None:
+        self.done.append(f"leave {address[0]}")
 
     async def load(self, address: bytes) -> AccountState:
         self.done.append("ask")
@@ -88,7 +88,7 @@ async def test_an_account_that_opens_while_it_is_asked_for_misses_nothing() -> N
     assert listener.messages[1]["events"][0]["available"] == "50"
 
 
-async def test_an_account_that_opens_later_is_followed_and_shown_anew() -> None:
+async def test_an_account_that_opens_later_sends_its_events_from_the_first_on() -> None:
     engine, listener = SlowEngine(), Listener()
     feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OWNER, listener))
@@ -96,31 +96,46 @@ async def test_an_account_that_opens_later_is_followed_and_shown_anew() -> None:
     await listening
     feed.apply(5, 0, AccountOpened(7, OWNER))
     feed.apply(5, 0, Credited(7, 0, 50, "deposit"))
+    feed.apply(5, 0, balance(7, 50))
     feed.flush()
-    await engine.answer(6, 7)
-    await asyncio.sleep(0)
-    feed.apply(7, 0, balance(7, 40))
-    feed.flush()
-    assert engine.done == ["ask", "follow 7", "ask"]
-    assert [(message["type"], message["seq"]) for message in listener.messages] == [
-        ("snapshot", 4),
-        ("account", 5),
-        ("snapshot", 6),
-        ("account", 7),
-    ]
+    assert engine.done == ["follow 1", "ask"]
+    first, second = listener.messages
+    assert (first["type"], second["type"], second["prev_seq"], second["seq"]) == ("snapshot", "account", 4, 5)
+    assert [event["event"] for event in second["events"]] == ["credited", "balance"]
 
 
-async def test_a_late_answer_does_not_undo_a_later_snapshot() -> None:
+async def test_an_answer_from_before_a_restart_is_no_snapshot_after_it() -> None:
     engine, listener = SlowEngine(), Listener()
     feed = AccountFeed(engine.load, engine)
     listening = asyncio.create_task(feed.listen(OWNER, listener))
-    first = await engine.asked.get()
-    feed.apply(5, 0, AccountOpened(7, OWNER))
-    await engine.answer(6, 7)
-    await asyncio.sleep(0)
-    first.set_result(AccountState(4, None, {"balances": [], "orders": []}))
+    await engine.answer(1, 7)
+    late = await engine.asked.get()
+    feed.restart()
+    again = await engine.asked.get()
+    late.set_result(AccountState(3, 7, {"balances": [], "orders": []}))
     await listening
-    assert [(message["type"], message["seq"]) for message in listener.messages] == [("snapshot", 6)]
+    feed.apply(8, 0, balance(7, 8))
+    feed.flush()
+    assert listener.messages == []
+    again.set_result(AccountState(9, 7, {"balances": [], "orders": []}))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    feed.flush()
+    assert [(message["type"], message["seq"]) for message in listener.messages] == [("snapshot", 9)]
+
+
+async def test_who_leaves_while_it_begins_is_forgotten() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load, engine)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    question = await engine.asked.get()
+    feed.leave(listener)
+    question.set_result(AccountState(1, 7, {"balances": [], "orders": []}))
+    await listening
+    feed.apply(2, 0, balance(7, 1))
+    feed.flush()
+    assert listener.messages == []
+    assert (feed._by_id, feed._watches, feed._dirty, engine.done[-1]) == ({}, {}, set(), "leave 1")
 
 
 async def test_an_account_is_followed_before_it_is_asked_for_until_its_last_listener_leaves() -> None:
@@ -131,12 +146,12 @@ async def test_an_account_is_followed_before_it_is_asked_for_until_its_last_list
         await engine.answer(1, 7)
         await engine.answer(1, 7)
         await listening
-    assert engine.done == ["ask", "follow 7", "ask"] * 2
+    assert engine.done == ["follow 1", "ask", "ask"] * 2
     feed.leave(listeners[0])
     feed.leave(listeners[0])
     assert len(engine.done) == 6
     feed.leave(listeners[1])
-    assert engine.done[6:] == ["leave 7"]
+    assert engine.done[6:] == ["leave 1"]
 
 
 async def test_a_listener_that_left_gets_nothing_more() -> None:

@@ -145,7 +145,9 @@ def test_orders_by_themselves_are_what_they_are_as_commands(
 ) -> None:
     with two() as both:
         if followed is not None:
-            both.telling, both.singles.engine.followed = Telling.followed, followed
+            both.telling = Telling.followed
+            for account in followed:
+                both.singles.engine.follow(account)
         for group in groups:
             payloads = [payload for payload in group if has_packed_form(payload)]
             if payloads:
@@ -198,6 +200,9 @@ def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatc
             patch.setattr(committer.journal, "reserve", _no_room)
             untouched(committer, [good])
         assert not committer.journal_full, "the command says so"
+        committer.journal_full = True
+        both.place([plain(order(30))])
+        assert not committer.journal_full, "there is room again"
         waiting = replace(order(9, terms=STOP, side=1), trigger_price=590_000)
         both.setup(c.PlaceOrder(waiting, keccak(waiting.pack()), 0, b"\x07" * 65, MAKER))
         assert committer.engine.waiting
