@@ -38,6 +38,7 @@ _OPTIONS = {
     "wal_level": "minimal",
     "max_wal_senders": "0",
     "max_wal_size": "1GB",
+    "backend_flush_after": "256kB",  # else the system writes out in bursts, and each sync of the journal waits for one
     "jit": "off",
     "timezone": "UTC",
     "log_timezone": "UTC",
