@@ -508,7 +508,6 @@ cdef struct Memory:
 
     bint brief          # outcomes are left
     bint silent         # nobody follows: no events are told
-    bint selective      # what is one account's is told of followed accounts only
     Outcome *outcomes
     i64 outcomes_room
 
@@ -531,3 +530,4 @@ cdef struct Memory:
     i32 failed
     i32 has_due         # a triggered order may wait for its turn
     i32 in_frame
+    bint selective      # what is one account's is told of followed accounts only
