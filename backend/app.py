@@ -60,6 +60,7 @@ from exchange.domain.deposit_address import sweep_floors
 from exchange.domain.errors import Refusal
 from exchange.domain.instrument import Market
 from exchange.sequencer.client import EngineClient
+from exchange.sequencer.ending import end
 from exchange.settings import Settings
 
 log = structlog.get_logger()
@@ -160,12 +161,8 @@ def _addresses(settings: Settings) -> dict[str, str]:
 def _start_task(stack: AsyncExitStack, run: Callable[[], Any]) -> None:
     task = asyncio.create_task(run())
 
-    async def stop() -> None:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
     task.add_done_callback(_log_death)
-    stack.push_async_callback(stop)
+    stack.push_async_callback(end, [task])
 
 
 def _log_death(task: asyncio.Task[None]) -> None:

@@ -28,6 +28,7 @@ from exchange.database.jobs import JobStore
 from exchange.database.payouts import HeldWithdrawal
 from exchange.domain.deployment import Deployment, DeploymentError, address_bytes
 from exchange.domain.deposit_address import sweep_floors
+from exchange.sequencer.ending import end
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import SeedError, load_deployment
@@ -269,9 +270,7 @@ async def _run(settings: Settings) -> None:
             tasks = [asyncio.create_task(runner.run(), name=runner.progress.name) for runner in runners]
             _log.info("keeper runs", duties=[runner.progress.name for runner in runners])
             await stop.wait()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
 
 async def _dry_run(settings: Settings) -> None:

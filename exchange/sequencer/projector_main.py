@@ -18,6 +18,7 @@ from exchange.domain.errors import Refusal
 from exchange.journal.errors import JournalError
 from exchange.sequencer.client import EngineClient
 from exchange.sequencer.emptied import EmptiedDatabase, check_not_emptied
+from exchange.sequencer.ending import end
 from exchange.sequencer.engines import implementation
 from exchange.sequencer.forwarder import Forwarder
 from exchange.sequencer.health import serve_health
@@ -79,8 +80,6 @@ async def _until_stopped(*parts: Coroutine[Any, Any, None]) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     tasks: list[asyncio.Task[Any]] = [asyncio.create_task(part) for part in (*parts, stopped.wait())]
     done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in pending:
-        task.cancel()
-    await asyncio.gather(*pending, return_exceptions=True)
+    await end(pending)
     for task in done:
         task.result()

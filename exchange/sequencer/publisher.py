@@ -24,6 +24,7 @@ from exchange.database import publication as rows
 from exchange.database.engine import create_engine
 from exchange.journal.errors import JournalError
 from exchange.journal.publication import PROMISE_SECONDS, Piece, publish, read_index
+from exchange.sequencer.ending import end
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.notary import Notary, notary_of
@@ -138,9 +139,7 @@ async def _run(settings: Settings) -> None:
                 asyncio.create_task(stopped.wait()),
             ]
             done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await end(pending)
             for task in done:
                 task.result()
     finally:

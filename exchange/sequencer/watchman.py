@@ -31,6 +31,7 @@ from exchange.journal.errors import JournalError
 from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import Reader, Record
 from exchange.journal.recovery import Recovered, recover
+from exchange.sequencer.ending import end
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import SeedError, load_deployment
@@ -255,9 +256,7 @@ async def _run(settings: Settings) -> None:
                 asyncio.create_task(stopped.wait()),
             ]
             done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in pending:
-                task.cancel()
-            await asyncio.gather(*pending, return_exceptions=True)
+            await end(pending)
             for task in done:
                 task.result()
     finally:
