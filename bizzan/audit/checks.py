@@ -6,7 +6,8 @@ AUD-3  engine      the engine's balances are the chain's, plus what is not settl
 AUD-4  batches     replaying the journal gives exactly the batches on chain: heads, orders, amounts, none left out
 AUD-5  credits     every credit and debit in the journal cites a log on chain, with its account, asset and amount
 AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
-AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal has its cause on chain
+AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal has its cause on chain,
+                   and matching stops while settlement is behind (`backlog`)
 AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`)
 AUD-9  outflow     limits, levels and approvers are what the logs add up to, and were kept (`outflow_check`)
 AUD-10 operators   the operators' log is whole, and says of the engine what the journal says (`operators`)
@@ -326,7 +327,7 @@ def diverted(replay: Replay, fee_account: bytes) -> Iterator[Problem]:
 
 
 def matching(evidence: Evidence) -> Iterator[Problem]:
-    """Orders are signed and meet what price and time say; nothing is undone without a cause on chain."""
+    """Orders are signed, and meet what price and time say while settlement follows; what is undone has its cause."""
     if evidence.replay is None:
         yield from _corrupt(evidence)
         return
@@ -334,6 +335,8 @@ def matching(evidence: Evidence) -> Iterator[Problem]:
         yield from evidence.replay.signatures.problems
         yield from unsigned_holds(unpaid(evidence.replay.signatures, evidence.chain), evidence.confirmed)
     yield from evidence.replay.priority.problems
+    if evidence.replay.backlog is not None:
+        yield from evidence.replay.backlog.problems
     yield from uncaused(evidence.replay)
     yield from reversals(evidence.replay, evidence.chain, evidence.cited)
 

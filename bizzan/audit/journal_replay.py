@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bizzan.audit.backlog import BacklogLedger
 from bizzan.audit.fee_ledger import FeeLedger
 from bizzan.audit.meddling import Meddling
 from bizzan.audit.placed import placed_in
@@ -115,6 +116,8 @@ class Replay:
     priority: PriorityLedger = field(default_factory=PriorityLedger)
     signatures: SignatureLedger | None = None
     """Where it is known for which contract users sign."""
+    backlog: BacklogLedger | None = None
+    """Where the deployment's windows are known."""
     meddling: Meddling = field(init=False)
     engine: Engine = field(default_factory=Engine)
     _uncut: list[ReplayedTrade] = field(default_factory=list)
@@ -151,6 +154,8 @@ class Replay:
         self.heads.append(record.head)
         self.inbox_id = getattr(record.command, "inbox_id", self.inbox_id)
         self.fees.command(record)
+        if self.backlog is not None:
+            self.backlog.command(record)
         if self.signatures is not None:
             self.signatures.add(record)
         try:
@@ -168,6 +173,8 @@ class Replay:
             keep = _KEEP.get(type(event))
             if keep is not None:
                 keep(self, record, event)
+        if self.backlog is not None:
+            self.backlog.happened(record, happened, self._placed)
         if self.signatures is not None:
             self.signatures.meddled.update(self.meddling.pairs(record, happened))
 
@@ -246,15 +253,22 @@ _KEEP: dict[type, Callable[[Replay, Record, Any], None]] = {
 }
 
 
+def replay_for(custody: Deployment | None) -> Replay:
+    """A replay that has not begun, with the judges that need the deployment if there is one."""
+    if custody is None:
+        return Replay()
+    return Replay(signatures=SignatureLedger(custody), backlog=BacklogLedger(custody.windows))
+
+
 def replay(folder: Path, until_seq: int, custody: Deployment | None = None) -> Replay:
     """Replay the journal in `folder` from genesis up to `until_seq`, and check the chain of hashes to its end.
 
-    With `custody` also what users signed, which must be for that contract. Raises CorruptJournal, which names file,
-    offset and sequence.
+    With `custody` also what users signed, which must be for that contract, and when matching stopped. Raises
+    CorruptJournal, which names file, offset and sequence.
     """
     reader = Reader(folder)
     end = max(reader.durable().seq, until_seq)
-    state = Replay(signatures=SignatureLedger(custody) if custody else None)
+    state = replay_for(custody)
     for record in reader.read():
         if record.seq <= until_seq:
             state.apply(record)

@@ -17,10 +17,10 @@ from eth_abi.abi import encode
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
 from bizzan.audit.comparing import Problem
-from bizzan.audit.journal_replay import Replay
+from bizzan.audit.journal_replay import Replay, replay_for
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
-from bizzan.audit.signed import ByCode, SignatureLedger, unknown_delegates, unpaid, unsigned_holds
+from bizzan.audit.signed import ByCode, unknown_delegates, unpaid, unsigned_holds
 from bizzan.audit.told import ToldLedger, key_of
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import Deployment, checksum
@@ -99,11 +99,9 @@ def audit_journal(
     cite, and `ask_wallets` the hashes of the holds that the contracts at their accounts confirm. `engine` replays; by
     default the reference. `progress` is told each sequence that is done, and the last that there is.
     """
-    audit = JournalAudit(folder)
+    audit = JournalAudit(folder, replay=replay_for(custody))
     if engine is not None:
         audit.replay.engine = engine
-    if custody is not None:
-        audit.replay.signatures = SignatureLedger(custody)
     published = (folder / INDEX_NAME).exists()
     try:
         audit.pieces = read_index(folder) if published else []
@@ -120,6 +118,8 @@ def audit_journal(
         audit.add("signatures", audit.replay.signatures.problems)
     audit.add("priority", audit.replay.priority.problems)
     audit.add("fees", audit.replay.fees.problems)
+    if audit.replay.backlog is not None:
+        audit.add("backlog", audit.replay.backlog.problems)
     audit.add("causes", _uncited(audit.replay))
     audit.add("causes", uncaused(audit.replay))
     if chain is not None:

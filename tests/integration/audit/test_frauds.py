@@ -23,6 +23,7 @@ from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Value
 from exchange.domain.order import Side
 from exchange.engine import commands as c
+from exchange.sequencer.seed import unsettled_limit_ms
 from exchange.settings import load_settings
 from tests.integration.audit.operator_desk import (
     FIRST,
@@ -206,6 +207,16 @@ def raise_fees_at_once(desk: Desk) -> Case:
     return Case(desk.publish([*desk.day[: last - 1], raised, desk.day[-1]]))
 
 
+def let_trades_age(desk: Desk) -> Case:
+    """As listed with no limit on the age of unsettled trades; so every order replays as accepted."""
+    told = [replace(each, max_unsettled_ms=0) if isinstance(each, c.SetLimits) else each for each in desk.day]
+    return Case(desk.publish(told))
+
+
+def match_before_a_limit(desk: Desk) -> Case:
+    return Case(desk.publish([each for each in desk.day if not isinstance(each, c.SetLimits)]))
+
+
 def expired_reason(desk: Desk) -> str:
     return f"block {desk.head()}: order: expired"
 
@@ -368,6 +379,25 @@ FRAUDS = [
         lambda desk: (
             f"fees: journal sequence {len(desk.day)}: raises the fees of market {MARKET} without notice",
             "the notice is ",
+        ),
+    ),
+    Fraud(
+        "matching goes on although settlement is behind",
+        Evidence.journal,
+        let_trades_age,
+        lambda desk: (
+            "backlog: journal sequence ",
+            "has matching stop at no age of the oldest unsettled trade: the deployment's windows say "
+            f"{unsettled_limit_ms(desk.deployment.windows)} ms",
+        ),
+    ),
+    Fraud(
+        "nothing says when matching stops",
+        Evidence.journal,
+        match_before_a_limit,
+        lambda desk: (
+            f"backlog: journal sequence {orders_in(desk.day)[0] - 1}: the first order is accepted before any command "
+            "says when matching stops (SetLimits)",
         ),
     ),
 ]

@@ -561,8 +561,8 @@ def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> No
     assert done.exit_code == 0, done.output
     assert json.loads(done.output.splitlines()[-1])["trades"] == 1
     done = runner.invoke(app, ["audit", "replay", out, "--deployment", str(deployment), "--json"])
-    findings = json.loads(done.output.splitlines()[-1])["findings"]  # the day's orders bear no real signatures
-    assert (done.exit_code, {finding["check"] for finding in findings}) == (1, {"signatures"})
+    findings = json.loads(done.output.splitlines()[-1])["findings"]  # no real signatures, and nothing of limits
+    assert (done.exit_code, {finding["check"] for finding in findings}) == (1, {"signatures", "backlog"})
     forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
     done = runner.invoke(app, ["audit", "replay", str(forged)])
     assert (done.exit_code, "cites no block" in done.output) == (1, True)
