@@ -20,7 +20,7 @@ from typing import Any, Self, Unpack
 
 from bizzan.client import schemas
 from bizzan.client.bond import BondCheck
-from bizzan.client.errors import ApiError, WrongAck
+from bizzan.client.errors import ApiError, WrongAck, WrongAddress
 from bizzan.client.exchange import Exchange
 from bizzan.client.freeze import SignedFreeze
 from bizzan.client.login import login_message
@@ -32,6 +32,7 @@ from bizzan.client.transport import Transport
 from bizzan.client.wallet import Owner, SignedOrder, Wallet
 from exchange.domain.bulk import BulkSignature
 from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.deposit_address import deposit_address
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
 from exchange.domain.order_id import index_of, seq_of
@@ -400,6 +401,24 @@ class BizzanClient(Reads):
         return self.checked(ack, cancel_all_subject(self.account, limit))
 
     # money
+
+    async def deposit_address(self) -> schemas.DepositAddress:
+        """Where plain transfers for the account go. The exchange looks there from now on and deposits what comes.
+
+        Raises WrongAddress when that is not what follows from the account and the factory that `/v1/exchange` names;
+        `CustodyClient.deposit_address` asks the chain about the factory.
+        """
+        said = await self.transport.post(schemas.DepositAddress, "/v1/account/deposit-address", {})
+        factory = address_bytes(self.exchange.deposit_addresses)
+        own = checksum(deposit_address(factory, self.account))
+        named = (said.account, self.text_account), (said.factory, checksum(factory)), (said.deposit_address, own)
+        for found, expected in named:
+            if found.lower() != expected.lower():
+                raise WrongAddress(
+                    f"the exchange says {found} where {expected} follows from the account {self.text_account}: "
+                    "send nothing to the address that it names"
+                )
+        return said
 
     async def withdraw(
         self, symbol: str, amount: int, *, recipient: str | None = None, max_fee: int = 0

@@ -22,12 +22,13 @@ from web3 import AsyncHTTPProvider, AsyncWeb3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3Exception, Web3RPCError
 from web3.types import TxParams, TxReceipt, Wei
 
-from bizzan.client.errors import TransactionFailed, Unreachable
+from bizzan.client.errors import TransactionFailed, Unreachable, WrongAddress
 from bizzan.client.freeze import CALL as FREEZE_CALL
 from bizzan.client.freeze import SignedFreeze
 from bizzan.client.wallet import Owner, Wallet
 from exchange.domain.contract_refusals import reason_of
 from exchange.domain.deployment import ETH, address_bytes, checksum
+from exchange.domain.deposit_address import deposit_address, implementation_address, known_code
 from exchange.domain.eip712 import VERSION, Domain
 from exchange.domain.instrument import Token
 
@@ -130,6 +131,20 @@ class CustodyClient:
         if token == ETH:
             return await self.transact(recipient, value=amount)
         return await self.send(token, "transfer(address,uint256)", recipient, amount)
+
+    async def deposit_address(self, factory: str, account: str | None = None) -> str:
+        """Where plain transfers for an account (this wallet's) go, worked out here: the exchange is not asked.
+
+        Raises WrongAddress unless the node has the known code at `factory` and behind it, for this custody contract.
+        """
+        maker, owner = address_bytes(factory), address_bytes(self._me(account))
+        codes = [await self._code(checksum(place)) for place in (maker, implementation_address(maker))]
+        if not known_code(address_bytes(self.custody), maker, *codes):
+            raise WrongAddress(
+                f"the code at {checksum(maker)}, or behind it, is not known as that of the deposit addresses of "
+                f"{self.custody}: send nothing to addresses of it"
+            )
+        return checksum(deposit_address(maker, owner))
 
     async def sweep(self, factory: str, token_id: int, account: str | None = None) -> Receipt:
         """Deposit what lies at an account's deposit address (this wallet's), without waiting for the exchange."""
@@ -254,7 +269,7 @@ class CustodyClient:
 
     async def has_code(self, address: str) -> bool:
         """Whether a contract stands at an address."""
-        return bool(await self._rpc(self._web3.eth.get_code(cast(ChecksumAddress, address))))
+        return bool(await self._code(address))
 
     async def token_balance(self, token: str, owner: str | None = None) -> int:
         """What an address holds of a token, or of ETH, outside the exchange; in token units."""
@@ -366,6 +381,9 @@ class CustodyClient:
         if await self._view("DOMAIN_SEPARATOR()", contract=token) != domain.separator:
             raise TransactionFailed("the token's permits have a domain of its own: approve and deposit instead")
         return domain
+
+    async def _code(self, address: str) -> bytes:
+        return bytes(await self._rpc(self._web3.eth.get_code(cast(ChecksumAddress, address))))
 
     async def _number(self, signature: str, *arguments: Any, contract: str | None = None) -> int:
         return cast(int, decode(["uint256"], await self._view(signature, *arguments, contract=contract))[0])

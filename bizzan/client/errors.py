@@ -3,6 +3,7 @@
 ClientError
 ├── ApiError             the exchange refused: `code`, `field`, `params`, `message`, HTTP status
 ├── NoReceipt            what was acknowledged came without a receipt that holds: keep the ack, and trust nobody
+├── WrongAddress         the deposit address that was named is another than the account's: send nothing there
 ├── WrongAck             what was acknowledged is another order than the one that was sent
 ├── NoBond               nothing stands behind receipts any more: no order was sent
 ├── Unreachable          no answer, or not one that can be read; the request may have been carried out
@@ -59,6 +60,13 @@ class WrongAck(ClientError):
     def __init__(self, message: str, ack: object) -> None:
         super().__init__(message)
         self.ack = ack
+
+
+class WrongAddress(ClientError):
+    """What is called the account's deposit address does not follow from the account, or its factory's code is unknown.
+
+    Whoever sends money there may lose it.
+    """
 
 
 class NoBond(ClientError):

@@ -42,10 +42,6 @@ class Reads:
         """The account's deposits, latest first."""
         return (await self.transport.get(schemas.DepositPage, "/v1/deposits")).deposits
 
-    async def deposit_address(self) -> schemas.DepositAddress:
-        """Where plain transfers for the account go. The exchange looks there from now on and deposits what comes."""
-        return await self.transport.post(schemas.DepositAddress, "/v1/account/deposit-address", {})
-
     async def withdrawals(self) -> list[schemas.Withdrawal]:
         """The account's withdrawals, latest first."""
         return (await self.transport.get(schemas.WithdrawalPage, "/v1/withdrawals")).withdrawals

@@ -5,6 +5,7 @@ bytes here are those of `contracts/DepositAddresses.vy`; a test compares the two
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from exchange.domain.deployment import Deployment, DeploymentError
 from exchange.domain.eip712 import keccak
@@ -14,6 +15,24 @@ _BEFORE_IMPLEMENTATION = bytes.fromhex("60333d8160093d39f3 36600557005b 363d3d37
 _AFTER_IMPLEMENTATION = bytes.fromhex("5af43d82803e903d91603157fd5bf3")
 _FIRST_CREATION = 1
 """A contract counts what it creates from one; the factory creates its implementation first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMark:
+    """By which the code of a contract is known that stays on chain, before its immutables: bytes, and their hash."""
+
+    size: int
+    digest: bytes
+
+    def marks(self, code: bytes, *immutables: bytes) -> bool:
+        """Whether `code` is that code with these immutables, each a word, and nothing else."""
+        words = b"".join(value.rjust(32, b"\0") for value in immutables)
+        return code[self.size :] == words and keccak(code[: self.size]) == self.digest
+
+
+FACTORY_CODE = CodeMark(1_423, bytes.fromhex("3471276449cefa245f6d278e1f7e02c6d7f92b443e18e3c3e96bf733a615f0e0"))
+IMPLEMENTATION_CODE = CodeMark(2_508, bytes.fromhex("bece8ce66ea566f023affbc24d2944ead3d8cb748e57bc5f38b0db3b1f0042b4"))
+"""`contracts/DepositAddresses.vy` and `contracts/DepositAddress.vy`, compiled; the web app knows them as well."""
 
 
 def created_address(creator: bytes, nonce: int) -> bytes:
@@ -38,6 +57,17 @@ def implementation_address(factory: bytes) -> bytes:
 def init_code_hash(factory: bytes) -> bytes:
     """The hash of the code that makes a deposit address."""
     return keccak(_BEFORE_IMPLEMENTATION + implementation_address(factory) + _AFTER_IMPLEMENTATION)
+
+
+def known_code(custody: bytes, factory: bytes, factory_code: bytes, implementation_code: bytes) -> bool:
+    """Whether the addresses of `factory` are those that deposit into `custody`, by what stands on chain.
+
+    The codes are those at the factory and at its `implementation_address`. Other code may pay what comes to anybody.
+    """
+    implementation = implementation_address(factory)
+    return FACTORY_CODE.marks(
+        factory_code, custody, implementation, init_code_hash(factory)
+    ) and IMPLEMENTATION_CODE.marks(implementation_code, factory, custody)
 
 
 def sweep_floors(deployment: Deployment, named: Mapping[str, int]) -> dict[int, int]:

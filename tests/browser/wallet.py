@@ -12,6 +12,8 @@ from eth_account import Account
 from eth_account.messages import encode_defunct, encode_typed_data
 from playwright.sync_api import Page
 
+from exchange.domain.deployment import address_bytes
+from exchange.domain.deposit_address import created_address
 from exchange.domain.eip712 import keccak
 
 REJECTED = 4001
@@ -96,13 +98,12 @@ class BrowserWallet:
         transaction = {
             "chainId": self.chain_id,
             "nonce": nonce,
-            "to": call["to"],
             "data": call["data"],
             "value": int(call.get("value", "0x0"), 16),
-            "gas": 600_000,
+            "gas": 600_000 if "to" in call else 3_000_000,
             "maxFeePerGas": 10**11,
             "maxPriorityFeePerGas": 10**9,
-        }
+        } | ({"to": call["to"]} if "to" in call else {})
         raw = bytes(self.account.sign_transaction(transaction).raw_transaction)
         self.sent.append("0x" + raw.hex())
         sent: str = self._ask("eth_sendRawTransaction", [self.sent[-1]])["result"]
@@ -112,6 +113,12 @@ class BrowserWallet:
         """Call a contract as the account, outside of the page, with arguments of a word each."""
         selector = keccak(signature.encode())[:4].hex()
         self._send({"to": to, "data": "0x" + selector + "".join(f"{word:064x}" for word in words)})
+
+    def create(self, code: bytes) -> bytes:
+        """Create a contract as the account, outside of the page, and return its address."""
+        nonce = int(self._ask("eth_getTransactionCount", [self.account.address, "pending"])["result"], 16)
+        self._send({"data": "0x" + code.hex()})
+        return created_address(address_bytes(self.account.address), nonce)
 
     def send_again(self) -> None:
         """Send what was sent before and is on chain no more, in its order."""

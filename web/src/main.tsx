@@ -24,6 +24,7 @@ function keepWayOut(): void {
   const parts = [
     import("@/pages/LeavePage"),
     import("@/lib/chain/deployment"),
+    import("@/lib/chain/depositAddress"),
     import("@/lib/chain/ledger"),
     import("@/lib/chain/leaving"),
     import("@/lib/chain/keys"),

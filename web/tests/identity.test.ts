@@ -93,3 +93,11 @@ test("an app that was built for a contract takes no other from the browser's sto
   }
   expect(builtOtherwise(known, built)).toEqual([]);
 });
+
+test("an app that was built for a factory of deposit addresses takes no other", () => {
+  const built = { chain_id: 31_337, contract: "0xaa", deposit_addresses: "0xcc" };
+  expect(builtOtherwise(known, built)).toEqual([]);
+  const found = { ...known, deposit_addresses: "0xEE" };
+  expect(builtOtherwise(found, built).map((one) => one.name)).toEqual(["deposit_addresses"]);
+  expect(trusted(found, built)).toBeNull();
+});

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
 import signal
@@ -18,19 +19,24 @@ from bizzan.client.api import BizzanClient
 from bizzan.client.bond import BondCheck
 from bizzan.client.book import BookReplica
 from bizzan.client.custody import CustodyClient
-from bizzan.client.errors import ApiError, TransactionFailed
+from bizzan.client.errors import ApiError, TransactionFailed, WrongAddress
 from bizzan.client.freeze import SignedFreeze
 from bizzan.client.orders import OrderBuilder
 from bizzan.client.receipts import ReceiptCheck
 from bizzan.client.schemas import Ack
 from bizzan.client.stream import Message, Stream
 from bizzan.client.wallet import SignedOrder, Wallet
-from exchange.domain.deployment import address_bytes
+from bizzan.faucet import fund
+from exchange.domain.deployment import address_bytes, checksum
+from exchange.domain.deposit_address import created_address, deposit_address
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
 from exchange.domain.order import Side, TimeInForce
+from exchange.settings import LOCAL_KEYS
 from tests.integration.audit.world import MARKET, World
+from tests.utils.false_factory import false_factory_code
 from tests.utils.local_stack import open_folder
+from tests.utils.lying_api import lying_api
 from tests.utils.program import Program
 
 BOOK = f"book.{MARKET}"
@@ -57,6 +63,12 @@ async def seller(world: World) -> AsyncIterator[BizzanClient]:
         await client.login()
         yield client
         await client.cancel_all()
+
+
+async def session_of(world: World, owner: Wallet) -> str:
+    """A session by the API itself, under whose name a wallet signs in."""
+    async with BizzanClient(world.program.api_url, owner) as client:
+        return (await client.login()).token
 
 
 def sell(client: BizzanClient, price: str) -> SignedOrder:
@@ -190,6 +202,51 @@ async def test_deposit_by_permit_needs_no_allowance_and_is_credited(world: World
         assert await custody.allowance(usdc.address) == 0
         with pytest.raises(TransactionFailed):
             await custody.deposit_with_permit(custody.custody, amount)  # no token at all
+
+
+async def test_a_false_deposit_address_is_found_out(world: World) -> None:
+    path, other = "/v1/account/deposit-address", Wallet.create().text_address
+    owner = Wallet.create()
+    with lying_api(world.program.api_url) as liar:
+        async with BizzanClient(liar.url, owner) as client:
+            client.transport.token = await session_of(world, owner)
+            there = await client.deposit_address()
+            assert there.account == client.text_account
+            for field in ("deposit_address", "account", "factory"):
+                liar.lies[path] = functools.partial(dict, **{field: other})
+                with pytest.raises(WrongAddress, match=f"says {other} where .* send nothing"):
+                    await client.deposit_address()
+            liar.lies.clear()
+            assert await client.deposit_address() == there
+
+
+async def test_a_false_factory_is_found_out_on_chain(world: World) -> None:
+    owner, nobody = Wallet.create(), Wallet.create().text_address
+    async with BizzanClient(world.program.api_url, owner) as client:
+        exchange = client.exchange
+        await client.login()
+        there = await client.deposit_address()
+    coins = {"ETH": exchange.tokens["ETH"]}
+    key = LOCAL_KEYS["guardian"]
+    await fund(world.program.rpc_url, exchange.chain_id, exchange.custody, coins, key, owner.text_address)
+    async with CustodyClient(world.program.rpc_url, exchange.custody, owner) as custody:
+        assert await custody.deposit_address(there.factory) == there.deposit_address
+        assert await custody.deposit_address(there.factory, nobody) != there.deposit_address
+        await custody.transact(None, false_factory_code(exchange.custody))
+        false = created_address(owner.address, 0)
+        assert await custody.has_code(checksum(false))
+        with lying_api(world.program.api_url) as liar:
+            liar.lies["/v1/exchange"] = lambda said: said | {"deposit_addresses": checksum(false)}
+            liar.lies["/v1/account/deposit-address"] = lambda said: (
+                said | {"factory": checksum(false), "deposit_address": checksum(deposit_address(false, owner.address))}
+            )
+            async with BizzanClient(liar.url, owner) as client:
+                client.transport.token = await session_of(world, owner)
+                told = await client.deposit_address()  # the answers agree: the client cannot know, the chain does
+        assert told.deposit_address != there.deposit_address
+        for factory in (told.factory, exchange.custody, nobody):
+            with pytest.raises(WrongAddress, match="send nothing"):
+                await custody.deposit_address(factory)
 
 
 async def test_outflow_limits_are_told(seller: BizzanClient) -> None:

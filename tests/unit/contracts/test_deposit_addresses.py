@@ -9,7 +9,15 @@ from eth.exceptions import Revert
 
 from bizzan.contracts import artifact, vyper
 from exchange.domain.deployment import ETH, address_bytes
-from exchange.domain.deposit_address import created_address, deposit_address
+from exchange.domain.deposit_address import (
+    FACTORY_CODE,
+    IMPLEMENTATION_CODE,
+    CodeMark,
+    created_address,
+    deposit_address,
+    known_code,
+)
+from exchange.domain.eip712 import keccak
 from tests.utils.contracts import BTI, ETHER, REFUSING_CODE, UNITS, USDC, World, create, reverts
 from tests.utils.signing import Signer
 
@@ -84,6 +92,30 @@ def test_addresses_are_those_that_are_computed_off_chain(world: World, factory: 
     for name in ("account", "anyone", "somebody"):
         account = Signer(name)
         assert address_bytes(str(factory.address_of(account.address))) == deposit_address(raw, account.raw)
+
+
+def test_codes_that_are_known_off_chain_are_the_compiled_ones() -> None:
+    for name, mark in (("DepositAddresses", FACTORY_CODE), ("DepositAddress", IMPLEMENTATION_CODE)):
+        code = bytes.fromhex(artifact(name).runtime.removeprefix("0x"))
+        assert mark == CodeMark(len(code), keccak(code)), (
+            f"{name} changed: put {len(code)} and {keccak(code).hex()} into exchange/domain/deposit_address.py and "
+            "web/src/lib/chain/depositAddress.ts"
+        )
+
+
+def test_a_deployed_factory_is_known_and_nothing_near_it(world: World, factory: Any) -> None:
+    custody, raw = address_bytes(str(world.custody.address)), address_bytes(str(factory.address))
+    makes, runs = (bytes(boa.env.get_code(str(place))) for place in (factory.address, factory.implementation()))
+    assert known_code(custody, raw, makes, runs)
+    for code in (makes, runs):
+        for at in range(0, len(code), 7):
+            changed = code[:at] + bytes([code[at] ^ 1]) + code[at + 1 :]
+            assert not known_code(custody, raw, *(changed if each is code else each for each in (makes, runs)))
+    assert not known_code(custody, raw, makes + b"\0", runs)
+    assert not known_code(custody, raw, makes, runs[:-1])
+    assert not known_code(custody, raw, b"", b"")
+    assert not known_code(custody, custody, makes, runs)
+    assert not known_code(raw, raw, makes, runs)
 
 
 def test_another_factory_gives_other_addresses(world: World, factory: Any, account: Signer) -> None:

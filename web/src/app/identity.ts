@@ -31,6 +31,8 @@ export function changesOf(known: Exchange | null, found: Exchange): Change[] {
 export interface Deployment {
   readonly chain_id: number;
   readonly contract: string;
+  /** The factory of its deposit addresses, where that was said as well. */
+  readonly deposit_addresses?: string;
 }
 
 /** In what the exchange is another than the one that the app was built for. */
@@ -38,7 +40,7 @@ export function builtOtherwise(found: Exchange, built: Deployment | null): Chang
   if (!built) return [];
   const { chain_id, contract } = built;
   return changesOf(
-    { chain_id, contract, domain: { chainId: chain_id, verifyingContract: contract } } as Exchange,
+    { ...built, domain: { chainId: chain_id, verifyingContract: contract } } as unknown as Exchange,
     found,
   );
 }

@@ -60,7 +60,7 @@ function Deposit({ account }: { readonly account: Address }) {
           {t("funds.open_deposit")}
         </Button>
       </div>
-      <OwnAddress key={account} account={account} />
+      <OwnAddress account={account} />
     </>
   );
 }

@@ -1,7 +1,6 @@
 import { useState } from "react";
-import { confirmedExchange, useExchange } from "@/app/exchange";
-import { api } from "@/lib/api/client";
-import type { DepositAddress } from "@/lib/api/types";
+import { useExchange } from "@/app/exchange";
+import { Asked } from "@/features/proof/Asked";
 import type { Address } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
 import { ledgerText } from "@/lib/money/amounts";
@@ -10,23 +9,20 @@ import { useAction } from "@/lib/useAction";
 import { Button } from "@/ui/Button";
 import { Copied } from "@/ui/Copied";
 import { Failure } from "@/ui/States";
+import { type Own, ownAddress } from "./ownAddress";
 
 /** Where others pay an account by a plain transfer. */
 export function OwnAddress({ account }: { readonly account: Address }) {
-  const [address, setAddress] = useState<DepositAddress | null>(null);
+  const [own, setOwn] = useState<Own | null>(null);
   const action = useAction();
-  const show = () =>
-    action.run(async () => {
-      confirmedExchange();
-      setAddress(await api.depositAddress());
-    });
+  const show = () => action.run(() => ownAddress(account).then(setOwn));
   return (
     <div className="flex flex-col items-start gap-2 border-t border-line pt-4">
       <h3 className="font-semibold text-text">{t("funds.own_address")}</h3>
       <p className="text-soft">{t("funds.own_address_hint")}</p>
       {action.failed && <Failure>{action.failed}</Failure>}
-      {address && address.account.toLowerCase() === account.toLowerCase() ? (
-        <Shown address={address} />
+      {own ? (
+        <Shown own={own} />
       ) : (
         <Button busy={action.busy} onClick={() => void show()}>
           {t("funds.show_address")}
@@ -36,14 +32,14 @@ export function OwnAddress({ account }: { readonly account: Address }) {
   );
 }
 
-function Shown({ address }: { readonly address: DepositAddress }) {
+function Shown({ own }: { readonly own: Own }) {
   const assets = useExchange((known) => known.exchange?.assets ?? []);
   return (
     <>
-      <Qr text={address.deposit_address} />
-      <Copied text={address.deposit_address} whole />
+      <Qr text={own.address} />
+      <Copied text={own.address} whole />
       <ul className="flex flex-wrap gap-1.5 text-xs text-soft">
-        {address.tokens.map((token) => {
+        {own.tokens.map((token) => {
           const asset = assets.find((one) => one.asset_id === token.asset_id);
           const amount = asset ? ledgerText(BigInt(token.minimum), asset) : token.minimum;
           return (
@@ -54,6 +50,8 @@ function Shown({ address }: { readonly address: DepositAddress }) {
         })}
       </ul>
       <p className="text-xs text-soft">{t("funds.less_stays")}</p>
+      <p className="text-xs text-soft">{t("funds.address_own", { factory: own.factory })}</p>
+      <Asked node={own.node} />
     </>
   );
 }

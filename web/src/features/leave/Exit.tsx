@@ -8,14 +8,14 @@ import { Empty, Failure } from "@/ui/States";
 import { type Column, Table } from "@/ui/Table";
 import { useLeft } from "./left";
 import { SendCall } from "./Step";
-import { type OnChain, useSender } from "./useOnChain";
+import { type Found, type OnChain, useSender } from "./useOnChain";
 
 const ETH_DIGITS = 18;
 
 interface PartProps {
   readonly account: Address;
   readonly chain: OnChain;
-  readonly found: AccountOnChain;
+  readonly found: Found;
   readonly mine: boolean;
 }
 
@@ -117,7 +117,9 @@ export function Elsewhere({ account, chain, found, mine }: PartProps) {
   return (
     <div className="flex flex-col gap-3">
       {sender.failed && <Failure>{sender.failed}</Failure>}
-      {found.depositAddress ? (
+      {found.depositAddress && !found.knownFactory ? (
+        <p className="text-sell">{t("leave.other_factory", { factory: `${factory}` })}</p>
+      ) : found.depositAddress ? (
         <p className="flex flex-wrap items-center gap-x-3">
           <span className="text-soft">{t("leave.deposit_address")}</span>
           <Copied text={found.depositAddress} whole />

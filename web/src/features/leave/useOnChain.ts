@@ -17,6 +17,8 @@ export interface Found extends AccountOnChain {
   readonly node: Told<unknown>["node"];
   /** Tokens of which the exchange has said something else than the contract. */
   readonly misnamed: readonly string[];
+  /** Whether the chain has the known code where deposit addresses are made. */
+  readonly knownFactory: boolean;
 }
 
 export interface OnChain extends Polled<Found> {
@@ -47,16 +49,22 @@ export function useOnChain(account: Address | null): OnChain {
 function reader(exchange: Exchange, account: Address): () => Promise<Found> {
   const custody = exchange.contract as Address;
   const factory = (exchange.deposit_addresses as Address | undefined) ?? null;
+  const chainId = exchange.chain_id;
   let listed: Listing | null = null;
+  let knownFactory: boolean | null = null;
   return async () => {
-    const [{ accountOnChain }, { listing }] = await Promise.all([
+    const [{ accountOnChain }, { listing }, { isKnownFactory }] = await Promise.all([
       import("@/lib/chain/ledger"),
       import("@/lib/chain/deployment"),
+      import("@/lib/chain/depositAddress"),
     ]);
     const { value, node } = await fromOwnNode(async (chain) => {
       listed ??= await listing(chain, custody, exchange.tokens);
       const found = await accountOnChain(chain, { custody, factory }, account, listed.tokens);
-      return { ...found, misnamed: listed.misnamed };
+      // what cannot be read of it is not known yet, and no reason not to leave
+      if (factory)
+        knownFactory ??= await isKnownFactory(chain, { chainId, custody, factory }).catch(() => null);
+      return { ...found, misnamed: listed.misnamed, knownFactory: knownFactory === true };
     }, exchange);
     return { ...value, node };
   };

@@ -1,6 +1,7 @@
 /** What the custody contract says by itself, read from a node of the chain, without the exchange. Loaded when needed. */
 import { decodeFunctionResult, encodeFunctionData, parseAbi, toEventSelector } from "viem/utils";
 import type { Token } from "@/lib/api/types";
+import { depositAddressOf } from "./depositAddress";
 import type { Chain } from "./rpc";
 import type { Address, Hex } from "./typedData";
 
@@ -18,7 +19,6 @@ const VIEWS = parseAbi([
   "function windows() view returns ((uint256 delay, uint256 grace, uint256 claim_window, uint256 timelock, uint256 pause_max, uint256 silence))",
   "function last_seen() view returns (uint256)",
   "function frozen() view returns (bool)",
-  "function address_of(address account) view returns (address)",
   "function balanceOf(address owner) view returns (uint256)",
   "function signer() view returns (address)",
   "function bond() view returns (uint256)",
@@ -206,9 +206,7 @@ export async function accountOnChain(
     timestamp: Hex;
   };
   const views = new Views(chain, places.custody, Number(block.number));
-  const depositAddress = places.factory
-    ? await new Views(chain, places.factory).ask<Address>("address_of", [account])
-    : null;
+  const depositAddress = places.factory && depositAddressOf(places.factory, account);
   const [state, windows, lastSeen, frozen, refusedEth, rows] = await Promise.all([
     views.ask<{ exit_at: bigint }>("account_state", [account]),
     views.ask<{ delay: bigint; claim_window: bigint; silence: bigint }>("windows"),

@@ -29,6 +29,12 @@ export const funds = {
   "funds.show_address": "Show my deposit address",
   "funds.qr": "QR code of your deposit address {address}",
   "funds.minimum": "{asset} from {amount}",
+  "funds.address_own":
+    "Worked out in this page from your account and the factory {factory}, whose code on chain is the known one.",
+  "funds.address_differs":
+    "The exchange names another deposit address, account, factory or chain than what follows from your account. None is shown: what is sent to an address that it names may be lost. Deposit from your wallet, or leave.",
+  "funds.address_code":
+    "The code at the factory {factory}, or behind it, is not the known one, so nobody can say who would get what is sent to its addresses. None is shown. Deposit from your wallet, or leave.",
   "funds.less_stays": "Less than that stays there until more comes; you can take it back at any time.",
 
   "funds.token": "Token",
@@ -107,6 +113,8 @@ export const funds = {
   "leave.factory": "Factory of deposit addresses (may be empty)",
   "leave.read_by": "Read it through {wallet}",
   "leave.needs_wallet": "This needs a wallet in the browser: it is asked about the chain.",
+  "leave.other_factory":
+    "The code at the factory {factory}, or behind it, is not the known one: send nothing to deposit addresses of it.",
   "leave.no_factory": "Which contract makes deposit addresses is not known here.",
   "leave.misnamed":
     "What the exchange says of these tokens is not what the contract says: {tokens}. Here the contract counts.",

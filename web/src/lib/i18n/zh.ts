@@ -532,6 +532,11 @@ export const zh: Catalogue = {
   "funds.show_address": "显示我的充值地址",
   "funds.qr": "您的充值地址 {address} 的二维码",
   "funds.minimum": "{asset} 自 {amount} 起",
+  "funds.address_own": "由本页面根据您的账户和工厂 {factory} 自行推算；该工厂的链上代码是已知的代码。",
+  "funds.address_differs":
+    "交易所给出的充值地址、账户、工厂或链与由您的账户推算出的不同。不显示任何地址：发往它所给地址的资金可能丢失。请从钱包充值，或者离开。",
+  "funds.address_code":
+    "工厂 {factory} 或其背后的代码不是已知的代码，因此无人能说清发往其地址的资金归谁。不显示任何地址。请从钱包充值，或者离开。",
   "funds.less_stays": "少于此数的会留在那里直到足够；您随时可以取回。",
 
   "funds.token": "代币",
@@ -610,6 +615,7 @@ export const zh: Catalogue = {
   "leave.factory": "充值地址工厂（可留空）",
   "leave.read_by": "通过 {wallet} 读取",
   "leave.needs_wallet": "这需要浏览器中有钱包：由它查询链上数据。",
+  "leave.other_factory": "工厂 {factory} 或其背后的代码不是已知的代码：不要向它的充值地址发送任何资金。",
   "leave.no_factory": "这里不知道哪个合约生成充值地址。",
   "leave.misnamed": "交易所对这些代币的说法与合约不一致：{tokens}。这里以合约为准。",
   "leave.account": "账户",
