@@ -13,10 +13,11 @@
 
 Entry, engine (the fast one) and projector run as processes of their own, with PostgreSQL, a journal on this disk and
 receipts, started as `bizzan up` starts them. With `--followed` an API's live view follows the engine, as each worker of
-the API does. The client asks for short turns as entry does, because it stands for machines of others. Everything is
-signed beforehand. In each frame some orders rest, as many take what others left, and the rest are immediate orders that
-meet nobody; so what a frame fills stays within one batch's room.
-Run: `bizzan bench orders --json [--followed]`.
+the API does. With `--waiting N` so many stop orders wait meanwhile, at prices that are never reached. The client asks
+for short turns as entry does, because it stands for machines of others. Everything is signed beforehand. In each frame
+some orders rest, as many take what others left, and the rest are immediate orders that meet nobody; so what a frame
+fills stays within one batch's room.
+Run: `bizzan bench orders --json [--followed] [--waiting N]`.
 """
 
 import argparse
@@ -36,6 +37,7 @@ from exchange.engine.commands import Credit
 from exchange.engine.fast.engine import FastEngine
 from exchange.journal.recovery import recover
 from exchange.sequencer.client import EngineClient
+from exchange.sequencer.protocol import Ack
 from exchange.sequencer.slices import take_short_turns
 from exchange.settings import Settings
 
@@ -47,14 +49,15 @@ PACED_MESSAGES = 1_000
 FOLLOWED_SECONDS = 3.0
 
 
-def run(as_json: bool = False, followed: bool = False) -> dict[str, float]:
-    """Measure on processes of its own; one figure per name. `followed` by an API's live view."""
+def run(as_json: bool = False, followed: bool = False, waiting: int = 0) -> dict[str, float]:
+    """Measure on processes of its own; one figure per name. `followed` by an API's live view, while so many orders are
+    `waiting` for a price."""
     import uvloop
 
     with own_stack() as settings, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         take_short_turns()
         with follower(settings) if followed else nullcontext():
-            figures = runner.run(measure(settings, quiet=as_json))
+            figures = runner.run(measure(settings, as_json, waiting))
         journal = settings.journal_dir
         stop()
         orders = figures.pop("_orders")
@@ -73,9 +76,10 @@ def replay_seconds(journal: Path) -> tuple[float, int]:
     return time.perf_counter() - started, engine.state.last_trade
 
 
-async def measure(settings: Settings, quiet: bool) -> dict[str, float]:
+async def measure(settings: Settings, quiet: bool, waiting: int) -> dict[str, float]:
     """All figures; signing is outside of what is timed."""
     lanes = await open_lanes(settings)
+    await place_stops(settings, lanes, waiting)
     figures: dict[str, float] = {}
     totals = [0, 0.0, 0]
     for kind in KINDS:
@@ -108,6 +112,15 @@ async def open_lanes(settings: Settings) -> list["Lane"]:
         _, connection = await loop.create_connection(Connection, settings.entry.host, settings.entry.port)
         lanes.append(Lane(connection, trader, await connection.open(trader)))
     return lanes
+
+
+async def place_stops(settings: Settings, lanes: Sequence["Lane"], count: int) -> None:
+    """So many orders that wait for a price far above and far below all trades, of all traders in turn."""
+    async with EngineClient(settings.engine_socket()) as client:
+        placed = [lanes[n % len(lanes)].trader.stop() for n in range(count)]
+        for outcome in await client.submit_many(placed):
+            if not isinstance(outcome, Ack):
+                raise RuntimeError(f"a stop order was refused: {outcome}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,5 +188,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", action="store_true", help="print nothing else")
     parser.add_argument("--followed", action="store_true", help="by an API's live view")
+    parser.add_argument("--waiting", type=int, default=0, help="so many orders wait for a price")
     arguments = parser.parse_args()
-    print(json.dumps(run(arguments.json, arguments.followed)))
+    print(json.dumps(run(arguments.json, arguments.followed, arguments.waiting)))

@@ -13,7 +13,8 @@ from bizzan.client.wallet import Wallet
 from exchange.domain import entry as wire
 from exchange.domain.bulk import bulk_digest
 from exchange.domain.frame import unfold
-from exchange.domain.order import Order, Side, TimeInForce
+from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.engine.commands import PlaceOrder
 
 IN_FLIGHT = 24
 ROOM = {16: 4, 64: 16, 256: 24}
@@ -40,6 +41,16 @@ class Trader:
             made.append(Order(self.wallet.address, 1, side, price, 2, self.nonce + index, expiry, 0, 10, int(tif)))
         self.nonce += count
         return made
+
+    def stop(self) -> PlaceOrder:
+        """An order that waits for a price which no trade reaches, as order entry hands it to the engine."""
+        expiry, self.nonce = int(time.time()) + 3_600, self.nonce + 1
+        terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+        price = PRICE - 20_000 if self.sells else PRICE + 20_000
+        side = Side.sell if self.sells else Side.buy
+        order = Order(self.wallet.address, 1, side, price, 2, self.nonce - 1, expiry, price, 10, terms)
+        signature = self.wallet.sign_digest(DOMAIN.order_hash(order))
+        return PlaceOrder(order, DOMAIN.order_hash(order), 0, signature, self.wallet.address)
 
 
 class Connection(asyncio.Protocol):

@@ -105,17 +105,21 @@ def bench(
     as_json: AsJson = False,
     running: Annotated[bool, typer.Option("--running", help="Of intake: measure the stack that is up.")] = False,
     followed: Annotated[bool, typer.Option("--followed", help="Of orders: while an API's live view follows.")] = False,
+    waiting: Annotated[int, typer.Option("--waiting", help="Of orders: while so many wait for a price.", min=0)] = 0,
 ) -> None:
     """Measure one part of the exchange on this machine."""
     if running and name != "intake":
         raise SupervisorError("--running is for 'bizzan bench intake' only: the others bring what they measure")
     if followed and name != "orders":
         raise SupervisorError("--followed is for 'bizzan bench orders' only: the others have nobody who follows")
+    if waiting and name != "orders":
+        raise SupervisorError("--waiting is for 'bizzan bench orders' only: in the others no order waits for a price")
     known = sorted({path.stem for path in (*_BENCHMARKS.glob("[a-z]*.py"), *_packages())})
     if name not in ("all", *known):
         raise SupervisorError(f"unknown benchmark {name!r}: choose all or one of {', '.join(known) or '(none)'}")
     for chosen in known if name == "all" else [name]:
-        choices = {"running": True} if running else {"followed": True} if followed else {}
+        given = {"running": running, "followed": followed, "waiting": waiting}
+        choices = {choice: value for choice, value in given.items() if value}
         figures = importlib.import_module(f"benchmarks.{chosen}").run(as_json, **choices)
         print(json.dumps(figures) if as_json else f"{chosen}: {json.dumps(figures)}")  # noqa: T201 - for programs
 

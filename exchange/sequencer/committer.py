@@ -123,52 +123,74 @@ class Committer:
         """
         if not items:
             return GroupResult([], [])
-        try:
-            self._reserve(items)
-        except JournalFull as full:
-            self.journal_full = True
-            refused = Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
-            return GroupResult([item if isinstance(item, Refused) else refused for item in items], [])
-        self.journal_full = False
-        return await self._commit_reserved(items)
+        full = self._reserve(items)
+        if full is not None:
+            return GroupResult([item if isinstance(item, Refused) else full for item in items], [])
+        group = Group(self.journal.seq + 1, self.now_ms())
+        take = self._take_plain if self._are_plain(items) else self.take_each
+        outcomes = take(items, group)
+        return GroupResult(*await self._make_durable(group, outcomes))
 
     async def commit_frames(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
-        """Make frames durable, then judge and apply them in order. An OSError is fatal: the process must stop.
+        """Make frames durable, judge and apply them in order. An OSError is fatal: the process must stop.
 
-        `durable` is told of the acks as soon as they are true, before the orders are matched. Nothing else may be
-        committed meanwhile. Frames are judged while the disk works; what is found is a matter of their bytes. While
-        orders wait for a price, frames are taken one by one: what one of them triggers works before the next.
+        `durable` is told of the acks as soon as they are true: before the orders are matched, unless orders wait for a
+        price. Nothing else may be committed meanwhile. What is found of a frame is a matter of its bytes.
         """
-        ends_call = self.engine.ends_call(self.now_ms())
-        if not ends_call and (not self.engine.waiting or len(items) < 2):
-            return await self._commit_group(items, durable, telling)
-        acks: list[Ack | Refused] = []
-        outcomes: list[FrameAck | Refused] = []
-        committed = (await self.tick()).committed if ends_call else []
-        for item in items:
-            result = await self._commit_group([item], acks.extend, telling)
-            outcomes += result.outcomes
-            committed += result.committed
-            if self.engine.has_due:  # without room, or while more of them wait, orders are refused
-                committed += (await self.tick()).committed
+        if self.engine.ends_call(self.now_ms()) or (self.engine.waiting and len(items) > 1):
+            return await self._commit_in_turns(items, durable, telling)
+        return await self._commit_group(items, durable, telling)
+
+    async def _commit_in_turns(
+        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
+    ) -> FramesResult:
+        """Frames while orders wait for a price. What one of them triggers works before the next, so a frame has its
+        place only when those before it are applied; then one sync makes all of them durable."""
+        frames = [item for item in items if not isinstance(item, Refused)]
+        full = self._reserve_frames(frames)
+        if full is not None:
+            durable([full] * len(items))
+            return FramesResult([full] * len(items), [])
+        await asyncio.gather(*self._judging([command for _, command in frames]))
+        group = Group(self.journal.seq + 1, self.now_ms())
+        self.take_turns(group)
+        found: dict[int, tuple[str, bytes]] = {}
+        taken = [self._take_frame(item, group, telling, found) for item in items]
+        acks, committed = await self._make_durable(group, taken)
         durable(acks)
+        outcomes = [
+            ack if isinstance(ack, Refused) else FrameAck(ack.seq, ack.at_ms, *found[ack.seq], ack.receipt)
+            for ack in acks
+        ]
         return FramesResult(outcomes, committed)
+
+    def _take_frame(
+        self, item: FrameItem, group: "Group", telling: Telling, found: dict[int, tuple[str, bytes]]
+    ) -> Ack | Refused:
+        """Apply a frame after the group's others, and what it triggers; `found` gets its flaw and its orders' codes."""
+        item = self._admitted(item)
+        if isinstance(item, Refused):
+            return item
+        payload, command = item
+        flaw, codes, events = self.engine.apply_frame(group.next_seq, group.at_ms, command, telling)
+        ack = group.add(payload, command, events)
+        found[ack.seq] = flaw, codes
+        self.take_turns(group)
+        return ack
 
     async def _commit_group(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
+        """Frames while no order waits, or a single one: they have their places at once, and are judged while the disk
+        works."""
         items = [self._admitted(item) for item in items]
         frames = [item for item in items if not isinstance(item, Refused)]
-        try:
-            self._reserve_frames(frames)
-        except JournalFull as full:
-            self.journal_full = True
-            refused = Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
-            durable([refused] * len(items))
-            return FramesResult([refused] * len(items), [])
-        self.journal_full = False
+        full = self._reserve_frames(frames)
+        if full is not None:
+            durable([full] * len(items))
+            return FramesResult([full] * len(items), [])
         at_ms = self.now_ms()
         commands = [command for _, command in frames]
         placed = self.journal.append_payloads([(at_ms, payload) for payload, _ in frames])
@@ -197,11 +219,21 @@ class Committer:
             return Refused.of(refusal)
         return item
 
-    def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> None:
-        """Room for the frames, and for the ticks of all orders that wait: what one triggers works before the next."""
-        ticks = min(self.engine.waiting, MAX_TURNS) + 1 if self.engine.waiting else 0
-        size = sum(len(payload) for payload, _ in frames) + ticks * len(_TICK[0])
-        self.journal.reserve(size, len(frames) + ticks)
+    def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> Refused | None:
+        """Room for the frames, and for the ticks of all orders that wait; without it, what all of them are told."""
+        return self.reserve([payload for payload, _ in frames], self.engine.waiting)
+
+    def reserve(self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0) -> Refused | None:
+        """Room for records, and for the ticks that may come between them: of so many orders that wait, of auctions, and
+        `more_ticks`. Without it, what all of them are told."""
+        ticks = min(waiting, MAX_TURNS) + len(self.engine.state.auctions) + more_ticks
+        try:
+            self.journal.reserve(sum(map(len, payloads)) + ticks * len(_TICK[0]), len(payloads) + ticks)
+        except JournalFull as full:
+            self.journal_full = True
+            return Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
+        self.journal_full = False
+        return None
 
     async def _sync_and_judge(
         self,
@@ -214,10 +246,7 @@ class Committer:
         """The acks of frames that are durable and judged."""
         loop = asyncio.get_running_loop()
         syncing = loop.run_in_executor(self._executor, self._time_sync)
-        judging = [
-            loop.run_in_executor(self._judges, _judge, commands[first :: self._judge_count])
-            for first in range(min(self._judge_count, len(commands)))
-        ]
+        judging = self._judging(commands)
         acks: list[Ack | Refused] = [Ack(seq, at_ms) for seq, _ in placed]
         witnessed = None
         if self.notary and placed:
@@ -230,6 +259,14 @@ class Committer:
         for judged in judging:
             await judged
         return [ack for ack in acks if isinstance(ack, Ack)]
+
+    def _judging(self, commands: list[PlaceFrame]) -> list["asyncio.Future[None]"]:
+        """Threads that find whether frames stand."""
+        loop = asyncio.get_running_loop()
+        return [
+            loop.run_in_executor(self._judges, _judge, commands[first :: self._judge_count])
+            for first in range(min(self._judge_count, len(commands)))
+        ]
 
     def now_ms(self) -> int:
         """The time at which a command would be accepted now."""
@@ -249,12 +286,12 @@ class Committer:
         self._last_tick_ms = self._clock()
         return await self.commit([_TICK])
 
-    async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
-        group = _Group(self.journal.seq + 1, self.now_ms())
-        take = self._take_plain if self._are_plain(items) else self._take_each
-        outcomes = take(items, group)
+    async def _make_durable(
+        self, group: "Group", outcomes: list[Ack | Refused]
+    ) -> tuple[list[Ack | Refused], list[Committed]]:
+        """Journal what was applied: its outcomes with receipts, once all of it is durable, and what was committed."""
         if not group.payloads:
-            return GroupResult(outcomes, [])
+            return outcomes, []
         placed = self.journal.append_payloads([(group.at_ms, payload) for payload in group.payloads])
         syncing = self.sync(len(placed))
         heads = [head for _, head in placed]
@@ -263,7 +300,7 @@ class Committer:
             await syncing
         if self.notary and witnessed:
             outcomes = witnessed.sign(self.notary.domain, self.notary.key, outcomes)
-        return GroupResult(outcomes, group.committed(heads))
+        return outcomes, group.committed(heads)
 
     def sync(self, records: int) -> asyncio.Future[None] | None:
         """Make what was appended durable: in place where that is soon done, else by a thread, whose end is told."""
@@ -277,24 +314,24 @@ class Committer:
         self.journal.sync()
         self._sync_seconds = time.perf_counter() - started
 
-    def _take_each(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
+    def take_each(self, items: Sequence[Item], group: "Group") -> list[Ack | Refused]:
         """Apply commands one by one; what one of them triggers works before the next, and an auction that ends, as far
         as the group goes."""
         outcomes: list[Ack | Refused] = []
         for item in items:
             if item is not _TICK and self.engine.ends_call(group.at_ms):
-                self._take_turns(group)
+                self.take_turns(group)
             outcomes.append(item if isinstance(item, Refused) else self._take(item, group))
-            self._take_turns(group)
+            self.take_turns(group)
         return outcomes
 
-    def _take_turns(self, group: "_Group") -> None:
+    def take_turns(self, group: "Group") -> None:
         """Let auctions trade whose time has come, and orders work whose price has."""
         while self.engine.ends_call(group.at_ms) or (self.engine.has_due and group.turns < MAX_TURNS):
             self._take(_TICK, group)
             group.turns += 1
 
-    def _take(self, item: tuple[bytes, Command], group: "_Group") -> Ack | Refused:
+    def _take(self, item: tuple[bytes, Command], group: "Group") -> Ack | Refused:
         """Apply one command after the group's others; what it did joins them."""
         payload, command = item
         known = self._find_duplicate(command, group.at_ms)
@@ -320,7 +357,7 @@ class Committer:
             hashes.add(command.order_hash)
         return True
 
-    def _take_plain(self, items: Sequence[Item], group: "_Group") -> list[Ack | Refused]:
+    def _take_plain(self, items: Sequence[Item], group: "Group") -> list[Ack | Refused]:
         """Apply plain orders in one go."""
         outcomes = [item if isinstance(item, Refused) else self._find_duplicate(item[1], group.at_ms) for item in items]
         fresh = [
@@ -337,14 +374,13 @@ class Committer:
         )
         return [next(found) if outcome is None else outcome for outcome in outcomes]
 
-    def _reserve(self, items: Sequence[Item]) -> None:
-        """Room for the commands, and for the ticks of all orders that wait, those that come included."""
-        sizes = [len(item[0]) for item in items if not isinstance(item, Refused)]
-        ticks = min(self.engine.waiting + sum(map(_may_wait, items)), MAX_TURNS)
-        if any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items):
-            ticks += len(items)  # what gathers and opens within the group
-        ticks += len(self.engine.state.auctions)
-        self.journal.reserve(sum(sizes) + ticks * len(_TICK[0]), len(sizes) + ticks)
+    def _reserve(self, items: Sequence[Item]) -> Refused | None:
+        """Room for the commands, and for the ticks of all orders that wait, those that come included; without it, what
+        all of them are told."""
+        payloads = [item[0] for item in items if not isinstance(item, Refused)]
+        opens = any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items)
+        waiting = self.engine.waiting + sum(map(_may_wait, items))
+        return self.reserve(payloads, waiting, len(items) if opens else 0)  # what gathers and opens within the group
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
         """The ack of an order, or of both legs of a group, that came so before."""
@@ -352,7 +388,7 @@ class Committer:
         return None if known is None else Ack(seq_of(known), at_ms, known, duplicate=True)
 
 
-class _Group:
+class Group:
     """What has been applied at `at_ms` as records from `first_seq` on, and is not in the journal yet."""
 
     __slots__ = ("_done", "at_ms", "first_seq", "payloads", "subjects", "turns")
@@ -372,11 +408,16 @@ class _Group:
 
     def add(self, payload: bytes, command: Command, events: list[Event]) -> Ack:
         """A command that was applied; its ack, once it is durable."""
-        seq = self.first_seq + len(self.payloads)
-        self.payloads.append(payload)
-        self.subjects.append(subject_of(command))
-        self._done.append(events)
+        seq = self.note(payload, subject_of(command), events)
         return Ack(seq, self.at_ms, seq if isinstance(command, PlaceOrder | PlaceGroup) else None)
+
+    def note(self, payload: bytes, subject: bytes, events: list[Event]) -> int:
+        """A record that was applied, and what its receipt names; its sequence."""
+        seq = self.next_seq
+        self.payloads.append(payload)
+        self.subjects.append(subject)
+        self._done.append(events)
+        return seq
 
     def committed(self, heads: Sequence[bytes]) -> list[Committed]:
         """The records as subscribers see them."""

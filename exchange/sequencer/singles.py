@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from exchange.domain import entry as wire
-from exchange.domain.frame_codes import ACCEPTED
+from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order_id import seq_of
 from exchange.engine.telling import Telling
-from exchange.journal.errors import JournalFull
 from exchange.journal.plain import LAYOUT, hash_of, join_plain, unpack_plain
-from exchange.sequencer.committer import Committer
+from exchange.sequencer.committer import Committer, Group, parse_item
 from exchange.sequencer.notary import Witnessed
-from exchange.sequencer.protocol import Committed
+from exchange.sequencer.packing import packed_outcome
+from exchange.sequencer.protocol import Ack, Committed
+
+_UNAVAILABLE = number_of(ErrorCode.unavailable)
 
 
 class SinglesResult(NamedTuple):
@@ -30,51 +33,81 @@ async def commit_singles(committer: Committer, payloads: Sequence[bytes], tellin
     """Apply orders and make them durable as one group. An OSError is fatal: the process must stop.
 
     None, and nothing is done, where they must come as commands: what is no plain order or comes twice, an engine that
-    is the reference or waits for something, no room in the journal, somebody who wants to be told of everything.
+    is the reference or in which somebody's turn has come already, no room in the journal, somebody who wants to be told
+    of everything.
     """
-    engine, journal = committer.engine, committer.journal
-    if engine.waiting or engine.state.auctions or engine.seq != journal.seq:
+    engine, at_ms = committer.engine, committer.now_ms()
+    if engine.has_due or engine.ends_call(at_ms) or engine.seq != committer.journal.seq:
         return None
     records = join_plain(payloads)
     if records is None or len({hash_of(payload) for payload in payloads}) < len(payloads):
         return None
-    try:
-        journal.reserve(len(records), len(payloads))
-    except JournalFull:
+    if committer.reserve(payloads, engine.waiting) is not None:
         return None
-    committer.journal_full = False
-    at_ms = committer.now_ms()
-    applied = engine.apply_singles(at_ms, records, LAYOUT, telling)
-    if applied is None:
+    group = Group(committer.journal.seq + 1, at_ms)
+    taken = _take(committer, group, payloads, records, telling)
+    if taken is None:
         return None
-    taken = [payload for payload, code in zip(payloads, applied.codes, strict=True) if code == ACCEPTED]
-    placed = committer.journal.append_payloads([(at_ms, payload) for payload in taken])
-    receipts = iter(await _make_durable(committer, at_ms, taken, placed) if placed else ())
-    following = iter(placed)
-    result = SinglesResult([], [])
-    for place, (payload, code) in enumerate(zip(payloads, applied.codes, strict=True)):
-        if code == ACCEPTED:
-            seq, head = next(following)
-            result.outcomes.append(wire.pack_order_outcome(ACCEPTED, seq, at_ms, next(receipts)))
-            result.committed.append(Committed(seq, at_ms, head, applied.events.get(place, [])))
-        else:
-            result.outcomes.append(_refused(committer, at_ms, payload, code))
-    return result
+    placed = committer.journal.append_payloads([(at_ms, payload) for payload in group.payloads])
+    receipts = await _make_durable(committer, group, placed) if placed else []
+    outcomes = [
+        one
+        if isinstance(one, bytes)
+        else wire.pack_order_outcome(ACCEPTED, one, at_ms, receipts[one - group.first_seq])
+        for one in taken
+    ]
+    return SinglesResult(outcomes, group.committed([head for _, head in placed]))
 
 
-async def _make_durable(
-    committer: Committer, at_ms: int, taken: list[bytes], placed: list[tuple[int, bytes]]
-) -> list[bytes]:
-    """A receipt for each order of what was appended, packed, once all of it is durable."""
+def _take(
+    committer: Committer, group: Group, payloads: Sequence[bytes], records: bytes, telling: Telling
+) -> list[int | bytes] | None:
+    """Apply orders, and in between what they trigger: of each its record, or the outcome of one that is refused.
+
+    None, and nothing has changed, where they must come as commands.
+    """
+    taken: list[int | bytes] = []
+    while len(taken) < len(payloads):
+        rest = payloads[len(taken) :]
+        if committer.engine.has_due:  # more than a group has turns for
+            return taken + [wire.pack_order_outcome(_UNAVAILABLE, 0, 0, wire.NO_RECEIPT)] * len(rest)
+        applied = committer.engine.apply_singles(group.at_ms, records[LAYOUT.size * len(taken) :], LAYOUT, telling)
+        if applied is None:
+            return taken + _take_as_commands(committer, group, rest) if taken else None
+        for place, (payload, code) in enumerate(zip(rest, _until_due(committer, applied.codes), strict=False)):
+            if code == ACCEPTED:
+                taken.append(group.note(payload, hash_of(payload), applied.events.get(place, [])))
+            else:
+                taken.append(_refused(committer, group.at_ms, payload, code))
+        committer.take_turns(group)
+    return taken
+
+
+def _until_due(committer: Committer, codes: bytes) -> bytes:
+    """The codes of those orders that were not refused because one before them triggered somebody."""
+    due = codes.find(_UNAVAILABLE) if committer.engine.has_due else -1
+    return codes if due < 0 else codes[:due]
+
+
+def _take_as_commands(committer: Committer, group: Group, payloads: Sequence[bytes]) -> list[int | bytes]:
+    """The same where the engine became the reference with what was triggered."""
+    outcomes = committer.take_each([parse_item(payload) for payload in payloads], group)
+    return [
+        outcome.seq if isinstance(outcome, Ack) and not outcome.duplicate else packed_outcome(outcome)
+        for outcome in outcomes
+    ]
+
+
+async def _make_durable(committer: Committer, group: Group, placed: list[tuple[int, bytes]]) -> list[bytes]:
+    """A receipt for each record of what was appended, packed, once all of it is durable."""
     syncing, notary = committer.sync(len(placed)), committer.notary
     witnessed = None
     if notary is not None:
-        subjects, heads = [hash_of(payload) for payload in taken], [head for _, head in placed]
-        witnessed = Witnessed(placed[0][0], at_ms, subjects, heads)
+        witnessed = Witnessed(group.first_seq, group.at_ms, group.subjects, [head for _, head in placed])
     if syncing is not None:
         await syncing
     if notary is None or witnessed is None:
-        return [wire.NO_RECEIPT] * len(taken)
+        return [wire.NO_RECEIPT] * len(placed)
     return witnessed.packed_receipts(notary.domain, notary.key)
 
 

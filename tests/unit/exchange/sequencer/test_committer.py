@@ -1,6 +1,6 @@
 """A group commit: time, order, duplicates, and what happens when there is no room."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -24,9 +24,6 @@ from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.committer import (
     IN_PLACE_RECORDS,
     Committer,
-    FrameItem,
-    FramesResult,
-    GroupResult,
     Item,
     _may_wait,
     parse_item,
@@ -176,29 +173,6 @@ async def test_tick_is_due_at_the_next_expiry_and_at_most_once_a_second(committe
     assert committer.engine.open_orders(MAKER) == []
 
 
-async def test_frames_go_on_when_there_is_no_room_for_what_one_triggers(
-    committer: Committer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ticks: list[GroupResult] = []
-
-    async def group(items: Sequence[FrameItem], durable: Callable[..., None], telling: Telling) -> FramesResult:
-        return FramesResult([Refused("unavailable", "a Tick is due", None, {}) for _ in items], [])
-
-    async def no_room() -> GroupResult:
-        ticks.append(GroupResult([Refused("unavailable", "no room", None, {})], []))
-        assert len(ticks) < 5, "the loop never ends"
-        return ticks[-1]
-
-    monkeypatch.setattr(committer, "_commit_group", group)
-    monkeypatch.setattr(committer, "tick", no_room)
-    monkeypatch.setattr(Engine, "waiting", 1)
-    monkeypatch.setattr(Engine, "has_due", True)
-    item = Refused("malformed", "not a frame", None, {})
-    result = await committer.commit_frames([item, item], lambda acks: None, Telling.everything)
-    assert len(result.outcomes) == 2
-    assert len(ticks) == 2
-
-
 async def test_no_room_refuses_the_whole_group_and_changes_nothing(
     committer: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +297,34 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
     assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
     assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
+
+
+async def test_frames_while_orders_wait_cost_one_sync_and_what_they_trigger_works_right_behind_them(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bids = [replace(_buy(50 + n), order=replace(_buy(50 + n).order, price=600_000 - 10_000 * n)) for n in range(2)]
+    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), *bids, _stop(60)))
+    told: list[Ack | Refused] = []
+    syncs, sync = [0], committer.journal.sync
+
+    def counted() -> None:
+        assert not told
+        syncs[0] += 1
+        sync()
+
+    monkeypatch.setattr(committer.journal, "sync", counted)
+    before = committer.journal.seq
+    frames = [_frame(SELLER, price, 1 + 10 * n) for n, price in enumerate((600_000, 590_000, 640_000, 650_000))]
+    stranger = _frame(STRANGER, 600_000)
+    result = await committer.commit_frames([frames[0], stranger, *frames[1:]], told.extend, Telling.everything)
+    assert syncs == [1]
+    assert [type(one) for one in told] == [Ack, Refused, Ack, Ack, Ack]
+    assert [one.codes for one in result.outcomes if isinstance(one, FrameAck)] == [b"\0\0"] * 4
+    assert [one.seq for one in result.outcomes if isinstance(one, FrameAck)] == [before + n for n in (1, 2, 4, 5)]
+    assert committer.engine.waiting == 0
+    records = list(Reader(committer.journal.folder).read())[before:]
+    assert [type(record.command).__name__ for record in records] == [*["PlaceFrame"] * 2, "Tick", *["PlaceFrame"] * 2]
+    assert [(done.seq, done.head) for done in result.committed] == [(record.seq, record.head) for record in records]
 
 
 def _ask(nonce: int) -> c.PlaceOrder:

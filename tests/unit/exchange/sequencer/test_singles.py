@@ -60,11 +60,20 @@ class Two:
         result = asyncio.run(self.commands.commit([parse_item(payload) for payload in payloads]))
         assert found is not None
         assert found.outcomes == [packed_outcome(outcome) for outcome in result.outcomes]
-        expected = [done._replace(events=self.told(done.events)) for done in result.committed]
-        assert found.committed == expected
+        told, expected = (
+            [done._replace(events=self.told(done.events)) for done in committed]
+            for committed in (found.committed, result.committed)
+        )
+        assert told == expected
         assert self.singles.journal.head == self.commands.journal.head
         assert self.singles.engine.state_hash() == self.commands.engine.state_hash()
         return found.outcomes
+
+    def finish_turns(self) -> None:
+        """Let all that are due work: then orders by themselves are taken."""
+        for committer in (self.singles, self.commands):
+            while committer.engine.has_due:
+                asyncio.run(committer.tick())
 
     def told(self, events: list[Event]) -> list[Event]:
         """What is told of a command."""
@@ -135,20 +144,50 @@ def has_packed_form(payload: bytes) -> bool:
     return terms < 32 and not conflict and max(numbers) < 1 << 63
 
 
-@settings(max_examples=60, deadline=None)
+STOP = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+TAKE = Terms(TimeInForce.gtc, trigger_type=TriggerType.take_profit).pack()
+
+
+def waits(order: Order, trigger_price: int) -> c.PlaceOrder:
+    """An order that waits for a price."""
+    order = replace(order, trigger_price=trigger_price)
+    return c.PlaceOrder(order, keccak(order.pack()), 0, b"\x07" * 65, order.account)
+
+
+WAITING = st.builds(
+    waits,
+    st.builds(
+        order,
+        st.integers(40, 60),
+        st.sampled_from([MAKER, TAKER]),
+        st.sampled_from([0, 1]),
+        st.sampled_from([590_000, 600_000, 610_000]),
+        st.integers(1, 4),
+        st.sampled_from([STOP, TAKE]),
+    ),
+    st.integers(59_995, 60_005).map(lambda ticks: 10 * ticks),
+)
+
+
+@settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.lists(PLACED, min_size=1, max_size=12, unique_by=hash_of), min_size=1, max_size=5),
     st.sampled_from([None, *map(frozenset, ((), (1,), (2,), (1, 2, 3)))]),
+    st.lists(WAITING, max_size=6),
+    st.sampled_from([1, 256]),
 )
 def test_orders_by_themselves_are_what_they_are_as_commands(
-    groups: list[list[bytes]], followed: frozenset[int] | None
+    groups: list[list[bytes]], followed: frozenset[int] | None, waiting: list[c.PlaceOrder], turns: int
 ) -> None:
-    with two() as both:
+    with pytest.MonkeyPatch.context() as patch, two() as both:
+        patch.setattr("exchange.sequencer.committer.MAX_TURNS", turns)
+        both.setup(*waiting)
         if followed is not None:
             both.telling = Telling.followed
             for account in followed:
                 both.singles.engine.follow(account)
         for group in groups:
+            both.finish_turns()
             payloads = [payload for payload in group if has_packed_form(payload)]
             if payloads:
                 both.place(payloads)
@@ -177,7 +216,14 @@ def test_without_a_notary_and_behind_a_slow_disk_it_is_the_same() -> None:
             assert len(list(Reader(both.singles.journal.folder).read())) == len(SETUP) + 69
 
 
-STOP = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+def test_what_orders_by_themselves_trigger_works_right_behind_them() -> None:
+    with two() as both:
+        both.setup(waits(order(40, TAKER, 1, 590_000, terms=STOP), 599_990))
+        bids = [plain(order(price % 9, MAKER, 0, price)) for price in (600_000, 599_990, 599_980)]
+        asks = [plain(order(nonce, TAKER, 1, 599_980)) for nonce in (2, 3, 4)]
+        both.place([*bids, *asks])
+        kinds = [type(record.command).__name__ for record in Reader(both.singles.journal.folder).read()]
+        assert kinds[len(SETUP) + 1 :] == [*["PlaceOrder"] * 5, "Tick", "PlaceOrder"]
 
 
 def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -199,14 +245,13 @@ def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatc
         with monkeypatch.context() as patch:
             patch.setattr(committer.journal, "reserve", _no_room)
             untouched(committer, [good])
-        assert not committer.journal_full, "the command says so"
-        committer.journal_full = True
+        full = committer.journal_full
+        assert full
         both.place([plain(order(30))])
         assert not committer.journal_full, "there is room again"
-        waiting = replace(order(9, terms=STOP, side=1), trigger_price=590_000)
-        both.setup(c.PlaceOrder(waiting, keccak(waiting.pack()), 0, b"\x07" * 65, MAKER))
-        assert committer.engine.waiting
-        untouched(committer, [good])
+        with monkeypatch.context() as patch:
+            patch.setattr(FastEngine, "has_due", True)
+            untouched(committer, [good])
     with two(Engine) as both:
         untouched(both.singles, [good])
 
