@@ -1,6 +1,6 @@
 """How many commands a second the fast engine applies, beside the reference, with holds, fees and self-trade prevention.
 
-    python -m benchmarks.engine.fast [--commands 500000] [--streams mixed crash million cancels] [--json]
+    python -m benchmarks.engine.fast [--commands 500000] [--streams mixed crash million cancels] [--alone] [--json]
 
 The streams are those of benchmarks/engine/streams.py. The fast engine takes packed commands in batches of 64, 512 and
 4,096. Where nobody follows it leaves outcomes and records of trades (`batch_…`), as it does with frames then; where
@@ -105,11 +105,12 @@ def main() -> None:
     parser.add_argument("--commands", type=int, default=500_000)
     parser.add_argument("--streams", nargs="*", default=list(STREAMS), choices=list(STREAMS))
     parser.add_argument("--json", action="store_true", help="print the last line only")
+    parser.add_argument("--alone", action="store_true", help="without the reference")
     arguments = parser.parse_args()
     results: dict[str, dict[str, int]] = {}
     for name in arguments.streams:
         stream = accepted(STREAMS[name](arguments.commands))
-        results[name] = measure(stream, with_reference=name != "million")
+        results[name] = measure(stream, with_reference=name != "million" and not arguments.alone)
         if not arguments.json:
             print(name, "  ".join(f"{key} {value:,}" for key, value in results[name].items()))
     summary: dict[str, object] = {"streams": results}

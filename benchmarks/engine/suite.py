@@ -17,6 +17,7 @@ from __future__ import annotations
 import gc
 import json
 import struct
+import subprocess
 import sys
 import time
 from collections import Counter
@@ -40,6 +41,7 @@ from exchange.engine.fast.packing import COMMAND_SIZE, EVENT_SIZE, pack_all
 from exchange.engine.fast.state import ArrayState
 
 STEPS = 60_000
+COMMANDS = 500_000
 RUNS = 3
 BATCH = 4_096
 ACCOUNTS = 50
@@ -179,8 +181,9 @@ CONTESTANTS: dict[str, Callable[[list[Step]], Played]] = {
 }
 
 
-def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]:
-    """Everybody's messages a second over all streams, and whether the trades were equal."""
+def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS, commands: int = COMMANDS) -> dict[str, Any]:
+    """Everybody's messages a second over all streams, and whether the trades were equal; and the fast engine's with
+    risk on longer streams of `commands`, by batch size, around a million orders too."""
     streams = {name: without_idle(write(steps)) for name, write in STREAMS.items()}
     trades = {name: play_reference(stream)[1] for name, stream in streams.items()}
     best: dict[str, dict[str, float]] = {}
@@ -197,7 +200,16 @@ def measure(quiet: bool, steps: int = STEPS, runs: int = RUNS) -> dict[str, Any]
     rates = {contestant: round(sum(counts.values()) / sum(spent.values())) for contestant, spent in best.items()}
     own = {contestant: rates[contestant] for contestant in CONTESTANTS}
     told = {peer.name: rates[peer.name] for peer in peers.PEERS}
-    return {**own, "peers": told, "times_best_peer": times_best_peer(best), "equal": equal}
+    longer = {"fast_with_risk_longer": with_risk_on_longer_streams(commands)}
+    return {**own, **longer, "peers": told, "times_best_peer": times_best_peer(best), "equal": equal}
+
+
+def with_risk_on_longer_streams(commands: int) -> dict[str, Any]:
+    """What `python -m benchmarks.engine.fast` says of the fast engine, in a process of its own."""
+    command = [sys.executable, "-m", "benchmarks.engine.fast", "--alone", "--json", "--commands", str(commands)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()[-1]
+    found: dict[str, Any] = json.loads(told)
+    return found
 
 
 def times_best_peer(best: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:

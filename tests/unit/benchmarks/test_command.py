@@ -13,7 +13,7 @@ from bizzan.supervisor.errors import SupervisorError
 
 @pytest.fixture
 def _tiny(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(suite, "measure", partial(suite.measure, steps=200, runs=1))
+    monkeypatch.setattr(suite, "measure", partial(suite.measure, steps=200, runs=1, commands=200))
     monkeypatch.setattr(peers, "PEERS", peers.PEERS[:1])
 
 
@@ -33,7 +33,10 @@ def test_choices_are_of_one_benchmark() -> None:
 def test_last_line_is_the_figures(capsys: pytest.CaptureFixture[str]) -> None:
     tools.bench("engine", as_json=True)
     figures: dict[str, Any] = json.loads(capsys.readouterr().out)
-    assert list(figures) == [*suite.CONTESTANTS, "peers", "times_best_peer", "equal"]
+    assert list(figures) == [*suite.CONTESTANTS, "fast_with_risk_longer", "peers", "times_best_peer", "equal"]
+    longer = figures["fast_with_risk_longer"]
+    assert set(longer["streams"]) == {"mixed", "crash", "million", "cancels"}
+    assert longer["best"] >= longer["worst"] > 0
     assert list(figures["peers"]) == ["akhil4n-orderbook 0.1.1"]
     assert figures["equal"] is True
 
