@@ -12,7 +12,7 @@ import struct
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple, Protocol
 
 from exchange.journal.errors import CorruptJournal
 
@@ -38,6 +38,14 @@ class RawRecord(NamedTuple):
     end: int
 
 
+class Place(NamedTuple):
+    """Where a record starts: its sequence, its offset in the segment, and the head before it."""
+
+    seq: int
+    offset: int
+    prev_head: bytes
+
+
 class BadRecord(NamedTuple):
     """Where a scan met bytes that are not the next record, and why."""
 
@@ -59,6 +67,11 @@ def encode_record(prev_head: bytes, seq: int, at_ms: int, payload: bytes) -> tup
     data = HEADER.pack(len(payload), seq, at_ms) + payload
     head = sha256(prev_head + data).digest()
     return data + head, head
+
+
+def record_bytes(record: RawRecord) -> bytes:
+    """The record as it stands in its segment."""
+    return HEADER.pack(len(record.payload), record.seq, record.at_ms) + record.payload + record.head
 
 
 def record_size(payload_size: int) -> int:
@@ -106,21 +119,32 @@ def open_segment(path: Path) -> Segment:
     return Segment(path, first_seq, prev_head)
 
 
+class Readable(Protocol):
+    """The bytes of a segment, in the order in which they were journaled."""
+
+    def seek(self, offset: int, /) -> object: ...
+
+    def read(self, size: int, /) -> bytes: ...
+
+
 class _Window:
     """A file read ahead in large pieces, of which the next bytes can be looked at before they are taken."""
 
     __slots__ = ("_buffer", "_file", "_position")
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: Readable) -> None:
         self._file = file
         self._buffer = b""
         self._position = 0
 
     def peek(self, size: int) -> bytes:
         """The next `size` bytes, fewer where the file ends."""
-        if len(self._buffer) - self._position < size:
-            self._buffer = self._buffer[self._position :] + self._file.read(max(size, _CHUNK))
+        while len(self._buffer) - self._position < size:
+            read = self._file.read(max(size, _CHUNK))
+            self._buffer = self._buffer[self._position :] + read
             self._position = 0
+            if not read:
+                break
         return self._buffer[self._position : self._position + size]
 
     def skip(self, size: int) -> None:
@@ -135,17 +159,23 @@ def scan(
     Every head is checked. Ends after `last_seq`, or with one BadRecord where the next record is missing or wrong.
     """
     with path.open("rb") as file:
-        file.seek(offset)
-        window = _Window(file)
-        while last_seq is None or seq <= last_seq:
-            found = _next_record(window, seq, prev_head)
-            if isinstance(found, str):
-                yield BadRecord(seq, offset, found)
-                return
-            at_ms, payload, prev_head = found
-            end = offset + record_size(len(payload))
-            yield RawRecord(seq, at_ms, payload, prev_head, offset, end)
-            offset, seq = end, seq + 1
+        yield from scan_file(file, Place(seq, offset, prev_head), last_seq)
+
+
+def scan_file(file: Readable, place: Place, last_seq: int | None = None) -> Iterator[RawRecord | BadRecord]:
+    """As `scan`, of a segment that is open."""
+    seq, offset, prev_head = place
+    file.seek(offset)
+    window = _Window(file)
+    while last_seq is None or seq <= last_seq:
+        found = _next_record(window, seq, prev_head)
+        if isinstance(found, str):
+            yield BadRecord(seq, offset, found)
+            return
+        at_ms, payload, prev_head = found
+        end = offset + record_size(len(payload))
+        yield RawRecord(seq, at_ms, payload, prev_head, offset, end)
+        offset, seq = end, seq + 1
 
 
 def _next_record(window: _Window, seq: int, prev_head: bytes) -> tuple[int, bytes, bytes] | str:
