@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 
 from exchange.domain.eip712 import Domain
@@ -25,13 +26,14 @@ from exchange.journal.files import write_atomically
 from exchange.journal.marker import Marker, MarkerFile
 from exchange.journal.reader import Reader, decode
 from exchange.journal.receipts import leaf_of, subject_of
-from exchange.journal.record import HEADER, RawRecord, encode_segment_header, segment_path
+from exchange.journal.record import RawRecord, encode_segment_header, record_bytes, segment_path
 
 INDEX_NAME = "index.jsonl"
 RAW_NAME = "raw"
 PUBLIC_NAME = "public"
 LOCK_NAME = "lock"
 MAX_RECORDS = 20_000
+_READ_BYTES = 1 << 16
 PROMISE_SECONDS = 600
 """Within which everything that is durable is published."""
 
@@ -62,28 +64,51 @@ class Piece:
         return commit_digest(domain, self.first_seq, self.last_seq, head, root)
 
 
-def read_index(folder: Path) -> list[Piece]:
-    """The pieces published so far; a line that a crash cut short is none. PublicationError for a wrong one."""
+def read_index(folder: Path, after_seq: int = 0) -> list[Piece]:
+    """The pieces published so far that end after a sequence; the index is read from its end, and no further back.
+
+    A line that a crash cut short is none. PublicationError for a wrong one.
+    """
+    return list(takewhile(lambda piece: piece.last_seq > after_seq, _latest_first(folder)))[::-1]
+
+
+def last_piece(folder: Path) -> Piece | None:
+    """The piece published last, or None."""
+    return next(_latest_first(folder), None)
+
+
+def _latest_first(folder: Path) -> Iterator[Piece]:
     path = folder / INDEX_NAME
     if not path.exists():
-        return []
-    pieces = []
-    for number, line in enumerate(path.read_text().splitlines(keepends=True), start=1):
-        if not line.endswith("\n"):
-            break
+        return
+    for offset, line in _lines_backwards(path):
         try:
-            pieces.append(Piece(**json.loads(line)))
+            yield Piece(**json.loads(line))
         except (ValueError, TypeError) as error:
-            raise PublicationError(f"{path}, line {number} is no piece: {error}") from None
-    return pieces
+            raise PublicationError(f"{path}, the line at byte {offset} is no piece: {error}") from None
+
+
+def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The whole lines of a file from the last on, each with its offset."""
+    with path.open("rb") as file:
+        begin, rest = file.seek(0, os.SEEK_END), b""
+        while begin:
+            end, begin = begin, max(0, begin - _READ_BYTES)
+            file.seek(begin)
+            lines = (file.read(end - begin) + rest).splitlines(keepends=True)
+            rest = lines.pop(0) if begin else b""
+            offset = begin + len(rest) + sum(map(len, lines))
+            for line in reversed(lines):
+                offset -= len(line)
+                if line.endswith(b"\n"):
+                    yield offset, line
 
 
 def check_continues(folder: Path, journal: Path) -> None:
     """PublicationError unless the journal holds what was published of it: never sign on from an older copy."""
-    pieces = read_index(folder)
-    if not pieces:
+    last = last_piece(folder)
+    if last is None:
         return
-    last = pieces[-1]
     try:
         head = Reader(journal).head_at(last.last_seq)
     except LookupError:
@@ -106,10 +131,10 @@ def publish(
         (folder / name).mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
         check_continues(folder, journal)
-        pieces = read_index(folder)
+        last = last_piece(folder)
         _drop_torn_line(folder / INDEX_NAME)
-        first = pieces[-1].last_seq + 1 if pieces else 1
-        head = bytes.fromhex(pieces[-1].head) if pieces else bytes(32)
+        first = last.last_seq + 1 if last is not None else 1
+        head = bytes.fromhex(last.head) if last is not None else bytes(32)
         follower = Reader(journal).follow(first)
         while records := follower.poll_raw(MAX_RECORDS):
             piece = _publish_piece(folder, domain, sign, now_ms, head, records)
@@ -139,7 +164,7 @@ def _publish_piece(
     records = [raw for _, raw in found]
     first, last, head = records[0].seq, records[-1].seq, records[-1].head
     decoded = [decode(path, raw) for path, raw in found]
-    raw_bytes = encode_segment_header(first, prev_head) + b"".join(map(_bytes_of, records))
+    raw_bytes = encode_segment_header(first, prev_head) + b"".join(map(record_bytes, records))
     lines = "".join(f"{r.seq} {r.at_ms} {subject_of(r.command).hex()} {r.head.hex()}\n" for r in decoded).encode()
     root = RecordTree([leaf_of(record) for record in decoded]).root
     raw_path = segment_path(folder / RAW_NAME, first)
@@ -163,10 +188,6 @@ def _publish_piece(
     return piece
 
 
-def _bytes_of(record: RawRecord) -> bytes:
-    return HEADER.pack(len(record.payload), record.seq, record.at_ms) + record.payload + record.head
-
-
 def _append_line(path: Path, line: str) -> None:
     with path.open("a") as file:
         file.write(line)
@@ -176,11 +197,13 @@ def _append_line(path: Path, line: str) -> None:
 
 def _drop_torn_line(path: Path) -> None:
     """Cut off what a crash left of a line."""
-    if path.exists():
-        data = path.read_bytes()
-        whole = data[: data.rfind(b"\n") + 1]
-        if whole != data:
-            write_atomically(path, whole)
+    if not path.exists():
+        return
+    offset, line = next(_lines_backwards(path), (0, b""))
+    if path.stat().st_size != offset + len(line):
+        with path.open("r+b") as file:
+            file.truncate(offset + len(line))
+            os.fsync(file.fileno())
 
 
 def _mark(folder: Path, marker: Marker) -> None:

@@ -10,7 +10,7 @@ from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import RecordTree
 from exchange.journal import publication
 from exchange.journal.journal import Journal
-from exchange.journal.publication import Piece, PublicationError, check_continues, publish, read_index
+from exchange.journal.publication import Piece, PublicationError, check_continues, last_piece, publish, read_index
 from exchange.journal.reader import Reader
 from exchange.journal.receipts import leaf_of
 from tests.unit.exchange.journal.test_recovery import COMMANDS, NOW_MS
@@ -53,6 +53,25 @@ def test_pieces_are_signed_and_follow_one_another(journal: Path, out: Path, monk
         assert piece.head == own[-1].head.hex()
         assert piece.root == RecordTree([leaf_of(record) for record in own]).root.hex()
         assert recover(piece.digest(DOMAIN), bytes.fromhex(piece.signature)) == KEY.address
+
+
+def test_the_index_is_read_from_its_end_in_parts_of_any_size(
+    journal: Path, out: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publication, "MAX_RECORDS", 4)
+    pieces = _publish(journal, out)
+    index = out / "index.jsonl"
+    torn = index.read_bytes() + b'{"first_seq": 31'
+    for size in (1, 7, 600, 10_000):
+        monkeypatch.setattr(publication, "_READ_BYTES", size)
+        index.write_bytes(torn)
+        assert read_index(out) == pieces
+        assert [read_index(out, piece.last_seq) for piece in pieces] == [pieces[n + 1 :] for n in range(len(pieces))]
+        assert last_piece(out) == pieces[-1]
+        assert _publish(journal, out) == []
+        assert index.read_bytes() == torn[: torn.rfind(b"\n") + 1]
+    index.write_bytes(b"x" * 100)
+    assert (read_index(out), last_piece(out), last_piece(out / "nowhere")) == ([], None, None)
 
 
 def test_the_raw_pieces_are_the_journal(journal: Path, out: Path) -> None:
@@ -102,5 +121,5 @@ def test_a_wrong_line_of_the_index_is_named(journal: Path, out: Path) -> None:
     _publish(journal, out)
     with (out / "index.jsonl").open("a") as file:
         file.write("{}\n")
-    with pytest.raises(PublicationError, match="line 2"):
+    with pytest.raises(PublicationError, match="the line at byte"):
         read_index(out)
