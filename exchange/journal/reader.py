@@ -1,7 +1,7 @@
 """Reading a journal, in any process, also while it is written: up to the durable marker and never beyond.
 
 `Reader` reads what is there; `Follower` is a cursor that goes on as the journal grows. Both check every head of
-the chain that they pass, so one changed byte is found and named.
+the chain that they pass, so one changed byte is found and named. What was archived is read as what was not.
 """
 
 import asyncio
@@ -14,16 +14,8 @@ from exchange.journal.codec import CodecError, decode_command
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import MARKER_NAME, Marker, read_marker
 from exchange.journal.plain import unpack_plain
-from exchange.journal.record import (
-    GENESIS_HEAD,
-    SEGMENT_HEADER_SIZE,
-    BadRecord,
-    RawRecord,
-    first_seq_of,
-    list_segments,
-    open_segment,
-    scan,
-)
+from exchange.journal.record import GENESIS_HEAD, BadRecord, Place, RawRecord
+from exchange.journal.segments import Segments, StoredSegment
 
 POLL_SECONDS = 0.01
 _READ_AT_ONCE = 1_000
@@ -43,6 +35,7 @@ class Reader:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._segments = Segments(folder)
 
     def durable(self) -> Marker:
         """Sequence and head of the last durable record."""
@@ -58,23 +51,23 @@ class Reader:
         """The head after record `seq` (zeros for 0). LookupError if that record is not durable yet."""
         if seq == 0:
             return GENESIS_HEAD
-        records = self.follow(seq).poll(1)
-        if not records:
+        if seq > self.durable().seq:
             raise LookupError(f"sequence {seq} is not durable in {self.folder}")
-        return records[0].head
+        return self._segments.head_at(seq)
 
     def follow(self, from_seq: int = 1) -> "Follower":
         """A cursor that starts at `from_seq` and goes on as the journal grows."""
-        return Follower(self.folder, from_seq)
+        return Follower(self._segments, from_seq)
 
 
 class Follower:
     """A cursor over a growing journal. `seq` is the sequence that it gives next."""
 
-    def __init__(self, folder: Path, from_seq: int) -> None:
-        self.folder = folder
+    def __init__(self, segments: Segments, from_seq: int) -> None:
+        self.folder = segments.folder
         self.seq = from_seq
-        self._path: Path | None = None
+        self._segments = segments
+        self._segment: StoredSegment | None = None
         self._offset = 0
         self._head = b""
 
@@ -88,11 +81,11 @@ class Follower:
         last = min(marker.seq, self.seq + limit - 1)
         records: list[tuple[Path, RawRecord]] = []
         while self.seq <= last:
-            path, last_here = self._seek(last)
-            records += [(path, record) for record in self._scan(path, last_here)]
+            segment = self._segment or self._locate()
+            records += [(segment.path, record) for record in self._scan(segment, last)]
             if self.seq - 1 == marker.seq and self._head != marker.head:
                 reason = f"the head differs from the one in {MARKER_NAME}"
-                raise CorruptJournal(path, self._offset, marker.seq, reason)
+                raise CorruptJournal(segment.path, self._offset, marker.seq, reason)
         return records
 
     async def stream(self, limit: int, poll_seconds: float = POLL_SECONDS) -> AsyncIterator[list[Record]]:
@@ -103,37 +96,44 @@ class Follower:
             else:
                 await asyncio.sleep(poll_seconds)
 
-    def _seek(self, last: int) -> tuple[Path, int]:
-        """The segment in which `seq` stands, and the last sequence up to `last` that stands in it too."""
-        paths = list_segments(self.folder)
-        here = [path for path in paths if first_seq_of(path) <= self.seq]
-        if not here:
-            raise CorruptJournal(self.folder, 0, self.seq, "the segment with this record is missing")
-        if here[-1] != self._path:
-            self._enter(here[-1])
-        after = paths[len(here) :]
-        return here[-1], min(last, first_seq_of(after[0]) - 1) if after else last
+    def _locate(self) -> StoredSegment:
+        """Go to `seq`, wherever that is."""
+        try:
+            return self._enter(self._segments.find(self.seq))
+        except FileNotFoundError:  # archived between the look and the reading
+            self._segments.forget()
+            return self._enter(self._segments.find(self.seq))
 
-    def _enter(self, path: Path) -> None:
-        """Go to `seq` in another segment; from the end of the one before, the chain must lead into it."""
-        segment = open_segment(path)
-        if self._path is not None and segment.prev_head != self._head:
-            raise CorruptJournal(path, 0, segment.first_seq, "the segment does not continue the chain")
+    def _enter(self, segment: StoredSegment) -> StoredSegment:
+        """Go to `seq` in a segment; from the end of the one before, the chain must lead into it."""
+        place = segment.place(self.seq)
+        if self._head and place.prev_head != self._head:
+            raise CorruptJournal(segment.path, 0, segment.first_seq, "the segment does not continue the chain")
         if segment.first_seq == 1 and segment.prev_head != GENESIS_HEAD:
-            raise CorruptJournal(path, 0, 1, "the journal does not start with the genesis head")
-        target = self.seq
-        self._path, self._offset = path, SEGMENT_HEADER_SIZE
-        self.seq, self._head = segment.first_seq, segment.prev_head
-        for _ in self._scan(path, target - 1):
-            pass
+            raise CorruptJournal(segment.path, 0, 1, "the journal does not start with the genesis head")
+        self._segment, self._offset, self._head = segment, place.offset, place.prev_head
+        return segment
 
-    def _scan(self, path: Path, last: int) -> Iterator[RawRecord]:
-        """Move over the records up to `last`."""
-        for record in scan(path, self._offset, self.seq, self._head, last):
-            if isinstance(record, BadRecord):
-                raise CorruptJournal(path, record.offset, record.seq, record.reason)
-            self.seq, self._offset, self._head = record.seq + 1, record.end, record.head
-            yield record
+    def _scan(self, segment: StoredSegment, last: int) -> Iterator[RawRecord]:
+        """Move over the records up to `last` that stand in the segment, and from its end to the next."""
+        place = Place(self.seq, self._offset, self._head)
+        try:
+            for found in segment.scan(place, last):
+                if isinstance(found, BadRecord) and self._go_on():
+                    return
+                record = segment.whole(found)
+                self.seq, self._offset, self._head = record.seq + 1, record.end, record.head
+                yield record
+        except FileNotFoundError:  # archived meanwhile
+            self._locate()
+
+    def _go_on(self) -> bool:
+        """Enter the segment that starts here, if there is one."""
+        following = self._segments.starting_at(self.seq)
+        if following is None or following is self._segment:
+            return False
+        self._enter(following)
+        return True
 
 
 def decode(path: Path, record: RawRecord) -> Record:

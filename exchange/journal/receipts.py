@@ -2,7 +2,6 @@
 
 import threading
 from pathlib import Path
-from typing import NamedTuple
 
 from exchange.domain.receipt import (
     EMPTY,
@@ -27,19 +26,9 @@ from exchange.engine.commands import (
     SetCountdown,
     StopTrading,
 )
-from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import read_marker
 from exchange.journal.reader import Record, decode
-from exchange.journal.record import (
-    SEGMENT_HEADER_SIZE,
-    BadRecord,
-    first_seq_of,
-    list_segments,
-    open_segment,
-    scan,
-)
-
-_SPACING = 256
+from exchange.journal.segments import Segments
 
 
 def subject_of(command: Command) -> bytes:
@@ -72,42 +61,17 @@ def leaf_of(record: Record) -> bytes:
     return record_hash(record.seq, record.at_ms, subject_of(record.command), record.head)
 
 
-class _Mark(NamedTuple):
-    """Where a record starts, and the head before it."""
-
-    seq: int
-    offset: int
-    prev_head: bytes
-
-
 class RecordFinder:
     """Finds durable records by sequence. It remembers places within segments, so only the first look at one is slow."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._marks: dict[Path, list[_Mark]] = {}
+        self._segments = Segments(folder)
         self._lock = threading.Lock()
 
     def find(self, seq: int) -> Record:
         """The record at `seq`, its link of the chain checked. LookupError when it is not durable."""
         if not 1 <= seq <= read_marker(self._folder).seq:
             raise LookupError(f"sequence {seq} is not durable in {self._folder}")
-        path = [path for path in list_segments(self._folder) if first_seq_of(path) <= seq][-1]
         with self._lock:
-            return self._scan(path, seq)
-
-    def _scan(self, path: Path, seq: int) -> Record:
-        marks = self._marks.get(path)
-        if marks is None:
-            segment = open_segment(path)
-            first = _Mark(segment.first_seq, SEGMENT_HEADER_SIZE, segment.prev_head)
-            marks = self._marks[path] = [first]
-        mark = marks[min(len(marks) - 1, (seq - marks[0].seq) // _SPACING)]
-        for found in scan(path, mark.offset, mark.seq, mark.prev_head, seq):
-            if isinstance(found, BadRecord):
-                raise CorruptJournal(path, found.offset, found.seq, found.reason)
-            if found.seq == seq:
-                return decode(path, found)
-            if found.seq + 1 == marks[-1].seq + _SPACING:
-                marks.append(_Mark(found.seq + 1, found.end, found.head))
-        raise LookupError(f"sequence {seq} is not in {path}")
+            return decode(*self._segments.record(seq))
