@@ -139,6 +139,7 @@ class PathSettings(Section):
     state_dir: Path = Path(".bizzan")
     journal_dir: Path | None = None
     published_dir: Path | None = None
+    archive_dir: Path | None = None
     engine_socket: Path | None = None
 
 
@@ -249,6 +250,13 @@ class PublicationSettings(Section):
     """The published journal: a new piece at most every `every_seconds`; ten minutes are promised."""
 
     every_seconds: Annotated[int, Field(ge=1, le=300)] = 60
+
+
+class ArchiveSettings(Section):
+    """The journal's archive: every `every_seconds` the publisher moves closed segments that nobody needs at hand."""
+
+    enabled: bool = True
+    every_seconds: Count = 300
 
 
 class SurveillanceSettings(Section):
@@ -387,6 +395,7 @@ class Settings(BaseSettings):
     api: ApiSettings = ApiSettings()
     metrics: MetricsSettings = MetricsSettings()
     publication: PublicationSettings = PublicationSettings()
+    archive: ArchiveSettings = ArchiveSettings()
     surveillance: SurveillanceSettings = SurveillanceSettings()
     keeper: KeeperSettings = KeeperSettings()
     sweep: SweepSettings = SweepSettings()
@@ -452,6 +461,11 @@ class Settings(BaseSettings):
     def published_dir(self) -> Path:
         """The folder in which the journal is published, absolute."""
         return (self.paths.published_dir or self.state_dir / "published").absolute()
+
+    @property
+    def archive_dir(self) -> Path:
+        """The folder to which closed segments of the journal go, absolute."""
+        return (self.paths.archive_dir or self.state_dir / "archive").absolute()
 
     @property
     def log_dir(self) -> Path:

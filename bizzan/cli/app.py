@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from bizzan.cli import account, approvals, audit, fees, market, services, stack, tools
+from bizzan.cli import account, approvals, audit, fees, journal, market, services, stack, tools
 from bizzan.cli.console import fail
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import CONFIG_VARIABLE, SettingsError
@@ -33,6 +33,7 @@ app.add_typer(account.commands, name="account")
 app.add_typer(fees.commands, name="fees")
 app.add_typer(approvals.commands, name="approvals")
 app.add_typer(audit.commands, name="audit")
+app.add_typer(journal.commands, name="journal")
 
 
 @app.callback()

@@ -4,15 +4,16 @@ run(settings)    blocks; SIGTERM and SIGINT stop it; it may be killed at any mom
 
 The folder of pieces is the truth, and rows in the database tell the API of it. A disk or a database that fails is tried
 again, and `/healthz` says so as soon as the promise is broken; a journal that lacks what was published of it ends the
-process, since signing on would cost the bond.
+process, since signing on would cost the bond. Beside it the archivist moves old segments, which hinders nothing here.
 """
 
 import asyncio
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import structlog
 import uvloop
@@ -24,6 +25,7 @@ from exchange.database import publication as rows
 from exchange.database.engine import create_engine
 from exchange.journal.errors import JournalError
 from exchange.journal.publication import PROMISE_SECONDS, Piece, publish, read_index
+from exchange.sequencer.archivist import Archivist
 from exchange.sequencer.ending import end
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
@@ -103,8 +105,8 @@ class Publisher:
         """Add what the database does not know yet: after a start, or a renewal of it, perhaps everything."""
         async with self._database.begin() as connection:
             told = await rows.last_seq(connection)
-            pieces = await asyncio.to_thread(read_index, self._folder)
-            await rows.add(connection, [asdict(piece) for piece in pieces if piece.last_seq > told])
+            pieces = await asyncio.to_thread(read_index, self._folder, told)
+            await rows.add(connection, [asdict(piece) for piece in pieces])
             await rows.set_current(connection, current_ms)
 
 
@@ -125,22 +127,29 @@ async def _run(settings: Settings) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     notary = notary_of(settings, load_deployment(settings.deployment_file))
     host, port = settings.metrics.host, settings.metrics.publisher
-    if notary is None:
-        _log.warning("nothing is published: this deployment has no bond, and so no receipt key")
-        async with serve_health(host, port, CollectorRegistry(), lambda: None):
-            await stopped.wait()
-        return
-    database = create_engine(settings.database_url(), pool_size=1)
+    database = create_engine(settings.database_url(), pool_size=2)
     try:
-        publisher = Publisher(settings.journal_dir, settings.published_dir, notary, database)
-        async with serve_health(host, port, publisher.metrics.registry, publisher.problem):
-            tasks = [
-                asyncio.create_task(publisher.run(settings.publication.every_seconds)),
-                asyncio.create_task(stopped.wait()),
-            ]
-            done, pending = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            await end(pending)
-            for task in done:
-                task.result()
+        publisher = Publisher(settings.journal_dir, settings.published_dir, notary, database) if notary else None
+        registry = publisher.metrics.registry if publisher else CollectorRegistry()
+        published = settings.published_dir if publisher else None
+        archivist = Archivist(settings.journal_dir, settings.archive_dir, published, database, registry)
+        parts: list[Coroutine[Any, Any, Any]] = [stopped.wait()]
+        if publisher is not None:
+            parts.append(publisher.run(settings.publication.every_seconds))
+        else:
+            _log.warning("nothing is published: this deployment has no bond, and so no receipt key")
+        if settings.archive.enabled:
+            parts.append(archivist.run(settings.archive.every_seconds))
+        health = publisher.problem if publisher else lambda: None
+        async with serve_health(host, port, registry, health, lambda: health() or archivist.problem):
+            await _until_stopped(parts)
     finally:
         await database.dispose()
+
+
+async def _until_stopped(parts: list[Coroutine[Any, Any, Any]]) -> None:
+    """Run the parts until one of them ends: the one that waits for a signal, or one that fails."""
+    done, pending = await asyncio.wait(map(asyncio.create_task, parts), return_when=asyncio.FIRST_COMPLETED)
+    await end(pending)
+    for task in done:
+        task.result()

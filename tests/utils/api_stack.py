@@ -93,6 +93,8 @@ class ApiStack:
             "DATABASE_URL": database_url,
             "RPC_URL": rpc_url,
         }
+        self.prologues: dict[str, str] = {}
+        """By a process's name, Python that runs before it starts."""
         self._processes: dict[str, WarmProcess] = {}
         self._inbox_ids = itertools.count(1)
         self.base_url = ""
@@ -121,7 +123,8 @@ class ApiStack:
         """Start one process that runs `module.run(settings)`."""
         environment = {**self.environment, **(more or {})}
         log = self.folder / f"{name}.log"
-        self._processes[name] = WarmProcess(serve, module, environment=environment, output=log)
+        prologue = self.prologues.get(name, "")
+        self._processes[name] = WarmProcess(serve, module, prologue, environment=environment, output=log)
 
     def _logs(self, name: str, text: str) -> bool:
         """Whether a process has logged that; AssertionError with its log once it has ended."""
