@@ -106,17 +106,19 @@ def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:
 
 def check_continues(folder: Path, journal: Path) -> None:
     """PublicationError unless the journal holds what was published of it: never sign on from an older copy."""
-    last = last_piece(folder)
-    if last is None:
-        return
+    if (last := last_piece(folder)) is not None:
+        _check_holds(folder, last, Reader(journal))
+
+
+def _check_holds(folder: Path, last: Piece, reader: Reader) -> None:
     try:
-        head = Reader(journal).head_at(last.last_seq)
+        head = reader.head_at(last.last_seq)
     except LookupError:
         head = b""
     if head.hex() != last.head:
         raise PublicationError(
-            f"{folder} was published up to sequence {last.last_seq}, which {journal} does not hold: restore the whole "
-            "journal, or retire the bond and take another receipt key; signing on would cost the bond"
+            f"{folder} was published up to sequence {last.last_seq}, which {reader.folder} does not hold: restore the "
+            "whole journal, or retire the bond and take another receipt key; signing on would cost the bond"
         )
 
 
@@ -130,12 +132,13 @@ def publish(
     for name in (RAW_NAME, PUBLIC_NAME):
         (folder / name).mkdir(parents=True, exist_ok=True)
     with _only_writer(folder):
-        check_continues(folder, journal)
-        last = last_piece(folder)
+        last, reader = last_piece(folder), Reader(journal)
+        if last is not None:
+            _check_holds(folder, last, reader)
         _drop_torn_line(folder / INDEX_NAME)
         first = last.last_seq + 1 if last is not None else 1
         head = bytes.fromhex(last.head) if last is not None else bytes(32)
-        follower = Reader(journal).follow(first)
+        follower = reader.follow(first)
         while records := follower.poll_raw(MAX_RECORDS):
             piece = _publish_piece(folder, domain, sign, now_ms, head, records)
             head = bytes.fromhex(piece.head)
