@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from backend.receipts.schemas import Receipt
 from backend.wire import Digits, HexAddress, HexHash, HexSignature
 
 SideName = Literal["buy", "sell", "buy_quote"]
@@ -87,30 +88,6 @@ class CancelAll(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     account: HexAddress
     min_nonce: Digits
     signature: HexSignature
-
-
-class Receipt(msgspec.Struct, kw_only=True):
-    """The operator's signed word that the message stands at `seq` of the journal (`docs/fairness.md`).
-
-    It is checked with the receipt key's address alone: `bizzan audit receipt`.
-    """
-
-    name: str
-    chain_id: int
-    bond: str
-    """The contract that loses the operator's bond to two receipts that contradict each other."""
-    first_seq: int
-    last_seq: int
-    head: str
-    """The journal's head after `last_seq`."""
-    seq: int
-    at_ms: int
-    subject: str
-    """The hash of what was signed: an order's, a withdrawal's, the struct hash of a cancel."""
-    record_head: str
-    """The journal's head after `seq`."""
-    path: list[str]
-    signature: str
 
 
 class MassCancel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):

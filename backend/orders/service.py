@@ -11,7 +11,7 @@ from msgspec import structs
 
 from backend.context import Api
 from backend.orders import schemas
-from backend.orders.receipts import receipt_of
+from backend.receipts.service import receipt_of
 from backend.signatures import recover, wrong_signature
 from backend.status.watch import Watch
 from backend.wire import address_of, checksum, hexed, integer

@@ -1,0 +1,1 @@
+"""Receipts of signed messages, given again to whoever signed them."""
