@@ -33,6 +33,7 @@ from backend.operator import upkeep
 from backend.operator.services import Services
 from backend.orders import endpoints as orders
 from backend.powers import Powers
+from backend.receipts import endpoints as receipts
 from backend.reserves import endpoints as reserves
 from backend.status import endpoints as status
 from backend.status import site
@@ -86,7 +87,7 @@ def create_app(settings: Settings) -> FastAPI:
         openapi_url="/openapi.json",
         redirect_slashes=False,
     )
-    for module in (*TRADING, journal, reserves, surveillance, auth, status, announcements, operator):
+    for module in (*TRADING, receipts, journal, reserves, surveillance, auth, status, announcements, operator):
         app.include_router(module.router, dependencies=[Depends(check_query)])
     if settings.is_local_chain:
         app.include_router(faucet.router, dependencies=[Depends(check_query)])

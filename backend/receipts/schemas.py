@@ -25,3 +25,10 @@ class Receipt(msgspec.Struct, kw_only=True):
     """The journal's head after `seq`."""
     path: list[str]
     signature: str
+
+
+class SignedReceipt(msgspec.Struct, kw_only=True):
+    """The receipt of one message, and the address of the key that signs receipts."""
+
+    signer: str
+    receipt: Receipt

@@ -1,8 +1,10 @@
 """Receipts as JSON carries them."""
 
+from backend.context import Api
 from backend.receipts import schemas
 from backend.wire import hexed
 from exchange.domain.deployment import Deployment
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.sequencer.protocol import Ack
 
 
@@ -25,3 +27,11 @@ def receipt_of(deployment: Deployment, ack: Ack) -> schemas.Receipt | None:
         path=[hexed(node) for node in there.path],
         signature=hexed(there.signature),
     )
+
+
+async def again(api: Api, address: bytes, seq: int) -> schemas.SignedReceipt:
+    """The receipt of an account's message, over a range of its own. Refuses what is no message of this account."""
+    receipt = receipt_of(api.deployment, await api.engine.receipt(seq, address))
+    if receipt is None:
+        raise Refusal(ErrorCode.not_found, "this exchange gives no receipts")
+    return schemas.SignedReceipt(signer=api.deployment.receipt_signer, receipt=receipt)

@@ -1,10 +1,12 @@
 """Shapes of withdrawals."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from backend.accounts.schemas import Mirrored
+from backend.receipts.schemas import Receipt
 
 Digits = Annotated[str, Field(pattern=r"^(0|[1-9][0-9]{0,77})$", examples=["25000000"])]
 Address = Annotated[str, Field(pattern=r"^0x[0-9a-fA-F]{40}$", examples=["0x70997970C51812dc3A010C7d01b50e0d17dc79C8"])]
@@ -39,14 +41,17 @@ class WithdrawalRequest(FundingTransferRequest):
     recipient: Address = Field(description="who is paid")
 
 
-class WithdrawalAck(BaseModel):
+class WithdrawalAck(msgspec.Struct, kw_only=True):
     """The money is held at `seq`; the keeper will submit the withdrawal."""
 
     withdrawal_hash: str
     seq: int
     at: int
     asset_id: int
-    amount: str = Field(description="ledger units held")
+    amount: str
+    """Ledger units held."""
+    receipt: Receipt | None = None
+    """Of the withdrawal's hash. None where the exchange gives no receipts."""
 
 
 class ApprovalsView(BaseModel):
@@ -69,7 +74,7 @@ class WithdrawalView(BaseModel):
     amount: str
     nonce: str
     deadline: int
-    message: dict[str, Any]
+    message: dict[str, str] = Field(description="the signed message; integers as decimal text")
     status: Literal["held", "consumed", "released"]
     waits_because: WaitReason | None = Field(
         description="why a held withdrawal is not sent: it `needs_approvals`; its account used up the `gas_budget` of "

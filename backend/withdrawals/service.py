@@ -8,6 +8,8 @@ import msgspec
 from sqlalchemy import Row
 
 from backend.context import Api, now_ms
+from backend.receipts import service as receipts
+from backend.receipts.schemas import SignedReceipt
 from backend.wire import address_of, checksum, hexed, integer
 from backend.withdrawals import schemas
 from exchange.database import approvals, guards, orders, payouts, positions, withdrawals
@@ -67,8 +69,28 @@ async def _hold(
         HoldWithdrawal(account, token.asset_id, amount, digest, nonce, request.deadline, text, signature)
     )
     return schemas.WithdrawalAck(
-        withdrawal_hash=hexed(digest), seq=ack.seq, at=ack.at_ms, asset_id=token.asset_id, amount=str(amount)
+        withdrawal_hash=hexed(digest),
+        seq=ack.seq,
+        at=ack.at_ms,
+        asset_id=token.asset_id,
+        amount=str(amount),
+        receipt=receipts.receipt_of(api.deployment, ack),
     )
+
+
+async def receipt_again(api: Api, address: bytes, withdrawal_hash: bytes) -> SignedReceipt:
+    """The receipt of a withdrawal's hold, for its account. Refuses an unknown one, and one of somebody else alike."""
+    async with api.reading() as connection:
+        seq = await withdrawals.held_at(connection, address, withdrawal_hash)
+        mirrored = await positions.read(connection, api.domain.chain_id)
+    if seq is None:
+        raise Refusal(
+            ErrorCode.unknown_withdrawal,
+            f"you have no withdrawal {hexed(withdrawal_hash)} (mirrored up to sequence {mirrored.journal_seq})",
+            "hash",
+            {"journal_seq": mirrored.journal_seq},
+        )
+    return await receipts.again(api, address, seq)
 
 
 def _token(api: Api, address: str) -> Token:

@@ -71,7 +71,7 @@ class BizzanClient(Reads):
         receipts: ReceiptCheck | None = None,
         bond: BondCheck | None = None,
     ) -> None:
-        """With `receipts` every ack of an order or a cancel must carry one that holds, or NoReceipt is raised.
+        """With `receipts` every ack of an order, a cancel or a withdrawal must carry one that holds, or NoReceipt is raised.
 
         An order that this client sends again may be acknowledged without: `receipt` fetches it then. With `bond` no
         order is sent once nothing stands behind receipts any more (NoBond); cancels always are.
@@ -314,6 +314,25 @@ class BizzanClient(Reads):
             order_hash = bytes.fromhex(order[2:])
         return self.receipts.check_answer(row, order, order_hash)
 
+    async def receipt_at(self, seq: int, subject: bytes | None = None) -> Receipt:
+        """The receipt of any message of the account, by its sequence, checked if a key was told. Needs a login.
+
+        `exchange.domain.receipt` has the subject of each kind of message: give it too, and it must be of that one.
+        Raises NoReceipt.
+        """
+        row = await self.transport.get(schemas.SignedReceipt, f"/v1/receipts/{seq}")
+        if self.receipts is None:
+            return row.receipt.receipt()
+        return self.receipts.check_message(row, f"the message at {seq}", seq, subject)
+
+    async def withdrawal_receipt(self, withdrawal_hash: str) -> Receipt:
+        """The receipt of a withdrawal's hold, checked if a key was told. Needs a login. Raises NoReceipt."""
+        row = await self.transport.get(schemas.SignedReceipt, f"/v1/withdrawals/{withdrawal_hash}/receipt")
+        if self.receipts is None:
+            return row.receipt.receipt()
+        subject = bytes.fromhex(withdrawal_hash.removeprefix("0x"))
+        return self.receipts.check_message(row, f"withdrawal {withdrawal_hash}", None, subject)
+
     def _note_sent(self, order_hash: bytes) -> None:
         """Remember the latest orders: only one that was sent before can be a duplicate."""
         if self.receipts is None:
@@ -453,7 +472,17 @@ class BizzanClient(Reads):
             key: checksum(value) if isinstance(value, bytes) else str(value) for key, value in values.items()
         }
         body |= {"deadline": values["deadline"], "signature": "0x" + signature.hex()}
-        return await self.transport.post(schemas.WithdrawalAck, path, body)
+        ack = await self.transport.post(schemas.WithdrawalAck, path, body)
+        return self._checked_hold(ack, self.exchange.domain.hash(name, values))
+
+    def _checked_hold(self, ack: schemas.WithdrawalAck, withdrawal_hash: bytes) -> schemas.WithdrawalAck:
+        """The ack of a withdrawal that was sent. Raises WrongAck, NoReceipt."""
+        if ack.withdrawal_hash != "0x" + withdrawal_hash.hex():
+            sent = f"the withdrawal 0x{withdrawal_hash.hex()} was sent, {ack.withdrawal_hash} is acknowledged"
+            raise WrongAck(sent, ack)
+        if self.receipts is not None:
+            self.receipts.check(ack, withdrawal_hash)
+        return ack
 
     # who reads what is private
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from coincurve import PublicKey
 
 from bizzan.client.errors import NoReceipt
-from bizzan.client.schemas import Ack, ReceiptAnswer
+from bizzan.client.schemas import Ack, ReceiptAnswer, SignedReceipt, WithdrawalAck
 from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.order_id import index_of, seq_of
 from exchange.domain.receipt import Receipt, ReceiptError, group_subject
@@ -34,12 +34,12 @@ class ReceiptCheck:
     signer: bytes
     bond: Domain
 
-    def check(self, ack: Ack, subject: bytes, *, sent_again: bool = False) -> None:
+    def check(self, ack: Ack | WithdrawalAck, subject: bytes, *, sent_again: bool = False) -> None:
         """Raise NoReceipt unless the ack has a receipt for `subject` at its own place.
 
         Only of an order that was `sent_again` is it believed that it is a duplicate, whose receipt was given before.
         """
-        if sent_again and ack.duplicate and ack.receipt is None:
+        if sent_again and isinstance(ack, Ack) and ack.duplicate and ack.receipt is None:
             return
         if ack.receipt is None:
             raise NoReceipt(f"the ack at sequence {ack.seq} has no receipt", ack)
@@ -64,6 +64,17 @@ class ReceiptCheck:
         if receipt.seq != seq_of(answer.order_id) or answer.order_id != _number(order, answer.order_id):
             where = f"it is of order {answer.order_id}, and for sequence {receipt.seq}"
             raise NoReceipt(f"the receipt of order {order} shows nothing: {where}", answer)
+        return receipt
+
+    def check_message(self, answer: SignedReceipt, what: str, seq: int | None, subject: bytes | None) -> Receipt:
+        """The receipt that was asked for of `what`; NoReceipt unless it is of that sequence and subject, where told."""
+        try:
+            receipt = answer.receipt.receipt()
+            self.check_receipt(receipt, subject or receipt.subject)
+        except ReceiptError as error:
+            raise NoReceipt(f"the receipt of {what} shows nothing: {error}", answer) from None
+        if seq is not None and receipt.seq != seq:
+            raise NoReceipt(f"the receipt of {what} is for sequence {receipt.seq}", answer)
         return receipt
 
     def check_receipt(self, receipt: Receipt, subject: bytes) -> None:

@@ -187,6 +187,12 @@ class ReceiptAnswer(msgspec.Struct, frozen=True):
     """The hashes of both legs that came together, if the order is one of them: the receipt is of both."""
 
 
+class SignedReceipt(msgspec.Struct, frozen=True):
+    """The receipt of a message of the account."""
+
+    receipt: ReceiptRow
+
+
 class Ack(msgspec.Struct, frozen=True):
     """A command is durable at `seq`. `order_hash` is None for cancels."""
 
@@ -483,6 +489,7 @@ class WithdrawalAck(msgspec.Struct, frozen=True):
     at: int
     asset_id: int
     amount: int
+    receipt: ReceiptRow | None = None
 
 
 class Approvals(msgspec.Struct, frozen=True):

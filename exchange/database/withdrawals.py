@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from exchange.database.tables import withdrawal, withdrawal_event, withdrawal_request
+from exchange.database.tables import account, withdrawal, withdrawal_event, withdrawal_request
 
 
 async def fast(
@@ -28,6 +28,16 @@ async def fast(
     if before is not None:
         query = query.where(withdrawal.c.seq < before)
     return (await conn.execute(query)).all()
+
+
+async def held_at(conn: AsyncConnection, address: bytes, withdrawal_hash: bytes) -> int | None:
+    """The sequence at which money was held for a signed withdrawal of this address; None when it has no such one."""
+    query = (
+        select(withdrawal.c.seq)
+        .join(account, account.c.account_id == withdrawal.c.account_id)
+        .where(withdrawal.c.withdrawal_hash == withdrawal_hash, account.c.address == address)
+    )
+    return await conn.scalar(query)
 
 
 async def nonce_used(conn: AsyncConnection, chain_id: int, address: bytes, nonce: int) -> bool:

@@ -56,6 +56,21 @@ def subject_of(command: Command) -> bytes:
             return EMPTY
 
 
+def account_of(command: Command) -> bytes:
+    """Whose record it is, of what a user signed; nothing for what no user signs."""
+    match command:
+        case PlaceOrder():
+            return command.order.account
+        case PlaceGroup():
+            return command.first.order.account
+        case PlaceFrame():
+            return command.orders[:20]
+        case CancelOrder() | CancelAll() | MassCancel() | SetCountdown() | StopTrading() | HoldWithdrawal():
+            return command.account
+        case _:
+            return b""
+
+
 def leaf_of(record: Record) -> bytes:
     """The leaf that stands for a record in every tree."""
     return record_hash(record.seq, record.at_ms, subject_of(record.command), record.head)

@@ -176,9 +176,11 @@ class EngineClient:
         """What an unsigned order would meet and pay now."""
         return await self._ask(Question.preview, Preview, order.pack())
 
-    async def receipt(self, seq: int) -> Ack:
-        """The ack of a durable command that a user signed, with its receipt; Refusal `not_found` for any other."""
-        return await self._ask(Question.receipt, Ack, seq.to_bytes(8))
+    async def receipt(self, seq: int, account: bytes) -> Ack:
+        """The ack of a durable command that was signed for an account, with its receipt; Refusal `not_found` for any
+        other.
+        """
+        return await self._ask(Question.receipt, Ack, seq.to_bytes(8) + account)
 
     def subscribe(self, selective: bool = False) -> "Feed":
         """A feed of everything that is committed from now on; use it with `async with`.

@@ -13,7 +13,7 @@ from exchange.domain.deployment import Deployment, address_bytes, checksum
 from exchange.domain.eip712 import Domain
 from exchange.domain.receipt import EMPTY, RecordTree, commit_digest, record_hashes
 from exchange.engine.commands import PlaceGroup, PlaceOrder
-from exchange.journal.receipts import RecordFinder, leaf_of, subject_of
+from exchange.journal.receipts import RecordFinder, account_of, leaf_of, subject_of
 from exchange.sequencer.protocol import Ack, Refused, WireReceipt
 from exchange.sequencer.seed import SeedError
 from exchange.settings import Settings
@@ -69,8 +69,8 @@ class Notary:
         self.key = key
         self._finder = RecordFinder(folder)
 
-    def again(self, seq: int) -> Ack | None:
-        """The ack of a durable record with a receipt of its own; None when a user signed no such record.
+    def again(self, seq: int, account: bytes) -> Ack | None:
+        """The ack of a durable record with a receipt of its own; None when the account has no such record.
 
         Reads the journal: call it beside the loop.
         """
@@ -79,7 +79,7 @@ class Notary:
         except LookupError:
             return None
         subject = subject_of(record.command)
-        if subject == EMPTY:
+        if subject == EMPTY or account_of(record.command) != account:
             return None
         signature = self.key.sign(commit_digest(self.domain, seq, seq, record.head, leaf_of(record)))
         receipt = WireReceipt(seq, seq, record.head, subject, record.head, [], signature)

@@ -336,11 +336,12 @@ class Server:
     async def _tell_receipt(self, connection: Connection, ask: Ask) -> None:
         """Answer with the ack of a durable record and its receipt."""
         notary, ack = self._committer.notary, None
-        refused = Refused.of(Refusal(ErrorCode.not_found, "there is no receipt for this"))
+        refused = Refused.of(Refusal(ErrorCode.not_found, "no message that this account signed stands there"))
         if notary is not None:
             try:
                 async with self._finding:
-                    ack = await asyncio.to_thread(notary.again, int.from_bytes(ask.subject[:8]))
+                    seq, account = int.from_bytes(ask.subject[:8]), ask.subject[8:]
+                    ack = await asyncio.to_thread(notary.again, seq, account)
             except JournalError as error:
                 _log.error("receipt not found", error=str(error))
                 refused = Refused.of(Refusal(ErrorCode.internal, "the journal cannot be read"))

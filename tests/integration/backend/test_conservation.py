@@ -17,13 +17,11 @@ from sqlalchemy import text
 from backend.stream import schemas
 from bizzan.client.wallet import Wallet
 from exchange.database.engine import create_engine
-from exchange.domain.deployment import address_bytes
 from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
 from exchange.sequencer.client import EngineClient
-from tests.integration.backend.test_withdrawals import withdrawal_body
+from tests.integration.backend.test_withdrawals import funding_body, withdrawal_body
 from tests.utils.api_stack import (
     AUDITOR,
-    DOMAIN,
     FUNDS,
     WATCHER,
     ApiStack,
@@ -82,15 +80,6 @@ async def sums(stack: ApiStack, api: httpx.AsyncClient) -> AsyncIterator[Callabl
 
     yield read
     await database.dispose()
-
-
-def funding_body(wallet: Wallet) -> dict[str, Any]:
-    """A transfer to funding, signed."""
-    body = withdrawal_body(wallet)
-    del body["recipient"]
-    message: dict[str, Any] = {name: int(body[name]) for name in ("amount", "max_fee", "nonce", "deadline")}
-    message |= {name: address_bytes(body[name]) for name in ("account", "token")}
-    return body | {"signature": "0x" + wallet.sign(DOMAIN, "FundingTransfer", message).hex()}
 
 
 async def login_body(trader: Trader, wallet: Wallet) -> dict[str, str]:
@@ -160,6 +149,16 @@ async def raw_piece(trader: Trader) -> Calls:
     get = {"method": "GET", "url": "/v1/journal/1/raw"}
     good = get | {"headers": await sign_in(trader.api, AUDITOR)}
     return Calls([good], [get, get | {"headers": trader.headers}, good | {"url": "/v1/journal/0/raw"}])
+
+
+async def withdrawal_receipt(trader: Trader) -> Calls:
+    """The receipt of a withdrawal, and of one that there is not."""
+    ack = (await trader.api.post("/v1/withdrawals", json=withdrawal_body(trader.wallet, nonce=77))).json()
+    await mirrored(trader.api, ack["seq"])
+    get = {"method": "GET", "url": f"/v1/withdrawals/{ack['withdrawal_hash']}/receipt"}
+    good = get | {"headers": trader.headers}
+    wrong = [good | {"url": f"/v1/withdrawals/{name}/receipt"} for name in ("0x" + "11" * 32, "77")]
+    return Calls([good], [get, *wrong, good | {"method": "PATCH"}])
 
 
 async def cases(trader: Trader) -> Calls:
@@ -248,6 +247,8 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/orders": read("/v1/orders", {"status": "gone"}),
     "GET /v1/orders/{order}": read("/v1/orders/{order}", {}, "/v1/orders/9999999999"),
     "GET /v1/orders/{order}/receipt": read("/v1/orders/{order}/receipt", {}, "/v1/orders/9999999999/receipt"),
+    "GET /v1/withdrawals/{hash}/receipt": withdrawal_receipt,
+    "GET /v1/receipts/{seq}": read("/v1/receipts/{order}", {}, "/v1/receipts/9999999999"),
     "POST /v1/faucet": faucet,
     "POST /v1/auth/nonce": nonce,
     "POST /v1/auth/login": login,

@@ -77,6 +77,15 @@ def withdrawal_body(signer: Owner, asset: int = USDC, amount: int = 1_000_000, *
     }
 
 
+def funding_body(signer: Owner, **changes: Any) -> dict[str, Any]:
+    """A transfer to funding, signed over `changes` as well."""
+    body = withdrawal_body(signer, **changes)
+    del body["recipient"]
+    message: dict[str, Any] = {name: int(body[name]) for name in ("amount", "max_fee", "nonce", "deadline")}
+    message |= {name: address_bytes(body[name]) for name in ("account", "token")}
+    return body | {"signature": "0x" + signer.sign(DOMAIN, "FundingTransfer", message).hex()}
+
+
 async def test_a_signed_withdrawal_is_held(api: httpx.AsyncClient, owner: Wallet) -> None:
     answer = await api.post("/v1/withdrawals", json=withdrawal_body(owner, ETH, 5 * 10**18))
     assert answer.status_code == 200, answer.text
@@ -93,18 +102,7 @@ async def test_a_signed_withdrawal_is_held(api: httpx.AsyncClient, owner: Wallet
 
 
 async def test_a_transfer_to_funding_is_held(api: httpx.AsyncClient, owner: Wallet) -> None:
-    body = withdrawal_body(owner)
-    del body["recipient"]
-    message = {
-        "account": owner.address,
-        "token": address_bytes(body["token"]),
-        "amount": 1_000_000,
-        "max_fee": 0,
-        "nonce": 1,
-        "deadline": body["deadline"],
-    }
-    body["signature"] = "0x" + owner.sign(DOMAIN, "FundingTransfer", message).hex()
-    ack = (await api.post("/v1/funding-transfers", json=body)).json()
+    ack = (await api.post("/v1/funding-transfers", json=funding_body(owner))).json()
     await mirrored(api, ack["seq"])
     (shown,) = (await api.get("/v1/withdrawals", headers=await sign_in(api, owner))).json()["withdrawals"]
     assert shown["kind"] == "funding_transfer"

@@ -41,7 +41,7 @@ async def test_what_does_not_hold_is_said(receipt: Receipt, tmp_path: Path) -> N
     assert "signed by" in next(problems(receipt, b"\x01" * 20))
     assert "another bond" in next(problems(receipt, KEY.address, b"\x01" * 20))
     late = Notary(DOMAIN, KEY, tmp_path)
-    assert late.again(receipt.seq) is not None
+    assert late.again(receipt.seq, ORDERS[0].order.account) is not None
     with Journal.open(tmp_path / "other") as journal:
         journal.append([(NOW_MS, command) for command in COMMANDS[:SETUP]])
     assert "skipped" in next(problems(receipt, KEY.address, None, tmp_path / "other"))

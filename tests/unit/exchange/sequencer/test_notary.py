@@ -11,8 +11,8 @@ import pytest
 from exchange.chain.signing import Key, recover
 from exchange.domain.deployment import checksum
 from exchange.domain.eip712 import Domain, keccak
-from exchange.domain.order import Side
-from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject, group_subject
+from exchange.domain.order import Order, Side
+from exchange.domain.receipt import Receipt, cancel_all_subject, cancel_subject, frame_subject, group_subject
 from exchange.engine import commands as c
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import CorruptJournal
@@ -133,7 +133,7 @@ async def test_two_legs_that_come_together_have_one_receipt_for_both(engine: Eng
     assert isinstance(ack, Ack)
     subject = group_subject(group.first.order_hash, group.second.order_hash)
     assert (ack.order_id, receipt_of(ack).subject) == (ack.seq, subject)
-    again = await asyncio.to_thread(engine.committer.notary.again, ack.seq) if engine.committer.notary else None
+    again = await asyncio.to_thread(engine.committer.notary.again, ack.seq, MAKER) if engine.committer.notary else None
     assert again is not None
     assert (again.order_id, receipt_of(again).subject) == (ack.seq, subject)
 
@@ -144,14 +144,52 @@ async def test_a_receipt_given_again_says_the_same(engine: Engine) -> None:
     notary = engine.committer.notary
     assert notary is not None
     for given in engine.receipts:
-        ack = notary.again(given.seq)
+        ack = notary.again(given.seq, MAKER)
         assert ack is not None
         again = receipt_of(ack)
         again.check(KEY.address, recover, given.subject)
         assert again.record_hash == given.record_hash
-    assert notary.again(1) is None
-    assert notary.again(0) is None
-    assert notary.again(SETUP + len(ORDERS) + 1) is None
+        assert notary.again(given.seq, b"\x0f" * 20) is None
+    for nothing in (0, 1, SETUP + len(ORDERS) + 1):
+        assert notary.again(nothing, MAKER) is None
+        assert notary.again(nothing, b"") is None
+
+
+async def test_a_receipt_is_given_again_of_whatever_the_account_signed(engine: Engine) -> None:
+    await engine.commit(*COMMANDS[:SETUP], *ORDERS[:3])
+    signed = (MAKER, 1, b"\1" * 65, MAKER)
+    legs = group_of(ORDERS[4])
+    commands = (
+        c.CancelOrder(*signed),
+        c.MassCancel(MAKER, 0, 2, NOW_MS, b"\1" * 65, MAKER),
+        c.SetCountdown(MAKER, 60, NOW_MS + 1, b"\1" * 65, MAKER),
+        legs,
+        c.CancelAll(MAKER, 9, b"\1" * 65, MAKER),
+        c.HoldWithdrawal(MAKER, 0, 1, b"\x07" * 32, 3, NOW_MS // 1_000 + 900, "{}", b"\1" * 65),
+        c.StopTrading(MAKER, True, NOW_MS + 2, b"\1" * 65),
+    )
+    outcomes = await engine.commit(*commands)
+    notary = engine.committer.notary
+    assert notary is not None
+    for command, outcome in zip(commands, outcomes, strict=True):
+        assert isinstance(outcome, Ack), (command, outcome)
+        again = notary.again(outcome.seq, MAKER)
+        assert again is not None
+        assert receipt_of(again).subject == receipt_of(outcome).subject
+        assert notary.again(outcome.seq, b"\x0f" * 20) is None
+
+
+async def test_a_receipt_of_a_frame_is_given_again_to_the_account_of_its_orders(tmp_path: Path) -> None:
+    orders = [signed.order for signed in ORDERS[:3]]
+    frame = c.PlaceFrame(b"\x0e" * 20, 3, b"\2" * 32, b"\3" * 32, b"\1" * 65, b"".join(map(Order.pack, orders)))
+    with Journal.open(tmp_path) as journal:
+        journal.append([(NOW_MS, frame)])
+        journal.sync()
+    notary = Notary(DOMAIN, KEY, tmp_path)
+    again = notary.again(1, MAKER)
+    assert again is not None
+    assert receipt_of(again).subject == frame_subject(frame.digest, frame.orders)
+    assert notary.again(1, b"\x0f" * 20) is None
 
 
 async def test_after_a_crash_at_any_point_no_receipt_contradicts_one_given_before(tmp_path: Path) -> None:
@@ -169,7 +207,7 @@ async def test_after_a_crash_at_any_point_no_receipt_contradicts_one_given_befor
             for start in range(0, len(ORDERS) - 2, size):
                 await engine.commit(*ORDERS[start : start + size])
             for seq in range(1, journal.seq + 1):
-                if ack := notary.again(seq):
+                if ack := notary.again(seq, MAKER):
                     engine.receipts.append(receipt_of(ack))
             journal.append([(NOW_MS, ORDERS[-1])])  # written, never synced, never signed
         journal.abandon()

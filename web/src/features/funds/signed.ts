@@ -1,9 +1,9 @@
 /** Withdrawals and transfers that the account signs and the exchange sends. */
-import { confirmedExchange, exchangeNow } from "@/app/exchange";
+import { confirmedExchange, exchangeNow, theExchange } from "@/app/exchange";
 import { useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import type { WithdrawalAck } from "@/lib/api/types";
-import { domainOf, type TypedData } from "@/lib/chain/typedData";
+import { domainOf, TYPES, type TypedData } from "@/lib/chain/typedData";
 import type { Money } from "./MoneyFields";
 
 const DAY_SECONDS = 86_400;
@@ -18,6 +18,18 @@ function nextNonce(): bigint {
   const now = BigInt(Math.floor(exchangeNow()));
   lastNonce = now > lastNonce ? now : lastNonce + 1n;
   return lastNonce;
+}
+
+/** A withdrawal, or a transfer to funding, as its wallet shows it; `fields` are those of the signed message. */
+export function typedWithdrawal(fields: Readonly<Record<string, string>>): TypedData {
+  const primaryType = "recipient" in fields ? "Withdrawal" : "FundingTransfer";
+  const message = Object.fromEntries(
+    TYPES[primaryType].map(({ name, type }) => [
+      name,
+      type === "address" ? (fields[name] ?? "") : BigInt(fields[name] ?? "0"),
+    ]),
+  );
+  return { domain: domainOf(theExchange()), primaryType, message };
 }
 
 /** Sign and send a withdrawal out of trading, or a transfer into funding. The answer comes when the money is held. */

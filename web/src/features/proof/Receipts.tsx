@@ -1,16 +1,18 @@
 import { useCallback, useId, useState } from "react";
 import { openDialog } from "@/app/dialogs";
 import { theExchange, useExchange } from "@/app/exchange";
+import { typedWithdrawal } from "@/features/funds/signed";
 import { useUnitsById } from "@/features/orders/cells";
 import { typedOrder } from "@/features/orders/place";
 import { fromOwnNode, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { sentenceOf } from "@/lib/api/errors";
-import type { Exchange, Order } from "@/lib/api/types";
+import type { Exchange, Order, Withdrawal } from "@/lib/api/types";
 import type { Bond } from "@/lib/chain/ledger";
 import type { Told } from "@/lib/chain/nodes";
 import type { Address } from "@/lib/chain/typedData";
 import { localDateTime, localNumber, t } from "@/lib/i18n";
+import { tokenText } from "@/lib/money/amounts";
 import { fixed, trimmed } from "@/lib/money/decimal";
 import { save } from "@/lib/save";
 import { usePolled } from "@/lib/usePolled";
@@ -40,8 +42,11 @@ const expectedOf = (exchange: Exchange, subject?: string): Expected => ({
   ...(subject ? { subject } : {}),
 });
 
+/** What a row is about. */
+type Signed = { readonly order: Order } | { readonly withdrawal: Withdrawal };
+
 interface Row {
-  readonly order: Order;
+  readonly signed: Signed;
   readonly receipt: Receipt | null;
   readonly verdict: Verdict | null;
   /** Whether the chain holds a bond against the key that signed. */
@@ -51,17 +56,46 @@ interface Row {
 }
 
 /** The receipt must be of what stands in the row, under the user's own account, whatever hash the exchange names for it. */
-async function rowOf(order: Order, account: Address, bonded: boolean): Promise<Row> {
+async function rowOf(signed: Signed, account: Address, bonded: boolean): Promise<Row> {
   try {
-    const { receipt, legs = [] } = await api.receipt(order.order_hash);
-    const { hashOf, subjectOf, verify } = await checker();
-    const subject = subjectOf(hashOf(typedOrder({ ...order, account })), legs);
+    const { receipt, subject } = await ("order" in signed
+      ? ofOrder(signed.order, account)
+      : ofWithdrawal(signed.withdrawal, account));
+    const { verify } = await checker();
     const verdict = await verify(receipt, expectedOf(theExchange(), subject));
-    return { order, receipt, verdict, bonded, failed: null };
+    return { signed, receipt, verdict, bonded, failed: null };
   } catch (error) {
-    return { order, receipt: null, verdict: null, bonded, failed: sentenceOf(error) };
+    return { signed, receipt: null, verdict: null, bonded, failed: sentenceOf(error) };
   }
 }
+
+async function ofOrder(order: Order, account: Address) {
+  const { receipt, legs = [] } = await api.receipt(order.order_hash);
+  const { hashOf, subjectOf } = await checker();
+  return { receipt, subject: subjectOf(hashOf(typedOrder({ ...order, account })), legs) };
+}
+
+async function ofWithdrawal({ withdrawal_hash, message }: Withdrawal, account: Address) {
+  const { receipt } = await api.withdrawalReceipt(withdrawal_hash);
+  const { hashOf } = await checker();
+  return { receipt, subject: hashOf(typedWithdrawal({ ...message, account })) };
+}
+
+/** The latest of both, newest first. */
+async function latestSigned(): Promise<Signed[]> {
+  const [{ orders }, { withdrawals }] = await Promise.all([
+    api.orders({ limit: SHOWN }),
+    api.withdrawals({ limit: SHOWN }),
+  ]);
+  const signed = [
+    ...orders.map((order) => ({ order })),
+    ...withdrawals.map((withdrawal) => ({ withdrawal })),
+  ];
+  return signed.sort((one, other) => takenAt(other) - takenAt(one));
+}
+
+const takenAt = (signed: Signed): number =>
+  "order" in signed ? signed.order.created_at : signed.withdrawal.created_at;
 
 /** The bond behind the receipt key, as the chain has it; null when no node says. */
 async function theBond(): Promise<Told<Bond> | null> {
@@ -79,8 +113,8 @@ export function Receipts() {
   const session = useWallet((state) => state.session);
   const read = useCallback(async () => {
     if (!session) return [];
-    const [{ orders }, bonded] = await Promise.all([api.orders({ limit: SHOWN }), isKeyBonded()]);
-    return Promise.all(orders.map((order) => rowOf(order, session.address, bonded)));
+    const [latest, bonded] = await Promise.all([latestSigned(), isKeyBonded()]);
+    return Promise.all(latest.map((signed) => rowOf(signed, session.address, bonded)));
   }, [session]);
   const { value, state, failed } = usePolled(session ? read : null, EVERY_MS);
   return (
@@ -147,8 +181,10 @@ function Rows({
   const units = useUnitsById();
   const columns: Column<Row>[] = [
     {
-      name: t("receipts.order"),
-      cell: ({ order }) => {
+      name: t("receipts.signed"),
+      cell: ({ signed }) => {
+        if ("withdrawal" in signed) return withdrawalText(signed.withdrawal);
+        const { order } = signed;
         const market = units(order.market);
         if (!market) return order.order_id;
         const quantity = fixed(BigInt(order.quantity) * market.lotSize, market.base.decimals);
@@ -189,9 +225,19 @@ function Rows({
       testId="receipts"
       columns={columns}
       rows={rows}
-      id={(row) => row.order.order_hash}
+      id={({ signed }) => ("order" in signed ? signed.order.order_hash : signed.withdrawal.withdrawal_hash)}
     />
   );
+}
+
+/** Kind and amount, by the message that was signed. */
+function withdrawalText({ message }: Withdrawal): string {
+  const kind = t("recipient" in message ? "history.withdrawal" : "history.funding_transfer");
+  const { token: address = "", amount = "" } = message;
+  const token = theExchange().tokens.find((one) => one.address.toLowerCase() === address.toLowerCase());
+  return token && /^\d+$/.test(amount)
+    ? `${kind} · ${tokenText(BigInt(amount), token)} ${token.symbol}`
+    : `${kind} · ${amount} ${address}`;
 }
 
 /** Any receipt: what it says, and whether it is what was signed. */

@@ -90,6 +90,7 @@ export const api = {
   batches: (options: Page) => request<T.BatchPage>("GET", `/v1/fees/batches${query(options)}`),
   fees: () => request<T.Fees>("GET", "/v1/fees"),
   receipt: (order: string | number) => request<T.ReceiptAnswer>("GET", `/v1/orders/${order}/receipt`),
+  withdrawalReceipt: (hash: string) => request<T.SignedReceipt>("GET", `/v1/withdrawals/${hash}/receipt`),
 
   depositAddress: () => request<T.DepositAddress>("POST", "/v1/account/deposit-address"),
   deposits: (options: { before?: string | undefined; limit?: number | undefined }) =>

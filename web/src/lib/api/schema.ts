@@ -604,6 +604,48 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/withdrawals/{hash}/receipt": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Withdrawal Receipt
+         * @description The receipt of one of your withdrawals, signed again: it says the same as that in the ack, and serves as well.
+         */
+        get: operations["get_withdrawal_receipt_v1_withdrawals__hash__receipt_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/receipts/{seq}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get Receipt
+         * @description The receipt of a message of your account, signed again: an order, a cancel, a stop, a withdrawal.
+         *
+         *     It says the same as that in the ack, and serves as well.
+         */
+        get: operations["get_receipt_v1_receipts__seq__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/journal": {
         parameters: {
             query?: never;
@@ -3627,25 +3669,6 @@ export interface components {
             silence: number;
         };
         /**
-         * WithdrawalAck
-         * @description The money is held at `seq`; the keeper will submit the withdrawal.
-         */
-        WithdrawalAck: {
-            /** Withdrawal Hash */
-            withdrawal_hash: string;
-            /** Seq */
-            seq: number;
-            /** At */
-            at: number;
-            /** Asset Id */
-            asset_id: number;
-            /**
-             * Amount
-             * @description ledger units held
-             */
-            amount: string;
-        };
-        /**
          * WithdrawalPage
          * @description Withdrawals, latest first, with open forced requests and the latest other payments.
          */
@@ -3756,9 +3779,12 @@ export interface components {
             nonce: string;
             /** Deadline */
             deadline: number;
-            /** Message */
+            /**
+             * Message
+             * @description the signed message; integers as decimal text
+             */
             message: {
-                [key: string]: unknown;
+                [key: string]: string;
             };
             /**
              * Status
@@ -4339,6 +4365,27 @@ export interface components {
             journal_seq: number;
             indexed_block: number;
             finalized_block: number;
+        };
+        /**
+         * SignedReceipt
+         * @description The receipt of one message, and the address of the key that signs receipts.
+         */
+        SignedReceipt: {
+            signer: string;
+            receipt: components["schemas"]["Receipt"];
+        };
+        /**
+         * WithdrawalAck
+         * @description The money is held at `seq`; the keeper will submit the withdrawal.
+         */
+        WithdrawalAck: {
+            withdrawal_hash: string;
+            seq: number;
+            at: number;
+            asset_id: number;
+            amount: string;
+            /** @default null */
+            receipt: components["schemas"]["Receipt"] | null;
         };
     };
     responses: never;
@@ -6866,7 +6913,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6962,7 +7009,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Successful Response */
+            /** @description OK */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7000,6 +7047,160 @@ export interface operations {
             };
             /** @description The body is too large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_withdrawal_receipt_v1_withdrawals__hash__receipt_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description of a withdrawal or transfer to funding */
+                hash: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedReceipt"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    get_receipt_v1_receipts__seq__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description the `seq` of its ack, or of what it did on `account` */
+                seq: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description OK */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SignedReceipt"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -39,6 +39,7 @@ export type BatchPage = Schemas["BatchFeesPage"];
 export type Fees = Schemas["FeesView"];
 export type FeeSchedule = Schemas["ScheduleView"];
 export type ReceiptAnswer = Schemas["ReceiptAnswer"];
+export type SignedReceipt = Schemas["SignedReceipt"];
 export type DepositAddress = Schemas["DepositAddressView"];
 export type Deposit = Schemas["DepositView"];
 export type DepositPage = Schemas["DepositPage"];

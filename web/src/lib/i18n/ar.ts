@@ -469,14 +469,14 @@ export const ar: Catalogue = {
 
   "receipts.title": "إيصالاتك",
   "receipts.explain":
-    "لكل أمر وقّعت المنصة أنه في موضعه من السجل. تتحقق هذه الصفحة من التوقيع ومن الطريق إليه؛ ولا يُسأل أحد غيرها.",
+    "لكل أمر وكل سحب وقّعت المنصة أنه في موضعه من السجل. تتحقق هذه الصفحة من التوقيع ومن الطريق إليه؛ ولا يُسأل أحد غيرها.",
   "receipts.key": "مفتاح الإيصالات",
   "receipts.key_bonded": "الضمان على السلسلة يسمي المفتاح نفسه، ويحوز {amount} ETH مقابله.",
   "receipts.key_slashed": "صودر الضمان وراء هذا المفتاح: وقّع أمرين متناقضين.",
   "receipts.key_differs": "الضمان على السلسلة يسمي مفتاحًا آخر: {found}.",
-  "receipts.signed_out": "اربط محفظة وسجّل الدخول لترى إيصالات أوامرك.",
-  "receipts.none": "لم ترسل أوامر بعد.",
-  "receipts.order": "الأمر",
+  "receipts.signed_out": "اربط محفظة وسجّل الدخول لترى إيصالات أوامرك وعمليات سحبك.",
+  "receipts.none": "لم توقّع أوامر ولا عمليات سحب بعد.",
+  "receipts.signed": "ما وقّعته",
   "receipts.seq": "الموضع",
   "receipts.at": "أُخذ في",
   "receipts.verdict": "تُحقق هنا",
@@ -504,7 +504,7 @@ export const ar: Catalogue = {
   "receipt.other_name": "هو لمنصة اسمها {found}، وهذه {expected}.",
   "receipt.other_chain": "هو للسلسلة {found}، وهذه المنصة على السلسلة {expected}.",
   "receipt.other_bond": "يسمي الضمان {found}؛ وضمان هذه المنصة {expected}.",
-  "receipt.other_subject": "هو عن رسالة أخرى، {found}؛ والأمر {expected}.",
+  "receipt.other_subject": "هو عن رسالة أخرى، {found}؛ وما هنا هو {expected}.",
 
   "fees.title": "الرسوم",
   "fees.market": "السوق",

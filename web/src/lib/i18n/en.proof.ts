@@ -63,15 +63,16 @@ export const proof = {
 
   "receipts.title": "Your receipts",
   "receipts.explain":
-    "For each order the exchange signed that it stands at its place of the journal. This page verifies the signature and the path to it; nobody else is asked.",
+    "For each order and each withdrawal the exchange signed that it stands at its place of the journal. This page verifies the signature and the path to it; nobody else is asked.",
   "receipts.key": "Receipt key",
   "receipts.key_bonded": "The bond on chain names the same key, and holds {amount} ETH against it.",
   "receipts.key_slashed":
     "The bond behind this key was taken: it signed two things that contradict each other.",
   "receipts.key_differs": "The bond on chain names another key: {found}.",
-  "receipts.signed_out": "Connect a wallet and sign in to see the receipts of your own orders.",
-  "receipts.none": "You have placed no orders yet.",
-  "receipts.order": "Order",
+  "receipts.signed_out":
+    "Connect a wallet and sign in to see the receipts of your own orders and withdrawals.",
+  "receipts.none": "You have signed no orders and no withdrawals yet.",
+  "receipts.signed": "What you signed",
   "receipts.seq": "Place",
   "receipts.at": "Taken at",
   "receipts.verdict": "Verified here",
@@ -99,7 +100,7 @@ export const proof = {
   "receipt.other_name": "It is for an exchange named {found}, and this is {expected}.",
   "receipt.other_chain": "It is for chain {found}, and this exchange is on chain {expected}.",
   "receipt.other_bond": "It names the bond {found}; this exchange's is {expected}.",
-  "receipt.other_subject": "It is about another message, {found}; the order is {expected}.",
+  "receipt.other_subject": "It is about another message, {found}; what stands here is {expected}.",
 
   "fees.title": "Fees",
   "fees.market": "Market",

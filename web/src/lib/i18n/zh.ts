@@ -456,14 +456,14 @@ export const zh: Catalogue = {
 
   "receipts.title": "您的回执",
   "receipts.explain":
-    "对每个订单，交易所都签名确认它在日志中的位置。本页验证该签名及其路径，不询问任何他人。",
+    "对每个订单和每笔提现，交易所都签名确认它在日志中的位置。本页验证该签名及其路径，不询问任何他人。",
   "receipts.key": "回执密钥",
   "receipts.key_bonded": "链上保证金指向同一密钥，并为其押有 {amount} ETH。",
   "receipts.key_slashed": "此密钥背后的保证金已被没收：它签署了互相矛盾的内容。",
   "receipts.key_differs": "链上保证金指向另一密钥：{found}。",
-  "receipts.signed_out": "连接钱包并登录，以查看您自己订单的回执。",
-  "receipts.none": "您还没有下过单。",
-  "receipts.order": "订单",
+  "receipts.signed_out": "连接钱包并登录，以查看您自己的订单和提现的回执。",
+  "receipts.none": "您还没有签署过订单或提现。",
+  "receipts.signed": "您所签署的",
   "receipts.seq": "位置",
   "receipts.at": "接收时间",
   "receipts.verdict": "在此验证",
@@ -491,7 +491,7 @@ export const zh: Catalogue = {
   "receipt.other_name": "它属于名为 {found} 的交易所，而这里是 {expected}。",
   "receipt.other_chain": "它属于链 {found}，而本交易所在链 {expected} 上。",
   "receipt.other_bond": "它指向保证金 {found}；本交易所的是 {expected}。",
-  "receipt.other_subject": "它关于另一条消息 {found}；订单是 {expected}。",
+  "receipt.other_subject": "它关于另一条消息 {found}；此处的是 {expected}。",
 
   "fees.title": "手续费",
   "fees.market": "市场",
