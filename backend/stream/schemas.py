@@ -4,7 +4,17 @@ from typing import Annotated
 
 import msgspec
 
-from backend.orders.schemas import Ack, CancelAll, CancelOrder, Countdown, MassCancel, PlaceOrder, TradingStop
+from backend.orders.schemas import (
+    Ack,
+    CancelAll,
+    CancelOrder,
+    Countdown,
+    GroupAck,
+    MassCancel,
+    PlaceGroup,
+    PlaceOrder,
+    TradingStop,
+)
 
 RequestId = Annotated[str, msgspec.Meta(max_length=64)]
 Names = Annotated[list[Annotated[str, msgspec.Meta(max_length=80)]], msgspec.Meta(min_length=1, max_length=64)]
@@ -44,6 +54,12 @@ class Place(Operation, tag="place", kw_only=True):
     order: PlaceOrder
 
 
+class PlaceTwo(Operation, tag="place_group", kw_only=True):
+    """Place both legs of a group, or neither."""
+
+    group: PlaceGroup
+
+
 class Amend(Operation, tag="amend", kw_only=True):
     """Replace the open order on a nonce."""
 
@@ -80,7 +96,7 @@ class Stop(Operation, tag="trading_stop", kw_only=True):
     trading_stop: TradingStop
 
 
-Command = Place | Amend | Cancel | CancelEverything | CancelMany | CancelLater | Stop
+Command = Place | PlaceTwo | Amend | Cancel | CancelEverything | CancelMany | CancelLater | Stop
 Request = Subscribe | Unsubscribe | Login | Ping | Command
 
 
@@ -91,10 +107,10 @@ class OnlyId(msgspec.Struct):
 
 
 class AckMessage(msgspec.Struct, tag_field="type", tag="ack", kw_only=True):
-    """A command is durable."""
+    """A command is durable; `ack` is what REST answers."""
 
     id: str
-    ack: Ack
+    ack: Ack | GroupAck
 
 
 class Done(msgspec.Struct, tag_field="type", tag="done", kw_only=True):

@@ -19,7 +19,7 @@ from backend.context import Api
 from backend.deps import session_address, token_hash
 from backend.errors import RateLimited, internal
 from backend.orders import service as orders
-from backend.orders.schemas import Ack
+from backend.orders.schemas import Ack, GroupAck
 from backend.stream import schemas
 from backend.stream.outbox import Outbox, SlowReader
 from backend.stream.relay import FIRST_BYTE, Relay
@@ -35,7 +35,7 @@ CLOSE_GOING_AWAY = 1001
 _requests: msgspec.json.Decoder[schemas.Request] = msgspec.json.Decoder(schemas.Request)
 _ids = msgspec.json.Decoder(schemas.OnlyId)
 _encode = msgspec.json.Encoder().encode
-_NESTED = ("order.", "cancel.", "cancel_all.", "mass_cancel.", "countdown.", "trading_stop.")
+_NESTED = ("order.", "group.", "cancel.", "cancel_all.", "mass_cancel.", "countdown.", "trading_stop.")
 
 
 class Session:
@@ -123,18 +123,20 @@ class Session:
             else:
                 self._outbox.end(_encode(schemas.Done(id=request.id, op=_OPS[type(request)])))
 
-    def _start(self, request_id: str, command: Coroutine[None, None, Ack]) -> None:
+    def _start(self, request_id: str, command: Coroutine[None, None, Ack | GroupAck]) -> None:
         task = asyncio.create_task(self._acknowledge(request_id, command))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _command(self, request: schemas.Request) -> Coroutine[None, None, Ack] | None:
+    def _command(self, request: schemas.Request) -> Coroutine[None, None, Ack | GroupAck] | None:
         if not isinstance(request, schemas.Command):
             return None
         self._api.limits.address_writes.take(self._ip)
         match request:
             case schemas.Place():
                 return orders.place(self._api, request.order)
+            case schemas.PlaceTwo():
+                return orders.place_group(self._api, request.group)
             case schemas.Amend():
                 return orders.amend(self._api, request.order)
             case schemas.Cancel():
@@ -148,7 +150,7 @@ class Session:
             case schemas.Stop():
                 return orders.trading_stop(self._api, request.trading_stop)
 
-    async def _acknowledge(self, request_id: str, command: Awaitable[Ack]) -> None:
+    async def _acknowledge(self, request_id: str, command: Awaitable[Ack | GroupAck]) -> None:
         try:
             ack = await command
         except Refusal as refusal:

@@ -15,9 +15,7 @@ from backend.withdrawals import schemas, service
 router = APIRouter(prefix="/v1", tags=["withdrawals"])
 
 
-@router.post(
-    "/withdrawals", responses=answers(schemas.WithdrawalAck, 400, 404, 409, 413), response_class=Response
-)
+@router.post("/withdrawals", responses=answers(schemas.WithdrawalAck, 400, 404, 409, 413), response_class=Response)
 async def create_withdrawal(api: ApiDep, body: schemas.WithdrawalRequest) -> Response:
     """Withdraw from the trading balance. Held at once; mined by the keeper, or by you with the co-signature."""
     return json_response(await service.withdraw(api, body))

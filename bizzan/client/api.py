@@ -20,6 +20,7 @@ from typing import Any, Self, Unpack
 
 from bizzan.client import schemas
 from bizzan.client.bond import BondCheck
+from bizzan.client.brakes import Brake, Brakes
 from bizzan.client.errors import ApiError, WrongAck, WrongAddress
 from bizzan.client.exchange import Exchange
 from bizzan.client.freeze import SignedFreeze
@@ -36,22 +37,11 @@ from exchange.domain.deposit_address import deposit_address
 from exchange.domain.eip712 import Scheme
 from exchange.domain.order import Order, Side, TimeInForce
 from exchange.domain.order_id import index_of, seq_of
-from exchange.domain.receipt import (
-    Receipt,
-    cancel_all_subject,
-    cancel_subject,
-    countdown_subject,
-    group_subject,
-    mass_cancel_subject,
-    trading_stop_subject,
-)
+from exchange.domain.receipt import Receipt, group_subject
 
 LOGIN_ATTEMPTS = 3
 WITHDRAWAL_SECONDS = 3_600
 SENT_REMEMBERED = 10_000
-
-BOTH_SIDES = 2
-"""What `MassCancel` calls both sides."""
 
 Message = dict[str, int | bytes]
 """The fields of a message to be signed."""
@@ -71,7 +61,7 @@ class BizzanClient(Reads):
         receipts: ReceiptCheck | None = None,
         bond: BondCheck | None = None,
     ) -> None:
-        """With `receipts` every ack of an order, a cancel or a withdrawal must carry one that holds, or NoReceipt is raised.
+        """With `receipts` every ack of what was signed must carry one that holds, or NoReceipt is raised.
 
         An order that this client sends again may be acknowledged without: `receipt` fetches it then. With `bond` no
         order is sent once nothing stands behind receipts any more (NoBond); cancels always are.
@@ -87,7 +77,7 @@ class BizzanClient(Reads):
         super().__init__(Transport(base_url))
         self.nonces = nonces or Nonces(int(time.time() * 1_000))
         self._exchange: Exchange | None = None
-        self._last_brake = 0
+        self.brakes = Brakes(wallet, self.account)
         self._last_group = 0
 
     async def __aenter__(self) -> Self:
@@ -239,11 +229,20 @@ class BizzanClient(Reads):
         Doing so again with the same two is harmless. Raises WrongAck unless both are acknowledged, in one record.
         """
         await self.demand_bond()
-        subject = group_subject(first.order_hash, second.order_hash)
-        self._note_sent(subject)
+        body = self.group_body(first, second, client_order_ids)
+        return self.checked_group(await self.transport.post(schemas.GroupAck, "/v1/orders/group", body), first, second)
+
+    def group_body(
+        self, first: SignedOrder, second: SignedOrder, client_order_ids: tuple[str, str] = ("", "")
+    ) -> dict[str, Any]:
+        """Both legs of a group as REST and stream take them."""
+        self._note_sent(group_subject(first.order_hash, second.order_hash))
         legs = zip(("first", "second"), (first, second), client_order_ids, strict=True)
-        body = {name: self._signed_body(leg, client_order_id) for name, leg, client_order_id in legs}
-        acks = await self.transport.post(schemas.GroupAck, "/v1/orders/group", body)
+        return {name: self._signed_body(leg, client_order_id) for name, leg, client_order_id in legs}
+
+    def checked_group(self, acks: schemas.GroupAck, first: SignedOrder, second: SignedOrder) -> schemas.GroupAck:
+        """The acks of both legs of a group that was sent. Raises WrongAck, NoReceipt."""
+        subject = group_subject(first.order_hash, second.order_hash)
         for index, (ack, leg) in enumerate(((acks.first, first), (acks.second, second))):
             _demand_order(ack, leg)
             if ack.seq != acks.first.seq or index_of(ack.order_id or 0) != index:
@@ -359,65 +358,34 @@ class BizzanClient(Reads):
 
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
-        ack = await self.transport.post(schemas.Ack, "/v1/orders/cancel", self.cancel_body(nonce))
-        return self.checked(ack, cancel_subject(self.account, nonce))
-
-    def cancel_body(self, nonce: int) -> dict[str, Any]:
-        """A signed cancel as REST and stream take it."""
-        signature = self.wallet.sign(self.exchange.domain, "Cancel", {"account": self.account, "nonce": nonce})
-        return self._domain_fields() | {
-            "account": self.text_account,
-            "nonce": str(nonce),
-            "signature": "0x" + signature.hex(),
-        }
+        return await self._brake(self.brakes.cancel(self.exchange, nonce))
 
     async def mass_cancel(self, symbol: str | None = None, side: Side | None = None) -> schemas.Ack:
         """Cancel the open orders of one market or all, of one side or both, at once."""
-        market = 0 if symbol is None else self.market(symbol).market.market_id
-        sides = BOTH_SIDES if side is None else int(side)
-        fields = {"market": market, "side": sides, "nonce": self._brake_nonce()}
-        body = self._brake("MassCancel", fields) | {"market": market, "side": "both" if side is None else side.name}
-        ack = await self.transport.post(schemas.Ack, "/v1/orders/mass-cancel", body)
-        return self.checked(ack, mass_cancel_subject(self.account, **fields))
+        return await self._brake(self.brakes.mass_cancel(self.exchange, symbol, side))
 
     async def countdown(self, seconds: int) -> schemas.Ack:
         """All open orders end so many seconds from now, unless this is called again before; 0 ends the countdown."""
-        fields = {"seconds": seconds, "nonce": self._brake_nonce()}
-        body = self._brake("Countdown", fields) | {"seconds": seconds}
-        ack = await self.transport.post(schemas.Ack, "/v1/orders/countdown", body)
-        return self.checked(ack, countdown_subject(self.account, **fields))
+        return await self._brake(self.brakes.countdown(self.exchange, seconds))
 
     async def stop_trading(self, stopped: bool = True) -> schemas.Ack:
         """Have every order of this account refused and the open ones cancelled, or orders taken again."""
-        nonce = self._brake_nonce()
-        body = self._brake("TradingStop", {"stopped": int(stopped), "nonce": nonce}) | {"stopped": stopped}
-        ack = await self.transport.post(schemas.Ack, "/v1/orders/trading-stop", body)
-        return self.checked(ack, trading_stop_subject(self.account, stopped, nonce))
-
-    def _brake_nonce(self) -> int:
-        """The time in milliseconds, and never the same twice."""
-        self._last_brake = max(int(time.time() * 1_000), self._last_brake + 1)
-        return self._last_brake
-
-    def _brake(self, kind: str, fields: dict[str, int]) -> dict[str, Any]:
-        values: Message = {"account": self.account, **fields}
-        signature = self.wallet.sign(self.exchange.domain, kind, values)
-        named = {"account": self.text_account, "nonce": str(fields["nonce"]), "signature": "0x" + signature.hex()}
-        return self._domain_fields() | named
+        return await self._brake(self.brakes.trading_stop(self.exchange, stopped))
 
     async def cancel_all(self, min_nonce: int | None = None) -> schemas.Ack:
         """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""
-        limit = max(self.nonces.next(), min_nonce or 0)
-        values: Message = {"account": self.account, "min_nonce": limit}
-        signature = self.wallet.sign(self.exchange.domain, "CancelAll", values)
-        body = self._domain_fields() | {
-            "account": self.text_account,
-            "min_nonce": str(limit),
-            "signature": "0x" + signature.hex(),
-        }
-        ack = await self.transport.post(schemas.Ack, "/v1/orders/cancel-all", body)
+        limit = self.limit_of_nonces(min_nonce)
+        ack = await self._brake(self.brakes.cancel_all(self.exchange, limit))
         self.nonces.raise_to(limit)
-        return self.checked(ack, cancel_all_subject(self.account, limit))
+        return ack
+
+    def limit_of_nonces(self, min_nonce: int | None) -> int:
+        """What `cancel_all` names: above all nonces that this client signed so far, and `min_nonce` at least."""
+        return max(self.nonces.next(), min_nonce or 0)
+
+    async def _brake(self, brake: Brake) -> schemas.Ack:
+        ack = await self.transport.post(schemas.Ack, brake.path, brake.body)
+        return self.checked(ack, brake.subject)
 
     # money
 

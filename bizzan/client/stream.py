@@ -24,10 +24,11 @@ from websockets.exceptions import WebSocketException
 
 from bizzan.client import schemas
 from bizzan.client.api import BizzanClient
+from bizzan.client.brakes import Brake
 from bizzan.client.errors import ApiError, ClientError, Unreachable
 from bizzan.client.transport import ErrorBody
 from bizzan.client.wallet import SignedOrder
-from exchange.domain.receipt import cancel_subject
+from exchange.domain.order import Side
 
 FIRST_PAUSE_SECONDS = 0.1
 MAX_PAUSE_SECONDS = 5.0
@@ -128,10 +129,40 @@ class Stream:
         ack = await self._command("amend", order=self._client.order_body(signed, client_order_id))
         return self._client.checked_order(ack, signed)
 
+    async def place_group(
+        self, first: SignedOrder, second: SignedOrder, *, client_order_ids: tuple[str, str] = ("", "")
+    ) -> schemas.GroupAck:
+        """Place both legs of a group, of which only one ever fills, or neither; see `BizzanClient.place_group`."""
+        await self._client.demand_bond()
+        answer = await self._ask("place_group", group=self._client.group_body(first, second, client_order_ids))
+        return self._client.checked_group(msgspec.convert(answer["ack"], schemas.GroupAck), first, second)
+
     async def cancel(self, nonce: int) -> schemas.Ack:
         """Cancel the open order on `nonce`."""
-        ack = await self._command("cancel", cancel=self._client.cancel_body(nonce))
-        return self._client.checked(ack, cancel_subject(self._client.account, nonce))
+        return await self._brake(self._client.brakes.cancel(self._client.exchange, nonce))
+
+    async def mass_cancel(self, symbol: str | None = None, side: Side | None = None) -> schemas.Ack:
+        """Cancel the open orders of one market or all, of one side or both, at once."""
+        return await self._brake(self._client.brakes.mass_cancel(self._client.exchange, symbol, side))
+
+    async def countdown(self, seconds: int) -> schemas.Ack:
+        """All open orders end so many seconds from now, unless this is called again before; 0 ends the countdown."""
+        return await self._brake(self._client.brakes.countdown(self._client.exchange, seconds))
+
+    async def stop_trading(self, stopped: bool = True) -> schemas.Ack:
+        """Have every order of this account refused and the open ones cancelled, or orders taken again."""
+        return await self._brake(self._client.brakes.trading_stop(self._client.exchange, stopped))
+
+    async def cancel_all(self, min_nonce: int | None = None) -> schemas.Ack:
+        """Cancel every order below `min_nonce`, by default all that this client could have signed so far."""
+        limit = self._client.limit_of_nonces(min_nonce)
+        ack = await self._brake(self._client.brakes.cancel_all(self._client.exchange, limit))
+        self._client.nonces.raise_to(limit)
+        return ack
+
+    async def _brake(self, brake: Brake) -> schemas.Ack:
+        ack = await self._command(brake.op, **{brake.op: brake.body})
+        return self._client.checked(ack, brake.subject)
 
     async def _command(self, op: str, **body: Any) -> schemas.Ack:
         answer = await self._ask(op, **body)

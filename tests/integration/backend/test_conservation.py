@@ -7,7 +7,7 @@ called as meant and wrongly, by a trader who signed in; the sum of all balances 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import httpx
@@ -17,14 +17,16 @@ from sqlalchemy import text
 from backend.stream import schemas
 from bizzan.client.wallet import Wallet
 from exchange.database.engine import create_engine
-from exchange.domain.order import SINGLE_FILL, Side, TimeInForce
+from exchange.domain.order import SINGLE_FILL, Side, Terms, TimeInForce, TriggerType
 from exchange.sequencer.client import EngineClient
+from tests.integration.backend.test_order_types import group_of
 from tests.integration.backend.test_withdrawals import funding_body, withdrawal_body
 from tests.utils.api_stack import (
     AUDITOR,
     FUNDS,
     WATCHER,
     ApiStack,
+    an_order,
     cancel_all_body,
     cancel_body,
     countdown_body,
@@ -326,6 +328,9 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
     """For each operation of the stream what is answered, and what is refused."""
     token = trader.headers["authorization"].removeprefix("Bearer ")
     sold, wallet = signed_body(trader.wallet, Side.sell, 603_000, 4), trader.wallet
+    rests = replace(an_order(wallet, Side.sell, 604_000, 4), terms=Terms(group=7).pack())
+    terms = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss, group=7).pack()
+    stop = replace(rests, nonce=rests.nonce + 1, price=590_000, trigger_price=595_000, terms=terms)
     return {
         "login": ({"token": token}, {"token": "nobody"}),
         "subscribe": ({"channels": ["book.BTC-USDC", "fees", "account"]}, {"channels": ["weather"]}),
@@ -335,6 +340,10 @@ def stream_requests(trader: Trader) -> dict[str, tuple[dict[str, Any], dict[str,
         "amend": (
             {"order": signed_body(wallet, Side.buy, 500_010, 4, nonce=trader.nonce)},
             {"order": signed_body(wallet, Side.buy, 500_010, 4, nonce=10**9)},
+        ),
+        "place_group": (
+            {"group": group_of(wallet, rests, stop)},
+            {"group": group_of(wallet, rests, replace(stop, terms=terms + (1 << 96)))},
         ),
         "cancel": ({"cancel": cancel_body(wallet, trader.nonce)}, {"cancel": cancel_body(wallet, 10**9)}),
         "cancel_all": (

@@ -92,9 +92,7 @@ async def test_what_is_no_order_gets_its_receipt_later_too(
     assert (await api.get("/v1/receipts/0", headers=headers)).status_code == 422
 
 
-async def test_a_withdrawal_has_a_receipt_of_its_hash(
-    api: httpx.AsyncClient, stack: ApiStack, trader: Wallet
-) -> None:
+async def test_a_withdrawal_has_a_receipt_of_its_hash(api: httpx.AsyncClient, stack: ApiStack, trader: Wallet) -> None:
     for path, body in (
         ("/v1/withdrawals", withdrawal_body(trader)),
         ("/v1/funding-transfers", funding_body(trader, nonce=2)),
