@@ -6,6 +6,7 @@ stolen delegated key, whatever nonces it uses, is no bar to the owner's brakes.
 """
 
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.instrument import MarketStatus
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Account
@@ -24,6 +25,25 @@ MAX_COUNTDOWN_SECONDS = 86_400
 
 BY_OWNER = 1
 BY_OPERATOR = 2
+
+
+def only_reduces_risk(command: c.Command) -> bool:
+    """Whether a command can do nothing but end orders and stop trading."""
+    match command:
+        case c.CancelOrder() | c.CancelAll() | c.MassCancel() | c.ObeyCancel() | c.ObeyRevocation():
+            return True
+        case c.SetCountdown():
+            return command.seconds > 0
+        case c.StopTrading() | c.SetTradingStop():
+            return command.stopped
+        case c.SetExiting():
+            return command.exiting
+        case c.SetFrozen():
+            return command.frozen
+        case c.SetMarketStatus():
+            return command.status == MarketStatus.halted
+        case _:
+            return False
 
 
 def mass_cancel(state: State, at_ms: int, command: c.MassCancel) -> None:

@@ -38,14 +38,16 @@ def write_all(fd: int, data: bytes, offset: int) -> None:
         view, offset = view[written:], offset + written
 
 
-def write_atomically(path: Path, *parts: bytes) -> None:
-    """Create or replace `path` so that it is either whole and durable or not there at all."""
+def write_atomically(path: Path, *parts: bytes, room: int = 0) -> None:
+    """Create or replace `path`, with so much room behind it, whole and durable or not at all."""
     temporary = path.with_name(path.name + ".part")
     try:
         with temporary.open("wb") as file:
             for part in parts:
                 file.write(part)
             file.flush()
+            if room:
+                allocate(file.fileno(), file.tell(), room)
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException:

@@ -4,9 +4,10 @@
     append    write the group's records
     sync      fdatasync, then move the durable marker
 
-Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost. While
-`make_room_ahead` works, zeros stand on the disk there before they are needed: a sync then brings out the records alone,
-and not, with the file system's own journal, what others have just written.
+Room is reserved ahead, so a full disk is known before a command changes the engine, and nothing is lost. The last of it
+is kept for commands that only reduce risk: they are taken when no others are. While `make_room_ahead` works, zeros
+stand on the disk there before they are needed: a sync then brings out the records alone, and not, with the file
+system's own journal, what others have just written.
 Opening a journal cuts off what a crash left half written after the last synced record; any other flaw is
 `CorruptJournal`. Whole records behind the marker are written once more and synced before anybody may rely on them:
 after a sync that failed they may stand in memory only, where they look as if they were on the disk. All synced records
@@ -44,6 +45,8 @@ LOCK_NAME = "lock"
 SEGMENT_BYTES = 16 << 20
 BEGUN_BYTES = 1 << 16
 """A segment's room is filled with zeros once so much of it is used: a journal where little happens stays small."""
+KEPT_BYTES = 1 << 20
+"""So much room at the end of the last segment is kept for commands that only reduce risk, some thousands of them."""
 _ROOM_STEP = 4 << 20
 _PIECE = bytes(1 << 18)
 _NEXT_NAME = "next.segment.part"
@@ -88,21 +91,27 @@ class Journal:
             raise
         return journal
 
-    def reserve(self, payload_bytes: int, records: int) -> None:
+    def reserve(self, payload_bytes: int, records: int, *, kept: bool = False) -> None:
         """Make room for `records` with `payload_bytes` in all; JournalFull if there is none.
 
         Starts the next segment where what was written fills the present one. What is reserved and may stay unused fills
-        none: a segment is longer than its size by one group at most.
+        none: a segment is longer than its size by one group at most, or on a full disk by what is kept. Only what
+        reduces risk may take of that (`kept`).
         """
-        size = payload_bytes + records * record_size(0)
+        self._make_room(payload_bytes + records * record_size(0), 0 if kept else KEPT_BYTES)
+
+    def _make_room(self, size: int, left: int) -> None:
+        """Room for so many bytes, and so many more behind them."""
         try:
             if self._end >= self._segment_bytes:
                 self._rotate()
-            if self._end + size > self._room_end:
-                self._allocate(self._end + size)
+            if self._end + size + left > self._room_end:
+                self._allocate(self._end + size + left)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
+            if not left and self._end + size <= self._room_end:
+                return
             raise JournalFull(f"no room for {size} more bytes in {self.folder}: {error.strerror}") from None
 
     @property
@@ -163,22 +172,27 @@ class Journal:
         """Write the next segment's zeros into a file of their own: no sync of the present one waits for them."""
         path = self.folder / _NEXT_NAME
         path.unlink(missing_ok=True)
-        for offset in range(0, self._segment_bytes, len(_PIECE)):
-            if not self._writes_ahead:
-                return
-            _append_zeros(path, offset)
+        try:
+            for offset in range(0, self._segment_bytes, len(_PIECE)):
+                if not self._writes_ahead:
+                    return
+                _append_zeros(path, offset)
+        except OSError:
+            path.unlink(missing_ok=True)  # the records need the room more
+            raise
         self._next_is_ready = True
 
     def append(self, group: Sequence[tuple[int, Command]]) -> list[tuple[int, bytes]]:
         """Write the commands, each with its time in milliseconds, and give each its sequence and head.
 
-        Nothing is durable before `sync`. JournalFull (only without a `reserve` before) writes nothing.
+        Nothing is durable before `sync`. JournalFull (only without a `reserve` before) writes nothing. The room that is
+        kept is `reserve`'s matter.
         """
         return self.append_payloads([(at_ms, encode_command(command)) for at_ms, command in group])
 
     def append_payloads(self, group: Sequence[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
         """As `append`, for commands that are encoded already."""
-        self.reserve(sum(len(payload) for _, payload in group), len(group))
+        self._make_room(sum(len(payload) for _, payload in group) + len(group) * record_size(0), 0)
         seq, head, at_ms = self.seq, self.head, self.at_ms
         records: list[bytes] = []
         placed: list[tuple[int, bytes]] = []
@@ -273,6 +287,9 @@ class Journal:
         os.fsync(self._fd)
         self._room_end = self._end
         self._marker.store(Marker(self.seq, self.head))
+        with suppress(OSError):  # a disk that is full by now keeps nothing; `reserve` finds out and tells
+            allocate(self._fd, self._end, KEPT_BYTES)
+            self._room_end = self._end + KEPT_BYTES
 
     def _rotate(self) -> None:
         """Close the present segment for good and start the next."""
@@ -291,11 +308,13 @@ class Journal:
         if is_ready:
             _begin(self.folder / _NEXT_NAME, path, header)
         else:
-            write_atomically(path, header)
+            write_atomically(path, header, room=KEPT_BYTES)
         self._path = path
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         self._end = SEGMENT_HEADER_SIZE
-        self._room_end = max(self._segment_bytes, SEGMENT_HEADER_SIZE) if is_ready else SEGMENT_HEADER_SIZE
+        self._room_end = SEGMENT_HEADER_SIZE + KEPT_BYTES
+        if is_ready:
+            self._room_end = max(self._segment_bytes, SEGMENT_HEADER_SIZE)
 
     def _close_segment(self) -> None:
         os.ftruncate(self._fd, self._end)

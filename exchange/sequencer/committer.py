@@ -1,7 +1,8 @@
 """The heart of the engine process: a group of commands is applied, journaled, made durable, then acknowledged.
 
 The order of steps is what makes an ack true. Room for the whole group is reserved before the first command changes
-the engine, so a full disk refuses and loses nothing. Time comes from the clock once per group and never goes back.
+the engine, so a full disk refuses and loses nothing; cancels and stops have room of their own. Time comes from the
+clock once per group and never goes back.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import TypeVar
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame import flaw_of_shape
 from exchange.domain.order_id import seq_of
+from exchange.engine.brakes import only_reduces_risk
 from exchange.engine.commands import (
     Command,
     ListAsset,
@@ -119,17 +121,36 @@ class Committer:
     async def commit(self, items: Sequence[Item]) -> GroupResult:
         """Apply the commands in order and make them durable. An OSError is fatal: the process must stop.
 
-        When there is no room the whole group is refused as `unavailable`, and nothing has changed.
+        When there is no room the group is refused as `unavailable` and has changed nothing, but for what only reduces
+        risk: for that some is kept.
         """
         if not items:
             return GroupResult([], [])
         full = self._reserve(items)
         if full is not None:
-            return GroupResult([item if isinstance(item, Refused) else full for item in items], [])
+            return await self._commit_brakes(items, full)
+        return await self._commit_reserved(items)
+
+    async def _commit_reserved(self, items: Sequence[Item]) -> GroupResult:
         group = Group(self.journal.seq + 1, self.now_ms())
         take = self._take_plain if self._are_plain(items) else self.take_each
         outcomes = take(items, group)
         return GroupResult(*await self._make_durable(group, outcomes))
+
+    async def _commit_brakes(self, items: Sequence[Item], full: Refused) -> GroupResult:
+        """Commit what only reduces risk, in the room that is kept for it; everything else is refused."""
+        left = [item if isinstance(item, Refused) or self._is_brake(item) else full for item in items]
+        brakes = [item for item in left if not isinstance(item, Refused)]
+        if not brakes or self._reserve(brakes, kept=True) is not None:
+            return GroupResult([item if isinstance(item, Refused) else full for item in left], [])
+        result = await self._commit_reserved(brakes)
+        return GroupResult(_merge(left, result.outcomes), result.committed)
+
+    def _is_brake(self, item: tuple[bytes, Command]) -> bool:
+        """Whether all that a command would do is to reduce risk; of a tick, that no order works by it."""
+        if item is _TICK:
+            return not self.engine.has_due and not self.engine.ends_call(self.now_ms())
+        return only_reduces_risk(item[1])
 
     async def commit_frames(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
@@ -223,16 +244,19 @@ class Committer:
         """Room for the frames, and for the ticks of all orders that wait; without it, what all of them are told."""
         return self.reserve([payload for payload, _ in frames], self.engine.waiting)
 
-    def reserve(self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0) -> Refused | None:
+    def reserve(
+        self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0, *, kept: bool = False
+    ) -> Refused | None:
         """Room for records, and for the ticks that may come between them: of so many orders that wait, of auctions, and
-        `more_ticks`. Without it, what all of them are told."""
+        `more_ticks`. Without it, what all of them are told. `kept`: also what is kept for what only reduces risk."""
         ticks = min(waiting, MAX_TURNS) + len(self.engine.state.auctions) + more_ticks
         try:
-            self.journal.reserve(sum(map(len, payloads)) + ticks * len(_TICK[0]), len(payloads) + ticks)
+            size = sum(map(len, payloads)) + ticks * len(_TICK[0])
+            self.journal.reserve(size, len(payloads) + ticks, kept=kept)
         except JournalFull as full:
             self.journal_full = True
             return Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
-        self.journal_full = False
+        self.journal_full = kept
         return None
 
     async def _sync_and_judge(
@@ -374,13 +398,14 @@ class Committer:
         )
         return [next(found) if outcome is None else outcome for outcome in outcomes]
 
-    def _reserve(self, items: Sequence[Item]) -> Refused | None:
+    def _reserve(self, items: Sequence[Item], *, kept: bool = False) -> Refused | None:
         """Room for the commands, and for the ticks of all orders that wait, those that come included; without it, what
         all of them are told."""
         payloads = [item[0] for item in items if not isinstance(item, Refused)]
         opens = any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items)
         waiting = self.engine.waiting + sum(map(_may_wait, items))
-        return self.reserve(payloads, waiting, len(items) if opens else 0)  # what gathers and opens within the group
+        more = len(items) if opens else 0  # what gathers and opens within the group
+        return self.reserve(payloads, waiting, more, kept=kept)
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
         """The ack of an order, or of both legs of a group, that came so before."""
@@ -440,7 +465,7 @@ def _judge(commands: Sequence[PlaceFrame]) -> None:
         command.judged()
 
 
-def _merge(items: Sequence[FrameItem], outcomes: Sequence[A | Refused]) -> list[A | Refused]:
+def _merge(items: Sequence[Item], outcomes: Sequence[A | Refused]) -> list[A | Refused]:
     """The outcomes of what was committed, and the refusals of the rest, in the order in which they came."""
     following = iter(outcomes)
     return [item if isinstance(item, Refused) else next(following) for item in items]

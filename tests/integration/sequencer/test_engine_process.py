@@ -1,6 +1,7 @@
 """The engine process through its socket: acks, questions, refusals, subscriptions, stops."""
 
 import asyncio
+import itertools
 import json
 import stat
 import time
@@ -246,28 +247,37 @@ async def test_full_disk_refuses_new_commands_and_loses_none(engine: EngineProce
     engine.prologue = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (6 << 20, 6 << 20))"
     engine.start()
     async with EngineClient(engine.socket) as client:
-        await client.submit_many(funding(20))
+        await client.submit_many(funding(21))
+        await client.submit_many([place(trader(20), nonce) for nonce in (1, 2)])
         acked: list[Ack] = []
-        for nonce in range(1, 10_000):
-            group = [place(trader(n), nonce, time_in_force=TimeInForce.ioc) for n in range(20)]
-            outcomes = await client.submit_many(group)
-            acked += [outcome for outcome in outcomes if isinstance(outcome, Ack)]
-            refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
-            if refused:
-                break
+        nonces = itertools.count(1)
+        for traders in (range(20), range(1)):  # until not even one order fits
+            refused: list[Refusal] = []
+            while not refused:
+                nonce = next(nonces)
+                group = [place(trader(n), nonce, time_in_force=TimeInForce.ioc) for n in traders]
+                outcomes = await client.submit_many(group)
+                acked += [outcome for outcome in outcomes if isinstance(outcome, Ack)]
+                refused = [outcome for outcome in outcomes if isinstance(outcome, Refusal)]
         assert {refusal.code for refusal in refused} == {ErrorCode.unavailable}
         assert "no room" in refused[0].message
-        before = await client.state_hash()
         assert (await client.status()).journal_full
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{engine.metrics_port}") as http:
             assert (await http.get("/healthz")).status_code == 503
+        for nonce in (1, 2):
+            assert isinstance(await client.submit(c.CancelOrder(trader(20), nonce, bytes(65), trader(20))), Ack)
+        stop = c.StopTrading(trader(20), True, int(time.time() * 1_000), bytes(65))
+        acked.append(await client.submit(stop))
+        assert (await _refusal(client, place(trader(0), next(nonces)))).code == ErrorCode.unavailable
+        before = await client.state_hash()
     engine.kill()
     engine.prologue = ""
     engine.start()
     async with EngineClient(engine.socket) as client:
         assert await client.state_hash() == before
         assert before[0] >= acked[-1].seq
-        assert isinstance(await client.submit(place(trader(0), 20_000)), Ack)
+        assert await client.open_orders(trader(20)) == []
+        assert isinstance(await client.submit(place(trader(0), 200_000)), Ack)
     engine.stop()
     with Journal.open(engine.journal_dir) as journal:
         assert journal.seq == before[0] + 1

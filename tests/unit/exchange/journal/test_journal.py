@@ -1,5 +1,6 @@
 """The journal keeps what was synced, cuts off what was not, and names any byte that changed."""
 
+import errno
 import subprocess
 import sys
 from hashlib import sha256
@@ -308,6 +309,39 @@ def test_missing_marker_or_segments_are_named(tmp_path: Path) -> None:
         list(Reader(tmp_path).read())
     with pytest.raises(CorruptJournal, match="marker is missing"):
         Journal.open(tmp_path)
+
+
+def test_the_last_room_is_kept_for_what_only_reduces_risk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing more can be allocated, and no segment begun: what is kept fills the present one beyond its size."""
+    journal = Journal.open(tmp_path, segment_bytes=4_000)
+    group = [(1, Tick())] * 1_000
+    size = len(group) * len(encode_command(Tick()))
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("exchange.journal.journal.allocate", full)
+        patch.setattr("exchange.journal.journal.write_atomically", full)
+        taken = 0
+        while True:
+            with pytest.raises(JournalFull, match="no room"):
+                journal.reserve(size, len(group))
+            try:
+                journal.reserve(size, len(group), kept=True)
+            except JournalFull:
+                break
+            journal.append(group)
+            journal.sync()
+            taken += len(group)
+        assert taken > 10_000
+        assert len(list_segments(tmp_path)) == 1
+    journal.reserve(size, len(group))
+    journal.append(group)
+    journal.sync()
+    assert len(list_segments(tmp_path)) == 2, "the next segment begins when there is room"
+    journal.close()
+    assert sum(1 for _ in Reader(tmp_path).read()) == taken + len(group)
 
 
 def test_full_disk_refuses_and_loses_nothing(tmp_path: Path) -> None:

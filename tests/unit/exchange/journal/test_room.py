@@ -23,6 +23,7 @@ def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that some hundred records fill segments."""
     monkeypatch.setattr(module, "_PIECE", bytes(512))
     monkeypatch.setattr(module, "BEGUN_BYTES", 0)
+    monkeypatch.setattr(module, "KEPT_BYTES", 256)
 
 
 def write(journal: Journal, first: int, count: int) -> None:

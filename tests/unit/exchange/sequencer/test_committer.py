@@ -179,7 +179,7 @@ async def test_no_room_refuses_the_whole_group_and_changes_nothing(
     await committer.commit(_items(*COMMANDS[:5]))
     before = committer.engine.state_hash()
 
-    def no_room(payload_bytes: int, records: int) -> None:
+    def no_room(payload_bytes: int, records: int, *, kept: bool = False) -> None:
         raise JournalFull("no room")
 
     with monkeypatch.context() as patch:
@@ -194,6 +194,65 @@ async def test_no_room_refuses_the_whole_group_and_changes_nothing(
     assert committer.engine.state_hash() == before
     assert isinstance((await committer.commit(_items(COMMANDS[5]))).outcomes[0], Ack)
     assert not committer.journal_full
+
+
+async def test_without_room_only_what_reduces_risk_is_taken(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await committer.commit(_items(*COMMANDS[:6]))
+    reserve = committer.journal.reserve
+
+    def full(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+        if not kept:
+            raise JournalFull("no room")
+        reserve(payload_bytes, records, kept=True)
+
+    monkeypatch.setattr(committer.journal, "reserve", full)
+    account = COMMANDS[5].order.account  # type: ignore[union-attr]
+    signed = (b"\1" * 65, account)
+    commands = {
+        c.CancelOrder(account, COMMANDS[5].order.nonce, *signed): True,  # type: ignore[union-attr]
+        COMMANDS[6]: False,
+        c.MassCancel(account, 0, 2, NOW_MS, *signed): True,
+        c.SetCountdown(account, 60, NOW_MS + 1, *signed): True,
+        c.SetCountdown(account, 0, NOW_MS + 2, *signed): False,
+        c.StopTrading(account, True, NOW_MS + 3, b"\1" * 65): True,
+        c.StopTrading(account, False, NOW_MS + 4, b"\1" * 65): False,
+        c.HoldWithdrawal(account, 0, 1, b"\7" * 32, 3, NOW_MS // 1_000 + 900, "{}", b"\1" * 65): False,
+        c.SetMarketStatus(91, 1, "halted"): True,
+        c.SetMarketStatus(92, 1, "open"): False,
+        c.CancelAll(account, 900, *signed): True,
+    }
+    before = committer.journal.seq
+    malformed = Refused("malformed", "not a command", None, {})
+    result = await committer.commit([malformed, *_items(*commands)])
+    assert result.outcomes[0] == malformed
+    assert [isinstance(outcome, Ack) for outcome in result.outcomes[1:]] == list(commands.values()), result.outcomes
+    refused = [outcome for outcome in result.outcomes[1:] if isinstance(outcome, Refused)]
+    assert {outcome.code for outcome in refused} == {ErrorCode.unavailable}
+    assert committer.journal_full
+    assert committer.journal.seq == before + sum(commands.values())
+    assert [done.seq for done in result.committed] == list(range(before + 1, committer.journal.seq + 1))
+
+
+async def test_without_room_orders_still_expire(committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
+    await committer.commit(_items(*COMMANDS[:6]))
+    account = COMMANDS[5].order.account  # type: ignore[union-attr]
+    await committer.commit(_items(c.SetCountdown(account, 1, NOW_MS, b"\1" * 65, account)))
+    reserve = committer.journal.reserve
+
+    def full(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+        if not kept:
+            raise JournalFull("no room")
+        reserve(payload_bytes, records, kept=True)
+
+    monkeypatch.setattr(committer.journal, "reserve", full)
+    monkeypatch.setattr(committer, "_clock", lambda: NOW_MS + 3_000)
+    assert len(committer.engine.open_orders(account)) == 1
+    assert isinstance((await committer.tick()).outcomes[0], Ack)
+    assert len(committer.engine.open_orders(account)) == 0
+    monkeypatch.setattr(Engine, "has_due", True)
+    assert isinstance((await committer.tick()).outcomes[0], Refused), "an order would work"
 
 
 @pytest.mark.parametrize(
@@ -281,7 +340,7 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     )
     room, reserve = [0], committer.journal.reserve
 
-    def bounded(payload_bytes: int, records: int) -> None:
+    def bounded(payload_bytes: int, records: int, *, kept: bool = False) -> None:
         if payload_bytes + records > room[0]:
             raise JournalFull("no room")
         reserve(payload_bytes, records)
