@@ -146,9 +146,9 @@ class PathSettings(Section):
 class EngineSettings(Section):
     """The engine: `implementation` is `fast`, which is the reference where it is not compiled, or `reference`.
 
-    Both give the same events and the same state; a change needs no more than a restart. `replica` is the projector's.
-    The reference there follows what the fast engine does all the time, and finds at once what that should have refused;
-    the fast one takes half the time.
+    Both give the same events and the same state; a change needs no more than a restart. `replica` is that of the
+    projector and of surveillance. The reference there follows what the fast engine does all the time, and finds at once
+    what that should have refused; the fast one takes half the time.
     """
 
     implementation: Literal["fast", "reference"] = "fast"

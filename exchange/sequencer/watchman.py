@@ -27,11 +27,13 @@ from exchange.database import surveillance as rows
 from exchange.database.engine import create_engine
 from exchange.domain.order import Terms
 from exchange.engine import events as e
+from exchange.engine.engine import Engine
 from exchange.journal.errors import JournalError
 from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import Reader, Record
 from exchange.journal.recovery import Recovered, recover
 from exchange.sequencer.ending import end
+from exchange.sequencer.engines import implementation
 from exchange.sequencer.health import serve_health
 from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.seed import SeedError, load_deployment
@@ -70,7 +72,16 @@ class WatchMetrics:
 class Watchman:
     """Looks at the journal in `folder` and keeps cases in `database`."""
 
-    def __init__(self, folder: Path, database: AsyncEngine, chain_id: int, limits: Thresholds, every_ms: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database: AsyncEngine,
+        chain_id: int,
+        limits: Thresholds,
+        every_ms: int,
+        engine: type[Engine] = Engine,
+    ) -> None:
+        """`engine` is the implementation of the replica."""
         self.metrics = WatchMetrics()
         self.problem: str | None = None
         self._folder = folder
@@ -78,6 +89,7 @@ class Watchman:
         self._chain_id = chain_id
         self._limits = limits
         self._every_ms = every_ms
+        self._engine = engine
         self._tape: deque[Fact] = deque()
         self._done_ms = 0
         """The end of the last window that was looked at."""
@@ -103,7 +115,7 @@ class Watchman:
         async with self._database.connect() as connection:
             position = await rows.position(connection)
         self._done_ms = position.until_ms
-        replica = await asyncio.to_thread(recover, self._folder, position.from_seq - 1)
+        replica = await asyncio.to_thread(recover, self._folder, position.from_seq - 1, engine=self._engine)
         _log.info("surveillance starts", seq=replica.seq)
         return replica
 
@@ -157,6 +169,13 @@ class Watchman:
             else:
                 self.problem = None
                 return result
+
+
+def watchman_of(settings: Settings, database: AsyncEngine, chain_id: int) -> Watchman:
+    """The watchman that the settings ask for."""
+    limits, every_ms = thresholds_of(settings.surveillance), settings.surveillance.every_seconds * 1_000
+    replica = implementation(settings.engine.replica)
+    return Watchman(settings.journal_dir, database, chain_id, limits, every_ms, replica)
 
 
 def facts_of(replica: Recovered, record: Record, events: list[e.Event]) -> Iterator[Fact]:
@@ -242,12 +261,10 @@ async def _run(settings: Settings) -> None:
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    chosen, deployment = settings.surveillance, load_deployment(settings.deployment_file)
+    deployment = load_deployment(settings.deployment_file)
     database = create_engine(settings.database_url(), pool_size=1)
     try:
-        watchman = Watchman(
-            settings.journal_dir, database, deployment.chain_id, thresholds_of(chosen), chosen.every_seconds * 1_000
-        )
+        watchman = watchman_of(settings, database, deployment.chain_id)
         async with serve_health(
             settings.metrics.host, settings.metrics.surveillance, watchman.metrics.registry, lambda: watchman.problem
         ):

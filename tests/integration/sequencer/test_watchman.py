@@ -15,11 +15,13 @@ from exchange.database import surveillance as rows
 from exchange.database.engine import create_engine
 from exchange.database.tables import delegate, deposit, surveillance_case
 from exchange.engine import commands as c
+from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
-from exchange.journal.recovery import recover
-from exchange.sequencer.watchman import Watchman, facts_of, thresholds_of
-from exchange.settings import SurveillanceSettings
+from exchange.journal.recovery import Recovered, recover
+from exchange.sequencer.watchman import Watchman, facts_of, thresholds_of, watchman_of
+from exchange.settings import SurveillanceSettings, load_settings
 from exchange.surveillance.tape import Ended, Placed
 from exchange.surveillance.thresholds import Thresholds
 from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
@@ -81,15 +83,21 @@ async def link(database: AsyncEngine, account: bytes, payer: bytes, log_index: i
 async def watch(folder: Path, database: AsyncEngine, until: int | None = None) -> Watchman:
     """Read the journal as the process does, up to a sequence, and let a step pass in which nothing happens."""
     watchman = Watchman(folder, database, CHAIN_ID, Thresholds(), STEP_MS)
+    await read_all(watchman, folder, until)
+    return watchman
+
+
+async def read_all(watchman: Watchman, folder: Path, until: int | None = None) -> Recovered:
+    """Have a watchman read so; its replica."""
     replica = await watchman.start()
     at_ms = 0
     for record in Reader(folder).read(replica.seq + 1):
         if until is not None and record.seq > until:
-            return watchman
+            return replica
         await watchman.read(replica, record)
         at_ms = record.at_ms
     await watchman.look_before(at_ms + 2 * STEP_MS)
-    return watchman
+    return replica
 
 
 async def kept(database: AsyncEngine) -> list[tuple[Any, ...]]:
@@ -108,6 +116,20 @@ async def test_wash_trades_are_kept_once_for_each_time(journal: Path, database: 
     assert {tuple(case[3]) for case in cases} == {tuple(sorted("0x" + each.hex() for each in (MAKER, TAKER)))}
     assert [case[8]["trades"] for case in cases] == [2, 2, 2]
     assert cases[0][5] < cases[1][4]
+
+
+@pytest.mark.parametrize(("choice", "kind"), [("fast", FastEngine), ("reference", Engine)])
+async def test_the_replica_is_the_one_of_the_settings_and_finds_the_same(
+    journal: Path, database: AsyncEngine, monkeypatch: pytest.MonkeyPatch, choice: str, kind: type[Engine]
+) -> None:
+    await link(database, TAKER, MAKER)
+    monkeypatch.setenv("BIZZAN_ENGINE__REPLICA", choice)
+    monkeypatch.setenv("BIZZAN_PATHS__JOURNAL_DIR", str(journal))
+    watchman = watchman_of(load_settings(), database, CHAIN_ID)
+    replica = await read_all(watchman, journal)
+    assert type(replica.engine) is kind
+    assert getattr(replica.engine, "is_fast", False) is (choice == "fast")
+    assert [(case[0], case[8]["trades"]) for case in await kept(database)] == [("wash_trades", 2)] * 3
 
 
 async def test_a_payer_of_very_many_hides_no_other(database: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
