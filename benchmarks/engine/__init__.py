@@ -13,7 +13,8 @@ in messages a second over all streams of steps.py: `reference` and `fast` are th
 them made the same trades: price, lots, maker and taker, in the same order. `fast_with_risk_longer` is what
 `python -m benchmarks.engine.fast` finds: the fast engine as it is, by size of batch, on longer streams, a book of a
 million orders among them; `best` and `worst` of the streams where nobody follows, `selective_…` where an API follows
-and nobody listens to these accounts, `followed_…` where all events are told.
+and nobody listens to these accounts, `followed_…` where all events are told. Where nothing was compiled there is no
+`fast…`, and standard error says so.
 
 Each part of this package can be run by itself: reference and fast on commands, peers on steps, public on tapes.
 """

@@ -1,5 +1,8 @@
 """Every benchmark of the matching engine runs, in its smallest form, and what it compares is equal."""
 
+import subprocess
+import sys
+
 import pytest
 
 from benchmarks.engine import books, fast, peers, reference, steps, streams, suite
@@ -64,6 +67,24 @@ def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureF
     assert min(figures[name] for name in suite.CONTESTANTS) > 0
     told = capsys.readouterr().out
     assert all(name in told for name in (*suite.CONTESTANTS, *steps.STREAMS, *figures["peers"]))
+
+
+UNCOMPILED = """
+import sys
+sys.modules["exchange.engine.fast.core"] = None  # what an import finds where nothing was compiled
+from benchmarks.engine import peers, suite
+peers.PEERS = ()
+print(*suite.measure(quiet=True, steps=300, runs=1))
+"""
+
+
+def test_suite_where_nothing_was_compiled_says_so_and_runs_the_rest() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", UNCOMPILED], capture_output=True, text=True, check=False, cwd=peers.ROOT
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["reference", "reference_with_risk", "peers", "times_best_peer", "equal"]
+    assert suite.NOT_COMPILED in done.stderr
 
 
 def test_suite_notices_other_trades(monkeypatch: pytest.MonkeyPatch) -> None:
