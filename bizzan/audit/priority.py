@@ -33,6 +33,7 @@ from exchange.engine.events import CloseReason
 from exchange.journal.reader import Record
 
 POST_ONLY = 4
+TIME_IN_FORCE, FOK = 3, 3
 _PLACES = (c.PlaceOrder, c.PlaceGroup)
 """Commands of which every order is accepted: others stand in no journal."""
 _SIGNED = ("market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
@@ -227,7 +228,7 @@ class PriorityLedger:
             self._problem(
                 record, f"the order ends unfilled, and order {best.order_id} at {best.price} stood against it"
             )
-        elif ended == CloseReason.price_collar and (best is None or not crossing or self._within(order, best.price)):
+        elif ended == CloseReason.price_collar and not self._met_beyond(order):
             self._problem(record, "the order ends at the collar, and nothing stood beyond it")
         elif ended == CloseReason.post_only_would_take and not crossing:
             self._problem(record, "the order ends because it would take, and nothing stood against it")
@@ -378,6 +379,14 @@ class PriorityLedger:
         move = self._reference * collar
         allowed = self._reference * 10_000
         return price * 10_000 >= allowed - move if order.side == SELL else price * 10_000 <= allowed + move
+
+    def _met_beyond(self, order: Standing) -> bool:
+        """Whether the collar keeps an order from the best price that it would meet; one that is filled whole or not at
+        all, from any."""
+        half = self.books.half(order.market, SELL if order.book_side == BUY else BUY)
+        prices = sorted(filter(order.crosses, half), reverse=order.book_side == SELL)
+        looked_at = prices if order.terms & TIME_IN_FORCE == FOK else prices[:1]
+        return any(not self._within(order, price) for price in looked_at)
 
     # PRI-2
 

@@ -30,7 +30,7 @@ from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
 from tests.unit.contracts.test_operator_bond import BOND, STRANGER, create
 from tests.utils.contracts import CHAIN_ID, NAME
-from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness
+from tests.utils.engine import BTC, MAKER, OTHER, TAKER, USDC, EngineHarness, reasons
 
 KEY = Key(keccak(b"receipts"))
 DOMAIN = DEPLOYMENT.bond_domain
@@ -501,6 +501,17 @@ def test_a_third_leg_is_found(pair: EngineHarness, tmp_path: Path) -> None:
             events = [replace(event, terms=third) if isinstance(event, e.OrderAccepted) else event for event in events]
         ledger.happened(record._replace(command=command), events)
     assert any("which was decided before, or has two" in text for _, text in ledger.problems)
+
+
+def test_a_fill_or_kill_that_the_collar_keeps_from_its_last_lots_is_no_finding(
+    day: EngineHarness, tmp_path: Path
+) -> None:
+    day.apply(c.SetMarketBounds(next(day.inbox_ids), 1, 100, 0, 0, 0, 0))
+    day.sell(MAKER, PRICE + 10_000, 5)
+    day.sell(MAKER, PRICE + 60_000, 5)
+    events = day.buy(TAKER, PRICE + 70_000, 500, tif=TimeInForce.fok)
+    assert reasons(events) == [(day.engine.seq, "price_collar")]
+    assert not texts(audit(write(day, tmp_path / "journal")))
 
 
 @pytest.mark.parametrize(
