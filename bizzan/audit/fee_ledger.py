@@ -239,6 +239,7 @@ _COMMANDS: dict[type, Callable[[FeeLedger, Record, Any], None]] = {
     c.SetAccountTier: FeeLedger._tier_set,
     c.PlaceOrder: FeeLedger._placed,
     c.PlaceFrame: FeeLedger._placed,
+    c.PlaceMixedFrame: FeeLedger._placed,
     c.PlaceGroup: FeeLedger._placed,
     c.AmendOrder: FeeLedger._placed,
 }

@@ -20,7 +20,6 @@ _ABOUT: dict[CloseReason, tuple[type, ...]] = {
     CloseReason.market_delisted: (c.SetMarketStatus,),
     CloseReason.mass_cancelled: (c.MassCancel,),
     CloseReason.trading_stopped: (c.StopTrading, c.SetTradingStop),
-    CloseReason.amended: (c.AmendOrder,),
 }
 # These follow from what others owe or did: money taken back, an order of one's own met, the limits of settlement.
 _CAUSES: dict[CloseReason, tuple[type, ...]] = {
@@ -35,8 +34,8 @@ def may_leave(record: Record, order: Standing, reason: CloseReason, countdowns: 
     """Whether something in the journal says so. `countdowns` are when accounts' orders end, in milliseconds."""
     if reason == CloseReason.expired:
         return order.expiry * 1_000 <= record.at_ms
-    if reason == CloseReason.group:
-        return True  # judged with its record
+    if reason in (CloseReason.group, CloseReason.amended):
+        return True  # judged with its record, and with what replaces it
     if reason == CloseReason.countdown:
         return countdowns.get(order.account, record.at_ms + 1) <= record.at_ms
     if reason in _CAUSES:
@@ -46,8 +45,6 @@ def may_leave(record: Record, order: Standing, reason: CloseReason, countdowns: 
         return False
     if isinstance(command, c.SetMarketStatus):
         return command.market == order.market
-    if isinstance(command, c.AmendOrder):
-        return (command.order.account, command.order.nonce) == (order.account, order.nonce)
     if getattr(command, "account", None) != order.account:
         return False
     if isinstance(command, c.CancelOrder) or (isinstance(command, c.ObeyCancel) and not command.min_nonce):

@@ -36,6 +36,8 @@ POST_ONLY = 4
 TIME_IN_FORCE, FOK = 3, 3
 _PLACES = (c.PlaceOrder, c.PlaceGroup)
 """Commands of which every order is accepted: others stand in no journal."""
+_STARTS = (*_PLACES, c.PlaceMixedFrame)
+"""Commands with which an order may come whose price has come before."""
 _SIGNED = ("market", "side", "price", "quantity", "nonce", "expiry", "max_fee_bps", "terms")
 
 
@@ -75,6 +77,8 @@ class PriorityLedger:
     """Accounts whose countdown ended in the record."""
     _stands_still: bool = False
     """Whether it only takes over the place of another."""
+    _replaced: int = 0
+    """The order that it replaces, 0 if none."""
 
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
@@ -82,7 +86,7 @@ class PriorityLedger:
         over = self.auctions.over(record.at_ms, self._halted)
         self._ran_out = set()
         self._stands_still = self._decided = self._auctioned = self._late = False
-        self._taken = 0
+        self._taken = self._replaced = 0
         for event in events:
             self._hear(record, event)
         for account in self._ran_out:
@@ -142,7 +146,8 @@ class PriorityLedger:
             self._problem(record, f"the order comes before order {turn}, whose turn it was")
         if over := self.auctions.over(record.at_ms, self._halted):
             self._problem(record, f"the order comes before the auction of market {over} has traded")
-        self._working, self._ended = event.order_id, None
+        self._working, self._ended, self._replaced = event.order_id, None, 0
+        self._stands_still = self._decided = False
         self._taken += 1
         self._late = self._taken > 1 and isinstance(record.command, c.PlaceGroup) and self._is_over(record.seq)
         order = command.order
@@ -168,13 +173,15 @@ class PriorityLedger:
     def _amended(self, record: Record, event: e.OrderAmended) -> None:
         """A new order on an old one's nonce has what that has not used up; it keeps the place if it asks no more."""
         new, old = self.orders.get(event.order_id), self.orders.get(event.replaced)
-        if not isinstance(record.command, c.AmendOrder) or new is None or old is None or event.order_id != record.seq:
+        amends = isinstance(self._placed.get(event.order_id), c.AmendOrder) and event.order_id == self._working
+        if not amends or new is None or old is None or self._replaced:
             self._problem(record, f"order {event.order_id} replaces order {event.replaced}, and does not stand here")
             return
         if (old.account, old.nonce, old.market, old.side) != (new.account, new.nonce, new.market, new.side):
             self._problem(
                 record, f"order {new.order_id} replaces order {old.order_id}, which is another's, or elsewhere"
             )
+        self._replaced = old.order_id
         new.remaining = new.quantity - (old.quantity - old.remaining)
         if new.remaining != event.remaining or new.remaining <= 0:
             self._problem(record, f"{event.remaining} remain of order {new.order_id}, it may fill {new.remaining}")
@@ -360,7 +367,7 @@ class PriorityLedger:
         order = self.orders.get(event.order_id)
         if order is not None:
             self._uses(record, order)
-        if isinstance(record.command, _PLACES):
+        if isinstance(record.command, _STARTS):
             if order is None or event.order_id != self._working or not self.waiting.starts_at_once(order):
                 self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
             return
@@ -468,7 +475,8 @@ class PriorityLedger:
             if event.reason != CloseReason.filled:
                 self._problem(record, f"order {event.order_id} ends as {event.reason.value}, and does not stand here")
             return
-        if not may_leave(record, order, event.reason, self.countdowns):
+        replaced = event.reason != CloseReason.amended or order.order_id == self._replaced
+        if not (replaced and may_leave(record, order, event.reason, self.countdowns)):
             self._problem(
                 record,
                 f"order {order.order_id} leaves the book as {event.reason.value}, and nothing in the journal says so",

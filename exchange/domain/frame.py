@@ -4,15 +4,19 @@ The signature is that of a bulk order (`exchange.domain.bulk`): over the tree of
 order, filled up with empty orders. A frame says the root of that tree itself, so that what was signed is known before
 the orders are hashed. Whether a frame stands follows from its bytes alone, and is the same for ever: `judge`.
 
+A frame holds new orders of plain terms. A mixed one holds any, and has a bit for each: whether it amends the open order
+on its nonce. Nothing in an order says that, and no signature covers it: receipts do, and a session's MAC.
+
 Hashing is compiled where there was a compiler (`hashing.pyx`), four orders at a time, without the interpreter's lock.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
 from exchange.domain.bulk import EMPTY, MAX_HEIGHT, SIGNATURE_SIZE, bulk_digest
 from exchange.domain.eip712 import TYPE_HASHES, Scheme, keccak, order_struct_hash
-from exchange.domain.order import PACKED_SIZE, Order
+from exchange.domain.order import PACKED_SIZE, PLAIN_TERMS, Order
 from exchange.domain.recovery import recover
 
 try:
@@ -23,6 +27,9 @@ except ImportError:  # there was no compiler
 IS_COMPILED = hashing is not None
 MIN_ORDERS = 2
 MAX_ORDERS = 1 << MAX_HEIGHT
+
+SLOW_WEIGHT = 16
+"""As so many orders each counts that amends or says more than plain terms: it costs the engine far more."""
 
 _ORDER_HASH = TYPE_HASHES["Order"]
 _EMPTY_HASH = order_struct_hash(EMPTY)
@@ -99,6 +106,54 @@ def flaw_of_shape(orders: bytes) -> str:
         return f"a frame holds {MIN_ORDERS} to {MAX_ORDERS} orders of {PACKED_SIZE} bytes, not {len(orders)} bytes"
     if any(orders[at::PACKED_SIZE] != orders[at : at + 1] * count for at in range(20)):
         return "a frame holds orders of one account"
+    return ""
+
+
+def needs_mixed(orders: Iterable[Order]) -> bool:
+    """Whether new orders come in a mixed frame only: one of them says more than plain terms."""
+    return any(order.terms & ~PLAIN_TERMS for order in orders)
+
+
+def pack_amends(count: int, places: Iterable[int]) -> bytes:
+    """The bits of a mixed frame of so many orders, the lowest of a byte first. ValueError for a place beyond them."""
+    amends = bytearray(amends_size(count))
+    for place in places:
+        if not 0 <= place < count:
+            raise ValueError(f"order {place} amends, and there are {count} orders, from 0 on")
+        amends[place >> 3] |= 1 << (place & 7)
+    return bytes(amends)
+
+
+def amends_size(count: int) -> int:
+    """How many bytes the bits of so many orders take."""
+    return -(-count // 8)
+
+
+def amends_at(amends: bytes, place: int) -> bool:
+    """Whether the order at a place amends."""
+    return bool(amends[place >> 3] >> (place & 7) & 1)
+
+
+def weight_of(orders: bytes, amends: bytes) -> int:
+    """As how many plain orders a frame counts where room is shared; `amends` are the bits of a mixed one."""
+    count = len(orders) // PACKED_SIZE
+    if not amends:
+        return count
+    slow = sum(amends_at(amends, place) or not _is_plain(orders, place) for place in range(count))
+    return count + (SLOW_WEIGHT - 1) * slow
+
+
+def _is_plain(orders: bytes, place: int) -> bool:
+    end = PACKED_SIZE * (place + 1)
+    return not int.from_bytes(orders[end - 16 : end]) & ~PLAIN_TERMS
+
+
+def flaw_of_amends(amends: bytes, count: int) -> str:
+    """What is wrong with the bits of a mixed frame of so many orders, in words; nothing for one for each order."""
+    if len(amends) != amends_size(count):
+        return f"{count} orders have {amends_size(count)} bytes of bits that say which amend, not {len(amends)}"
+    if count & 7 and amends[-1] >> (count & 7):
+        return f"a bit says that an order amends which is none of the {count}"
     return ""
 
 

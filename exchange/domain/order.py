@@ -75,6 +75,10 @@ class TriggerType(IntEnum):
     trailing = 3
 
 
+PLAIN_TERMS = 0x1F
+"""The bits of packed terms that every order has: time in force, post-only, self-trade mode."""
+
+
 @dataclass(frozen=True, slots=True)
 class Terms:
     """The unpacked `terms` of an order."""

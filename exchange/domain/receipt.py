@@ -82,12 +82,14 @@ def group_subject(first: bytes, second: bytes) -> bytes:
     return keccak(_GROUP_TYPE_HASH + first + second)
 
 
-def frame_subject(digest: bytes, orders: bytes) -> bytes:
+def frame_subject(digest: bytes, orders: bytes, amends: bytes | None = None) -> bytes:
     """The subject of a frame: what was signed, as the frame says it, and the packed orders that came with it.
 
-    So nobody can put other orders under the signature, which would make the frame void, and keep to the receipt.
+    So nobody can put other orders under the signature, which would make the frame void, and keep to the receipt. Of a
+    mixed frame `amends` are the bits that say which orders amend. They stand under the first hash, so that no other
+    orders, and no plain frame, have the same subject; be they none, as no frame that stands has them.
     """
-    return sha256(digest + orders).digest()
+    return sha256((digest if amends is None else sha256(digest + amends).digest()) + orders).digest()
 
 
 def record_hashes(first_seq: int, at_ms: int, subjects: Sequence[bytes], heads: Sequence[bytes]) -> list[bytes]:

@@ -10,7 +10,7 @@ append-only inbox, in order, each once: an engine refuses an inbox id that is no
 
 from dataclasses import dataclass
 
-from exchange.domain.frame import Verdict, frame_digest, judge
+from exchange.domain.frame import Verdict, flaw_of_amends, frame_digest, judge, weight_of
 from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import PACKED_SIZE, Order
 
@@ -54,13 +54,40 @@ class PlaceFrame:
         """What was signed, as the frame says it: by this its receipt names it."""
         return frame_digest(self.separator, self.root, self.count)
 
+    @property
+    def weight(self) -> int:
+        """As how many plain orders it counts where room is shared."""
+        return self.count
+
     def judged(self) -> Verdict:
         """Whether it stands. Found once, in whatever thread asks first."""
         found: Verdict | None = self.__dict__.get("_verdict")
         if found is None:
-            found = judge(self.separator, self.scheme, self.signer, self.root, self.signature, self.orders)
+            found = self._judge()
             object.__setattr__(self, "_verdict", found)
         return found
+
+    def _judge(self) -> Verdict:
+        return judge(self.separator, self.scheme, self.signer, self.root, self.signature, self.orders)
+
+
+@dataclass(frozen=True)
+class PlaceMixedFrame(PlaceFrame):
+    """A frame whose orders have any terms but groups, and of which those amend that `amends` has a bit for.
+
+    Such an order takes the place of the open order on its nonce, as an `AmendOrder` does, be that of the same frame.
+    """
+
+    amends: bytes
+
+    @property
+    def weight(self) -> int:
+        """As above."""
+        return weight_of(self.orders, self.amends)
+
+    def _judge(self) -> Verdict:
+        flaw = flaw_of_amends(self.amends, self.count)
+        return Verdict.against(flaw) if flaw else super()._judge()
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,6 +462,7 @@ class ReverseTrades:
 Command = (
     PlaceOrder
     | PlaceFrame
+    | PlaceMixedFrame
     | AmendOrder
     | PlaceGroup
     | CancelOrder

@@ -83,27 +83,32 @@ def place_group(state: State, seq: int, at_ms: int, command: PlaceGroup) -> None
 
 
 def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
-    """Put a new signed order in the place of the open one on its nonce, with what that one has not used up.
+    """Put a new signed order in the place of the open one on its nonce; Refusal if a rule is against it."""
+    check_turn(state)
+    take_over(state, seq, at_ms, placed)
+
+
+def take_over(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
+    """The same, whoever waits for a turn: it goes on with what the old one has not used up.
 
     It keeps its place in the queue if nothing but quantity, expiry or fee cap differs, and it asks for no more.
     """
-    check_turn(state)
     candidate = check(state, at_ms, placed)
     state.expire(at_ms)
     old = candidate.replaces
     assert old is not None
-    taker = _accept(state, seq, candidate)
+    taker = _accept(state, number, candidate)
     taker.remaining -= candidate.used
     reseat(old, taker)
-    state.replaced[seq] = (*state.replaced.pop(old.order_id, ()), old.placed.order_hash)
+    state.replaced[number] = (*state.replaced.pop(old.order_id, ()), old.placed.order_hash)
     keeps = stands_still(old, taker)
     account, market = taker.account.account_id, taker.book.market.market_id
-    state.events.append(e.OrderAmended(seq, account, market, old.order_id, taker.remaining, keeps))
+    state.events.append(e.OrderAmended(number, account, market, old.order_id, taker.remaining, keeps))
     if keeps:
         state.swap(old, taker)
     else:
         state.close(old, AMENDED)
-        _start(state, seq, at_ms, taker, candidate)
+        _start(state, seq_of(number), at_ms, taker, candidate)
 
 
 def stands_still(old: OpenOrder, new: OpenOrder) -> bool:

@@ -204,6 +204,7 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     35: c.SetMarketBounds,
     36: c.StartAuction,
     37: c.PlaceGroup,
+    38: c.PlaceMixedFrame,
 }
 
 _VERSIONS = {7: 2}

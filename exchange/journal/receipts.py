@@ -22,6 +22,7 @@ from exchange.engine.commands import (
     MassCancel,
     PlaceFrame,
     PlaceGroup,
+    PlaceMixedFrame,
     PlaceOrder,
     SetCountdown,
     StopTrading,
@@ -38,6 +39,8 @@ def subject_of(command: Command) -> bytes:
             return command.order_hash
         case PlaceGroup():
             return group_subject(command.first.order_hash, command.second.order_hash)
+        case PlaceMixedFrame():
+            return frame_subject(command.digest, command.orders, command.amends)
         case PlaceFrame():
             return frame_subject(command.digest, command.orders)
         case CancelOrder():

@@ -11,6 +11,8 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import Self
 
+import pytest
+
 from exchange.domain.errors import Refusal
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -19,8 +21,10 @@ from exchange.engine.fast.core import REASONS
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.fast.packing import OPEN, pack
 from exchange.engine.fast.refusals import REFUSALS
+from exchange.engine.frames import FrameOutcome
 from exchange.engine.state import State
-from exchange.engine.telling import Telling
+from exchange.engine.telling import Telling, of_followed
+from exchange.journal.codec import decode_command, encode_command
 
 Outcome = list[e.Event] | Refusal
 Apply = Callable[[int, int, c.Command], list[e.Event]]
@@ -45,6 +49,8 @@ class TwinEngine(Engine):
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[e.Event]:
         """Apply to both, and compare."""
+        if isinstance(command, c.PlaceFrame):
+            return self.apply_frame(seq, at_ms, command).events
         expected = _outcome(super().apply, seq, at_ms, command)
         assert_same(expected, _outcome(self.fast.apply, seq, at_ms, command), command)
         apply_briefly(self.brief, seq, at_ms, command, expected)
@@ -52,6 +58,28 @@ class TwinEngine(Engine):
         assert self.may_hand_over or not unexpected, unexpected
         if isinstance(expected, Exception):
             raise expected
+        return expected
+
+    def apply_frame(
+        self, seq: int, at_ms: int, command: c.PlaceFrame, telling: Telling = Telling.everything
+    ) -> FrameOutcome:
+        """Apply a frame to both, and compare also what became of each order."""
+        if seq <= self.seq or at_ms < self.at_ms:
+            for engine in (self.fast, self.brief):
+                with pytest.raises(ValueError, match="comes after"):
+                    engine.apply_frame(seq, at_ms, command)
+            return super().apply_frame(seq, at_ms, command)
+        expected = super().apply_frame(seq, at_ms, command)
+        assert self.fast.apply_frame(seq, at_ms, decode_command(encode_command(command))) == expected  # type: ignore[arg-type]
+        briefly = Telling.followed if seq % 2 else Telling.nothing
+        brief = self.brief.apply_frame(seq, at_ms, command, briefly)
+        assert (brief.flaw, brief.codes) == (expected.flaw, expected.codes)
+        if briefly:
+            assert of_followed(brief.events, ()) == of_followed(expected.events, ())
+        elif self.brief.is_fast:
+            assert brief.events == []
+        unexpected = [reason for reason in self.reasons if not reason.startswith(UNKNOWN)]
+        assert self.may_hand_over or not unexpected, unexpected
         return expected
 
     def dump(self) -> bytes:
@@ -88,10 +116,7 @@ def apply_briefly(engine: FastEngine, seq: int, at_ms: int, command: c.Command, 
     """Apply a command to an engine that nobody follows, where it has a packed form; compare the outcome."""
     blob = bytearray()
     packed = pack(command, blob)
-    if isinstance(command, c.PlaceFrame):
-        if seq > engine.seq and at_ms >= engine.at_ms:
-            engine.apply_frame(seq, at_ms, command, Telling.nothing)
-    elif packed is None or not engine.is_fast or seq != engine.seq + 1 or at_ms < engine.at_ms:
+    if packed is None or not engine.is_fast or seq != engine.seq + 1 or at_ms < engine.at_ms:
         assert_same(expected, _outcome(engine.apply, seq, at_ms, command), command)
     elif isinstance(expected, (list, Refusal)):
         assert_outcome(OUTCOME.unpack(engine.run_brief(at_ms, packed, bytes(blob))), expected, command, seq)

@@ -6,7 +6,7 @@ from typing import Protocol
 from exchange.engine.commands import Command
 from exchange.engine.events import CloseReason, Event
 
-REASONS: tuple[CloseReason, ...]
+REASONS: tuple[CloseReason | None, ...]
 STATUSES: tuple[str, ...]
 
 Rates = tuple[int, int, int, int, int]
@@ -70,6 +70,7 @@ class Core:
         signer: bytes,
         scheme: int,
         telling: int,
+        amends: bytes,
     ) -> bytes: ...
     def run_brief(
         self, commands: bytes | memoryview, blob: bytes | memoryview, at_ms: int, selective: bool

@@ -23,6 +23,7 @@ include "longer.pxi"
 include "bounds.pxi"
 include "waiting.pxi"
 include "ahead.pxi"
+include "amends.pxi"
 include "frames.pxi"
 
 REASONS = (
@@ -36,6 +37,9 @@ REASONS = (
     e.CloseReason.too_many_fills,
     e.CloseReason.unsettled_limit,
     e.CloseReason.price_collar,
+    None,
+    None,
+    e.CloseReason.amended,
 )
 STATUSES = ("active", "exiting", "frozen", "blocked")
 
@@ -199,9 +203,9 @@ cdef class Core:
         return count
 
     def run_frame(self, i64 seq, i64 at_ms, const u8[::1] orders, const u8[::1] digests, const u8[::1] nodes,
-                  bytes signature, bytes signer, u8 scheme, i64 telling):
+                  bytes signature, bytes signer, u8 scheme, i64 telling, bytes amends):
         """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number. Events as
-        exchange.engine.telling says."""
+        exchange.engine.telling says. `amends` are the bits of a mixed frame, whose orders the owner knows; else none."""
         cdef Memory *m = &self.m
         cdef i64 count = orders.shape[0] // 80, height = 1, done
         cdef u8 command[256]
@@ -212,6 +216,11 @@ cdef class Core:
             raise ValueError("the hashes are not those of a frame")
         if len(signature) != 65 or len(signer) != 20:
             raise ValueError("a frame has a signature of 65 bytes, and a signer of 20")
+        cdef const u8 *bits = NULL
+        if amends:
+            if len(amends) != (count + 7) // 8:
+                raise ValueError("a mixed frame has a bit for each order")
+            bits = <const u8 *>amends
         memset(command, 0, 256)
         command[0], command[2] = PLACE, scheme
         (<uint16_t *>command)[26] = <uint16_t>(67 + 32 * height)
@@ -222,7 +231,7 @@ cdef class Core:
         m.brief, m.silent, m.selective = True, telling == 0, telling == 1
         m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
         with nogil:
-            done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, command, blob)
+            done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, bits, command, blob)
         m.brief = m.silent = m.selective = False
         if m.failed:
             raise self.owner.failure

@@ -25,7 +25,7 @@ from exchange.engine.fast.core import pack_singles
 from exchange.engine.fast.packing import COMMAND_SIZE, OUTCOME_SIZE, pack, pack_longer
 from exchange.engine.fast.records import ArrayBook
 from exchange.engine.fast.refusals import FRAME_CODES
-from exchange.engine.fast.state import MAX_ASSETS, ArrayState, adopt, quiet_of
+from exchange.engine.fast.state import MAX_ASSETS, ArrayState, Framed, adopt, quiet_of
 from exchange.engine.frames import FrameOutcome, OrdersOf, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import check_turn
@@ -141,13 +141,17 @@ class FastEngine(Engine):
         state.refresh(at_ms)
         state.told = []
         signed = (command.signature, command.signer, command.scheme)
+        everything = telling is Telling.everything
+        orders = orders_of(command, unfolded) if everything else OrdersOf(command, unfolded)
+        amends = b""
+        if isinstance(command, c.PlaceMixedFrame):
+            amends, state.frame = command.amends, Framed(seq, at_ms, orders)
         codes = state.core.run_frame(
-            seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed, int(telling)
+            seq, at_ms, command.orders, unfolded.digests, unfolded.nodes, *signed, int(telling), amends
         )
         events: list[Event] = []
         if telling:
-            few = telling is Telling.followed
-            told = state.core.decoded(OrdersOf(command, unfolded) if few else orders_of(command, unfolded), state.told)
+            told = state.core.decoded(orders, state.told)
             events = [event for index in sorted(told) for event in told[index] or ()]
         return FrameOutcome("", codes.translate(FRAME_CODES), events)
 

@@ -76,11 +76,23 @@ cdef inline void write_path(const u8 *nodes, i64 index, i64 height, u8 *blob) no
         index >>= 1
 
 
+cdef i32 place_in_python(Memory *m, i64 index) noexcept with gil:
+    """Place the order at a place of a mixed frame as the reference does; its refusal as refusals.py says, or 0."""
+    m.changes += 1
+    try:
+        return (<object>m.owner).place_mixed(index)
+    except BaseException as error:
+        fail(m, error)
+        return 0
+
+
 cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, const u8 *digests, const u8 *nodes,
-                   i64 height, u8 *command, u8 *blob) noexcept nogil:
-    """Place them; returns how many were placed before something failed. An outcome for each."""
+                   i64 height, const u8 *amends, u8 *command, u8 *blob) noexcept nogil:
+    """Place them; returns how many were placed before something failed. An outcome for each. `amends` are the bits of a
+    mixed frame."""
     cdef i64 index
-    cdef i32 refusal
+    cdef i32 refusal, flaw
+    cdef bint amends_one = False
     cdef Guess guess
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
@@ -88,7 +100,10 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
     m.in_frame = True
     for index in range(count):
         m.message = index
-        refusal = blocked or check_plain(orders + 80 * index)
+        flaw = check_plain(orders + 80 * index)
+        refusal = blocked or flaw
+        if unlikely(amends != NULL):
+            amends_one = amends[index >> 3] >> (index & 7) & 1
         if refusal == 0:
             write_command(orders + 80 * index, command)
             memcpy(command + ORDER_HASH, digests + 32 * index, 32)
@@ -96,7 +111,12 @@ cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, c
             if signature_size(command) <= INLINE:
                 memcpy(command + INSIDE, blob, signature_size(command))
             guess_now(m, &guess, command)
-            refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
+            if likely(not amends_one):
+                refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
+            elif not amend_here(m, seq | index << 40, at_ms, command, blob, &guess) and not m.failed:
+                refusal = place_in_python(m, index)
+        elif amends != NULL and not blocked and (amends_one or flaw == UNSUPPORTED_TERMS):
+            refusal = place_in_python(m, index)
         if m.failed:
             break
         m.outcomes[index].refusal = refusal

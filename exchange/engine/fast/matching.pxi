@@ -13,6 +13,7 @@ cdef enum:              # the places of the reasons in core.pyx
     PRICE_COLLAR = 9
     OPEN = 10           # no reason: the order rests
     GO_ON = 11          # neither: there is more to see
+    AMENDED = 12
 
 
 cdef inline void tell_closed(Memory *m, i64 order_id, i32 account, i64 market, i64 reason, i64 remaining) noexcept nogil:

@@ -1,7 +1,7 @@
 """What a refused packed command says: the core's numbers as codes and fields. The sentence is the reference's."""
 
 from exchange.domain.errors import ErrorCode
-from exchange.domain.frame_codes import number_of
+from exchange.domain.frame_codes import OTHER, number_of
 
 REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     1: (ErrorCode.unknown_market, "market"),
@@ -44,12 +44,22 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
 """By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them;
 in frames by the core."""
 
+BY_PYTHON = 128
+"""From here on the core's numbers are refusals of orders in frames that Python placed: their bytes, above this."""
+
 FRAME_CODES = bytes(
     number_of(ErrorCode.unsupported_terms)
     if number == 3
     else number_of(REFUSALS[number][0])
     if number in REFUSALS
-    else 0
+    else OTHER
+    if number == 255
+    else max(number - BY_PYTHON, 0)
     for number in range(256)
 )
 """For each of the core's numbers, the byte that stands for it in the outcome of a frame; 0 stays 0."""
+
+
+def number_in_core(code: int) -> int:
+    """The core's number for an order's byte in the outcome of a frame; 0 stays 0."""
+    return min(BY_PYTHON + code, 255) if code else 0

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import astuple
 from operator import attrgetter
-from typing import cast
+from typing import NamedTuple, cast
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
 from exchange.domain.instrument import Market
-from exchange.domain.order_id import seq_of
+from exchange.domain.order_id import order_id, seq_of
 from exchange.engine import events as e
 from exchange.engine import groups, snapshot
 from exchange.engine.accounts import Account, Balance
 from exchange.engine.book import Book, Half, Level
+from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
 from exchange.engine.exposure import sizes
 from exchange.engine.fast.core import Core
@@ -33,8 +34,11 @@ from exchange.engine.fast.records import (
     Touched,
     Trades,
 )
+from exchange.engine.fast.refusals import number_in_core
+from exchange.engine.frames import OrdersOf, place_mixed
 from exchange.engine.matcher import take_turn
 from exchange.engine.orders import KINDS, OpenOrder, needed_hold
+from exchange.engine.risk import MAX_AMENDS
 from exchange.engine.state import ForcedRequest, State, Trade, Withdrawal
 from exchange.engine.triggers import Watch, forget_trigger, triggered
 
@@ -56,6 +60,14 @@ MAX_ASSETS = 16
 """Assets in markets that the core has columns for."""
 
 
+class Framed(NamedTuple):
+    """A mixed frame at work: its record, and its orders."""
+
+    seq: int
+    at_ms: int
+    orders: OrdersOf | list[PlaceOrder]
+
+
 class ArrayState(State):
     """The engine's memory, its hot part in the core."""
 
@@ -72,6 +84,8 @@ class ArrayState(State):
         """The records of the open orders in no book, by id."""
         self.legs: dict[int, tuple[OpenOrder, int]] = {}
         """The legs of groups that are not decided, by id, and their records. There is one object for each."""
+        self.frame: Framed | None = None
+        """The mixed frame at work, or the last one."""
         self._worked: OpenOrder | None = None
         self._pushed: dict[int, Quiet] = {}
         self._bounds: dict[int, e.MarketBoundsChanged] = {}
@@ -371,6 +385,40 @@ class ArrayState(State):
         self.tell()
         self.push_quiet()
 
+    def place_mixed(self, index: int) -> int:
+        """Place the order at a place of the frame at work; the core's number for what became of it."""
+        assert self.frame is not None
+        seq, at_ms, orders = self.frame
+        code = place_mixed(self, order_id(seq, index), at_ms, orders[index])
+        self.tell()
+        self.push_quiet()
+        return number_in_core(code)
+
+    def note_amend(
+        self,
+        old: int,
+        new: int,
+        account: int,
+        market: int,
+        remaining: int,
+        old_hash: bytes,
+        new_hash: bytes,
+        tells: bool,
+    ) -> int:
+        """An order replaces a resting one: remember that, unless it stood on the nonce before, or too many did (-1).
+
+        Where it is told among the events of Python, counted from 1; 0 if nobody is told.
+        """
+        replaced = self.replaced.get(old, ())
+        if new_hash in replaced or len(replaced) >= MAX_AMENDS:
+            return -1
+        self.replaced.pop(old, None)
+        self.replaced[new] = (*replaced, old_hash)
+        if not tells:
+            return 0
+        self.told.append(e.OrderAmended(new, account, market, old, remaining, False))
+        return len(self.told)
+
     def close_leg(self, number: int, reason: CloseReason) -> None:
         """End a leg of a group, and the other with it."""
         self.close(self.order_at(number), reason)
@@ -491,8 +539,8 @@ def _adopt_account(state: ArrayState, account: Account) -> None:
     for number, word in account.used_nonces.words.items():
         state.core.set_nonce_word(account.account_id, number, word)
     for generation in (account.order_hashes.old, account.order_hashes.young):
-        for order_hash, order_id in generation.items():
-            new.order_hashes.put(order_hash, order_id)
+        for order_hash, number in generation.items():
+            new.order_hashes.put(order_hash, number)
     for asset, balance in account.balances.items():
         own = new.balance(asset)
         own.available, own.held, own.reserved = balance.available, balance.held, balance.reserved

@@ -22,7 +22,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.codec import COMMAND_KINDS
 from tests.utils.engine import BTC, DELEGATE, ETH, FEES, USDC, EngineHarness, only
-from tests.utils.frames import frame_of
+from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.signing import Signer
 
 MARKETS = (
@@ -165,6 +165,22 @@ def place_frame(x: Exchange) -> c.Command:
         x.must(c.Credit(x.inbox(), signer.raw, asset, MONEY, "deposit"))
     sides = x.draw(st.lists(st.sampled_from([Side.buy, Side.sell]), min_size=2, max_size=4))
     return frame_of(signer, [x.order(signer.raw, side, x.draw(st.integers(97, 103))).order for side in sides])
+
+
+def place_mixed_frame(x: Exchange) -> c.Command:
+    """Quotes that move, of a framer that stands, and an iceberg and a stop beside them."""
+    signer = Signer(f"framer {next(x.numbers)}")
+    for asset in (USDC, ETH, BTC):
+        x.must(c.Credit(x.inbox(), signer.raw, asset, MONEY, "deposit"))
+    prices, side = st.integers(97, 103), x.draw(st.sampled_from([Side.buy, Side.sell]))
+    old = [x.order(signer.raw, side, x.draw(prices)).order for _ in range(2)]
+    amends = [
+        replace(order, price=x.draw(prices), quantity=order.quantity + x.draw(st.integers(0, 5))) for order in old
+    ]
+    iceberg = replace(x.order(signer.raw, side, x.draw(prices)).order, terms=Terms(displayed_quantity=5).pack())
+    word = Terms(TimeInForce.ioc, trigger_type=TriggerType.stop_loss).pack()
+    stop = x.order(signer.raw, Side.sell, 80, terms=word, trigger_price=50).order
+    return mixed_frame_of(signer, [*old, *amends, iceberg, stop], (2, 3))
 
 
 def place_group(x: Exchange) -> c.Command:
@@ -345,6 +361,7 @@ def reverse_trades(x: Exchange) -> c.Command:
 MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.PlaceOrder: place_order,
     c.PlaceFrame: place_frame,
+    c.PlaceMixedFrame: place_mixed_frame,
     c.AmendOrder: amend_order,
     c.PlaceGroup: place_group,
     c.CancelOrder: cancel_order,

@@ -26,9 +26,12 @@ from exchange.engine.fast.packing import EVENT_SIZE, TRADE_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
 from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
+from tests.utils.frames import frame_of, mixed_frame_of
+from tests.utils.signing import Signer
 from tests.utils.twins import OUTCOME, Outcome, assert_outcome, assert_same_batch
 
-TRADERS = [bytes([number]) * 20 for number in range(1, 7)] + [FEES]
+FRAMERS = [Signer("framer"), Signer("another framer")]
+TRADERS = [bytes([number]) * 20 for number in range(1, 7)] + [FEES] + [framer.raw for framer in FRAMERS]
 MARKETS = (
     Market(1, "BTC/USDC", BTC, USDC, 10, 1, 200, 5_000, 3_000, 7_000, 100),
     Market(2, "ETH/BTC", ETH, BTC, 10, 1, 200, 0, 1_000, 0, 0),
@@ -94,8 +97,8 @@ class Stream:
             else:
                 self.seen.update(type(event).__name__ for event in outcome)
 
-    def order(self) -> c.PlaceOrder:
-        rng, account = self.rng, self.rng.choice(TRADERS)
+    def order(self, account: bytes = b"") -> c.PlaceOrder:
+        rng, account = self.rng, account or self.rng.choice(TRADERS)
         placed = self.x.order(
             account,
             rng.choice((Side.buy, Side.sell)),
@@ -154,6 +157,24 @@ class Stream:
         digest = keccak(repr(order).encode())
         return c.AmendOrder(order, digest, placed.scheme, placed.signature, placed.signer, placed.client_order_id)
 
+    def frame(self) -> c.Command:
+        """Orders under one signature: plain ones, or of every kind, among which some amend what stood before or stands
+        in the same frame."""
+        rng, signer, orders, amends = self.rng, self.rng.choice(FRAMERS), list[Order](), set[int]()
+        open_orders = [order.placed.order for order in self.reference.open_orders(signer.raw)]
+        mixed = rng.random() < 0.8
+        for place in range(rng.randrange(2, 12)):
+            order = replace(self.order(signer.raw).order, account=signer.raw)
+            if mixed and rng.random() < 0.5 and (open_orders or orders):
+                old = rng.choice([*open_orders, *orders])
+                alike = {name: getattr(old, name) for name in ("nonce", "market", "side")}
+                order = replace(rng.choice((order, old, old)), **alike, quantity=rng.randrange(1, 60))
+                amends.add(place)
+            if mixed and rng.random() < 0.03:
+                amends ^= {place}
+            orders.append(replace(order, quantity=order.quantity % (1 << 64)))
+        return mixed_frame_of(signer, orders, amends) if mixed else frame_of(signer, orders)
+
     def two(self) -> c.Command:
         """Both legs of a group, a stop among them; now and then they do not belong together."""
         rng, first, second = self.rng, self.order(), self.order()
@@ -177,6 +198,7 @@ class Stream:
         kinds: list[Callable[[], c.Command]] = [
             *[self.order] * 6,
             self.two,
+            self.frame,
             *[self.cancel, self.amend, c.Tick] * 2,
         ]
         return [self.rng.choice(kinds)() for _ in range(self.rng.randrange(1, 40))]

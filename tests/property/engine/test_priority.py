@@ -5,12 +5,15 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from bizzan.audit.fee_ledger import FeeLedger
 from bizzan.audit.priority import PriorityLedger
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.reader import Record
 from tests.property.engine.machine import MARKETS, EngineMachine
+from tests.property.engine.test_fast import Stream
 from tests.property.engine.test_machine import COMMON
+from tests.utils.twins import Outcome
 
 
 class JudgedMachine(EngineMachine):
@@ -35,6 +38,42 @@ class JudgedMachine(EngineMachine):
 
 class TestJudgedMachine(JudgedMachine.TestCase):  # type: ignore[valid-type, misc]
     settings = settings(max_examples=20, **COMMON)
+
+
+class JudgedStream(Stream):
+    """Batches of commands, frames of every kind of order among them, of which the audit's ledgers judge each."""
+
+    def __init__(self, seed: int) -> None:
+        self.priority, self.fees = PriorityLedger(), FeeLedger()
+        super().__init__(seed)
+
+    def both(self, commands: list[c.Command]) -> list[Outcome]:
+        """Apply a batch, and have the ledgers judge it."""
+        seq = self.reference.seq
+        outcomes = super().both(commands)
+        for command, outcome in zip(commands, outcomes, strict=True):
+            if isinstance(outcome, list):
+                seq += 1
+                record = Record(seq, self.at_ms, command, b"")
+                self.fees.command(record)
+                self.fees.happened(record, outcome)
+                self.priority.happened(record, outcome)
+        assert (self.priority.problems, self.fees.problems) == ([], [])
+        return outcomes
+
+
+@pytest.mark.parametrize("seed", range(200, 204))
+def test_the_audit_objects_to_no_stream_with_frames_in_it(seed: int) -> None:
+    stream = JudgedStream(seed)
+    stream.live(60)
+    assert stream.seen["OrderAmended"] > 20
+    assert stream.seen["OrderTriggered"]
+
+
+@pytest.mark.deep
+@pytest.mark.parametrize("seed", range(2_000, 2_050))
+def test_the_audit_objects_to_no_long_stream_with_frames_in_it(seed: int) -> None:
+    JudgedStream(seed).live(400)
 
 
 @pytest.mark.deep

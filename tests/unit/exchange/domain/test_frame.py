@@ -1,6 +1,8 @@
 """Frames: the hashes of many orders at once, and what is signed for them."""
 
 import random
+from dataclasses import replace
+from hashlib import sha256
 
 import pytest
 from eth_account import Account
@@ -11,6 +13,7 @@ from exchange.domain import hashing
 from exchange.domain.bulk import BulkSignature, Tree
 from exchange.domain.eip712 import Scheme, keccak
 from exchange.domain.order import Order
+from exchange.domain.receipt import frame_subject
 from tests.utils.frames import DOMAIN, frame_of
 from tests.utils.signing import Signer
 
@@ -131,3 +134,59 @@ def test_orders_swapped_are_not_what_was_signed() -> None:
     frame = frame_of(MAKER, orders(2))
     swapped = frame.orders[80:] + frame.orders[:80]
     assert f.judge(frame.separator, frame.scheme, frame.signer, frame.root, frame.signature, swapped).flaw
+
+
+def test_bits_say_which_orders_amend() -> None:
+    amends = f.pack_amends(11, (0, 7, 8, 10))
+    assert amends == b"\x81\x05"
+    assert [place for place in range(11) if f.amends_at(amends, place)] == [0, 7, 8, 10]
+    assert f.flaw_of_amends(amends, 11) == ""
+    assert f.flaw_of_amends(f.pack_amends(8, range(8)), 8) == ""
+
+
+@pytest.mark.parametrize(
+    ("amends", "count", "words"),
+    [
+        (b"", 2, "1 bytes"),
+        (b"\0\0", 8, "1 bytes"),
+        (b"\0", 9, "2 bytes"),
+        (b"\x04", 2, "none of the 2"),
+        (b"\0\x80", 15, "none of the 15"),
+    ],
+)
+def test_bits_of_another_shape_are_a_flaw(amends: bytes, count: int, words: str) -> None:
+    assert words in f.flaw_of_amends(amends, count)
+
+
+@pytest.mark.parametrize("place", [-1, 2])
+def test_a_place_beyond_the_orders_is_no_bit(place: int) -> None:
+    with pytest.raises(ValueError, match="there are 2 orders"):
+        f.pack_amends(2, (0, place))
+
+
+def test_only_orders_of_more_than_plain_terms_need_a_mixed_frame() -> None:
+    plain = [replace(order, terms=31) for order in orders(2)]
+    assert not f.needs_mixed(plain)
+    assert all(f.needs_mixed([*plain, replace(plain[0], terms=1 << bit)]) for bit in range(5, 128))
+
+
+def test_the_subject_of_a_frame_is_that_of_no_other() -> None:
+    """Whatever is told apart by it cannot be exchanged behind a receipt: orders, bits, and the kind of frame."""
+    count, digest = 640, b"\x05" * 32
+    there = packed(orders(count))
+    bits = there[:80]  # which are as long as an order, and could stand for one
+    mixed = frame_subject(digest, there, bits)
+    assert mixed != frame_subject(digest, there + bits)
+    assert mixed != frame_subject(digest, there)
+    assert mixed != frame_subject(digest, there, bytes(80))
+    assert frame_subject(digest, there, b"") != frame_subject(digest, there)
+    assert frame_subject(digest, there) == sha256(digest + there).digest(), "as ever"
+
+
+def test_what_costs_the_engine_more_weighs_more() -> None:
+    plain, wide = replace(orders(1)[0], terms=31), replace(orders(1)[0], terms=1 << 127)
+    there = packed([plain, wide, plain])
+    assert f.weight_of(there, b"") == 3
+    assert f.weight_of(packed([plain] * 3), b"\0") == 3
+    assert f.weight_of(there, b"\0") == 2 + f.SLOW_WEIGHT
+    assert f.weight_of(there, b"\x03") == 1 + 2 * f.SLOW_WEIGHT

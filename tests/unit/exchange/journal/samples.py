@@ -15,6 +15,7 @@ MARKET = Market(1, "BTC/USDC", 2, 0, 10_000, 10, 1_000_000, 2_000, 200, 500, 600
 EVERY_COMMAND: tuple[c.Command, ...] = (
     c.PlaceOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "client order"),
     c.PlaceFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2),
+    c.PlaceMixedFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2, b"\x02"),
     c.AmendOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "client order"),
     c.PlaceGroup(
         c.PlaceOrder(ORDER, HASH, 1, SIGNATURE, SIGNER, "first"), c.PlaceOrder(ORDER, HASH, 2, SIGNATURE * 9, SIGNER)

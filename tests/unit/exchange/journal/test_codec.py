@@ -1,6 +1,6 @@
 """Every command survives the codec, and nothing else is accepted as one."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import get_args
 
 import msgspec
@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from exchange.engine import commands as c
 from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
+from exchange.journal.receipts import subject_of
 from tests.unit.exchange.journal.samples import ACCOUNT, EVERY_COMMAND, HASH, MARKET, ORDER, SIGNATURE, SIGNER
 
 
@@ -26,6 +27,24 @@ def test_command_survives_encoding(command: c.Command) -> None:
 def test_bytes_of_a_command_are_fixed() -> None:
     assert encode_command(c.Tick()).hex() == "0005000190"
     assert encode_command(c.FinalizeBatch(14, 1)).hex() == "00150001920e01"
+
+
+def test_bytes_and_subject_of_a_plain_frame_are_fixed() -> None:
+    """Journals hold such frames, and receipts were given of them."""
+    frame = c.PlaceFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2)
+    assert encode_command(frame).hex() == (
+        "0021000196" + "c414" + SIGNER.hex() + "03" + 2 * ("c420" + HASH.hex()) + "c441" + SIGNATURE.hex()
+        + "c4a0" + 2 * ORDER.pack().hex()
+    )  # fmt: skip
+    assert subject_of(frame).hex() == "d7edc7e8dc0bf3e3b3163de98cc76be5dd198cba314623c3857e3d335a0b6697"
+
+
+def test_a_frame_and_a_mixed_one_are_never_the_same() -> None:
+    plain = c.PlaceFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2)
+    mixed = c.PlaceMixedFrame(SIGNER, 3, HASH, HASH, SIGNATURE, ORDER.pack() * 2, b"\0")
+    assert plain != mixed
+    others = [replace(mixed, amends=bits) for bits in (b"\x01", b"\x02", b"", b"\0\0")]
+    assert len({subject_of(frame) for frame in (plain, mixed, *others)}) == 6
 
 
 def test_place_order_is_compact() -> None:

@@ -1,0 +1,80 @@
+# Amends of plain orders by plain orders, within a frame: matcher.take_over over records, where the old order rests and the
+# new one loses its place. Whatever else there is, refusals among it, is Python's, which then finds nothing changed.
+
+cdef inline i32 replaced_by(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
+    """The resting order that a plain one on its nonce replaces, 0 where that is for Python to say."""
+    cdef i32 number = order_in(m, it.page, it.nonce)
+    cdef Order *o = &m.orders[number]
+    cdef Paper *p = &m.papers[number]
+    if number == 0 or o.level == 0 or o.flags & (LONGER | GROUPED) or it.by_quote or m.soonest * 1_000 <= at_ms:
+        return 0
+    if p.market != it.book.market or o.side != it.side or it.quantity <= p.quantity - o.remaining:
+        return 0
+    it.remaining = it.quantity - (p.quantity - o.remaining)
+    if p.price == it.price and p.terms == it.terms and it.remaining <= o.remaining:
+        return 0
+    return 0 if memcmp(p.order_hash, it.command + ORDER_HASH, 32) == 0 else number
+
+
+cdef inline bint can_back(Memory *m, Incoming *it, i32 number) noexcept nogil:
+    """Whether what backs a resting order, and what is available, back the one that replaces it."""
+    cdef Order *o = &m.orders[number]
+    cdef i32 *columns = &it.book.base
+    cdef bint buys = it.side == BUY
+    it.pays = balance_in(m, it.account, columns[1 - it.side])
+    it.gets = balance_in(m, it.account, columns[it.side])
+    cdef i64 needed = chosen(buys, with_fee(it.price * it.remaining, it.rates[2]) + it.rates[3],
+                             it.remaining * it.book.lot_size)
+    return needed - hold_of(it.book, o, m.papers[number].price, o.remaining) <= m.balances[it.pays].available
+
+
+cdef i64 note_amend(Memory *m, Incoming *it, i32 number) noexcept with gil:
+    """Have Python remember what is replaced: where it tells that, from 1 on, 0 for nowhere; -1 if it is against it."""
+    cdef const u8 *old_hash = m.papers[number].order_hash
+    cdef const u8 *new_hash = it.command + ORDER_HASH
+    try:
+        return (<object>m.owner).note_amend(
+            m.orders[number].id, it.id, it.account, it.book.market, it.remaining, old_hash[:32], new_hash[:32],
+            is_told_of(m, it.account))
+    except BaseException as error:
+        fail(m, error)
+        return -1
+
+
+cdef inline bint amend_here(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess) noexcept nogil:
+    """Put a plain order in the place of the resting one on its nonce; whether that was done, or Python has to."""
+    cdef Incoming it
+    cdef i64 since = m.trades_used, remaining, told, reason
+    cdef i64 *event
+    cdef i32 old
+    it.command, it.blob, it.guess, it.id = command, blob, guess, number
+    if look_up(m, &it) or it.book.is_bounded or check_market(m, &it) or check_account(m, &it):
+        return False
+    it.page = guessed_page(m, guess, it.nonce >> 6)
+    old = replaced_by(m, at_ms, &it)
+    if old == 0 or check_expiry(at_ms, &it) or check_size(&it) or check_band(&it) or check_fee_cap(m, &it):
+        return False
+    if check_backlog(m, at_ms, &it) or not can_back(m, &it, old):
+        return False
+    told = note_amend(m, &it, old)
+    if told < 0:
+        return False
+    remaining = it.remaining
+    accept(m, &it)
+    it.remaining, it.flags = remaining, HOOKED
+    if told:
+        event = emit(m, TOLD)
+        event[1] = told - 1
+    m.orders[old].flags &= ~HOOKED  # what it replaced is the new one's already
+    close_order(m, old, AMENDED)
+    it.page = find_page(m, it.account, it.nonce >> 6)
+    reason = work(m, at_ms, &it)
+    note_outcome(m, reason, it.remaining)
+    if reason == OPEN:
+        rest(m, &it)
+    else:
+        tell_closed(m, it.id, it.account, it.book.market, reason, it.remaining)
+        tell_dropped(m, it.id, it.book.market)
+    if unlikely(it.book.is_watched):
+        notice(m, it.book, since)
+    return True
