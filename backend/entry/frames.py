@@ -10,9 +10,9 @@ from backend.entry.client import Client, Once, Session, Step, retry_of
 from backend.entry.link import FrameCall
 from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.frame import flaw_of_shape
+from exchange.domain.frame import flaw_of_shape, weight_of
 from exchange.domain.order import PACKED_SIZE
-from exchange.engine.commands import PlaceFrame
+from exchange.engine.commands import PlaceFrame, PlaceMixedFrame
 from exchange.journal.codec import encode_command
 from exchange.sequencer.packing import packed_receipt
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
@@ -32,7 +32,7 @@ class Frames:
         session = await self._client.live_session()
         frame = wire.FrameMessage.unpack(body)
         self._check_frame(session, frame, body)
-        give_back = self._client.begin(session, len(frame.orders) // PACKED_SIZE)
+        give_back = self._client.begin(session, weight_of(frame.orders, frame.amends))
         self._exchange.metrics.messages.labels(_kind_of(frame)).inc()
         if frame.mac:
             return Step(partial(self._place_when_judged, session, frame, since, give_back, None), give_back)
@@ -93,14 +93,7 @@ class Frames:
             self._place(session, frame, since, give_back)
 
     def _place(self, session: Session, frame: wire.FrameMessage, since: float, give_back: Once) -> None:
-        command = PlaceFrame(
-            session.signer,
-            session.scheme,
-            self._exchange.domain.separator,
-            frame.root,
-            frame.signature,
-            frame.orders,
-        )
+        command = _command(session, self._exchange.domain.separator, frame)
         number, early, kind = frame.number, bool(frame.mac), _kind_of(frame)
 
         def journaled(ack: Ack | Refused) -> None:
@@ -137,6 +130,11 @@ class Frames:
             number, ErrorCode.wrong_signature, f"{flaw}; none of its orders was placed, and the session ends"
         )
         self._client.end(ErrorCode.wrong_signature, "")
+
+
+def _command(session: Session, separator: bytes, frame: wire.FrameMessage) -> PlaceFrame:
+    signed = (session.signer, session.scheme, separator, frame.root, frame.signature, frame.orders)
+    return PlaceMixedFrame(*signed, frame.amends) if frame.amends else PlaceFrame(*signed)
 
 
 def _kind_of(frame: wire.FrameMessage) -> str:

@@ -19,7 +19,7 @@ from typing import Any, Self
 from coincurve import PrivateKey
 
 from exchange.domain.eip712 import Domain, keccak, struct_hash
-from exchange.domain.frame import MAX_ORDERS
+from exchange.domain.frame import MAX_ORDERS, amends_size, flaw_of_amends
 from exchange.domain.order import PACKED_SIZE
 from exchange.domain.recovery import SIGNATURE_SIZE
 
@@ -29,7 +29,8 @@ KEY_SIZE = 33
 SIGNED_ORDER_SIZE = PACKED_SIZE + SIGNATURE_SIZE
 MAX_SINGLE_ORDERS = 512
 MAX_MESSAGE = 128 << 10
-WITH_MAC = 1
+WITH_MAC, MIXED = 1, 2
+"""What the flags of a frame say: it has a MAC; it is mixed."""
 
 LENGTH = struct.Struct(">I")
 _HELLO = struct.Struct(">H20s")
@@ -126,19 +127,23 @@ def mac(key: bytes, data: bytes | memoryview) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class FrameMessage:
-    """A frame on its way in. `number` is the client's own, and rises within a session."""
+    """A frame on its way in. `number` is the client's own, and rises within a session.
+
+    `amends` are the bits of a mixed frame, a byte for eight orders, of which the MAC is as well; a plain one has none.
+    """
 
     number: int
     root: bytes
     signature: bytes
     orders: bytes
     mac: bytes = b""
+    amends: bytes = b""
 
     def pack(self, key: bytes | None = None) -> bytes:
         """The whole message; with a session's `key` it carries a MAC, and is acknowledged before it is judged."""
         count = len(self.orders) // PACKED_SIZE
-        flags = 0 if key is None else WITH_MAC
-        body = _FRAME.pack(self.number, flags, self.root, self.signature, count) + self.orders
+        flags = (0 if key is None else WITH_MAC) | (MIXED if self.amends else 0)
+        body = _FRAME.pack(self.number, flags, self.root, self.signature, count) + self.orders + self.amends
         if key is not None:
             body += mac(key, bytes((Kind.frame,)) + body)
         return message(Kind.frame, body)
@@ -149,15 +154,21 @@ class FrameMessage:
         if len(body) < _FRAME.size:
             raise ProtocolError(f"a frame starts with {_FRAME.size} bytes before its orders, here are {len(body)}")
         number, flags, root, signature, count = _FRAME.unpack_from(body)
-        if flags & ~WITH_MAC:
-            raise ProtocolError(f"the flags are {flags}; 0, or {WITH_MAC} with a MAC, are known")
+        if flags & ~(WITH_MAC | MIXED):
+            raise ProtocolError(f"the flags are {flags}; {WITH_MAC} with a MAC, and {MIXED} for a mixed one, are known")
         end = _FRAME.size + PACKED_SIZE * count
-        if len(body) != end + (MAC_SIZE if flags else 0):
-            expected = f"{PACKED_SIZE} bytes each" + (f" and a MAC of {MAC_SIZE}" if flags else "")
-            raise ProtocolError(f"{count} orders of {expected} end at byte {end}, the frame at byte {len(body)}")
+        bits = amends_size(count) if flags & MIXED else 0
+        if len(body) != end + bits + (MAC_SIZE if flags & WITH_MAC else 0):
+            expected = f"{PACKED_SIZE} bytes each"
+            expected += f", {bits} bytes that say which amend" if bits else ""
+            expected += f" and a MAC of {MAC_SIZE}" if flags & WITH_MAC else ""
+            raise ProtocolError(f"{count} orders of {expected}: the orders end at byte {end}, the frame at {len(body)}")
         if not 2 <= count <= MAX_ORDERS:
             raise ProtocolError(f"a frame holds 2 to {MAX_ORDERS} orders, not {count}")
-        return cls(number, root, signature, body[_FRAME.size : end], body[end:])
+        amends = body[end : end + bits]
+        if bits and (flaw := flaw_of_amends(amends, count)):
+            raise ProtocolError(flaw)
+        return cls(number, root, signature, body[_FRAME.size : end], body[end + bits :], amends)
 
 
 def pack_orders(number: int, signed: list[bytes]) -> bytes:

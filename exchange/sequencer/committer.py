@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.frame import flaw_of_shape
+from exchange.domain.frame import flaw_of_amends, flaw_of_shape
 from exchange.domain.order_id import seq_of
 from exchange.engine.brakes import only_reduces_risk
 from exchange.engine.commands import (
@@ -22,6 +22,7 @@ from exchange.engine.commands import (
     ListMarket,
     PlaceFrame,
     PlaceGroup,
+    PlaceMixedFrame,
     PlaceOrder,
     SetFeeRules,
     SetLimits,
@@ -30,6 +31,7 @@ from exchange.engine.commands import (
 )
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
+from exchange.engine.frames import may_wait
 from exchange.engine.orders import trigger_bits
 from exchange.engine.risk import check_may_trade
 from exchange.engine.telling import Telling
@@ -158,16 +160,18 @@ class Committer:
         """Make frames durable, judge and apply them in order. An OSError is fatal: the process must stop.
 
         `durable` is told of the acks as soon as they are true: before the orders are matched, unless orders wait for a
-        price. Nothing else may be committed meanwhile. What is found of a frame is a matter of its bytes.
+        price, or may come to wait. Nothing else may be committed meanwhile. What is found of a frame is a matter of its
+        bytes.
         """
-        if self.engine.ends_call(self.now_ms()) or (self.engine.waiting and len(items) > 1):
+        waits = len(items) > 1 and (self.engine.waiting or any(map(_frame_may_wait, items)))
+        if waits or self.engine.ends_call(self.now_ms()):
             return await self._commit_in_turns(items, durable, telling)
         return await self._commit_group(items, durable, telling)
 
     async def _commit_in_turns(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
-        """Frames while orders wait for a price. What one of them triggers works before the next, so a frame has its
+        """Frames while orders wait for a price, or come that may. What one of them triggers works before the next, so a frame has its
         place only when those before it are applied; then one sync makes all of them durable."""
         frames = [item for item in items if not isinstance(item, Refused)]
         full = self._reserve_frames(frames)
@@ -241,8 +245,10 @@ class Committer:
         return item
 
     def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> Refused | None:
-        """Room for the frames, and for the ticks of all orders that wait; without it, what all of them are told."""
-        return self.reserve([payload for payload, _ in frames], self.engine.waiting)
+        """Room for the frames, and for the ticks of all orders that wait, those that come included; without it, what all
+        of them are told."""
+        waiting = self.engine.waiting + sum(may_wait(frame) for _, frame in frames)
+        return self.reserve([payload for payload, _ in frames], waiting)
 
     def reserve(
         self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0, *, kept: bool = False
@@ -459,6 +465,11 @@ def _may_wait(item: Item) -> int:
     return sum(isinstance(one, PlaceOrder) and bool(trigger_bits(one.order.terms)) for one in placed)
 
 
+def _frame_may_wait(item: FrameItem) -> bool:
+    """Whether an order of a frame may wait for a price."""
+    return not isinstance(item, Refused) and may_wait(item[1]) > 0
+
+
 def _judge(commands: Sequence[PlaceFrame]) -> None:
     """Find whether frames stand; each remembers it."""
     for command in commands:
@@ -483,6 +494,8 @@ def parse_frame(payload: bytes, separator: bytes) -> FrameItem:
         return Refused.of(Refusal(ErrorCode.wrong_contract, "the frame was signed for another exchange", "separator"))
     if flaw := flaw_of_shape(command.orders):
         return Refused.of(Refusal(ErrorCode.malformed, flaw, "orders"))
+    if isinstance(command, PlaceMixedFrame) and (flaw := flaw_of_amends(command.amends, command.count)):
+        return Refused.of(Refusal(ErrorCode.malformed, flaw, "amends"))
     return payload, command
 
 

@@ -191,7 +191,7 @@ class Server:
         if len(message.frames) > MAX_FRAMES:
             raise ProtocolError(f"a message of {len(message.frames)} frames; at most {MAX_FRAMES} are allowed")
         frames = [parse_frame(payload, self._separator) for payload in message.frames]
-        size = sum(1 if isinstance(frame, Refused) else frame[1].count for frame in frames)
+        size = sum(1 if isinstance(frame, Refused) else frame[1].weight for frame in frames)
         if self._pending + size > self._max_pending:
             refused = Refused.of(unavailable("the engine's queue is full; try again shortly", _RETRY_MS))
             self._metrics.commands.labels("queue_full").inc(size)
@@ -271,7 +271,8 @@ class Server:
 
     def _observe_frames(self, works: list[Work], result: FramesResult) -> None:
         accepted = sum(outcome.codes.count(0) for outcome in result.outcomes if isinstance(outcome, FrameAck))
-        size = sum(work.size for work in works)
+        frames = [frame for work in works for frame in work.frames or ()]
+        size = sum(1 if isinstance(frame, Refused) else frame[1].count for frame in frames)
         self._metrics.group_size.observe(size)
         self._count(accepted, size)
 

@@ -19,8 +19,8 @@ from exchange.database.tables import account
 from exchange.domain import entry as wire
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
-from exchange.domain.order import Order, Side
-from exchange.engine.commands import Credit, PlaceFrame
+from exchange.domain.order import Order, Side, Terms
+from exchange.engine.commands import Credit, PlaceFrame, PlaceMixedFrame
 from exchange.journal.reader import Reader
 from exchange.journal.recovery import verify
 from exchange.sequencer.client import EngineClient
@@ -138,6 +138,36 @@ async def test_whole_way_of_frames_and_single_orders(stack: tuple[EngineProcess,
     assert [frame.count for frame in frames] == [64, 256, 64]
     assert verify(engine.journal_dir).engine.state_hash() == live[1]
     await refused_without_engine(entry)
+
+
+async def test_quotes_move_by_amends_with_and_without_a_mac(stack: tuple[EngineProcess, EntryProcess]) -> None:
+    engine, entry = stack
+    await fund(engine)
+    quotes = [replace(one, side=Side.buy, price=PRICE - 500) for one in orders(WALLETS[0], 1, 8)]
+    shown = Terms(displayed_quantity=2).pack()
+    moved = [replace(one, price=PRICE - 600, quantity=21, terms=shown) for one in quotes]
+    again = [replace(one, price=PRICE - 700) for one in moved]
+    async with client_of(entry) as client:
+        assert (await client.place_frame(quotes)).codes == bytes(8)
+        early, later = await client.place_frame_early(moved, amends=range(8))
+        assert early.receipt is not None
+        assert (await later).codes == bytes(8), "each takes the place of the one before"
+        outcome = await client.place_frame(again, amends=range(8))
+        assert (outcome.codes, outcome.receipt is not None) == (bytes(8), True)
+        assert set((await client.place_frame(again, amends=range(8))).codes) == {14}, "nonce_used"
+        flipped = client._frame(again, range(7))[0]
+        bad = replace(flipped, number=50, amends=b"\xff\x01").pack()
+        with pytest.raises(EntryRefused, match="the frame at"):
+            await client._send(bad, 50, [b""], []).outcome
+    async with EngineClient(engine.socket) as engine_client:
+        live = await engine_client.state_hash()
+        books = await engine_client.books()
+    bids = next(book.bids for book in books.markets if book.market == BTC_USDC)
+    assert bids == [(PRICE - 700, 16)], "two lots of each are shown"
+    engine.stop()
+    frames = [r.command for r in Reader(engine.journal_dir).read() if isinstance(r.command, PlaceFrame)]
+    assert [type(frame) for frame in frames] == [PlaceFrame, *[PlaceMixedFrame] * 3]
+    assert verify(engine.journal_dir).engine.state_hash() == live[1]
 
 
 async def check_metrics(entry: EntryProcess) -> None:

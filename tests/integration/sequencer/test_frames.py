@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -16,10 +17,10 @@ from exchange.domain.deployment import address_bytes
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.frame_codes import ACCEPTED
-from exchange.domain.order import Order, Side
+from exchange.domain.order import Order, Side, Terms, TriggerType
 from exchange.domain.order_id import order_id, seq_of
 from exchange.domain.receipt import Receipt, frame_subject
-from exchange.engine.commands import Credit, PlaceFrame
+from exchange.engine.commands import Credit, PlaceFrame, PlaceMixedFrame, Tick
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
@@ -46,7 +47,7 @@ from tests.integration.sequencer.engine_process import (
     place,
 )
 from tests.integration.sequencer.mirror import assert_equals_engine, project_all
-from tests.utils.frames import frame_of
+from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.signing import Signer
 
 DOMAIN = DEPLOYMENT.domain
@@ -126,6 +127,47 @@ async def test_frame_is_one_record_with_a_receipt_and_every_reader_sees_its_orde
     await check_listing(database)
 
 
+async def test_mixed_frames_move_quotes_and_every_reader_sees_it(engine: EngineProcess, database: AsyncEngine) -> None:
+    """Four accounts keep quotes that others meet, amended by frames; icebergs and stops come in the same ones."""
+    chance = random.Random(6)
+    iceberg, stop = Terms(displayed_quantity=5).pack(), Terms(trigger_type=TriggerType.stop_loss).pack()
+    standing: dict[bytes, list[Order]] = {wallet.raw: [] for wallet in WALLETS}
+    sent: list[tuple[FrameAck, PlaceFrame]] = []
+    async with EngineClient(engine.socket) as client:
+        await client.submit_many(credits())
+        for number in range(40):
+            wallet = WALLETS[number % 4]
+            old = standing[wallet.raw]
+            new = orders(wallet, 100 * number + 1, 4, chance)
+            new.append(replace(new[0], nonce=100 * number + 50, quantity=20, terms=iceberg))
+            trigger = PRICE + 10 * chance.randint(-6, 6)
+            new.append(replace(new[1], nonce=100 * number + 51, terms=stop, trigger_price=trigger))
+            amends = [
+                replace(one, price=one.price + 10 * chance.randint(-5, 5), quantity=one.quantity + chance.randint(0, 9))
+                for one in old
+            ]
+            request = mixed_frame_of(wallet, [*amends, *new], range(len(amends)), DOMAIN)
+            sent.append((await client.submit_frame(request), request))
+            standing[wallet.raw] = new
+        live = await client.state_hash()
+    for ack, mixed in sent:
+        assert len(ack.codes) == mixed.count
+        check_receipt(ack, mixed)
+    engine.stop()
+    records = list(Reader(engine.journal_dir).read())
+    assert [r.command for r in records if isinstance(r.command, PlaceFrame)] == [mixed for _, mixed in sent]
+    assert verify(engine.journal_dir).engine.state_hash() == live[1]
+    assert recover(engine.journal_dir, engine=FastEngine).engine.state_hash() == live[1]
+    audited = replay(engine.journal_dir, live[0])
+    assert (audited.priority.problems, audited.fees.problems) == ([], [])
+    assert audited.priority.trades > 10
+    assert sum(order.closed == "amended" for order in audited.orders.values()) > 10
+    assert any(isinstance(record.command, Tick) for record in records), "a stop worked"
+    replica = recover(engine.journal_dir).engine
+    await project_all(database, engine.journal_dir)
+    await assert_equals_engine(database, replica)
+
+
 def check_receipt(ack: FrameAck, request: PlaceFrame) -> None:
     there = ack.receipt
     assert there is not None
@@ -141,7 +183,8 @@ def check_receipt(ack: FrameAck, request: PlaceFrame) -> None:
         tuple(there.path),
         there.signature,
     )
-    subject = frame_subject(request.digest, request.orders)
+    amends = request.amends if isinstance(request, PlaceMixedFrame) else None
+    subject = frame_subject(request.digest, request.orders, amends)
     receipt.check(address_bytes(DEPLOYMENT.receipt_signer), recover_signer, subject)
 
 

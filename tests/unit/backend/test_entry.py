@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -18,9 +19,12 @@ from backend.entry.proxied import binary_header
 from backend.entry.server import Connection
 from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.domain.frame import SLOW_WEIGHT
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order import Order
 from exchange.domain.recovery import recover
+from exchange.engine.commands import PlaceFrame, PlaceMixedFrame
+from exchange.journal.codec import decode_command
 from exchange.sequencer.protocol import Ack, FrameAck, Frames, Refused, decode_from_client
 from exchange.settings import EntrySettings
 from tests.utils.frames import DOMAIN
@@ -282,6 +286,51 @@ async def test_frames_not_sent_yet_are_lost_with_the_engine_and_counted_once() -
     await turns()
     assert [type(one) for one in told] == [Refused]
     assert link.pending == 0
+
+
+@pytest.mark.parametrize("with_mac", [False, True])
+async def test_mixed_frame_reaches_the_engine_with_its_bits_and_a_plain_one_as_ever(with_mac: bool) -> None:
+    hall, engine = Hall(), Transport()
+    hall.exchange.link.connection_made(cast(asyncio.Transport, engine))
+    connection, transport = hall.connect()
+    key = bytes(32)
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, key, 1e18)
+    cast(Judges, hall.exchange.court).frame.set_result(b"")
+    packed = b"".join(Order(OWNER.raw, 1, 0, 1_000, 10, n, 1, 0, 100, 0).pack() for n in (1, 2))
+    messages = [
+        wire.FrameMessage(n + 1, bytes(32), bytes(65), packed, amends=bits) for n, bits in enumerate((b"", b"\x02"))
+    ]
+    for message in messages:
+        connection.data_received(message.pack(key if with_mac else None))
+        await turns()
+    size, commands, data = 4, [], engine.sent
+    while data:
+        size = int.from_bytes(data[:4])
+        frames = decode_from_client(data[4 : 4 + size])
+        assert isinstance(frames, Frames)
+        commands += [decode_command(frame) for frame in frames.frames]
+        data = data[4 + size :]
+    signed = (OWNER.raw, 2, DOMAIN.separator, bytes(32), bytes(65), packed)
+    assert commands == [PlaceFrame(*signed), PlaceMixedFrame(*signed, b"\x02")]
+    flipped = bytearray(replace(messages[1], number=9).pack(key))
+    flipped[-17] ^= 3
+    connection.data_received(bytes(flipped))
+    await turns()
+    assert b"the MAC is not the session's" in transport.sent
+
+
+async def test_amends_take_the_room_of_more_orders_until_they_are_answered() -> None:
+    hall = Hall()
+    hall.exchange.link.connection_made(cast(asyncio.Transport, Transport()))
+    connection, _ = hall.connect()
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    packed = b"".join(Order(OWNER.raw, 1, 0, 1_000, 10, n, 1, 0, 100, 0).pack() for n in range(4))
+    connection.data_received(wire.FrameMessage(1, bytes(32), bytes(65), packed, amends=b"\x03").pack())
+    await turns()
+    assert hall.exchange.room.held == 2 + 2 * SLOW_WEIGHT
+    cast(Judges, hall.exchange.court).frame.set_result(b"it is not signed")
+    await turns()
+    assert hall.exchange.room.held == 0
 
 
 def pipelined(mac_key: bytes, kinds: str) -> bytes:

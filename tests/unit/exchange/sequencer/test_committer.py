@@ -26,11 +26,12 @@ from exchange.sequencer.committer import (
     Committer,
     Item,
     _may_wait,
+    parse_frame,
     parse_item,
 )
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
-from tests.utils.frames import frame_of
+from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.signing import Signer
 
 
@@ -384,6 +385,48 @@ async def test_frames_while_orders_wait_cost_one_sync_and_what_they_trigger_work
     records = list(Reader(committer.journal.folder).read())[before:]
     assert [type(record.command).__name__ for record in records] == [*["PlaceFrame"] * 2, "Tick", *["PlaceFrame"] * 2]
     assert [(done.seq, done.head) for done in result.committed] == [(record.seq, record.head) for record in records]
+
+
+def _stops(signer: Signer, first: int) -> tuple[bytes, c.PlaceFrame]:
+    """A mixed frame of two stops."""
+    terms, expiry = Terms(trigger_type=TriggerType.stop_loss).pack(), NOW_MS // 1_000 + 3_600
+    orders = [Order(signer.raw, 1, 1, 580_000, 2, first + n, expiry, 595_000, 10, terms) for n in range(2)]
+    frame = mixed_frame_of(signer, orders)
+    return encode_command(frame), frame
+
+
+async def test_frames_leave_room_for_their_own_stops_and_are_taken_one_by_one(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waited before the first came; the second triggers what that brought, which works before the third."""
+    await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50)))
+    room, reserve = [0], committer.journal.reserve
+
+    def bounded(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+        if payload_bytes + records > room[0]:
+            raise JournalFull("no room")
+        reserve(payload_bytes, records, kept=kept)
+
+    monkeypatch.setattr(committer.journal, "reserve", bounded)
+    frames = [_stops(SELLER, 1), _frame(SELLER, 590_000, 10), _frame(SELLER, 600_000, 20)]
+    room[0] = len(_stops(SELLER, 1)[0]) + 1  # enough for the frame, not for the stops in it
+    before = committer.journal.seq
+    refused = await committer.commit_frames(frames[:1], lambda acks: None, Telling.everything)
+    assert [isinstance(outcome, Refused) for outcome in refused.outcomes] == [True]
+    assert committer.journal.seq == before
+    room[0] = 10**6
+    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
+    assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"] * 3
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-5:]
+    assert kinds == ["PlaceMixedFrame", "PlaceFrame", "Tick", "Tick", "PlaceFrame"]
+
+
+@pytest.mark.parametrize("amends", [b"", b"\x04", b"\0\0"])
+def test_frame_whose_bits_are_none_is_not_journaled(amends: bytes) -> None:
+    frame = mixed_frame_of(SELLER, [Order(SELLER.raw, 1, 1, 580_000, 2, n, 1, 0, 10, 0) for n in range(2)])
+    item = parse_frame(encode_command(replace(frame, amends=amends)), frame.separator)
+    assert isinstance(item, Refused)
+    assert (item.code, item.field) == (ErrorCode.malformed, "amends")
 
 
 def _ask(nonce: int) -> c.PlaceOrder:
