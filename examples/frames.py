@@ -1,4 +1,7 @@
-"""Places sixteen orders under one signature through order entry, then sixteen more with the session's MAC.
+"""Places sixteen quotes under one signature through order entry, then moves those that rest by amends in one frame.
+
+The second frame is sent with the session's MAC: each order in it takes the place of an open one on its nonce, but for
+the last, which is new.
 
 Run it beside `bizzan up`: it makes a wallet, takes play money from the faucet, deposits it, and waits until
 its first fill is settled on chain.
@@ -9,6 +12,7 @@ import json
 import sys
 import time
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import TypeVar
 
 from bizzan.client.api import BizzanClient
@@ -98,7 +102,7 @@ def said(outcome: Outcome) -> str:
 
 
 async def main() -> None:
-    """Fund a wallet, place two frames, of which one order takes, and say what became of them."""
+    """Fund a wallet, place quotes, of which one takes, move the others, and say what became of them."""
     settings = load_settings()
     wallet = Wallet.create()
     async with BizzanClient(f"http://{settings.api.host}:{settings.api.port}", wallet) as api:
@@ -107,11 +111,14 @@ async def main() -> None:
         ask = await lowest_ask(api)
         below, through = (ask * part // 100 // market.tick_size * market.tick_size for part in (90, 102))
         async with EntryClient(settings.entry.host, settings.entry.port, api.exchange.domain, wallet) as entry:
-            outcome = await entry.place_frame(quotes(wallet, market, 1, [through] + [below] * (ORDERS - 1)))
+            first, *rest = quotes(wallet, market, 1, [through] + [below] * (ORDERS - 1))
+            outcome = await entry.place_frame([first, *rest])
             print("signed:", said(outcome))
-            early, later = await entry.place_frame_early(quotes(wallet, market, 101, [below] * ORDERS))
+            moved = [replace(quote, price=quote.price - market.tick_size) for quote in rest]
+            new = quotes(wallet, market, 101, [below])
+            early, later = await entry.place_frame_early([*moved, *new], amends=range(len(moved)))
             print("durable at", early.seq)
-            print("with a MAC:", said(await later))
+            print("moved, with a MAC:", said(await later))
         fill = await settled(api)
         print(f"settled: {fill.quantity} lots at {fill.price} in {fill.tx_hash}")
 

@@ -4,6 +4,7 @@
     async with EntryClient.on_stream("http://127.0.0.1:8000", domain, wallet) as entry:     # the API's stream
         outcome = await entry.place_frame(orders)                 # signed as a whole; the answer says each order's fate
         early, outcome = await entry.place_frame_early(orders)    # with the session's MAC: durable first, matched then
+        outcome = await entry.place_frame(moved, amends={0, 1})   # the first two take the places of open orders
 
 Everything is pipelined. A frame that was not answered, because the connection was lost, may have been placed: send the
 same orders again, and those that were taken are refused as `nonce_used`.
@@ -21,7 +22,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -37,7 +38,7 @@ from exchange.domain import entry as wire
 from exchange.domain.bulk import bulk_digest
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
-from exchange.domain.frame import unfold
+from exchange.domain.frame import needs_mixed, pack_amends, unfold
 from exchange.domain.frame_codes import ACCEPTED, code_of
 from exchange.domain.order import Order
 from exchange.domain.receipt import Receipt, ReceiptError, frame_subject
@@ -231,15 +232,20 @@ class EntryClient:
         if self._channel is not None:
             await self._channel.close()
 
-    async def place_frame(self, orders: Sequence[Order]) -> wire.Outcome:
-        """Sign the orders as a whole and wait until they are durable and matched."""
-        frame, subject = self._frame(orders)
+    async def place_frame(self, orders: Sequence[Order], amends: Collection[int] = ()) -> wire.Outcome:
+        """Sign the orders as a whole and wait until they are durable and matched.
+
+        Those at the places in `amends`, counted from 0, each take the place of the open order on their nonce.
+        """
+        frame, subject = self._frame(orders, amends)
         sent = self._send(frame.pack(), self._number, [subject], [wire.Kind.outcome], len(orders))
         return await sent.outcome  # type: ignore[no-any-return]
 
-    async def place_frame_early(self, orders: Sequence[Order]) -> tuple[wire.Journaled, asyncio.Future[wire.Outcome]]:
+    async def place_frame_early(
+        self, orders: Sequence[Order], amends: Collection[int] = ()
+    ) -> tuple[wire.Journaled, asyncio.Future[wire.Outcome]]:
         """The same with the session's MAC: returns when the frame is durable; its outcome follows."""
-        frame, subject = self._frame(orders)
+        frame, subject = self._frame(orders, amends)
         answers = [wire.Kind.journaled, wire.Kind.outcome]
         sent = self._send(frame.pack(self._mac_key), self._number, [subject], answers, len(orders))
         await asyncio.wait([sent.early, sent.outcome], return_when=asyncio.FIRST_COMPLETED)
@@ -282,14 +288,16 @@ class EntryClient:
         sent = self._send(replace(brake, signature=signature).pack(), self._number, subjects, [wire.Kind.done])
         return await sent.outcome  # type: ignore[no-any-return]
 
-    def _frame(self, orders: Sequence[Order]) -> tuple[wire.FrameMessage, bytes]:
-        """A frame, and what its receipt is of."""
+    def _frame(self, orders: Sequence[Order], amends: Collection[int] = ()) -> tuple[wire.FrameMessage, bytes]:
+        """A frame, mixed where it must be, and what its receipt is of."""
         self._number += 1
         packed = b"".join(order.pack() for order in orders)
         unfolded = unfold(packed, self._domain.separator)
         digest = bulk_digest(self._domain.separator, unfolded.root, unfolded.height)
-        frame = wire.FrameMessage(self._number, unfolded.root, self._wallet.sign_digest(digest), packed)
-        return frame, frame_subject(digest, packed)
+        bits = pack_amends(len(orders), amends) if amends or needs_mixed(orders) else None
+        signature = self._wallet.sign_digest(digest)
+        frame = wire.FrameMessage(self._number, unfolded.root, signature, packed, amends=bits or b"")
+        return frame, frame_subject(digest, packed, bits)
 
     def _send(
         self, data: bytes, number: int, subjects: Sequence[bytes], answers: Sequence[wire.Kind], orders: int = 0

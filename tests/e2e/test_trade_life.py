@@ -44,6 +44,7 @@ def test_frames_of_orders_settle(program: Program) -> None:
 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "settled: 20 lots" in result.stdout
+    assert result.stdout.count(json.dumps([0] * 16)) == 2, "all were placed, and the rest moved by amends"
 
 
 def test_an_operator_sees_who_trades_with_itself(program: Program) -> None:

@@ -78,10 +78,10 @@ def session(answer: Answer, receipts: ReceiptCheck | None = None) -> EntryClient
     return client
 
 
-def subject_of(orders: Sequence[Order]) -> bytes:
+def subject_of(orders: Sequence[Order], amends: bytes | None = None) -> bytes:
     packed = b"".join(order.pack() for order in orders)
     tree = unfold(packed, DOMAIN.separator)
-    return frame_subject(bulk_digest(DOMAIN.separator, tree.root, tree.height), packed)
+    return frame_subject(bulk_digest(DOMAIN.separator, tree.root, tree.height), packed, amends)
 
 
 def packed_or_none(there: wire.EntryReceipt | None) -> bytes:
@@ -103,6 +103,33 @@ async def test_a_frames_receipt_must_be_of_its_very_orders() -> None:
             await client.place_frame(OTHERS)
         assert isinstance(raised.value.ack, wire.Outcome)
         assert (await client.place_frame(ORDERS)).seq == SEQ, "the session goes on"
+
+
+@pytest.mark.parametrize("journaled", [None, b"\0", b"\x01", b"\x06"])
+async def test_a_mixed_frames_receipt_binds_which_of_its_orders_amend(journaled: bytes | None) -> None:
+    """An operator that takes an amend for a placement, or the other way round, has acknowledged something else."""
+    there = receipt(subject_of(ORDERS, journaled))
+    async with session(lambda number, _: [outcome(number, there)]) as client:
+        with pytest.raises(NoReceipt, match="something else"):
+            await client.place_frame(ORDERS, amends=(1,))
+    there = receipt(subject_of(ORDERS, b"\x02"))
+    async with session(lambda number, _: [outcome(number, there)]) as client:
+        assert (await client.place_frame(ORDERS, amends=(1,))).receipt == there
+
+
+@pytest.mark.parametrize(
+    ("terms", "amends", "bits"), [(0, (), b""), (31, (), b""), (10 << 16, (), b"\0"), (0, (0, 2), b"\x05")]
+)
+async def test_a_frame_is_mixed_where_it_must_be(terms: int, amends: tuple[int, ...], bits: bytes) -> None:
+    sent: list[wire.FrameMessage] = []
+
+    def answer(number: int, body: bytes) -> list[bytes]:
+        sent.append(wire.FrameMessage.unpack(body))
+        return [outcome(number, None)]
+
+    async with session(answer) as client:
+        await client.place_frame([*ORDERS[:2], replace(ORDERS[2], terms=terms)], amends)
+    assert [frame.amends for frame in sent] == [bits]
 
 
 async def test_the_early_ack_of_a_frame_is_checked_as_well() -> None:
