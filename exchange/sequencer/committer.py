@@ -171,8 +171,8 @@ class Committer:
     async def _commit_in_turns(
         self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
     ) -> FramesResult:
-        """Frames while orders wait for a price, or come that may. What one of them triggers works before the next, so a frame has its
-        place only when those before it are applied; then one sync makes all of them durable."""
+        """Frames while orders wait for a price, or come that may. What one of them triggers works before the next, so a
+        frame has its place only when those before it are applied; then one sync makes all of them durable."""
         frames = [item for item in items if not isinstance(item, Refused)]
         full = self._reserve_frames(frames)
         if full is not None:
@@ -245,8 +245,8 @@ class Committer:
         return item
 
     def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> Refused | None:
-        """Room for the frames, and for the ticks of all orders that wait, those that come included; without it, what all
-        of them are told."""
+        """Room for the frames, and for the ticks of all orders that wait, those that come included; without it, what
+        all of them are told."""
         waiting = self.engine.waiting + sum(may_wait(frame) for _, frame in frames)
         return self.reserve([payload for payload, _ in frames], waiting)
 
