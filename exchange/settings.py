@@ -187,7 +187,8 @@ class ApiSettings(Section):
     `public_rpc_url` is a node of the chain that browsers may ask; without it, the local chain's, else none.
     `min_withdrawals` are the smallest signed withdrawals by symbol, in ledger units: the keeper pays gas for each.
     Who signs in as one of `auditors` reads the journal as it is; one of `operators` (whoever is the contract's operator
-    is one) what surveillance finds as well, and may open the console, for `operator_session_seconds`. Headers that say
+    is one) what surveillance finds as well, and may open the console, for `operator_session_seconds`, which are whole
+    minutes. Headers that say
     for whom a proxy speaks (`X-Forwarded-For`) are believed from the networks in `proxies` alone.
     """
 
@@ -197,7 +198,7 @@ class ApiSettings(Section):
     port: Port = 8_000
     workers: Count = 1
     session_seconds: Count = 86_400
-    operator_session_seconds: Annotated[int, Field(ge=60, le=43_200)] = 1_800
+    operator_session_seconds: Annotated[int, Field(ge=60, le=43_200, multiple_of=60)] = 1_800
     lag_blocks: Count = 20
     min_withdrawals: Mapping[str, Count] = {"USDC": 1_000_000, "ETH": 50_000, "BTC": 2_000}
     auditors: tuple[Address, ...] = ()

@@ -10,6 +10,7 @@ class NonceAnswer(BaseModel):
     domain: str = Field(description="the message's domain", examples=["127.0.0.1:8000"])
     chain_id: int = Field(examples=[31337])
     expires_at: int = Field(description="milliseconds; the nonce is good for one attempt until then")
+    console_minutes: int = Field(description="how long a session of the operator's console lasts, as its message says")
 
 
 class LoginRequest(BaseModel):

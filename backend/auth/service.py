@@ -29,26 +29,37 @@ if TYPE_CHECKING:
 NONCE_MS = 300_000
 CLOCK_MARGIN_MS = 60_000
 """So far may a wallet's clock be ahead of ours."""
-CONSOLE_STATEMENT = (
-    "Open the operator's console. Its session halts markets, stops accounts, announces; it moves no money."
-)
-"""What a message must say to open the console, and no other may."""
+CONSOLE_PURPOSE = "Open the operator's console "
+"""How what a message that opens the console says begins, and no other may."""
+
+
+def console_statement(seconds: int) -> str:
+    """What a message must say to open the console for so long; `web/src/features/wallet/siwe.ts` says the same."""
+    return (
+        f"{CONSOLE_PURPOSE}for {seconds // 60} minutes. An operator's session halts and opens markets, sets bounds, "
+        "fees and tiers, stops accounts, reviews cases and announces, each logged under this address; any other role's "
+        "only reads. It moves no money and signs no transaction."
+    )
 
 
 async def new_nonce(api: Api, host: str) -> schemas.NonceAnswer:
-    """A fresh nonce, and the other two things the message must say."""
+    """A fresh nonce, and what else the message must say."""
     nonce, now = secrets.token_hex(12), now_ms()
     async with api.writing() as connection:
         await sessions.add_nonce(connection, nonce, now, now + NONCE_MS)
     return schemas.NonceAnswer(
-        nonce=nonce, domain=_domain(api, host), chain_id=api.domain.chain_id, expires_at=now + NONCE_MS
+        nonce=nonce,
+        domain=_domain(api, host),
+        chain_id=api.domain.chain_id,
+        expires_at=now + NONCE_MS,
+        console_minutes=api.settings.operator_session_seconds // 60,
     )
 
 
 async def login(api: Api, host: str, request: schemas.LoginRequest) -> schemas.LoginAnswer:
     """Check the message and open a session for private reads."""
     message = await authenticate(api, host, request)
-    if message.statement == CONSOLE_STATEMENT:
+    if message.statement and message.statement.startswith(CONSOLE_PURPOSE):
         raise _refuse("statement", "the message opens the operator's console: send it to /v1/operator/login")
     return await open_session(api, message.address, api.settings.session_seconds, "account")
 
@@ -62,8 +73,9 @@ async def console_address(api: Api, host: str, request: schemas.LoginRequest) ->
             "name could have been signed for another site",
         )
     message = await authenticate(api, host, request)
-    if message.statement != CONSOLE_STATEMENT:
-        raise _refuse("statement", f"the message's statement must be: {CONSOLE_STATEMENT}")
+    statement = console_statement(api.settings.operator_session_seconds)
+    if message.statement != statement:
+        raise _refuse("statement", f"the message's statement must be: {statement}")
     return address_of(message.address)
 
 

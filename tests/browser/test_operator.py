@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 
 import pytest
@@ -18,6 +19,8 @@ from tests.utils.program import Program
 
 TEXT = "Deposits of ETH take an hour longer today."
 REASON = "the price feed is wrong"
+SIGNED = "Open the operator's console for 30 minutes."
+SIZES = ({"width": 390, "height": 844}, {"width": 1280, "height": 900})
 SECTIONS = ("health", "markets", "withdrawals", "jobs", "accounts", "cases", "contract", "announcements", "log")
 
 
@@ -54,6 +57,42 @@ def test_a_wallet_without_a_role_is_told_why_it_may_not(browser: Browser, progra
     expect(page.get_by_role("navigation", name="Parts of the console")).to_have_count(0)
     assert barriers(page) == []
     context.close()
+
+
+@pytest.mark.parametrize(
+    ("tag", "opens", "left", "log"),
+    [
+        ("en", "Sign and open the console", "time left", "Log"),
+        ("zh-CN", "签名并打开控制台", "剩余时间", "日志"),
+        ("ar", "وقّع وافتح اللوحة", "الوقت المتبقي", "السجل"),
+    ],
+    ids=["en", "zh-CN", "ar"],
+)
+def test_the_console_says_what_is_signed_and_for_how_long(
+    page: Page, operator: BrowserWallet, tag: str, opens: str, left: str, log: str
+) -> None:
+    connect(page)
+    page.goto("/operator/log")
+    page.get_by_label("Language").select_option(tag)
+    expect(page.locator(f"html[lang={tag}]")).to_be_attached()
+    gate = page.get_by_role("main").locator("section")
+    expect(gate.locator("dt")).to_have_count(3)
+    expect(page.locator("[aria-live=polite] button")).to_have_count(0)  # the account's own sign-in is another
+    for size in SIZES:
+        page.set_viewport_size(size)  # type: ignore[arg-type]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), size
+    assert barriers_of_both_themes(page) == []
+    operator.hold()
+    page.get_by_role("button", name=opens).click()
+    asked = gate.get_by_role("status").locator("[lang=en]")
+    expect(asked).to_contain_text(SIGNED)
+    shown = asked.inner_text()
+    assert barriers(page) == []
+    operator.go_on()
+    clock = page.get_by_role("timer", name=left)
+    expect(clock).to_have_text(re.compile(r"^\u2068?00:29:\d\d\u2069?$"))
+    expect(page.get_by_role("main").get_by_role("link", name=log, exact=True)).to_have_attribute("aria-current", "page")
+    assert operator.texts[-1] == shown
 
 
 def test_what_an_operator_does_is_seen_by_traders_and_stays_in_the_log(

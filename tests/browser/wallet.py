@@ -22,6 +22,7 @@ ANNOUNCE = """
   const listeners = {};
   const provider = {
     request: async ({ method, params }) => {
+      if (method === "personal_sign") await window.testWalletOpens;
       const answer = JSON.parse(await window.testWallet(method, JSON.stringify(params ?? [])));
       if (answer.error) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
       return answer.result;
@@ -43,7 +44,7 @@ ANNOUNCE = """
 class BrowserWallet:
     """Install it before the page is opened. `asked` are the methods that would have opened its window.
 
-    `sent` are its transactions, signed.
+    `sent` are its transactions, signed, and `texts` the texts.
     """
 
     def __init__(self, page: Page, rpc_url: str, chain_id: int = 31_337, key: bytes | None = None) -> None:
@@ -55,6 +56,7 @@ class BrowserWallet:
         self.rejects = False
         self.asked: list[str] = []
         self.sent: list[str] = []
+        self.texts: list[str] = []
         self._before = 0
         page.expose_function("testWallet", self._answer)
         page.add_init_script(ANNOUNCE)
@@ -64,13 +66,21 @@ class BrowserWallet:
         self.chain_id = chain_id
         self.page.evaluate("(id) => window.testWalletTells('chainChanged', id)", hex(chain_id))
 
+    def hold(self) -> None:
+        """Leave texts unsigned, with the window of the wallet open, until `go_on`."""
+        self.page.evaluate("() => { window.testWalletOpens = new Promise((go) => { window.testWalletGoes = go; }); }")
+
+    def go_on(self) -> None:
+        """Sign what waits."""
+        self.page.evaluate("() => window.testWalletGoes()")
+
     def _answer(self, method: str, text: str) -> str:
         params: list[Any] = json.loads(text)
         known: dict[str, Callable[[], Any]] = {
             "eth_requestAccounts": lambda: [self.account.address],
             "eth_accounts": lambda: [self.account.address],
             "eth_chainId": lambda: hex(self.chain_id),
-            "personal_sign": lambda: self._sign(encode_defunct(hexstr=params[0])),
+            "personal_sign": lambda: self._sign_text(params[0]),
             "eth_signTypedData_v4": lambda: self._sign(encode_typed_data(full_message=json.loads(params[1]))),
             "eth_sendTransaction": lambda: self._send(params[0]),
             "wallet_switchEthereumChain": lambda: self._switch(int(params[0]["chainId"], 16)),
@@ -85,6 +95,10 @@ class BrowserWallet:
 
     def _sign(self, message: Any) -> str:
         return "0x" + bytes(self.account.sign_message(message).signature).hex()
+
+    def _sign_text(self, text: str) -> str:
+        self.texts.append(bytes.fromhex(text.removeprefix("0x")).decode())
+        return self._sign(encode_defunct(hexstr=text))
 
     def _switch(self, chain_id: int) -> None:
         self.chain_id = chain_id

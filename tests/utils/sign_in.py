@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 
-from backend.auth.service import CONSOLE_STATEMENT
+from backend.auth.service import console_statement
 from bizzan.client.wallet import Wallet
 
 
@@ -52,8 +52,9 @@ async def sign_in(api: httpx.AsyncClient, wallet: Wallet) -> dict[str, str]:
 
 async def console_login(api: httpx.AsyncClient, wallet: Wallet, **changes: str) -> httpx.Response:
     """Sign in at the operator's console."""
-    statement = changes.pop("statement", CONSOLE_STATEMENT)
-    plain = message_for(wallet, await fresh_nonce(api), **changes)
+    challenge = await fresh_nonce(api)
+    statement = changes.pop("statement", console_statement(challenge["console_minutes"] * 60))
+    plain = message_for(wallet, challenge, **changes)
     message = plain.replace("\n\n\n", f"\n\n{statement}\n\n", 1)
     signature = "0x" + wallet.sign_text(message).hex()
     return await api.post("/v1/operator/login", json={"message": message, "signature": signature})

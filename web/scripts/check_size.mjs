@@ -1,8 +1,10 @@
-// Fails when what the browser loads before anything is clicked is more JavaScript than the budget.
+// Fails when what the browser loads before anything is clicked is more JavaScript than the budget, or has the console's texts.
 import { readFileSync } from "node:fs";
 import { gzipSync } from "node:zlib";
 
 const BUDGET = 200 * 1024;
+/** A key of `src/features/operator/texts`, in every language. */
+const OF_THE_CONSOLE = "gate.title";
 const built = new URL("../../backend/web/built/", import.meta.url);
 const manifest = JSON.parse(readFileSync(new URL(".vite/manifest.json", built), "utf8"));
 
@@ -21,7 +23,10 @@ const chunks = new Set(FIRST_VISIT.filter((key) => key in manifest).flatMap((key
 if (!chunks.has("index.html")) throw new Error("the manifest has no entry index.html");
 let total = 0;
 for (const key of chunks) {
-  const size = gzipSync(readFileSync(new URL(manifest[key].file, built)), { level: 9 }).length;
+  const code = readFileSync(new URL(manifest[key].file, built));
+  if (code.includes(OF_THE_CONSOLE))
+    throw new Error(`${manifest[key].file} has texts of the operator's console`);
+  const size = gzipSync(code, { level: 9 }).length;
   total += size;
   process.stdout.write(`${String(size).padStart(8)}  ${manifest[key].file}\n`);
 }

@@ -37,7 +37,12 @@ beforeEach(() => {
   connect(A);
   closeConsole();
   posted.length = 0;
-  vi.spyOn(api, "nonce").mockResolvedValue({ nonce: "n", domain: "here", chain_id: 1 } as never);
+  vi.spyOn(api, "nonce").mockResolvedValue({
+    nonce: "n",
+    domain: "here",
+    chain_id: 1,
+    console_minutes: 30,
+  } as never);
   vi.spyOn(api, "post").mockImplementation(async (path: string) => {
     posted.push(path);
     if (path.endsWith("login")) at("login");
@@ -65,6 +70,24 @@ test.each(["signature", "login", "session"])(
     expect(posted).toEqual(moment === "signature" ? [] : ["/v1/operator/login", "/v1/operator/logout"]);
   },
 );
+
+test("while the wallet asks, the page has the message that it asks for, and for how long it opens the console", async () => {
+  const shown: unknown[] = [];
+  const wallet = walletOf(A);
+  const signText = async (text: string) => {
+    shown.push(useConsole.getState().asked, text);
+    if (shown.length > 2) throw new Error("rejected in the wallet");
+    return "0x00" as Hex;
+  };
+  useWallet.setState({ wallet: { ...wallet, signer: { ...wallet.signer, signText } } });
+  await openConsole();
+  const [asked, text] = shown;
+  expect(asked).toEqual({ text, minutes: 30 });
+  expect(text).toContain("Open the operator's console for 30 minutes.");
+  expect(useConsole.getState().asked).toBeNull();
+  await expect(openConsole()).rejects.toThrow("rejected in the wallet");
+  expect(useConsole.getState().asked).toBeNull();
+});
 
 test("a late answer of a session that was closed opens nothing", async () => {
   await openConsole();

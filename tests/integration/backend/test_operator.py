@@ -16,7 +16,7 @@ from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from backend.auth.service import CONSOLE_STATEMENT
+from backend.auth.service import console_statement
 from backend.powers import PERIOD_SECONDS
 from bizzan.supervisor.postgres import Postgres
 from exchange.chain.rpc import Rpc
@@ -158,12 +158,17 @@ async def test_a_session_of_an_account_opens_nothing_here_and_this_one_nothing_t
 
 
 async def test_what_is_signed_says_what_it_opens(api: httpx.AsyncClient) -> None:
-    answer = await console_login(api, WATCHER, statement="Sign in to read your account. This moves no money.")
-    assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
-    message = message_for(WATCHER, await fresh_nonce(api)).replace("\n\n\n", f"\n\n{CONSOLE_STATEMENT}\n\n", 1)
-    body = {"message": message, "signature": "0x" + WATCHER.sign_text(message).hex()}
-    answer = await api.post("/v1/auth/login", json=body)
-    assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
+    minutes = (await fresh_nonce(api))["console_minutes"]
+    statement, longer = console_statement(minutes * 60), console_statement((minutes + 1) * 60)
+    assert f" for {minutes} minutes. " in statement
+    for other in ("Sign in to read your account. This moves no money.", longer):
+        answer = await console_login(api, WATCHER, statement=other)
+        assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
+    for said in (longer, statement):
+        message = message_for(WATCHER, await fresh_nonce(api)).replace("\n\n\n", f"\n\n{said}\n\n", 1)
+        body = {"message": message, "signature": "0x" + WATCHER.sign_text(message).hex()}
+        answer = await api.post("/v1/auth/login", json=body)
+        assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "statement"}
     answer = await api.post("/v1/operator/login", json=body)
     assert check_refused(answer, 401, "unauthenticated", "message")["params"] == {"part": "nonce"}
 

@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 import { Announcements } from "@/app/Announcements";
 import { useExchange } from "@/app/exchange";
-import { follow } from "@/app/router";
+import { follow, usePath } from "@/app/router";
 import { useLink } from "@/app/stream";
 import { goToChain, isWrongChain, signIn, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
@@ -116,11 +116,13 @@ function WrongChain() {
   );
 }
 
+/** The account's session; the console has a sign-in of its own, which must not be taken for this one. */
 function NotSignedIn() {
   const needed = useWallet((state) => state.phase === "connected" && !state.session);
+  const inConsole = usePath().split("/")[1] === "operator";
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<string | null>(null);
-  if (!needed) return null;
+  if (!needed || inConsole) return null;
   const sign = async () => {
     setBusy(true);
     await signIn().then(

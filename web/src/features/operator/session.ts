@@ -18,13 +18,13 @@ interface ConsoleState {
   readonly session: OperatorSession | null;
   /** Why the console was closed: in the exchange's words, or in the page's when the exchange only says that it is. */
   readonly closed: string | null;
+  /** What the wallet is asked to sign now, and for how many minutes that opens the console. */
+  readonly asked: { readonly text: string; readonly minutes: number } | null;
 }
 
-const NOTHING: ConsoleState = { token: null, address: null, session: null, closed: null };
+const NOTHING: ConsoleState = { token: null, address: null, session: null, closed: null, asked: null };
 
 export const useConsole = create<ConsoleState>(() => NOTHING);
-
-const CHANGED = "the wallet changed while the console was being opened: open it again";
 
 /** The console's own session, for each of its requests. */
 export const bearer = (): Bearer => {
@@ -46,14 +46,16 @@ export async function openConsole(): Promise<void> {
   if (!wallet) throw new Error("connect a wallet first");
   closeConsole();
   const { address } = wallet.signer;
-  const text = signInText(address, await api.nonce(), location.protocol, exchangeNow(), "console");
-  const signature = await wallet.signer.signText(text);
-  if (!isConnected(address)) throw new Error(CHANGED);
+  const nonce = await api.nonce();
+  const text = signInText(address, nonce, location.protocol, exchangeNow(), "console");
+  useConsole.setState({ asked: { text, minutes: nonce.console_minutes } });
+  const signature = await wallet.signer.signText(text).finally(() => useConsole.setState({ asked: null }));
+  if (!isConnected(address)) throw new Error(c("gate.changed"));
   const answer = await api.post<LoginAnswer>("/v1/operator/login", { message: text, signature });
   useConsole.setState({ token: answer.token, address });
   if (isConnected(address)) await renewSession();
   else closeConsole();
-  if (!useConsole.getState().session) throw new Error(CHANGED);
+  if (!useConsole.getState().session) throw new Error(c("gate.changed"));
 }
 
 /** Ask again who is signed in, and as what; a role that is gone closes the console. */

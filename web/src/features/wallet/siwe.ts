@@ -4,11 +4,11 @@ import type { Address } from "@/lib/chain/typedData";
 
 const VALID_MS = 300_000;
 
-/** What the message is for, in the words that the wallet shows; `backend/auth/service.py` knows the console's. */
-export const STATEMENTS = {
-  account: "Sign in to read your account. This moves no money.",
-  console:
-    "Open the operator's console. Its session halts markets, stops accounts, announces; it moves no money.",
+/** What the message is for, in the words that the wallet shows; `backend/auth/service.py` has the console's. */
+const STATEMENTS = {
+  account: () => "Sign in to read your account. This moves no money.",
+  console: (minutes: number) =>
+    `Open the operator's console for ${minutes} minutes. An operator's session halts and opens markets, sets bounds, fees and tiers, stops accounts, reviews cases and announces, each logged under this address; any other role's only reads. It moves no money and signs no transaction.`,
 } as const;
 
 const seconds = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
@@ -25,7 +25,7 @@ export function signInText(
     `${nonce.domain} wants you to sign in with your Ethereum account:`,
     address,
     "",
-    STATEMENTS[purpose],
+    STATEMENTS[purpose](nonce.console_minutes),
     "",
     `URI: ${scheme}//${nonce.domain}`,
     "Version: 1",

@@ -2860,6 +2860,11 @@ export interface components {
              * @description milliseconds; the nonce is good for one attempt until then
              */
             expires_at: number;
+            /**
+             * Console Minutes
+             * @description how long a session of the operator's console lasts, as its message says
+             */
+            console_minutes: number;
         };
         /**
          * OutflowView

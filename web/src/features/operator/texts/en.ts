@@ -8,12 +8,27 @@ export const en = {
   "gate.title": "Open the console",
   "gate.who":
     "The console is for the contract's owner, operator, guardian and approvers, and for the operators whom the exchange's settings name.",
-  "gate.session":
-    "Your wallet signs a message that says so. The session lasts half an hour, is kept in this page only, and ends when the role does.",
+  "gate.signs": "What you sign",
+  "gate.signs_1":
+    "A message in English that names this exchange, your address and this moment. It opens this console, once, within five minutes, and nothing else: it is no transaction, and pays nothing.",
+  "gate.lasts": "For how long",
+  "gate.lasts_1":
+    "As many minutes as the message says. The session is in this page's memory only, and ends before that when you close it, load the page anew, change the wallet or lose the role.",
+  "gate.may": "What the session may do",
+  "gate.may_operator":
+    "Of an operator: halt and open markets, set bounds, fees and tiers, stop accounts, review cases, announce. Each asks why, and stands in the log for ever, under your address.",
+  "gate.may_others":
+    "Of owner, guardian and approvers: look. What the contract lets them do is a transaction each time, which the wallet shows and signs.",
+  "gate.never": "Nobody's session moves money or signs a transaction.",
+  "gate.asks":
+    "Your wallet asks you to sign this, word for word. It opens the console for {minutes} minutes.",
+  "gate.changed": "While the console was being opened the wallet changed: open it again.",
   "gate.open": "Sign and open the console",
   "gate.close": "Close the console",
   "gate.as": "Signed in as",
-  "gate.until": "until {time}",
+  "gate.until": "Until {time}",
+  "gate.left": "time left",
+  "gate.commands": "What you command binds the engine at once, and is logged under this address.",
   "gate.looks_only": "This role looks, and signs transactions; it gives the engine no commands.",
   "gate.over": "The session's time was over. Sign again to go on.",
   "gate.ended":
