@@ -27,8 +27,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from bizzan.client.api import BizzanClient
-from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
+from bizzan.faucet import faucet_client
 from bizzan.supervisor.ports import free_port
 from exchange.domain.order import Side
 from exchange.settings import Settings, load_settings
@@ -144,8 +144,7 @@ def say(quiet: bool, text: str) -> None:
 async def fund(settings: Settings, client: BizzanClient, wallets: list[Wallet]) -> None:
     """Deposit for every wallet from the faucet's account, and wait until all of it is credited."""
     exchange = client.exchange
-    faucet = Wallet.from_hex(settings.key("faucet"))
-    async with CustodyClient(settings.rpc_url, exchange.custody, faucet) as custody:
+    async with faucet_client(settings.rpc_url, exchange.custody, settings.key("faucet")) as custody:
         for symbol, coins in DEPOSITS.items():
             token = exchange.tokens[symbol]
             amount = coins * 10**token.decimals

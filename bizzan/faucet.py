@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
-from exchange.chain.faucet import Gift, gift_of
+from exchange.chain.faucet import MAX_FEE, Gift, gift_of
 from exchange.domain.deployment import ETH, Deployment, address_bytes, checksum
 from exchange.domain.instrument import Token
 from exchange.settings import LOCAL_CHAIN_ID
@@ -19,6 +19,11 @@ from exchange.settings import LOCAL_CHAIN_ID
 
 class FaucetRefused(Exception):
     """There is no faucet for this chain or address."""
+
+
+def faucet_client(rpc_url: str, custody: str, faucet_key: str) -> CustodyClient:
+    """A client that pays with the faucet's key, beside all others who do."""
+    return CustodyClient(rpc_url, custody, Wallet.from_hex(faucet_key), max_fee_per_gas=MAX_FEE)
 
 
 async def fund(
@@ -29,7 +34,7 @@ async def fund(
     Raises FaucetRefused, TransactionFailed, Unreachable.
     """
     address = _checked(chain_id, recipient)
-    async with CustodyClient(rpc_url, custody, Wallet.from_hex(faucet_key)) as faucet:
+    async with faucet_client(rpc_url, custody, faucet_key) as faucet:
         gifts = (_give(faucet, symbol, token, address) for symbol, token in tokens.items())
         return list(await asyncio.gather(*gifts))
 

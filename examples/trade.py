@@ -67,11 +67,23 @@ async def open_account(
     print(f"  credited    {text} {symbol}, after {exchange.credit_confirmations} confirmations")
 
 
-async def offer_if_nobody_does(settings: Settings, client: BizzanClient, market: OrderBuilder) -> None:
-    """When the book has no asks, sell from a second wallet at the last price."""
-    if (await client.book(MARKET)).asks:
-        return
-    print("nobody sells: a second wallet does")
+async def lowest_ask(settings: Settings, client: BizzanClient, market: OrderBuilder) -> int:
+    """The best price at which somebody sells. When nobody does, a second wallet sells, which others may take first."""
+
+    async def asked() -> int | None:
+        asks = (await client.book(MARKET)).asks
+        return asks[0][0] if asks else None
+
+    price = await asked()
+    if price is None:
+        print("nobody sells: a second wallet does")
+        await offer(settings, client, market)
+        price = await wait_for("somebody who sells", asked)
+    return price
+
+
+async def offer(settings: Settings, client: BizzanClient, market: OrderBuilder) -> None:
+    """Sell from a new wallet at the last price."""
     wallet = Wallet.create()
     async with BizzanClient(client.base_url, wallet) as seller:
         async with CustodyClient(settings.rpc_url, seller.exchange.custody, wallet) as custody:
@@ -82,10 +94,9 @@ async def offer_if_nobody_does(settings: Settings, client: BizzanClient, market:
         print(f"  sell order  {ack.order_hash}")
 
 
-async def buy(client: BizzanClient, market: OrderBuilder) -> Fill:
-    """Take the best ask, or what stands up to one per cent above it, and return the first fill."""
-    asks = (await client.book(MARKET)).asks
-    worst = market.floor_price(Decimal(market.price_text(asks[0][0])) * Decimal("1.01"))
+async def buy(client: BizzanClient, market: OrderBuilder, ask: int) -> Fill:
+    """Take what is asked for, or what stands up to one per cent above it, and return the first fill."""
+    worst = market.floor_price(Decimal(market.price_text(ask)) * Decimal("1.01"))
     price = market.price_text(worst)
     said = await client.preview(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
     fee, most = (format_amount(amount, market.quote.decimals) for amount in (said.fills_now_fee, said.taker_fee))
@@ -93,13 +104,16 @@ async def buy(client: BizzanClient, market: OrderBuilder) -> Fill:
     ack = await client.place(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
     print(f"order         {ack.order_hash} (journal sequence {ack.seq})")
 
-    async def filled() -> Fill | None:
-        fills = await client.fills(order_id=ack.order_id)
-        return fills[0] if fills else None
+    async def closed() -> bool | None:
+        rows = await client.orders()
+        return True if any(row.order_id == ack.order_id and row.status != "open" for row in rows) else None
 
-    fill = await wait_for("fill", filled)
-    print(f"fill          {market.quantity_text(fill.quantity)} at {market.price_text(fill.price)}")
-    return fill
+    await wait_for("end of the order", closed)
+    fills = await client.fills(order_id=ack.order_id)
+    if not fills:
+        raise SystemExit("somebody else was faster, and nobody sells for that any more: run it again")
+    print(f"fill          {market.quantity_text(fills[0].quantity)} at {market.price_text(fills[0].price)}")
+    return fills[0]
 
 
 async def settled(client: BizzanClient, fill: Fill, *states: str) -> Fill:
@@ -146,8 +160,8 @@ async def main() -> None:
     ):
         market = client.market(MARKET)
         await open_account(settings, client, custody, market.quote.symbol, DEPOSIT_USDC)
-        await offer_if_nobody_does(settings, client, market)
-        fill = await settled(client, await buy(client, market), "settled", "final")
+        ask = await lowest_ask(settings, client, market)
+        fill = await settled(client, await buy(client, market, ask), "settled", "final")
         print(f"settled       batch {fill.batch} in {fill.tx_hash}")
         await settled(client, fill, "final")
         print(f"final         block {fill.block_number}")

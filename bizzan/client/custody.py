@@ -36,7 +36,7 @@ ALL_MARKETS = 2**256 - 1
 MAX_APPROVAL = 2**256 - 1
 GAS_MARGIN_PERCENT = 25
 POLL_SECONDS = 0.1
-NONCE_TRIES = 8
+NONCE_TRIES = 40
 NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced", "already known", "already imported")
 """What a node says when another transaction of the sender, perhaps of equal content, has the nonce."""
 
@@ -58,8 +58,18 @@ def to_token_units(amount: int, token: Token) -> int:
 class CustodyClient:
     """One wallet's access to a custody contract over JSON-RPC. Use it as an async context manager."""
 
-    def __init__(self, rpc_url: str, custody: str, wallet: Wallet, *, timeout_seconds: float = 120) -> None:
+    def __init__(
+        self,
+        rpc_url: str,
+        custody: str,
+        wallet: Wallet,
+        *,
+        timeout_seconds: float = 120,
+        max_fee_per_gas: int | None = None,
+    ) -> None:
+        """`max_fee_per_gas` (wei) is what each transaction offers; without it, twice the block's base fee and a tip."""
         self.wallet = wallet
+        self._max_fee_per_gas = max_fee_per_gas
         self.custody = checksum(address_bytes(custody))
         self._provider = AsyncHTTPProvider(rpc_url)
         self._web3: AsyncWeb3[AsyncHTTPProvider] = AsyncWeb3(self._provider)
@@ -329,8 +339,10 @@ class CustodyClient:
     async def _prepare(self, to: str | None, data: bytes, value: int) -> TxParams:
         sender = cast(ChecksumAddress, self.wallet.text_address)
         eth = self._web3.eth
-        head = await eth.get_block("latest")
         tip = await eth.max_priority_fee
+        max_fee = self._max_fee_per_gas
+        if max_fee is None:
+            max_fee = 2 * (await eth.get_block("latest"))["baseFeePerGas"] + tip
         transaction: TxParams = {
             "type": 2,
             "chainId": await eth.chain_id,
@@ -339,7 +351,7 @@ class CustodyClient:
             "value": Wei(value),
             "nonce": await eth.get_transaction_count(sender, "pending"),
             "maxPriorityFeePerGas": tip,
-            "maxFeePerGas": Wei(2 * head["baseFeePerGas"] + tip),
+            "maxFeePerGas": Wei(max_fee),
         }
         if to is not None:
             transaction["to"] = cast(ChecksumAddress, checksum(address_bytes(to)))

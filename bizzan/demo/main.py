@@ -29,6 +29,7 @@ from bizzan.demo.pace import Pace
 from bizzan.demo.replay import Replay, near_last, resume, save
 from bizzan.demo.traders import Trader
 from bizzan.demo.withdrawer import SmallWithdrawer, Withdrawer
+from bizzan.faucet import faucet_client
 from bizzan.operator import Reach
 from bizzan.supervisor.deployment import read_deployment
 from exchange.chain.rpc import ChainError, Rpc
@@ -99,8 +100,9 @@ class Demo:
 
     def _custody(self, custody: str, wallet: Wallet | None = None) -> CustodyClient:
         """The contract as `wallet`, or the faucet, calls it."""
-        payer = wallet or Wallet.from_hex(self._settings.key("faucet"))
-        return CustodyClient(self._settings.rpc_url, custody, payer)
+        if wallet is None:
+            return faucet_client(self._settings.rpc_url, custody, self._settings.key("faucet"))
+        return CustodyClient(self._settings.rpc_url, custody, wallet)
 
     async def _live(self, actor: Actor, faucet: CustodyClient, number: int) -> None:
         """One actor, for ever."""

@@ -21,7 +21,11 @@ OTHER_WHOLE_COINS = 1_000
 
 GAS = 120_000
 PRIORITY_FEE = 1_000_000_000
-NONCE_TRIES = 8
+MAX_FEE = 10**12
+"""Wei per gas that everybody offers who pays with the faucet's key. The local node lets a transaction that offers one
+wei more take the place of another on its nonce, so what several processes send must offer the same."""
+
+NONCE_TRIES = 40
 MINED_SECONDS = 20.0
 POLL_SECONDS = 0.1
 NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced", "already known", "already imported")
@@ -88,9 +92,7 @@ class Faucet:
         """Send one call with the next nonce that is free; another sender may use the same key."""
         for left in reversed(range(NONCE_TRIES)):
             nonce = await self._rpc.transaction_count(self._key.address, "pending")
-            header = await self._rpc.header("latest")
-            fee = 2 * (0 if header is None else header.base_fee) + PRIORITY_FEE
-            transaction = Transaction(self._chain_id, nonce, PRIORITY_FEE, fee, GAS, call.to, call.value, call.data)
+            transaction = Transaction(self._chain_id, nonce, PRIORITY_FEE, MAX_FEE, GAS, call.to, call.value, call.data)
             try:
                 return await self._rpc.send_raw_transaction(transaction.sign(self._key).raw)
             except RpcRefused as error:
