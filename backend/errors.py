@@ -17,6 +17,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from backend.wire import SHAPES
 from exchange.domain.errors import ErrorCode, Refusal
 
 log = structlog.get_logger()
@@ -161,6 +162,9 @@ async def _on_validation_error(request: Request, error: Exception) -> Response:
     field = ".".join(str(part) for part in first["loc"][1:]) or None
     if first["type"] == "extra_forbidden":
         return error_response(Refusal(ErrorCode.unknown_field, f"there is no field {field}", field))
+    shape = SHAPES.get(first.get("ctx", {}).get("pattern", ""))
+    if shape and field:
+        return error_response(Refusal(ErrorCode.malformed, f"{field} must be {shape}", field))
     where = f"{field}: " if field and first["type"] != "json_invalid" else ""
     field = None if first["type"] == "json_invalid" else field
     return error_response(Refusal(ErrorCode.malformed, f"{where}{first['msg']}", field))

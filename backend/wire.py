@@ -47,9 +47,28 @@ HexHash = Annotated[
     msgspec.Meta(pattern=r"^0x[0-9a-fA-F]{64}$", max_length=66, description="32 bytes in 0x hex"),
 ]
 
+SHAPES = {
+    r"^(0|[1-9][0-9]{0,77})$(?!\n)": 'a whole number in decimal digits, as a string such as "1000000"',
+    r"^(0|[1-9][0-9]{0,77})$": 'a whole number in decimal digits, as a string such as "1000000"',
+    r"^(0|[1-9][0-9]{0,18})$": 'a whole number of at most 19 decimal digits, as a string such as "1000000"',
+    r"^0x[0-9a-fA-F]{40}$": "an address: 0x and 40 hex digits",
+    r"^0x[0-9a-fA-F]{130}$": "a signature of 65 bytes: 0x and 130 hex digits",
+    r"^0x[0-9a-fA-F]{64}$": "32 bytes: 0x and 64 hex digits",
+    r"^0x([0-9a-fA-F]{2}){1,1024}$": "1 to 1,024 bytes: 0x and two hex digits for each",
+    r"^[0-9A-Za-z_.:\-]{0,64}$(?!\n)": "at most 64 letters, digits and _ . : - characters",
+    r"^0x[0-9a-fA-F]{0,40}$": "how an address begins: 0x and at most 40 hex digits",
+    r"^[0-9A-Za-z_-]+$": "letters, digits, _ and - only",
+    r"^[a-z]{2,3}(-[A-Za-z]{2,4})?$": "a language tag, such as en or zh-CN",
+    r"^[0-9A-Za-z-]+$": "a market's id or symbol, such as BTC-USDC",
+    r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$": "one line of text, and not a blank one",
+}
+"""What a text must be, for people, by the pattern that it must match."""
+
 _PATH = re.compile(r"^(.*) - at `\$\.?(.*)`$", re.DOTALL)
 _UNKNOWN = re.compile(r"Object contains unknown field `(.*)`", re.DOTALL)
 _MISSING = re.compile(r"Object missing required field `(.*)`", re.DOTALL)
+_SHAPE = re.compile(r"Expected `str` matching regex (.*)", re.DOTALL)
+_SHAPES = {repr(pattern): words for pattern, words in SHAPES.items()}
 
 
 def decode(decoder: msgspec.json.Decoder[T], body: bytes | str) -> T:
@@ -74,6 +93,8 @@ def _refusal(text: str) -> Refusal:
     if missing := _MISSING.match(reason):
         field = prefix + missing[1]
         return Refusal(ErrorCode.malformed, f"{field} is missing", field)
+    if (shape := _SHAPE.match(reason)) and shape[1] in _SHAPES:
+        return Refusal(ErrorCode.malformed, f"{path} must be {_SHAPES[shape[1]]}", path or None)
     return Refusal(ErrorCode.malformed, f"{path}: {reason}" if path else reason, path or None)
 
 

@@ -5,7 +5,7 @@ refuses: nothing is rounded behind the user's back, unless asked with `floor_pri
 """
 
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import TypedDict, Unpack
 
 from exchange.domain.amount import BPS
@@ -15,6 +15,8 @@ from exchange.domain.instrument import Asset, Market
 from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 
 DEFAULT_ORDER_SECONDS = 3_600
+MAX_DIGITS = 28
+"""As many as decimals are multiplied with exactly; more than any price or quantity has."""
 
 
 class TermChoices(TypedDict, total=False):
@@ -50,8 +52,8 @@ class OrderBuilder:
 
     def price(self, text: str | Decimal) -> int:
         """A price per whole base coin, in quote units per lot. Refuses one that is not a multiple of the tick."""
-        exact = Decimal(text) * self._price_scale
-        if exact != exact.to_integral_value() or int(exact) % self.market.tick_size or exact <= 0:
+        exact = _number(text) * self._price_scale
+        if exact <= 0 or exact != exact.to_integral_value() or int(exact) % self.market.tick_size:
             tick = self.price_text(self.market.tick_size)
             raise Refusal(
                 ErrorCode.price_off_tick, f"price must be a positive multiple of {tick}", "price", {"tick_size": tick}
@@ -60,8 +62,8 @@ class OrderBuilder:
 
     def quantity(self, text: str | Decimal) -> int:
         """A quantity of base coins, in lots. Refuses one that is not a multiple of the lot."""
-        exact = Decimal(text).scaleb(self.base.decimals) / self.market.lot_size
-        if exact != exact.to_integral_value() or exact <= 0:
+        exact = _number(text).scaleb(self.base.decimals) / self.market.lot_size
+        if exact <= 0 or exact != exact.to_integral_value():
             lot = self.quantity_text(1)
             raise Refusal(
                 ErrorCode.quantity_off_lot,
@@ -73,8 +75,8 @@ class OrderBuilder:
 
     def quote_amount(self, text: str | Decimal) -> int:
         """An amount of quote coins, in quote units: the quantity of a `buy_quote` order."""
-        exact = Decimal(text).scaleb(self.quote.decimals)
-        if exact != exact.to_integral_value() or exact <= 0:
+        exact = _number(text).scaleb(self.quote.decimals)
+        if exact <= 0 or exact != exact.to_integral_value():
             raise Refusal(
                 ErrorCode.quantity_off_lot,
                 f"an amount of {self.quote.symbol} must be positive, with at most {self.quote.decimals} digits",
@@ -159,3 +161,13 @@ class OrderBuilder:
     def _price_scale(self) -> Decimal:
         """Quote units per lot in one quote coin per base coin."""
         return Decimal(self.market.lot_size).scaleb(self.quote.decimals - self.base.decimals)
+
+
+def _number(text: str | Decimal) -> Decimal:
+    """A number that a person wrote; 0, which is refused everywhere, for what is none, or too long to be exact."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:
+        return Decimal(0)
+    is_short = number.is_finite() and len(number.as_tuple().digits) <= MAX_DIGITS >= abs(number.adjusted())
+    return number if is_short else Decimal(0)

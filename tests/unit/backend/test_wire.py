@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
+import re
+
 import msgspec
 import pytest
 
+from backend.app import create_app
 from backend.errors import STATUS
-from backend.wire import Digits, HexAddress, checksum, decode, integer
+from backend.wire import SHAPES, Digits, HexAddress, checksum, decode, integer
 from exchange.domain.errors import ErrorCode, Refusal
+from exchange.settings import load_settings
 
 
 class Inner(msgspec.Struct, forbid_unknown_fields=True):
@@ -54,6 +59,22 @@ def _refusal(body: object) -> Refusal:
 def test_refusals_name_the_field(body: object, code: str, field: str | None) -> None:
     refusal = _refusal(body)
     assert (refusal.code, refusal.field) == (code, field)
+
+
+def test_a_text_of_another_shape_is_told_what_it_must_be() -> None:
+    assert _refusal({"account": "0x12", "inner": {"amount": "1"}}).message == (
+        "account must be an address: 0x and 40 hex digits"
+    )
+    assert _refusal({"account": ACCOUNT, "inner": {"amount": "1e5"}}).message == (
+        'inner.amount must be a whole number in decimal digits, as a string such as "1000000"'
+    )
+
+
+def test_every_pattern_of_the_api_has_its_words() -> None:
+    document = json.dumps(create_app(load_settings()).openapi())
+    patterns = {json.loads(found) for found in re.findall(r'"pattern": ("(?:[^"\\]|\\.)*")', document)}
+    assert len(patterns) > 5
+    assert patterns <= set(SHAPES)
 
 
 def test_integers_must_fit() -> None:

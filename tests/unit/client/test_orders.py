@@ -28,7 +28,10 @@ def test_price_and_quantity_convert_both_ways() -> None:
     assert ETH_BTC.price_text(2_000) == "0.02"
 
 
-@pytest.mark.parametrize("price", ["8000.05", "0", "-1"])
+NO_NUMBERS = ["", "abc", "NaN", "Infinity", "1e400", "1e-400", "1.00000000000000000000000000000001"]
+
+
+@pytest.mark.parametrize("price", ["8000.05", "0", "-1", *NO_NUMBERS])
 def test_price_off_tick_is_refused_with_the_tick(price: str) -> None:
     with pytest.raises(Refusal) as refused:
         BTC_USDC.price(price)
@@ -36,7 +39,7 @@ def test_price_off_tick_is_refused_with_the_tick(price: str) -> None:
     assert refused.value.params == {"tick_size": "0.1"}
 
 
-@pytest.mark.parametrize("quantity", ["0.00005", "0", "-1"])
+@pytest.mark.parametrize("quantity", ["0.00005", "0", "-1", *NO_NUMBERS])
 def test_quantity_off_lot_is_refused_with_the_lot(quantity: str) -> None:
     with pytest.raises(Refusal) as refused:
         BTC_USDC.quantity(quantity)
