@@ -27,6 +27,7 @@ MAX_UNOPENED = 16
 """Messages before there is a session; one needs two."""
 MAX_MALFORMED = 64
 """Malformed messages beyond those that were taken."""
+PING_SIZE = 8
 
 _log = structlog.get_logger("entry")
 
@@ -156,7 +157,9 @@ class Desk:
         if wire.Kind.cancel <= kind <= wire.Kind.countdown:
             return await self._brakes.judge(kind, body, since)
         if kind == wire.Kind.ping:
-            self.client.send(wire.message(wire.Kind.pong, body[:8]))
+            if len(body) != PING_SIZE:
+                raise wire.ProtocolError(f"ping has {PING_SIZE} bytes, here are {len(body)}")
+            self.client.send(wire.message(wire.Kind.pong, body))
         elif kind == wire.Kind.hello:
             self._opening.hello(body)
         elif kind == wire.Kind.open:

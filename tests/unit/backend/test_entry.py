@@ -436,13 +436,24 @@ async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
     connection, transport = hall.connect()
     connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
     for _ in range(200):
-        connection.data_received(wire.message(wire.Kind.ping, b"") + b"\0\0\0\1\x63")
+        connection.data_received(wire.message(wire.Kind.ping, bytes(8)) + b"\0\0\0\1\x63")
         await turns()
     closed = [transport.closed]
     connection.data_received(b"\0\0\0\1\x63" * 200)
     await turns()
     assert [*closed, transport.closed] == [False, True], "only when not as many are taken"
     assert b"were malformed" in transport.sent
+
+
+@pytest.mark.parametrize("size", [0, 7, 9])
+async def test_ping_of_another_size_is_malformed(size: int) -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    connection.data_received(wire.message(wire.Kind.ping, bytes(size)))
+    await turns()
+    assert transport.sent[4] == wire.Kind.refused
+    assert f"ping has 8 bytes, here are {size}".encode() in transport.sent
 
 
 async def test_address_asks_for_so_many_sessions_a_second_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
