@@ -6,6 +6,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from backend.app import create_app
+from backend.http import HttpProtocol, prepare
 from backend.stream.protocol import StreamProtocol
 from exchange.sequencer.logs import configure_logs
 from exchange.settings import Settings, load_settings
@@ -22,7 +23,7 @@ def run(settings: Settings) -> None:
         port=settings.api.port,
         workers=settings.api.workers,
         loop="uvloop",
-        http="httptools",
+        http=HttpProtocol,
         ws=StreamProtocol,
         ws_max_size=settings.api.limits.frame_bytes,
         ws_per_message_deflate=False,
@@ -40,6 +41,7 @@ def make_app(settings: Settings | None = None) -> FastAPI:
     """The application of one worker; without settings it reads those of its environment."""
     settings = settings or load_settings()
     configure_logs(settings.log_level, "api")
+    prepare()
     app = create_app(settings)
     gc.collect()
     gc.freeze()  # what was imported stays; walking it at every collection would cost the slowest orders most

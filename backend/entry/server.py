@@ -6,11 +6,11 @@ read from, and is cut off before its answers fill the memory. Where a trusted pr
 
 import asyncio
 import socket
-from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
 import structlog
 
+from backend.addresses import counted_as, is_trusted
 from backend.entry.desk import Desk
 from backend.entry.exchange import Exchange
 from backend.entry.proxied import ProxyError, read_header
@@ -205,22 +205,3 @@ def keep_alive(connection: socket.socket | None) -> None:
     for name, value in _KEEP_ALIVE.items():
         if hasattr(socket, name):
             connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
-
-
-def counted_as(address: str) -> str:
-    """What an address counts as: its network of 64 bits for version 6, of which one client has as many as it likes."""
-    try:
-        parsed = ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if not isinstance(parsed, IPv6Address):
-        return address
-    mapped = parsed.ipv4_mapped
-    return str(mapped) if mapped is not None else str(ip_network((int(parsed) >> 64 << 64, 64)))
-
-
-def is_trusted(address: str, networks: tuple[str, ...]) -> bool:
-    """Whether connections from an address begin with a header of the PROXY protocol."""
-    if not networks or not address:
-        return False
-    return any(ip_address(address) in ip_network(network) for network in networks)

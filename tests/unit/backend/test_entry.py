@@ -8,6 +8,7 @@ from typing import cast
 import pytest
 from coincurve import PrivateKey
 
+from backend.addresses import counted_as
 from backend.entry import desk, judges, server
 from backend.entry.bounds import Door, Room
 from backend.entry.client import Session
@@ -572,11 +573,11 @@ async def test_connections_are_bounded_in_all() -> None:
 
 
 def test_network_of_version_6_counts_as_one_address() -> None:
-    assert server.counted_as("2001:db8:1:2:3:4:5:6") == server.counted_as("2001:db8:1:2::9") == "2001:db8:1:2::/64"
-    assert server.counted_as("2001:db8:1:3::9") != "2001:db8:1:2::/64"
-    assert server.counted_as("::ffff:203.0.113.7") == server.counted_as("203.0.113.7") == "203.0.113.7"
-    assert server.counted_as("fe80::1%eth0") == "fe80::/64"
-    assert server.counted_as("") == ""
+    assert counted_as("2001:db8:1:2:3:4:5:6") == counted_as("2001:db8:1:2::9") == "2001:db8:1:2::/64"
+    assert counted_as("2001:db8:1:3::9") != "2001:db8:1:2::/64"
+    assert counted_as("::ffff:203.0.113.7") == counted_as("203.0.113.7") == "203.0.113.7"
+    assert counted_as("fe80::1%eth0") == "fe80::/64"
+    assert counted_as("") == ""
 
 
 def test_system_asks_whether_a_silent_client_is_there() -> None:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from backend.addresses import is_trusted
 from backend.entry.proxied import SIGNATURE, Header, ProxyError, binary_header, read_header
-from backend.entry.server import is_trusted
 
 LINE = b"PROXY TCP4 203.0.113.7 192.0.2.1 51234 8001\r\n"
 
