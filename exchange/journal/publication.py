@@ -129,8 +129,9 @@ def publish(
 
     Publishing again after a crash goes on where the index ends. PublicationError while another process publishes.
     """
-    for name in (RAW_NAME, PUBLIC_NAME):
-        (folder / name).mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / RAW_NAME).mkdir(mode=0o700, exist_ok=True)  # as the journal's: what is there keeps its mode
+    (folder / PUBLIC_NAME).mkdir(exist_ok=True)
     with _only_writer(folder):
         last, reader = last_piece(folder), Reader(journal)
         if last is not None:

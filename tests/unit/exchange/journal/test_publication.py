@@ -10,7 +10,15 @@ from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import RecordTree
 from exchange.journal import publication
 from exchange.journal.journal import Journal
-from exchange.journal.publication import Piece, PublicationError, check_continues, last_piece, publish, read_index
+from exchange.journal.publication import (
+    RAW_NAME,
+    Piece,
+    PublicationError,
+    check_continues,
+    last_piece,
+    publish,
+    read_index,
+)
 from exchange.journal.reader import Reader
 from exchange.journal.receipts import leaf_of
 from tests.unit.exchange.journal.test_recovery import COMMANDS, NOW_MS
@@ -79,6 +87,14 @@ def test_the_raw_pieces_are_the_journal(journal: Path, out: Path) -> None:
     _append(journal, 30, 43)
     _publish(journal, out)
     assert list(Reader(out / "raw").read()) == list(Reader(journal).read())
+
+
+def test_no_other_user_of_the_machine_reads_raw_pieces(journal: Path, out: Path) -> None:
+    _publish(journal, out)
+    assert (out / RAW_NAME).stat().st_mode & 0o777 == 0o700
+    (out / RAW_NAME).chmod(0o750)
+    _publish(journal, out)
+    assert (out / RAW_NAME).stat().st_mode & 0o777 == 0o750, "what the operator chose stays"
 
 
 def test_everybody_gets_hashes_only(journal: Path, out: Path) -> None:
