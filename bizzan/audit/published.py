@@ -28,6 +28,7 @@ from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
 from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal, JournalError
+from exchange.journal.marker import MARKER_NAME, Marker
 from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME, Piece, read_index
 from exchange.journal.reader import Reader
 from exchange.journal.receipts import leaf_of, subject_of
@@ -105,7 +106,7 @@ def audit_journal(
     published = (folder / INDEX_NAME).exists()
     try:
         audit.pieces = read_index(folder) if published else []
-        _read(audit, folder / RAW_NAME if published else folder, progress)
+        _read(audit, _published(folder, audit.pieces) if published else Reader(folder), progress)
     except CorruptJournal as corrupt:
         where = f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}"
         audit.add("chain", [(where, f"the line is not what was journaled: {corrupt.reason}")])
@@ -137,8 +138,15 @@ def audit_journal(
     return audit
 
 
-def _read(audit: JournalAudit, raw: Path, progress: Callable[[int, int], None]) -> None:
-    reader = Reader(raw)
+def _published(folder: Path, pieces: Sequence[Piece]) -> Reader:
+    """The raw records. Pieces fetched one by one have no marker with them: then the index says where they end."""
+    raw = folder / RAW_NAME
+    if not pieces or (raw / MARKER_NAME).exists():
+        return Reader(raw)
+    return Reader(raw, Marker(pieces[-1].last_seq, bytes.fromhex(pieces[-1].head)))
+
+
+def _read(audit: JournalAudit, reader: Reader, progress: Callable[[int, int], None]) -> None:
     last = reader.durable().seq
     for record in reader.read():
         audit.replay.apply(record)
@@ -239,10 +247,12 @@ def _cited_on_chain(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
 
 def published_receipt(folder: Path, domain: Domain, seq: int) -> Receipt | None:
     """What was published, and signed, about one sequence number, as a receipt; None when it was not published."""
-    piece = next((each for each in read_index(folder) if each.first_seq <= seq <= each.last_seq), None)
+    pieces = read_index(folder)
+    piece = next((each for each in pieces if each.first_seq <= seq <= each.last_seq), None)
     if piece is None:
         return None
-    records = [record for record in Reader(folder / RAW_NAME).read(piece.first_seq) if record.seq <= piece.last_seq]
+    reader = _published(folder, pieces)
+    records = [record for record in reader.read(piece.first_seq) if record.seq <= piece.last_seq]
     record = records[seq - piece.first_seq]
     path = RecordTree([leaf_of(each) for each in records]).path(seq - piece.first_seq)
     return Receipt(

@@ -31,15 +31,16 @@ class Record(NamedTuple):
 
 
 class Reader:
-    """Reads the journal in `folder`."""
+    """Reads the journal in `folder`; up to `end` instead of its marker, where somebody else says how far it goes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, end: Marker | None = None) -> None:
         self.folder = folder
         self._segments = Segments(folder)
+        self._end = end
 
     def durable(self) -> Marker:
         """Sequence and head of the last durable record."""
-        return read_marker(self.folder)
+        return self._end or read_marker(self.folder)
 
     def read(self, from_seq: int = 1) -> Iterator[Record]:
         """The durable records from `from_seq` on; CorruptJournal at the first byte that is not as written."""
@@ -57,15 +58,16 @@ class Reader:
 
     def follow(self, from_seq: int = 1) -> "Follower":
         """A cursor that starts at `from_seq` and goes on as the journal grows."""
-        return Follower(self._segments, from_seq)
+        return Follower(self._segments, from_seq, self._end)
 
 
 class Follower:
     """A cursor over a growing journal. `seq` is the sequence that it gives next."""
 
-    def __init__(self, segments: Segments, from_seq: int) -> None:
+    def __init__(self, segments: Segments, from_seq: int, end: Marker | None = None) -> None:
         self.folder = segments.folder
         self.seq = from_seq
+        self._end = end
         self._segments = segments
         self._segment: StoredSegment | None = None
         self._offset = 0
@@ -77,14 +79,14 @@ class Follower:
 
     def poll_raw(self, limit: int) -> list[tuple[Path, RawRecord]]:
         """As `poll`, with each record as it stands in its segment."""
-        marker = read_marker(self.folder)
+        marker = self._end or read_marker(self.folder)
         last = min(marker.seq, self.seq + limit - 1)
         records: list[tuple[Path, RawRecord]] = []
         while self.seq <= last:
             segment = self._segment or self._locate()
             records += [(segment.path, record) for record in self._scan(segment, last)]
             if self.seq - 1 == marker.seq and self._head != marker.head:
-                reason = f"the head differs from the one in {MARKER_NAME}"
+                reason = f"the head differs from the one in {'the index' if self._end else MARKER_NAME}"
                 raise CorruptJournal(segment.path, self._offset, marker.seq, reason)
         return records
 

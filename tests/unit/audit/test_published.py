@@ -24,7 +24,8 @@ from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.events import CloseReason
 from exchange.journal.journal import Journal
-from exchange.journal.publication import publish
+from exchange.journal.marker import MARKER_NAME
+from exchange.journal.publication import RAW_NAME, publish, read_index
 from exchange.journal.reader import Reader, Record
 from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
@@ -213,6 +214,19 @@ def test_a_signed_piece_of_another_key_or_out_of_line_is_found(day: EngineHarnes
     piece = json.loads(index.read_text())
     index.write_text(json.dumps(piece | {"first_seq": 2}) + "\n")
     assert "does not follow sequence 0" in texts(audit(out))
+
+
+def test_pieces_that_were_fetched_one_by_one_are_read_as_far_as_the_index_goes(
+    day: EngineHarness, tmp_path: Path
+) -> None:
+    folder = published(write(day, tmp_path / "journal"))
+    (folder / RAW_NAME / MARKER_NAME).unlink()
+    whole = audit(folder)
+    assert not whole.findings, texts(whole)
+    assert whole.replay.seq == read_index(folder)[-1].last_seq
+    last = sorted((folder / RAW_NAME).glob("*.segment"))[-1]
+    last.write_bytes(last.read_bytes()[:-1])
+    assert "is not the file that was published" in texts(audit(folder))
 
 
 def test_a_receipt_beyond_the_journal_is_found(day: EngineHarness, tmp_path: Path) -> None:
