@@ -9,7 +9,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from backend.context import Api, now_ms
-from backend.powers import Role
 from exchange.database import sessions
 from exchange.domain.errors import ErrorCode, Refusal
 
@@ -84,14 +83,6 @@ async def get_address(api: ApiDep, bearer: Bearer) -> bytes:
 AddressDep = Annotated[bytes, Depends(get_address)]
 
 
-async def get_auditor(api: ApiDep, address: AddressDep) -> bytes:
-    """The address that is signed in, if it may read the journal as it is."""
-    if address not in api.auditors and Role.operator not in await api.powers.of(address):
-        raise Refusal(ErrorCode.forbidden, "only auditors may read this: ask the operator", None)
-    return address
-
-
-AuditorDep = Annotated[bytes, Depends(get_auditor)]
 Limit = Annotated[int, Query(ge=1, le=MAX_PAGE, description="at most so many rows")]
 Before = Annotated[
     int | None, Query(ge=0, le=(1 << 63) - 1, description="page on: `next_before` of the page before this one")

@@ -5,9 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path
 from starlette.responses import FileResponse, Response
 
-from backend.deps import ApiDep, AuditorDep, Before, Limit
+from backend.deps import ApiDep, Before, Limit
 from backend.errors import responses
 from backend.journal import schemas, service
+from backend.journal.auditors import AuditorDep
 
 router = APIRouter(prefix="/v1/journal", tags=["journal"])
 
@@ -33,5 +34,8 @@ async def get_hashes(api: ApiDep, first_seq: FirstSeq) -> Response:
 
 @router.get("/{first_seq}/raw", response_class=Response, responses=_BYTES | responses(401, 403, 404))
 async def get_raw(api: ApiDep, auditor: AuditorDep, first_seq: FirstSeq) -> Response:
-    """The records of a piece as they were journaled; for auditors. `bizzan audit replay` reads a folder of these."""
+    """The records of a piece as they were journaled; for auditors, and for operators by a session of the console.
+
+    `bizzan audit replay` reads a folder of these.
+    """
     return FileResponse(service.raw_file(api, first_seq), media_type="application/octet-stream")

@@ -16,7 +16,7 @@ from exchange.domain.order import Side
 from exchange.domain.receipt import commit_digest
 from exchange.journal.record import segment_path
 from tests.utils.api_stack import AUDITOR, DEPLOYMENT, WATCHER, ApiStack, signed_body
-from tests.utils.sign_in import sign_in
+from tests.utils.sign_in import open_console, sign_in
 
 
 async def piece_with(api: httpx.AsyncClient, seq: int) -> dict[str, Any]:
@@ -68,7 +68,11 @@ async def test_auditors_get_the_records_and_others_do_not(
     assert (await api.get(url)).status_code == 401
     answer = await api.get(url, headers=await sign_in(api, wallet))
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
-    assert (await api.get(url, headers=await sign_in(api, WATCHER))).status_code == 200
+    ordinary = await api.get(url, headers=await sign_in(api, WATCHER))
+    assert (ordinary.status_code, ordinary.json()["code"]) == (403, "forbidden"), "an operator's, for trading"
+    assert (await api.get(url, headers=await open_console(api, WATCHER))).status_code == 200
+    unknown = await api.get(url, headers={"authorization": "Bearer nothing"})
+    assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthenticated")
     headers = await sign_in(api, AUDITOR)
     for piece in pieces:
         raw = await api.get(f"/v1/journal/{piece['first_seq']}/raw", headers=headers)

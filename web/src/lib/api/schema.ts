@@ -695,7 +695,9 @@ export interface paths {
         };
         /**
          * Get Raw
-         * @description The records of a piece as they were journaled; for auditors. `bizzan audit replay` reads a folder of these.
+         * @description The records of a piece as they were journaled; for auditors, and for operators by a session of the console.
+         *
+         *     `bizzan audit replay` reads a folder of these.
          */
         get: operations["get_raw_v1_journal__first_seq__raw_get"];
         put?: never;
