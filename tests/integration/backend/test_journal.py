@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from bizzan.client.receipts import recover
 from exchange.domain.deployment import address_bytes
 from exchange.domain.order import Side
 from exchange.domain.receipt import commit_digest
+from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME
 from exchange.journal.record import segment_path
 from tests.utils.api_stack import AUDITOR, DEPLOYMENT, WATCHER, ApiStack, signed_body
 from tests.utils.sign_in import open_console, sign_in
@@ -74,13 +76,25 @@ async def test_auditors_get_the_records_and_others_do_not(
     unknown = await api.get(url, headers={"authorization": "Bearer nothing"})
     assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthenticated")
     headers = await sign_in(api, AUDITOR)
-    for piece in pieces:
-        raw = await api.get(f"/v1/journal/{piece['first_seq']}/raw", headers=headers)
+    exchange = (await api.get("/v1/exchange")).json()
+    lines, prev_head = [], "00" * 32
+    for name in (RAW_NAME, PUBLIC_NAME):
+        (tmp_path / name).mkdir()
+    for piece in reversed(pieces):
+        first = piece["first_seq"]
+        raw = await api.get(f"/v1/journal/{first}/raw", headers=headers)
         assert "0x" + sha256(raw.content).hexdigest() == piece["raw_sha256"]
-        segment_path(tmp_path, piece["first_seq"]).write_bytes(raw.content)
-    marker = (stack.folder / "published" / "raw" / "durable").read_bytes()
-    (tmp_path / "durable").write_bytes(marker)
-    found = await asyncio.to_thread(audit_journal, tmp_path)
+        segment_path(tmp_path / RAW_NAME, first).write_bytes(raw.content)
+        hashes = await api.get(f"/v1/journal/{first}/hashes")
+        (tmp_path / PUBLIC_NAME / f"{first:020d}.hashes").write_bytes(hashes.content)
+        hexes = {name: piece[name][2:] for name in ("head", "root", "signature", "raw_sha256", "public_sha256")}
+        own = {"chain_id": exchange["domain"]["chain_id"], "bond": exchange["operator_bond"], "prev_head": prev_head}
+        seqs = {"first_seq": first, "last_seq": piece["last_seq"], "published_at_ms": piece["published_at"]}
+        lines.append(json.dumps({**seqs, **own, **hexes}) + "\n")
+        prev_head = hexes["head"]
+    (tmp_path / INDEX_NAME).write_text("".join(lines))
+    signer = address_bytes(exchange["receipt_signer"])
+    found = await asyncio.to_thread(audit_journal, tmp_path, domain=DEPLOYMENT.bond_domain, signer=signer)
     assert {finding.check for finding in found.findings} <= {"causes"}  # what these tests credit cites no chain
     assert len(found.replay.orders) > 0
 
