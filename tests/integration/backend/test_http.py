@@ -88,7 +88,7 @@ async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asy
             await writer.wait_closed()
 
 
-async def say(port: int, *parts: bytes, seconds: float = 5) -> bytes:
+async def say(port: int, *parts: bytes, seconds: float = 60) -> bytes:
     """What comes back until the connection ends, or nothing more comes."""
     answer = b""
     async with connection(port) as (reader, writer):
@@ -107,10 +107,9 @@ async def say(port: int, *parts: bytes, seconds: float = 5) -> bytes:
 async def test_requests_are_answered_one_after_another_on_one_connection(port: int) -> None:
     body = b"x" * (3 * HEAD_BYTES)
     post = b"POST / HTTP/1.1\r\nhost: x\r\ncontent-length: %d\r\n\r\n" % len(body)
-    answer = await say(port, post, body, b"GET / HTTP/1.1\r\nhost: x\r\n\r\n", seconds=1)
+    answer = await say(port, post, body, b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n")
     assert answer.count(b"200 OK") == 2
     assert str(len(body)).encode() in answer
-    assert not answer.endswith(b"<end>")
 
 
 @pytest.mark.parametrize("beginning", [b"GET /", b"GET / HTTP/1.1\r\nhost: ", b"POST / HTTP/1.1\r\n"])
@@ -130,9 +129,9 @@ async def test_trailers_that_do_not_end_are_cut_off(port: int) -> None:
 
 
 async def test_head_of_too_many_fields_is_refused(port: int) -> None:
-    assert (await say(port, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * HEAD_FIELDS + b"\r\n", seconds=1)).startswith(
-        b"HTTP/1.1 200 "
-    )
+    last = b"connection: close\r\n\r\n"
+    answer = await say(port, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (HEAD_FIELDS - 1) + last)
+    assert answer.startswith(b"HTTP/1.1 200 ")
     answer = await say(port, b"GET / HTTP/1.1\r\n" + b"a: b\r\n" * (HEAD_FIELDS + 1) + b"\r\n")
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code":"malformed"' in answer
@@ -146,15 +145,15 @@ async def test_what_is_no_http_is_refused_like_everything(port: int) -> None:
 
 @pytest.mark.parametrize(
     "sent",
-    [b"", b"GET / HTTP/1.1\r\nhost: x", b"\r\n", b"GET / HTTP/1.1\r\nhost: x\r\n\r\n\r\n\r\n"],
-    ids=["nothing", "half a head", "blank lines", "blank lines behind a request"],
+    [b"", b"GET / HTTP/1.1\r\nhost: x", b"\r\n"],
+    ids=["nothing", "half a head", "blank lines"],
 )
 async def test_connection_on_which_no_head_comes_in_time_is_cut_off(
     port: int, monkeypatch: pytest.MonkeyPatch, sent: bytes
 ) -> None:
     monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
     answer = await say(port, sent)
-    assert answer == b"<end>" or b"200 OK" in answer or not answer
+    assert answer in (b"", b"<end>")
     await turns()
     assert not HttpProtocol.open, "it is gone"
 
@@ -167,7 +166,7 @@ async def test_body_that_does_not_end_is_awaited_no_longer_than_a_head(
         writer.write(b"POST /unread HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n")
         assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200 ")
         with suppress(ConnectionError):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 while await reader.read(65_536):
                     pass
     await turns()
@@ -181,6 +180,7 @@ async def test_address_has_so_many_connections_and_a_stream_is_none_of_them(
     upgrade = b"GET /stream HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
     key = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
+    last = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     async with connection(port) as (streaming, stream):
         stream.write(upgrade + key)
         assert (await streaming.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
@@ -191,10 +191,12 @@ async def test_address_has_so_many_connections_and_a_stream_is_none_of_them(
             assert answer.startswith(b"HTTP/1.1 429 ")
             assert b'"code":"too_many_requests"' in answer
         await turns()
-        assert (await say(port, ask, seconds=1)).startswith(b"HTTP/1.1 200 ")
+        assert (await say(port, last)).startswith(b"HTTP/1.1 200 ")
 
 
 async def turns() -> None:
     """Let the server hear of what was closed."""
-    for _ in range(50):
+    for _ in range(500):
+        if not HttpProtocol.open:
+            return
         await asyncio.sleep(0.01)

@@ -88,7 +88,7 @@ async def test_auditors_get_the_records_and_others_do_not(
         hashes = await api.get(f"/v1/journal/{first}/hashes")
         (tmp_path / PUBLIC_NAME / f"{first:020d}.hashes").write_bytes(hashes.content)
         hexes = {name: piece[name][2:] for name in ("head", "root", "signature", "raw_sha256", "public_sha256")}
-        own = {"chain_id": exchange["domain"]["chain_id"], "bond": exchange["operator_bond"], "prev_head": prev_head}
+        own = {"chain_id": DEPLOYMENT.chain_id, "bond": exchange["operator_bond"], "prev_head": prev_head}
         seqs = {"first_seq": first, "last_seq": piece["last_seq"], "published_at_ms": piece["published_at"]}
         lines.append(json.dumps({**seqs, **own, **hexes}) + "\n")
         prev_head = hexes["head"]
