@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from bizzan.supervisor.ports import answers, free_port
 from exchange.database.engine import create_engine
+from exchange.domain.deployment import checksum
 from exchange.journal.archive_index import Index
 from exchange.journal.reader import Reader
 from exchange.journal.record import list_segments
 from exchange.journal.recovery import recover, take_snapshot
 from exchange.sequencer.archivist import Archivist
+from tests.integration.sequencer.engine_process import DEPLOYMENT, Service, short_folder
 from tests.integration.sequencer.mirror import project_all
 from tests.unit.exchange.journal.test_publication import _append
+from tests.utils.waiting import wait_for
+
+NOBODY = checksum(bytes(20))
 
 
 @pytest.fixture
@@ -76,3 +85,37 @@ async def test_a_failure_is_told_until_it_is_over(journal: Path, tmp_path: Path,
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+async def test_the_publisher_archives_without_a_bond_and_not_where_it_is_turned_off(
+    enabled: bool, database: AsyncEngine, database_url: str
+) -> None:
+    """Nothing is published there, so nothing waits for that."""
+    with short_folder() as state:
+        folder, port = state / "journal", free_port()
+        for first in range(0, 43, 8):
+            _append(folder, first, min(first + 8, 43))
+        take_snapshot(folder, recover(folder))
+        await project_all(database, folder)
+        bondless = replace(DEPLOYMENT, operator_bond=NOBODY, receipt_signer=NOBODY)
+        (state / "deployment.json").write_text(json.dumps(bondless.to_json()))
+        environment = {
+            "DATABASE_URL": database_url,
+            "BIZZAN_METRICS__PUBLISHER": str(port),
+            "BIZZAN_ARCHIVE__ENABLED": str(enabled),
+        }
+        name = "exchange.sequencer.publisher"
+        publisher = Service(state, "publisher", name, "nothing is published", environment)
+        publisher.start()
+        try:
+            if enabled:
+                wait_for(lambda: len(list_segments(folder)) == 2, "the segments to be archived")
+                assert len(Index(state / "archive")) > 0
+            wait_for(lambda: answers(port), "the metrics")
+            async with httpx.AsyncClient(timeout=30) as client:
+                assert (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200
+            await asyncio.sleep(0 if enabled else 2)
+            assert (state / "archive").exists() == enabled
+        finally:
+            assert publisher.stop() == 0
