@@ -60,7 +60,7 @@ function Screen({ live, units }: { readonly live: LiveMarket; readonly units: Ma
   useShortcuts({
     "/": () => openDialog("markets"),
     "?": () => openDialog("keys"),
-    x: () => void cancel.run(() => cancelAll(units.id, mirror)),
+    x: () => void cancel.run(() => cancelAll(units.id, "both", mirror)),
   });
   const pick = (price: string) => {
     setPicked((now) => ({ price, count: now.count + 1 }));

@@ -30,6 +30,9 @@ export function Mirrored({ data }: { readonly data: TypedData }) {
         return market && <OrderWords key={`${order.nonce}`} order={order} units={market} />;
       })}
       {(data.primaryType === "Cancel" || data.primaryType === "MassCancel") && <p>{t("mirror.cancel")}</p>}
+      {data.primaryType === "TradingStop" && (
+        <p>{t(data.message.stopped ? "mirror.stop" : "mirror.start")}</p>
+      )}
       {data.primaryType === "BulkOrder" && <p>{t("mirror.one_of_two")}</p>}
       {fieldsOf(data).map((fields) => (
         <dl key={`${fields.nonce}`} className="grid grid-cols-[auto_1fr] gap-x-3 text-soft">

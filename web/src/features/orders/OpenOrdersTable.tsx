@@ -13,6 +13,16 @@ import { newestFirst } from "./age";
 import { SideText, useUnitsById } from "./cells";
 import { Mirrored, useMirror } from "./Mirrored";
 import { cancelAll, cancelOrder } from "./place";
+import { TradingStop } from "./TradingStop";
+
+const CANCELS = [
+  ["buy", "orders.cancel_buys"],
+  ["sell", "orders.cancel_sells"],
+  ["both", "orders.cancel_all"],
+] as const;
+
+/** The side of the book on which an order stands. */
+const bookSide = (order: OpenOrder): "buy" | "sell" => (order.side === "sell" ? "sell" : "buy");
 
 export function OpenOrdersTable() {
   const orders = useAccount((account) => account.orders);
@@ -95,28 +105,35 @@ export function OpenOrdersTable() {
         </div>
       )}
       {rows.length ? (
-        <>
-          <Table
-            caption={t("orders.open")}
-            testId="open-orders"
-            columns={columns}
-            rows={rows}
-            id={(order) => order.order_id}
-          />
-          <div className="flex justify-end p-2">
-            <Button
-              size="small"
-              kind="danger"
-              busy={action.busy}
-              onClick={() => void action.run(() => cancelAll(0, mirror))}
-            >
-              {t("orders.cancel_all")}
-            </Button>
-          </div>
-        </>
+        <Table
+          caption={t("orders.open")}
+          testId="open-orders"
+          columns={columns}
+          rows={rows}
+          id={(order) => order.order_id}
+        />
       ) : (
         <Empty>{t("orders.none_open")}</Empty>
       )}
+      <div className="flex flex-wrap items-center justify-between gap-2 p-2">
+        <TradingStop />
+        <span className="ms-auto flex flex-wrap justify-end gap-2">
+          {CANCELS.map(
+            ([side, text]) =>
+              rows.some((order) => side === "both" || bookSide(order) === side) && (
+                <Button
+                  key={side}
+                  size="small"
+                  kind={side === "both" ? "danger" : "quiet"}
+                  busy={action.busy}
+                  onClick={() => void action.run(() => cancelAll(0, side, mirror))}
+                >
+                  {t(text)}
+                </Button>
+              ),
+          )}
+        </span>
+      </div>
       {amended && <AmendDialog order={amended} onClose={() => setAmended(null)} />}
     </>
   );

@@ -45,6 +45,13 @@ interface AccountState {
   /** Counts deposits that were credited. */
   readonly credits: number;
   readonly notices: readonly Notice[];
+  /** Who has the account's orders refused; null while nobody has said. */
+  readonly stops: Stops | null;
+}
+
+export interface Stops {
+  readonly byOwner: boolean;
+  readonly byOperator: boolean;
 }
 
 /** Something that happened to the account and deserves a word. */
@@ -63,6 +70,7 @@ const NOTHING: AccountState = {
   closed: 0,
   credits: 0,
   notices: [],
+  stops: null,
 };
 
 export const useAccount = create<AccountState>(() => NOTHING);
@@ -109,6 +117,17 @@ function onSnapshot(message: Message): void {
     orders: new Map(orders.map((order) => [order.order_id, order])),
   });
   void refreshFills();
+  void readStops();
+}
+
+/** Ask who has stopped the account's trading: the snapshot does not say. What an event says meanwhile is later. */
+async function readStops(): Promise<void> {
+  useAccount.setState({ stops: null });
+  const { session } = useWallet.getState();
+  const { brakes } = await api.account().catch(() => ({ brakes: null }));
+  if (!brakes || useWallet.getState().session?.token !== session?.token) return;
+  const told = { byOwner: brakes.trading_stopped_by_owner, byOperator: brakes.trading_stopped_by_operator };
+  useAccount.setState((now) => ({ stops: now.stops ?? told }));
 }
 
 /** The state after one event. */
@@ -134,6 +153,8 @@ function after(now: AccountState, row: Row): Partial<AccountState> {
       return { orders, closed: now.closed + 1 };
     case "credited":
       return { credits: now.credits + 1 };
+    case "trading_stop":
+      return { stops: { byOwner: Boolean(row.by_owner), byOperator: Boolean(row.by_operator) } };
     case "account_changed":
       raiseNonces(BigInt(row.min_nonce as string));
       return { status: String(row.status) };

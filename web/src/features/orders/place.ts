@@ -212,15 +212,40 @@ async function signedCancel(nonce: string, mirror: Mirror): Promise<CancelOrder>
 export const cancelOrder = async (nonce: string, mirror: Mirror): Promise<Ack> =>
   api.cancel(await signedCancel(nonce, mirror));
 
-/** Cancel all open orders of a market (0: of all). */
-export async function cancelAll(market: number, mirror: Mirror): Promise<Ack> {
+/** What is cancelled at once, as it is signed. */
+const CANCELLED = { buy: 0n, sell: 1n, both: 2n } as const;
+export type CancelledSide = keyof typeof CANCELLED;
+
+let lastBrake = 0n;
+
+/** Nonces of what only stops: the time in milliseconds, and never the same twice. */
+function brakeNonce(): bigint {
+  const now = BigInt(Math.floor(exchangeNow()));
+  lastBrake = now > lastBrake ? now : lastBrake + 1n;
+  return lastBrake;
+}
+
+/** Cancel all open orders, or those of one side, in a market (0: in all). */
+export async function cancelAll(market: number, side: CancelledSide, mirror: Mirror): Promise<Ack> {
   const account = accountNow();
   const { signer } = await orderSigner();
-  const nonce = BigInt(Math.floor(exchangeNow()));
-  const message = { account, market: BigInt(market), side: 2n, nonce };
+  const nonce = brakeNonce();
+  const message = { account, market: BigInt(market), side: CANCELLED[side], nonce };
   const data: TypedData = { domain: domainOf(theExchange()), primaryType: "MassCancel", message };
   const signature = await mirrored(data, signer, mirror);
-  return api.massCancel({ account, market, side: "both", nonce: `${nonce}`, ...domainFields(), signature });
+  return api.massCancel({ account, market, side, nonce: `${nonce}`, ...domainFields(), signature });
+}
+
+/** Have all orders of the account refused and the open ones cancelled, or orders taken again. Only its own key may. */
+export async function stopTrading(stopped: boolean, mirror: Mirror): Promise<Ack> {
+  const { wallet } = useWallet.getState();
+  const account = accountNow();
+  if (!wallet) throw new Error("connect a wallet first");
+  const nonce = brakeNonce();
+  const message = { account, stopped: stopped ? 1n : 0n, nonce };
+  const data: TypedData = { domain: domainOf(theExchange()), primaryType: "TradingStop", message };
+  const signature = await mirrored(data, wallet.signer, mirror);
+  return api.tradingStop({ account, stopped, nonce: `${nonce}`, ...domainFields(), signature });
 }
 
 function domainFields(): { chain_id: number; contract: string } {

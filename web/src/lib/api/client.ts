@@ -85,6 +85,7 @@ export const api = {
   amend: (order: T.PlaceOrder) => request<T.Ack>("POST", "/v1/orders/amend", order),
   cancel: (cancel: T.CancelOrder) => request<T.Ack>("POST", "/v1/orders/cancel", cancel),
   massCancel: (cancel: T.MassCancel) => request<T.Ack>("POST", "/v1/orders/mass-cancel", cancel),
+  tradingStop: (stop: T.TradingStop) => request<T.Ack>("POST", "/v1/orders/trading-stop", stop),
 
   reserves: () => request<T.Reserves>("GET", "/v1/reserves"),
   batches: (options: Page) => request<T.BatchPage>("GET", `/v1/fees/batches${query(options)}`),

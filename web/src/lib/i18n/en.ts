@@ -278,6 +278,8 @@ export const en = {
   "mirror.one_of_two":
     "Only one of the two ever fills: it ends the other. Next you sign what takes the first back if the second is refused.",
   "mirror.cancel": "Cancel. It can only stop trading.",
+  "mirror.stop": "Stop the trading of this account. It moves no money.",
+  "mirror.start": "Take orders of this account again. It moves no money.",
 
   "orders.title": "Your account",
   "orders.open": "Open orders",
@@ -297,6 +299,8 @@ export const en = {
   "orders.amend": "Amend",
   "orders.cancel": "Cancel",
   "orders.cancel_all": "Cancel all",
+  "orders.cancel_buys": "Cancel buys",
+  "orders.cancel_sells": "Cancel sells",
   "orders.fee": "Fee",
   "orders.settlement": "Settlement",
   "orders.transaction": "Transaction",
@@ -305,6 +309,18 @@ export const en = {
   "orders.none_open": "No open orders.",
   "orders.none_filled": "No fills yet.",
   "orders.none_closed": "No orders are closed yet.",
+
+  "stop.stop": "Stop my trading",
+  "stop.start": "Start trading again",
+  "stop.confirm": "Stop it now",
+  "stop.stopped": "You stopped your trading: every order is refused until you start again.",
+  "stop.by_operator": "The operator has this account's orders refused. Cancels and withdrawals go on.",
+  "stop.effect_orders": "All your open orders are cancelled at once.",
+  "stop.effect_refused":
+    "Every new order is refused, also one that a delegated key or a program of yours signs, until you start again.",
+  "stop.effect_money": "Balances, deposits and withdrawals stay as they are.",
+  "stop.effect_taken": "Orders are taken again. What was cancelled stays cancelled.",
+  "stop.own_key": "Your wallet signs it: a delegated key cannot.",
 
   "amend.title": "Amend the order",
   "amend.quantity": "Whole amount",
