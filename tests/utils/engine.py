@@ -1,7 +1,7 @@
 """An engine with listed markets, driven by short calls; every accepted command is kept, as a journal does.
 
-After a test: `validate_and_drain()` checks every invariant, empties the book and expects nothing held, then
-replays what was kept and expects the same hash.
+After a test: `validate_and_drain()` checks every invariant, empties the book and expects nothing held and every
+quantity explained by events, then replays what was kept and expects the same hash.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Balance
 from exchange.engine.engine import Engine
+from tests.utils.quantities import Quantities
 from tests.utils.twins import TwinEngine
 
 E = TypeVar("E")
@@ -51,6 +52,7 @@ class EngineHarness:
         self.engine: Engine = self.engine_class()
         self.at_ms = START_MS
         self.kept: list[tuple[int, int, c.Command]] = []
+        self.quantities = Quantities()
         self.nonces = itertools.count(1)
         self.inbox_ids = itertools.count(1)
         for asset in ASSETS:
@@ -68,6 +70,7 @@ class EngineHarness:
         seq = self.engine.seq + 1
         events = self.engine.apply(seq, self.at_ms, command)
         self.kept.append((seq, self.at_ms, command))
+        self.quantities.happened(events)
         return events
 
     def refuse(self, command: c.Command, code: ErrorCode) -> Refusal:
@@ -185,6 +188,7 @@ class EngineHarness:
     def validate(self) -> None:
         """Every invariant holds, and a loaded snapshot is the same engine."""
         assert self.engine.violations() == []
+        self.quantities.explain(self.engine)
         copy = self.engine_class.load(self.engine.dump())
         assert copy.dump() == self.engine.dump()
         assert copy.violations() == []
@@ -197,6 +201,7 @@ class EngineHarness:
                 self.apply(c.ObeyCancel(next(self.inbox_ids), address, nonce, 0))
         assert all(not book.bids and not book.asks for book in self.engine.books())
         assert all(b.held == 0 for a in self.engine.state.accounts for b in a.balances.values())
+        self.quantities.explain_drained(self.engine)
         self.validate()
         assert self.replay().state_hash() == self.engine.state_hash()
 

@@ -27,6 +27,7 @@ from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
 from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
 from tests.utils.frames import frame_of, mixed_frame_of
+from tests.utils.quantities import Quantities
 from tests.utils.signing import Signer
 from tests.utils.twins import OUTCOME, Outcome, assert_outcome, assert_same_batch
 
@@ -70,6 +71,7 @@ class Stream:
         self.at_ms = START_MS
         self.inbox_id = self.countdowns = 0
         self.seen: Counter[str] = Counter()
+        self.quantities = Quantities()
         opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
         opening += [c.ListMarket(market, FEES) for market in MARKETS] + [c.SetLimits(0, 12, 5)]
         self.both(opening)
@@ -96,6 +98,14 @@ class Stream:
                 self.seen[f"{outcome.code} {outcome.field}"] += 1
             else:
                 self.seen.update(type(event).__name__ for event in outcome)
+                self.quantities.happened(outcome)
+
+    def drain(self) -> None:
+        """Cancel what is open: nothing is held, and every quantity is explained."""
+        nonces = [(o.account.address, o.placed.order.nonce) for o in self.reference.state.orders.values()]
+        self.both([c.ObeyCancel(self.inbox(), account, nonce, 0) for account, nonce in nonces])
+        assert all(b.held == 0 for a in self.reference.state.accounts for b in a.balances.values())
+        self.quantities.explain_drained(self.reference)
 
     def order(self, account: bytes = b"") -> c.PlaceOrder:
         rng, account = self.rng, account or self.rng.choice(TRADERS)
@@ -254,6 +264,7 @@ class Stream:
                 assert self.fast.violations() == []
                 self.fast = FastEngine.load(self.fast.dump())
         assert self.fast.violations() == []
+        self.drain()
 
     def packed(self, rounds: int) -> None:
         """Runs of packed commands: the same refusals by code and field, and the same state."""
@@ -269,6 +280,7 @@ class Stream:
             assert self.fast.dump() == self.reference.dump()
             self.count(expected)
             self.at_ms += self.rng.choice((0, 1, 700, 12_000))
+        self.drain()
 
     def brief(self, rounds: int) -> None:
         """Runs where nobody follows, a third of them told: the same outcomes, trades and state."""
@@ -297,6 +309,7 @@ class Stream:
             for command in [self.chain() for _ in range(number % 3)]:
                 self.both([command])
             self.at_ms += self.rng.choice((0, 1, 700, 12_000))
+        self.drain()
 
 
 def _unpackable(command: c.Command) -> bool:

@@ -44,6 +44,7 @@ def codes_of(x: EngineHarness, frame: c.PlaceFrame) -> list[ErrorCode | None]:
     seq = x.engine.seq + 1
     outcome = x.engine.apply_frame(seq, x.at_ms, frame)
     x.kept.append((seq, x.at_ms, frame))
+    x.quantities.happened(outcome.events)
     return [code_of(code) for code in outcome.codes]
 
 
