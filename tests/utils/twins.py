@@ -44,11 +44,16 @@ class TwinEngine(Engine):
     def __init__(self, state: State | None = None) -> None:
         super().__init__(state)
         self.reasons: list[str] = []
+        self.records = self.fast_records = 0
         self.fast = FastEngine(on_handover=self.reasons.append)
         self.brief = FastEngine()
 
     def apply(self, seq: int, at_ms: int, command: c.Command) -> list[e.Event]:
-        """Apply to both, and compare."""
+        """Apply to both, and compare. Who became the reference for an auction returns as soon as none stands."""
+        if not self.state.auctions:
+            assert self.may_hand_over or (self.fast.go_back() and self.brief.go_back())
+        self.records += 1
+        self.fast_records += self.fast.is_fast and self.brief.is_fast
         if isinstance(command, c.PlaceFrame):
             return self.apply_frame(seq, at_ms, command).events
         expected = _outcome(super().apply, seq, at_ms, command)

@@ -69,7 +69,8 @@ class Stream:
         self.reference, self.fast = Engine(), FastEngine()
         self.x = EngineHarness(MARKETS)
         self.at_ms = START_MS
-        self.inbox_id = self.countdowns = 0
+        self.inbox_id = self.brakes = 0
+        self.holds: list[bytes] = []
         self.seen: Counter[str] = Counter()
         self.quantities = Quantities()
         opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
@@ -203,6 +204,11 @@ class Stream:
         nonce = self.rng.choice([*nonces, 1, 3, 1 << 50])
         return c.CancelOrder(account, nonce, b"", self.rng.choice((account, DELEGATE)))
 
+    def brake_nonce(self) -> int:
+        """A time that no brake has had, or one that is refused."""
+        self.brakes += 1
+        return self.at_ms + self.brakes if self.rng.random() < 0.95 else self.at_ms - self.rng.choice((0, 10**9))
+
     def orders(self) -> list[c.Command]:
         """A run of orders and cancels."""
         kinds: list[Callable[[], c.Command]] = [
@@ -219,7 +225,9 @@ class Stream:
         state, amount = self.reference.state, rng.randrange(1, 4_000)
         trades = list(state.trades) or [1]
         tiers = ((rng.randrange(5_000), rng.randrange(9_000)), (10, 20))
-        request = f"request {rng.randrange(4)}"
+        request, market = f"request {rng.randrange(4)}", rng.choice((1, 2))
+        hold = self.x.hold(who, asset, amount, nonce=next(self.x.nonces), deadline=self.at_ms // 1_000 + 600)
+        self.holds.append(hold.withdrawal_hash)
         choices: list[c.Command] = [
             c.Credit(self.inbox(), who, asset, amount * 4, "more"),
             c.Credit(self.inbox(), who, asset, amount * 4, "more"),
@@ -242,6 +250,16 @@ class Stream:
             c.CutBatch(self.inbox(), state.last_batch + 1, state.seq),
             c.FinalizeBatch(self.inbox(), state.batches[0].batch if state.batches else 1),
             c.ReverseTrades(self.inbox(), (rng.choice(trades),), "cause"),
+            hold,
+            hold,
+            c.ConsumeWithdrawal(self.inbox(), rng.choice(self.holds[-9:]), "end"),
+            c.ReleaseWithdrawal(self.inbox(), rng.choice(self.holds[-9:]), "end"),
+            c.MassCancel(who, rng.choice((0, market, 3)), rng.randrange(4), self.brake_nonce(), b"", who),
+            c.MassCancel(who, market, 2, self.brake_nonce(), b"", DELEGATE),
+            c.SetCountdown(who, rng.choice((0, 1, 20, 10**6)), self.brake_nonce(), b"", who),
+            c.StopTrading(who, rng.random() < 0.3, self.brake_nonce(), b""),
+            c.StopTrading(who, False, self.brake_nonce(), b""),
+            c.SetTradingStop(self.inbox(), who, rng.random() < 0.2),
         ]
         return rng.choice(choices)
 
@@ -255,7 +273,7 @@ class Stream:
         """Batches of everything, compared after each."""
         for number in range(rounds):
             batch = self.orders()
-            for _ in range(self.rng.randrange(3)):
+            for _ in range(self.rng.randrange(5)):
                 batch.insert(self.rng.randrange(len(batch) + 1), self.chain())
             batch.sort(key=lambda command: getattr(command, "inbox_id", 0))
             self.both(batch)
@@ -337,6 +355,10 @@ EXPECTED_EVENTS = {
     "TradeReversed",
     "BatchFinalized",
     "FeesAnnounced",
+    "CountdownSet",
+    "TradingStopChanged",
+    "WithdrawalHeld",
+    "WithdrawalEnded",
 }
 
 
@@ -400,8 +422,8 @@ def test_thousands_of_levels_and_expiries_come_and_go_the_same() -> None:
             batch += [c.CancelOrder(account, nonce, b"", account) for nonce in nonces if stream.rng.random() < 0.9]
         stream.both(batch)
         for seconds in (40, 50, 40, 0) * 10 if number % 10 == 0 else ():
-            stream.countdowns += 1
-            stream.both([c.SetCountdown(TRADERS[1], seconds, stream.at_ms + stream.countdowns, b"", TRADERS[1])])
+            stream.brakes += 1
+            stream.both([c.SetCountdown(TRADERS[1], seconds, stream.at_ms + stream.brakes, b"", TRADERS[1])])
         assert stream.fast.next_expiry == stream.reference.next_expiry
         stream.at_ms += stream.rng.choice((0, 3_000))
     stream.at_ms += 500_000
