@@ -11,17 +11,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from exchange.domain.auction import Interest, clearing
+from exchange.domain.auction import clearing
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import PPM
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order_id import age
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import events as e
-from exchange.engine.book import Book, Half
+from exchange.engine.book import Book
 from exchange.engine.commands import StartAuction
 from exchange.engine.events import CloseReason
-from exchange.engine.groups import decide
 from exchange.engine.orders import BUY, OpenOrder, displayed_of, hold_for
 from exchange.engine.settling import limited_by
 from exchange.engine.state import Auction, State, Trade
@@ -68,7 +67,7 @@ def end_calls(state: State, at_ms: int) -> None:
 def price_auction(state: State, auction: Auction) -> None:
     """Fix the price at which all that meet trade; where nobody meets, the market is open."""
     book = state.books[auction.market]
-    found = clearing(_interest(book.bids), _interest(book.asks), book.last_price, book.tick_size)
+    found = clearing(book.bids.interest(), book.asks.interest(), book.last_price, book.tick_size)
     if found is None:
         state.events.append(e.AuctionPriced(auction.market, 0, 0, 0))
         return _open(state, book)
@@ -103,21 +102,12 @@ def trade_auction(state: State, seq: int, at_ms: int) -> bool:
     return True
 
 
-def _interest(half: Half) -> list[Interest]:
-    """The lots at each limit of a side, hidden ones too."""
-    return [(level.price, sum(order.remaining for order in level)) for level in half]
-
-
 def _meeting(book: Book, price: int) -> tuple[OpenOrder, OpenOrder] | None:
     """The orders of both sides that trade next at a price, the earlier first; None when all have."""
-    bid, ask = _first(book.bids, price), _first(book.asks, price)
+    bid, ask = book.bids.first(price), book.asks.first(price)
     if bid is None or ask is None:
         return None
     return (bid, ask) if age(bid.order_id) < age(ask.order_id) else (ask, bid)
-
-
-def _first(half: Half, price: int) -> OpenOrder | None:
-    return half.levels[half.keys[-1]].head if half.crosses(price) else None
 
 
 def _trade(state: State, seq: int, at_ms: int, auction: Auction, maker: OpenOrder, taker: OpenOrder) -> None:
@@ -127,9 +117,7 @@ def _trade(state: State, seq: int, at_ms: int, auction: Auction, maker: OpenOrde
     ends = limited_by(taker, maker, lots, quote)
     if ends is not None:
         return state.close(ends, CloseReason.unsettled_limit)
-    for order in (maker, taker):
-        if order.group:
-            decide(state, order)
+    maker, taker = state.decided(maker), state.decided(taker)
     fees = {maker: quote * maker.maker_ppm // PPM, taker: quote * taker.taker_ppm // PPM}
     book.last_price = auction.price
     for order, fee in fees.items():
@@ -176,14 +164,11 @@ def _settle(state: State, order: OpenOrder, lots: int, quote: int, fee: int) -> 
 
 def _take_lots(state: State, order: OpenOrder, lots: int) -> None:
     """Lower what remains of an order; one that shows a part keeps its place with the next."""
-    level, shown = order.level, order.remaining - order.hidden
-    assert level is not None
-    order.remaining -= lots
-    if order.hidden:
-        now = shown - lots if lots < shown else min(displayed_of(order.placed.order.terms), order.remaining)
-        order.hidden = order.remaining - now
-    level.quantity -= shown - (order.remaining - order.hidden)
-    state.touched_levels[level] = None
+    shown, remaining, hidden = order.remaining - order.hidden, order.remaining - lots, order.hidden
+    if hidden:
+        now = shown - lots if lots < shown else min(displayed_of(order.placed.order.terms), remaining)
+        hidden = remaining - now
+    state.set_lots(order, remaining, hidden)
 
 
 def _open(state: State, book: Book) -> None:

@@ -10,6 +10,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator
 
+from exchange.domain.auction import Interest
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market, MarketStatus
 from exchange.engine.accounts import Account
@@ -123,6 +124,14 @@ class Half:
     def crosses(self, price: int) -> bool:
         """Whether an order of the other side at `price` would meet one here."""
         return bool(self.keys) and self.keys[-1] >= self.sign * price
+
+    def first(self, price: int) -> OpenOrder | None:
+        """The order that one of the other side at `price` would meet first, if any."""
+        return self.levels[self.keys[-1]].head if self.crosses(price) else None
+
+    def interest(self) -> list[Interest]:
+        """The lots at each limit, hidden ones too, best first."""
+        return [(level.price, sum(order.remaining for order in level)) for level in self]
 
     def append(self, order: OpenOrder) -> Level:
         """Queue `order` at the end of its level; returns the level."""

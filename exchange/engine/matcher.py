@@ -129,17 +129,17 @@ def _start(state: State, seq: int, at_ms: int, taker: OpenOrder, candidate: Cand
 
 
 def tick(state: State, seq: int, at_ms: int) -> None:
-    """What has expired ends; an auction trades, or the triggered order works whose turn it is."""
+    """What has expired ends; then comes the next turn."""
     state.expire(at_ms)
-    if state.auctions:
-        end_calls(state, at_ms)
-        if trade_auction(state, seq, at_ms):
-            return
     take_turn(state, seq, at_ms)
 
 
 def take_turn(state: State, seq: int, at_ms: int) -> None:
-    """Let the triggered order work whose turn it is, backed by its hold."""
+    """An auction trades, or the triggered order works whose turn it is, backed by its hold."""
+    if state.auctions:
+        end_calls(state, at_ms)
+        if trade_auction(state, seq, at_ms):
+            return
     order = next_due(state)
     if order is not None:
         _tell_triggered(state, order)

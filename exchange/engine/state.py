@@ -296,6 +296,20 @@ class State:
         self.tell_reduced(order, lots)
         self.release(order, hold_for(order.side, order.price, order.remaining, order.book.lot_size, order.hold_ppm))
 
+    def set_lots(self, order: OpenOrder, remaining: int, hidden: int) -> None:
+        """Write what remains of a resting order, and how much of it is hidden; its hold is the caller's."""
+        level = order.level
+        assert level is not None
+        level.quantity += (remaining - hidden) - (order.remaining - order.hidden)
+        order.remaining, order.hidden = remaining, hidden
+        self.touched_levels[level] = None
+
+    def decided(self, order: OpenOrder) -> OpenOrder:
+        """The order as one of no group, or of one that is decided now."""
+        if order.group:
+            groups.decide(self, order)
+        return order
+
     def release(self, order: OpenOrder, held: int) -> None:
         """Lower an order's hold to `held`."""
         released, order.held = order.held - held, held
@@ -394,8 +408,11 @@ class State:
         while expiries and not self._is_awaited(*expiries[0]):
             heappop(expiries)
         times = [expiries[0][0]] if expiries else []
-        times += [auction.ends_at for auction in self.auctions.values() if self.calls_until(auction)]
-        return min(times, default=None)
+        return min([*times, *self.ends_of_calls()], default=None)
+
+    def ends_of_calls(self) -> list[int]:
+        """When the calls end that have a time."""
+        return [auction.ends_at for auction in self.auctions.values() if self.calls_until(auction)]
 
     def calls_until(self, auction: Auction) -> bool:
         """Whether an auction gathers orders until a time; not while its market is halted."""

@@ -19,6 +19,7 @@ include "books.pxi"
 include "expiries.pxi"
 include "risk.pxi"
 include "matching.pxi"
+include "calls.pxi"
 include "longer.pxi"
 include "bounds.pxi"
 include "waiting.pxi"
@@ -69,7 +70,7 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
     elif command[0] == TICK:
         expire(m, at_ms)
         m.record_fills = m.record_hashes = 0
-        if unlikely(m.has_due):
+        if unlikely(m.has_due | m.has_calls):
             take_turn(m, seq, at_ms)
         note_outcome(m, OPEN, 0)
     else:
@@ -350,6 +351,12 @@ cdef class Core:
         replace_order(&self.m, order, &it)
         self.m.changes += 1
 
+    def set_lots(self, i32 order, i64 remaining, i64 hidden):
+        """Write what remains of a resting order, and is hidden; money is the caller's."""
+        cdef Order *o = &self.m.orders[order]
+        self.m.levels[o.level].quantity += (remaining - hidden) - (o.remaining - o.hidden)
+        o.remaining, o.hidden = remaining, hidden
+
     def ungroup(self, i32 order):
         """It is a leg of no group any more."""
         self.m.orders[order].flags &= ~GROUPED
@@ -381,8 +388,8 @@ cdef class Core:
 
     # prices that somebody waits for
 
-    def set_due(self, bint has_due):
-        self.m.has_due = has_due
+    def set_due(self, bint has_due, bint has_calls):
+        self.m.has_due, self.m.has_calls = has_due, has_calls
 
     def set_quiet(self, i32 book, bint watched, i64 low, i64 high):
         cdef Book *b = &self.m.books[book]
@@ -584,8 +591,15 @@ cdef class Core:
         book.halves[0].best = book.halves[1].best = NO_PRICE
         return number
 
-    def set_open(self, i32 book, bint is_open):
-        self.m.books[book].is_open = is_open
+    def set_status(self, i32 book, bint is_open, bint in_call):
+        self.m.books[book].is_open, self.m.books[book].in_call = is_open, in_call
+
+    def set_call_end(self, i32 book, i64 at):
+        self.m.books[book].call_ends = at
+
+    def call(self, i32 book):
+        """Whether orders gather, and until when."""
+        return self.m.books[book].in_call, self.m.books[book].call_ends
 
     def set_rates(self, i32 book, i32 tier, i32 kind, i64 maker, i64 taker, i64 highest, i64 floor):
         cdef i64 *rates = self.m.books[book].rates[tier][kind]
@@ -606,6 +620,28 @@ cdef class Core:
         while number:
             level = &self.m.levels[number]
             found.append((half.sign * level.price, number, level.price, level.quantity))
+            number = worse_level(&self.m, number)
+        return found
+
+    def best(self, i32 book, i32 side):
+        """The best price of a side, negated of the asks; less than all for none."""
+        return self.m.books[book].halves[side].best
+
+    def first_order(self, i32 book, i32 side):
+        """The first order at it."""
+        return self.m.levels[self.m.books[book].halves[side].top].head
+
+    def interest(self, i32 book, i32 side):
+        """Each price of a side and all its lots, hidden ones too, best first."""
+        cdef i32 number = self.m.books[book].halves[side].top, order
+        cdef i64 lots
+        found = []
+        while number:
+            lots, order = 0, self.m.levels[number].head
+            while order:
+                lots += self.m.orders[order].remaining
+                order = self.m.orders[order].next
+            found.append((self.m.levels[number].price, lots))
             number = worse_level(&self.m, number)
         return found
 

@@ -1,20 +1,19 @@
 """The fast engine: `Engine` over the core. Same commands, same events, same `state_hash()`.
 
 Orders, cancels and ticks run in the core; every other command runs the reference's own code over the core's records.
-What the core does not know (auctions, numbers beyond 64 bits) it hands over: it becomes the reference, through
-a snapshot, says so to `on_handover`, and goes on. Some time later it looks whether the arrays can hold the state again,
-and then returns to them.
+What the core does not count (numbers beyond 64 bits, more assets than it has columns for) it hands over: it becomes
+the reference, through a snapshot, says so to `on_handover`, and goes on. Some time later it looks whether the arrays
+can hold the state again, and then returns to them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import astuple
 from typing import Any, Self, cast
 
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import Refusal
-from exchange.domain.instrument import MarketStatus
 from exchange.domain.order_id import SEQ_LIMIT
 from exchange.engine import commands as c
 from exchange.engine import snapshot
@@ -25,7 +24,7 @@ from exchange.engine.fast.core import pack_singles
 from exchange.engine.fast.packing import COMMAND_SIZE, OUTCOME_SIZE, pack, pack_longer
 from exchange.engine.fast.records import ArrayBook
 from exchange.engine.fast.refusals import FRAME_CODES
-from exchange.engine.fast.state import MAX_ASSETS, ArrayState, Framed, adopt, quiet_of
+from exchange.engine.fast.state import LATEST_SECOND, MAX_ASSETS, ArrayState, Framed, adopt, quiet_of
 from exchange.engine.frames import FrameOutcome, OrdersOf, orders_of
 from exchange.engine.invariants import violations
 from exchange.engine.matcher import check_turn
@@ -234,6 +233,7 @@ class FastEngine(Engine):
         for market, book in state.books.items():
             if state.core.quiet(cast("ArrayBook", book).number) != quiet_of(state.watches.get(market)):
                 found.append(f"triggers: the core knows wrongly which prices trigger nobody in market {market}")
+            found += _wrong_call(state, cast("ArrayBook", book))
         for account in reference.state.accounts:
             mine = [order.order_id for order in self.open_orders(account.address)]
             if mine != [order.order_id for order in by_age(account.orders.values())]:
@@ -302,6 +302,12 @@ class FastEngine(Engine):
             self.on_handover(reason)
 
 
+def _wrong_call(state: ArrayState, book: ArrayBook) -> Iterator[str]:
+    auction, (in_call, ends_at) = state.auctions.get(book.market.market_id), state.core.call(book.number)
+    if bool(in_call) != book.in_call or (auction is not None and ends_at != min(auction.ends_at, LATEST_SECOND)):
+        yield f"auctions: the core knows wrongly until when orders gather in market {book.market.market_id}"
+
+
 def _burden(state: State) -> int:
     """What a return must copy: accounts, open orders, trades, remembered hashes, words of used nonces."""
     remembered = sum(
@@ -359,8 +365,6 @@ def _fits(command: Any) -> bool:
 def _no_room(state: ArrayState, command: Any) -> str:
     """Why what a command may add up to is more than the core counts."""
     if isinstance(command, c.ListMarket):
-        if command.market.status is MarketStatus.auction:
-            return "the command ListMarket of a market in an auction"
         assets = {command.market.base_asset, command.market.quote_asset}
         for book in state.books.values():
             assets |= {book.base_asset, book.quote_asset}
@@ -394,6 +398,7 @@ KNOWN = frozenset(
         c.SetFeeRules,
         c.SetLimits,
         c.SetMarketStatus,
+        c.StartAuction,
         c.SetMarketBounds,
         c.AnnounceFees,
         c.SetAccountTier,

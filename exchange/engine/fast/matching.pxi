@@ -160,8 +160,8 @@ cdef inline i64 work(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     cdef Half *half = &it.book.halves[1 - it.side]
     cdef i64 reason
     if crosses(it, half):
-        if it.terms & POST_ONLY:
-            return POST_ONLY_WOULD_TAKE
+        if it.terms & POST_ONLY | it.book.in_call:
+            return gather(m, it, half) if it.book.in_call else POST_ONLY_WOULD_TAKE
         if (it.terms & TIME_IN_FORCE) == FOK:
             reason = obstacle(m, it, half)
             if reason != OPEN:

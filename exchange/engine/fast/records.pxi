@@ -266,7 +266,9 @@ cdef struct Book:
     i64 quiet_high
     u8 is_bounded
     u8 is_watched       # somebody waits for a price
-    u8 pad[6]
+    u8 in_call          # orders gather, until `call_ends` (unix seconds, 0: until it opens)
+    u8 pad[5]
+    i64 call_ends
     i64 rates[16][8][4]
 
 cdef struct Known:      # an order hash and its order
@@ -528,6 +530,7 @@ cdef struct Memory:
 
     void *owner
     i32 failed
-    i32 has_due         # a triggered order may wait for its turn
+    i32 has_due         # a triggered order may wait for its turn, or an auction trade
+    i32 has_calls       # orders gather in some market
     i32 in_frame
     bint selective      # what is one account's is told of followed accounts only

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, KeysView, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
+from exchange.domain.auction import Interest
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order
@@ -300,6 +301,18 @@ class ArrayHalf(Half):
         """The live prices with their sign, the best at the end."""
         return [key for key, _, _, _ in reversed(self._levels())]
 
+    def crosses(self, price: int) -> bool:
+        """Whether an order of the other side at `price` would meet one here."""
+        return self.state.core.best(self.book, self.side) >= self.sign * price
+
+    def first(self, price: int) -> OpenOrder | None:
+        """The order that one of the other side at `price` would meet first, if any."""
+        return self.state.order_at(self.state.core.first_order(self.book, self.side)) if self.crosses(price) else None
+
+    def interest(self) -> list[Interest]:
+        """The lots at each limit, hidden ones too, best first."""
+        return self.state.core.interest(self.book, self.side)
+
     @property
     def levels(self) -> dict[int, Level]:  # type: ignore[override]
         """The levels by key."""
@@ -336,7 +349,7 @@ class ArrayBook(Book):
     def change(self, market: Market) -> None:
         """Adopt the market's status."""
         super().change(market)
-        self.state.core.set_open(self.number, self.is_open)
+        self.state.core.set_status(self.number, self.is_open, self.in_call)
 
     def announce(self, at_ms: int, from_ms: int, schedule: Schedule) -> None:
         """Fees that hold from a time on."""
@@ -432,6 +445,28 @@ class Trades(Mapping[int, Trade]):
 
     def __len__(self) -> int:
         return self.state.core.trade_count
+
+    def __setitem__(self, trade_id: int, trade: Trade) -> None:
+        """Enter a trade that comes after all that there are."""
+        match = trade.match
+        if trade.seq != seq_of(match.taker_order):
+            self.state.late_trades[trade_id] = trade.seq
+        self.state.core.adopt_trade(
+            trade_id,
+            trade.at_ms,
+            cast("ArrayBook", self.state.books[match.market]).number,
+            match.price,
+            match.quantity,
+            match.taker_side,
+            match.maker_order,
+            match.taker_order,
+            match.maker_account,
+            match.taker_account,
+            match.maker_fee,
+            match.taker_fee,
+            match.maker_remaining,
+            match.taker_remaining,
+        )
 
     def pop(self, trade_id: int) -> Trade:
         """Take a trade out."""

@@ -40,6 +40,7 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     36: (ErrorCode.order_too_large, "quantity"),
     37: (ErrorCode.too_much_open, "quantity"),
     38: (ErrorCode.unavailable, None),
+    40: (ErrorCode.auction_call, "time_in_force"),
 }
 """By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them;
 in frames by the core."""

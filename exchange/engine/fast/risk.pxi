@@ -40,6 +40,7 @@ cdef enum:
     ORDER_TOO_LARGE = 36
     TOO_MUCH_OPEN = 37
     UNAVAILABLE = 38
+    AUCTION_CALL = 40
 
 cdef enum:
     DELEGATE = 1
@@ -111,9 +112,21 @@ cdef inline void read_order(Memory *m, Incoming *it, i64 terms) noexcept nogil:
     it.rates = it.book.rates[m.accounts[it.account].tier][terms & KIND_BITS]
 
 
-cdef inline i32 check_market(Memory *m, Incoming *it) noexcept nogil:
-    if not it.book.is_open:
+cdef i32 check_call(i64 at_ms, Incoming *it) noexcept nogil:
+    """In the call of an auction orders gather: those that rest and may take."""
+    if not it.book.in_call:
         return MARKET_HALTED
+    if 0 < it.book.call_ends * 1_000 <= at_ms:
+        return UNAVAILABLE
+    return AUCTION_CALL if it.terms & POST_ONLY or not rests(it.terms) else 0
+
+
+cdef inline i32 check_market(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
+    cdef i32 refusal = 0
+    if unlikely(not it.book.is_open):
+        refusal = check_call(at_ms, it)
+    if refusal:
+        return refusal
     if it.command[1] > BUY_QUOTE:
         return UNKNOWN_SIDE
     if it.scheme > (DELEGATE | BULK):
@@ -241,7 +254,7 @@ cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:
 cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """The number of the first rule's refusal, 0 for an order that satisfies all."""
     cdef i32 refusal = look_up(m, it)
-    refusal = refusal or check_market(m, it)
+    refusal = refusal or check_market(m, at_ms, it)
     refusal = refusal or check_account(m, it)
     refusal = refusal or check_nonce(m, it)
     refusal = refusal or check_expiry(at_ms, it)

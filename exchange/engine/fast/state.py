@@ -56,6 +56,9 @@ Rates = tuple[int, int, int, int, int]
 Quiet = tuple[bool, int, int]
 """Whether somebody waits for a price in a market, and between which prices nobody is triggered."""
 
+LATEST_SECOND = 1 << 50
+"""An auction that ends later never ends by itself, for the core."""
+
 MAX_ASSETS = 16
 """Assets in markets that the core has columns for."""
 
@@ -88,6 +91,7 @@ class ArrayState(State):
         """The mixed frame at work, or the last one."""
         self._worked: OpenOrder | None = None
         self._pushed: dict[int, Quiet] = {}
+        self._calls: dict[int, int] = {}
         self._bounds: dict[int, e.MarketBoundsChanged] = {}
         self._balances: dict[int, Balance] = {}
         self._order_numbers: tuple[int, dict[int, int]] = (-1, {})
@@ -253,6 +257,17 @@ class ArrayState(State):
         if new.group:
             self.legs[new.order_id] = new, number
 
+    def set_lots(self, order: OpenOrder, remaining: int, hidden: int) -> None:
+        """Write what remains of a resting order, and how much of it is hidden."""
+        assert order.level is not None
+        self.core.set_lots(self.number_of(order), remaining, hidden)
+        order.remaining, order.hidden = remaining, hidden
+        self.touched_levels[order.level] = None
+
+    def decided(self, order: OpenOrder) -> OpenOrder:
+        """The order as one of no group, or of one that is decided now: then a copy like others."""
+        return self.order_at(self._decide(order.order_id)) if order.group else order
+
     def finish(self, seq: int, at_ms: int, order: OpenOrder) -> bool:
         """Have the core match an order that is accepted, and rest or close what remains."""
         self.tell()
@@ -284,9 +299,10 @@ class ArrayState(State):
 
     @property
     def has_due(self) -> bool:
-        """Whether a triggered order waits for its turn."""
-        self.core.set_due(bool(self.due))
-        return bool(self.due)
+        """Whether an auction trades, or a triggered order waits for its turn."""
+        has_due = super().has_due
+        self.core.set_due(has_due, bool(self.auctions))
+        return has_due
 
     def expire(self, at_ms: int) -> None:
         """End what has expired."""
@@ -301,7 +317,8 @@ class ArrayState(State):
     def next_expiry(self) -> int | None:
         """When the next open order expires, in unix seconds."""
         expiry = self.core.next_expiry()
-        return None if expiry < 0 else expiry
+        times = [] if expiry < 0 else [expiry]
+        return min([*times, *self.ends_of_calls()], default=None)
 
     def begin(self) -> None:
         """Begin a command that Python runs."""
@@ -312,7 +329,7 @@ class ArrayState(State):
         """The events of such a command, which ends."""
         self.tell()
         self.push_bounds()
-        self.push_quiet()
+        self.push_turns()
         self.core.end()
         return self.core.decoded((), self.told).get(0) or []
 
@@ -323,9 +340,14 @@ class ArrayState(State):
         self.events = []
         self.core.tell(first, count)
 
-    def push_quiet(self) -> None:
-        """Tell the core between which prices nobody is triggered, and whether somebody is."""
-        self.core.set_due(bool(self.due))
+    def push_turns(self) -> None:
+        """Tell the core until when orders gather, which prices trigger nobody, and whether a turn is due."""
+        self.core.set_due(super().has_due, bool(self.auctions))
+        calls = {market: auction.ends_at for market, auction in self.auctions.items()} if self.auctions else {}
+        if calls != self._calls:
+            for market, ends_at in calls.items():
+                self.core.set_call_end(cast("ArrayBook", self.books[market]).number, min(ends_at, LATEST_SECOND))
+            self._calls = calls
         for market in self._pushed.keys() | self.watches.keys():
             quiet = quiet_of(self.watches.get(market))
             if self._pushed.get(market) != quiet:
@@ -377,13 +399,13 @@ class ArrayState(State):
     def notice(self, market: int, prices: list[int]) -> None:
         """See what trades at these prices trigger."""
         triggered(self, market, prices)
-        self.push_quiet()
+        self.push_turns()
 
     def take_turn(self, seq: int, at_ms: int) -> None:
-        """Let the triggered order work whose turn it is."""
+        """An auction trades, or the triggered order works whose turn it is."""
         take_turn(self, seq, at_ms)
         self.tell()
-        self.push_quiet()
+        self.push_turns()
 
     def place_mixed(self, index: int) -> int:
         """Place the order at a place of the frame at work; the core's number for what became of it."""
@@ -391,7 +413,7 @@ class ArrayState(State):
         seq, at_ms, orders = self.frame
         code = place_mixed(self, order_id(seq, index), at_ms, orders[index])
         self.tell()
-        self.push_quiet()
+        self.push_turns()
         return number_in_core(code)
 
     def note_amend(
@@ -426,10 +448,14 @@ class ArrayState(State):
 
     def decide_leg(self, order_id: int) -> None:
         """A resting leg trades, or is decremented: the other ends."""
+        self._decide(order_id)
+        self.tell()
+
+    def _decide(self, order_id: int) -> int:
         leg, number = self.legs.pop(order_id)
         groups.decide(self, leg)
         self.core.ungroup(number)
-        self.tell()
+        return number
 
     def decide_taker(self) -> int:
         """The leg that works trades, or is decremented: the other ends; what backs it now."""
@@ -443,7 +469,7 @@ class ArrayState(State):
         self.replaced.pop(order_id, None)
         if self.waiting.pop(order_id, None):
             forget_trigger(self, market, order_id)
-            self.push_quiet()
+            self.push_turns()
 
     def is_revoked(self, account: int, signer: bytes) -> bool:
         """Whether the signer is a revoked delegate."""
@@ -461,8 +487,6 @@ class ArrayState(State):
 
 def adopt(reference: State) -> ArrayState:
     """The same state over arrays. ValueError or OverflowError for what the core cannot hold."""
-    if reference.auctions:
-        raise ValueError("a market is in an auction, of which the core knows none")
     _check_sums(reference)
     state = ArrayState()
     state.replaced, state.bounds, state.due = reference.replaced, reference.bounds, reference.due
@@ -475,7 +499,7 @@ def adopt(reference: State) -> ArrayState:
         fee_account = state.account_by_id(book.fee_account.account_id)
         state.books[market] = state.new_book(book.market, fee_account, book.schedules.entries)
         state.books[market].last_price = book.last_price
-    state.watches = reference.watches
+    state.watches, state.auctions = reference.watches, reference.auctions
     for order in snapshot.standing(reference):
         _adopt_order(state, order)
     _adopt_legs(state, reference)
@@ -572,25 +596,7 @@ def _adopt_legs(state: ArrayState, reference: State) -> None:
 
 def _adopt_trades(state: ArrayState, reference: State) -> None:
     for trade_id, trade in reference.trades.items():
-        match = trade.match
-        if trade.seq != seq_of(match.taker_order):
-            state.late_trades[trade_id] = trade.seq
-        state.core.adopt_trade(
-            trade_id,
-            trade.at_ms,
-            cast("ArrayBook", state.books[match.market]).number,
-            match.price,
-            match.quantity,
-            match.taker_side,
-            match.maker_order,
-            match.taker_order,
-            match.maker_account,
-            match.taker_account,
-            match.maker_fee,
-            match.taker_fee,
-            match.maker_remaining,
-            match.taker_remaining,
-        )
+        state.trades[trade_id] = trade
     state.last_trade = reference.last_trade
     state.oldest_unsettled_at = reference.oldest_unsettled_at
     state.core.end_adoption()

@@ -70,7 +70,6 @@ class Stream:
         self.x = EngineHarness(MARKETS)
         self.at_ms = START_MS
         self.inbox_id = self.brakes = 0
-        self.holds: list[bytes] = []
         self.seen: Counter[str] = Counter()
         self.quantities = Quantities()
         opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
@@ -227,7 +226,7 @@ class Stream:
         tiers = ((rng.randrange(5_000), rng.randrange(9_000)), (10, 20))
         request, market = f"request {rng.randrange(4)}", rng.choice((1, 2))
         hold = self.x.hold(who, asset, amount, nonce=next(self.x.nonces), deadline=self.at_ms // 1_000 + 600)
-        self.holds.append(hold.withdrawal_hash)
+        held = rng.choice([*state.withdrawals, hold.withdrawal_hash])
         choices: list[c.Command] = [
             c.Credit(self.inbox(), who, asset, amount * 4, "more"),
             c.Credit(self.inbox(), who, asset, amount * 4, "more"),
@@ -242,6 +241,8 @@ class Stream:
             c.SetExiting(self.inbox(), who, rng.random() < 0.3),
             c.SetFrozen(self.inbox(), who, rng.random() < 0.3),
             c.SetMarketStatus(self.inbox(), rng.choice((1, 2)), rng.choice(("halted", "open", "open", "open"))),
+            c.SetMarketStatus(self.inbox(), market, "open"),
+            c.StartAuction(self.inbox(), market, rng.choice((0, 1, 10)) and self.at_ms // 1_000 + rng.randrange(1, 15)),
             c.AnnounceFees(self.inbox(), rng.choice((1, 2)), self.at_ms + 500, tiers, rng.randrange(4)),
             c.SetAccountTier(self.inbox(), who, rng.randrange(3), self.at_ms + 200),
             c.SetLimits(rng.choice((0, 0, 60_000)), 12, rng.randrange(1, 6)),
@@ -252,8 +253,8 @@ class Stream:
             c.ReverseTrades(self.inbox(), (rng.choice(trades),), "cause"),
             hold,
             hold,
-            c.ConsumeWithdrawal(self.inbox(), rng.choice(self.holds[-9:]), "end"),
-            c.ReleaseWithdrawal(self.inbox(), rng.choice(self.holds[-9:]), "end"),
+            c.ConsumeWithdrawal(self.inbox(), held, "end"),
+            c.ReleaseWithdrawal(self.inbox(), held, "end"),
             c.MassCancel(who, rng.choice((0, market, 3)), rng.randrange(4), self.brake_nonce(), b"", who),
             c.MassCancel(who, market, 2, self.brake_nonce(), b"", DELEGATE),
             c.SetCountdown(who, rng.choice((0, 1, 20, 10**6)), self.brake_nonce(), b"", who),
@@ -355,6 +356,7 @@ EXPECTED_EVENTS = {
     "TradeReversed",
     "BatchFinalized",
     "FeesAnnounced",
+    "AuctionPriced",
     "CountdownSet",
     "TradingStopChanged",
     "WithdrawalHeld",
@@ -370,6 +372,7 @@ def test_batches_do_the_same_in_both_engines() -> None:
         seen += stream.seen
     assert set(seen) >= EXPECTED_EVENTS
     assert len([kind for kind in seen if " " in kind]) > 25
+    assert seen["auction_call time_in_force"]
 
 
 def test_packed_commands_do_the_same_as_the_reference() -> None:

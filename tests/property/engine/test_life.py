@@ -13,7 +13,6 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from tests.property.engine.machine import TRADERS, EngineMachine
 from tests.utils.engine import only
-from tests.utils.twins import TwinEngine
 
 KINDS = [(TimeInForce.gtc, False)] * 5 + [(TimeInForce.ioc, False), (TimeInForce.fok, False), (TimeInForce.gtd, True)]
 WEIGHTS = {
@@ -207,9 +206,6 @@ def check(seed: int, steps: int) -> Counter[str]:
     life = Life(seed)
     life.live(steps)
     life.machine.teardown()
-    twin = life.machine.x.engine
-    assert isinstance(twin, TwinEngine)
-    life.machine.seen.update(records=twin.records, fast_records=twin.fast_records)
     return life.machine.seen
 
 
@@ -230,7 +226,6 @@ def test_long_lives_meet_everything() -> None:
     }
     for what, least in wanted.items():
         assert seen[what] >= least, (what, seen)
-    assert 2 * seen["fast_records"] >= seen["records"]
 
 
 @pytest.mark.deep

@@ -49,6 +49,8 @@ class JudgedStream(Stream):
 
     def both(self, commands: list[c.Command]) -> list[Outcome]:
         """Apply a batch, and have the ledgers judge it."""
+        if self.reference.ends_call(self.at_ms):  # as whoever commits them does
+            commands = [c.Tick(), *commands]
         seq = self.reference.seq
         outcomes = super().both(commands)
         for command, outcome in zip(commands, outcomes, strict=True):

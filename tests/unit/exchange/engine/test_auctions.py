@@ -27,6 +27,7 @@ from tests.utils.engine import (
     only,
     reasons,
 )
+from tests.utils.twins import TwinEngine
 
 PRICE = 5_000_000
 LOT = 10_000
@@ -346,17 +347,42 @@ def test_a_trade_of_an_auction_is_cut_final_and_reversed_like_any(x: EngineHarne
     assert first.trade_id == 1
 
 
-def test_the_fast_engine_comes_back_after_the_auction(x: EngineHarness) -> None:
-    """With the auction's trades, which are of later records than their takers."""
-    fast: Any = x.engine.fast  # type: ignore[attr-defined]
+def test_the_fast_engine_adopts_a_snapshot_of_an_auction_at_any_point(x: EngineHarness) -> None:
+    """In the call, between two parts, and with the auction's trades, which are of later records than their takers."""
+    x.apply(c.SetLimits(0, 100, 1))
     start(x)
-    x.buy(TAKER, PRICE, 10)
-    x.sell(MAKER, PRICE, 4)
-    assert not fast.go_back(), "a market gathers orders"
-    uncross(x)
-    assert fast.go_back()
-    assert x.engine.dump()
-    x.sell(OTHER, PRICE, 6)
+    for lots in (3, 5, 7):
+        x.buy(TAKER, PRICE, lots, terms=Terms(displayed_quantity=1).pack())
+        x.sell(MAKER, PRICE, lots + 1)
+    adopted(x)
+    status(x, "open")
+    parts = 0
+    while x.engine.has_due:
+        adopted(x)
+        x.apply(c.Tick())
+        parts += 1
+    assert parts > 2
+    adopted(x)
+    assert len(x.engine.state.trades) > 2
     x.cut(1)
     x.finalize(1)
     x.validate_and_drain()
+
+
+def adopted(x: EngineHarness) -> None:
+    """The engines go on from a snapshot, the fast one over arrays."""
+    x.engine = TwinEngine.load(x.engine.dump())
+    assert x.engine.fast.is_fast
+    assert x.engine.violations() == []
+
+
+def test_the_fast_engine_runs_auctions_over_its_arrays(x: EngineHarness) -> None:
+    """Here in a market that is listed in one."""
+    assert isinstance(x.engine, TwinEngine)
+    x.apply(c.ListMarket(replace(MARKETS[1], market_id=9, symbol="NEW/USDC", status=MarketStatus.auction), FEES))
+    x.sell(MAKER, 3_000_000, 5, market=9)
+    x.buy(TAKER, 3_000_100, 5, market=9)
+    events = status(x, "open", 9) + x.turns()
+    assert len(only(events, e.TradeMatched)) == 1
+    assert x.engine.fast.is_fast
+    assert x.engine.reasons == []

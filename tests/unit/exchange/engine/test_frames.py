@@ -8,7 +8,7 @@ import pytest
 from exchange.domain.eip712 import Scheme
 from exchange.domain.errors import ErrorCode
 from exchange.domain.frame_codes import ACCEPTED, code_of
-from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.order_id import order_id, seq_of
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import commands as c
@@ -61,6 +61,22 @@ def test_orders_of_a_frame_rest_and_match_in_their_order(x: EngineHarness) -> No
     ]
     assert all(trade.seq == seq for trade in x.engine.state.trades.values())
     assert [seq_of(o.order_id) for o in x.engine.open_orders(QUOTER.raw)] == [quotes] * 3
+
+
+def test_orders_of_a_frame_gather_in_an_auction(x: EngineHarness) -> None:
+    x.apply(c.StartAuction(next(x.inbox_ids), BTC_USDC, x.now + 5))
+    kinds = {"tif": TimeInForce.ioc}, {"post_only": True}, {"tif": TimeInForce.fok}
+    orders = [order(x, TAKER, Side.buy, PRICE + 10 * i, 50) for i in range(2)]
+    orders += [order(x, TAKER, Side.buy, PRICE, 50, **kind) for kind in kinds]
+    assert codes_of(x, frame_of(TAKER, orders)) == [None, None, *[ErrorCode.auction_call] * 3]
+    crossing = [order(x, TAKER, Side.sell, PRICE, 60, self_trade=mode) for mode in SelfTrade]
+    assert codes_of(x, frame_of(TAKER, crossing)) == [None] * 4
+    assert not x.engine.state.trades
+    x.at_ms += 5_000
+    late = [order(x, TAKER, Side.buy, PRICE, 50)] * 2
+    assert codes_of(x, frame_of(TAKER, late)) == [ErrorCode.unavailable] * 2
+    x.turns()
+    x.apply(c.Tick())
 
 
 def test_a_snapshot_with_frames_in_it_is_adopted_by_the_fast_engine(x: EngineHarness) -> None:

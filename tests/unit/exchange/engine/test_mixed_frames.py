@@ -15,7 +15,7 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.fast.engine import FastEngine
 from exchange.engine.frames import may_wait
-from tests.utils.engine import BTC, USDC, EngineHarness, only, reasons
+from tests.utils.engine import BTC, BTC_USDC, USDC, EngineHarness, only, reasons
 from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.signing import Signer
 
@@ -45,6 +45,7 @@ def send(x: EngineHarness, frame: c.PlaceFrame) -> tuple[list[ErrorCode | None],
     seq = x.engine.seq + 1
     outcome = x.engine.apply_frame(seq, x.at_ms, frame)
     x.kept.append((seq, x.at_ms, frame))
+    x.quantities.happened(outcome.events)
     assert x.engine.violations() == []
     x.engine.state_hash()
     return [code_of(code) for code in outcome.codes], outcome.events
@@ -63,6 +64,18 @@ def quotes(x: EngineHarness, count: int = 4, lots: int = 100) -> list[Order]:
 
 def moved(orders: Sequence[Order], by: int) -> list[Order]:
     return [replace(one, price=one.price + by) for one in orders]
+
+
+def test_quotes_move_in_the_call_of_an_auction_and_meet_nobody(x: EngineHarness) -> None:
+    old = quotes(x)
+    x.apply(c.StartAuction(next(x.inbox_ids), BTC_USDC, 0))
+    x.buy(TAKER.raw, PRICE, 50)
+    codes, events = send(x, mixed_frame_of(QUOTER, moved(old, -50), range(4)))
+    assert codes == [None] * 4
+    assert len(only(events, e.OrderAmended)) == 4
+    assert not only(events, e.TradeMatched)
+    x.apply(c.SetMarketStatus(next(x.inbox_ids), BTC_USDC, "open"))
+    assert [trade.quantity for trade in only(x.turns(), e.TradeMatched)] == [50]
 
 
 def test_quotes_move_by_amends_in_one_record(x: EngineHarness) -> None:
