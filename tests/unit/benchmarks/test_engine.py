@@ -58,8 +58,8 @@ def test_peers_are_those_of_the_lock() -> None:
 
 
 def test_suite_makes_equal_trades_and_tells_every_figure(capsys: pytest.CaptureFixture[str]) -> None:
-    figures = suite.measure(quiet=False, steps=300, runs=1)
-    assert list(figures) == [*suite.CONTESTANTS, "peers", "times_best_peer", "equal"]
+    figures = suite.measure(quiet=False, steps=300, runs=1, commands=2_000)
+    assert list(figures) == [*suite.CONTESTANTS, "fast_with_risk_longer", "peers", "times_best_peer", "equal"]
     assert figures["times_best_peer"].keys() == steps.STREAMS.keys()
     assert all(times["fast"] > 1 for times in figures["times_best_peer"].values())
     assert figures["equal"] is True
@@ -94,4 +94,4 @@ def test_suite_notices_other_trades(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(peers, "PEERS", ())
     monkeypatch.setattr(suite, "play_apart", short_of_one)
-    assert suite.measure(quiet=True, steps=300, runs=1)["equal"] is False
+    assert suite.measure(quiet=True, steps=300, runs=1, commands=2_000)["equal"] is False
