@@ -218,18 +218,20 @@ def _may_wait(kind: str, values: Mapping[str, object]) -> bool:
 def entry_of(name: str, kind: str, values: Mapping[str, object], reason: str = "") -> Entry:
     """What the log says of a command that was given on the machine: the same as of one that the console gives."""
     action = _ACTIONS.get((kind, values.get("status", values.get("stopped"))), kind)
-    said = engine_inbox.encode({field: value for field, value in values.items() if field not in _SUBJECTS})
+    given = {field: value for field, value in values.items() if field not in _SUBJECTS and value is not None}
+    said = engine_inbox.encode(given)
     amounts = {field: str(value) for field, value in said.items() if field in _AMOUNTS}
     return Entry(b"", action, name.replace("/", "-"), reason, said | amounts)
 
 
 _SUBJECTS = ("market", "account", "status", "stopped")
-_AMOUNTS = ("collar_bps", "max_quantity", "max_notional", "max_open_orders", "max_open_notional", "floor")
+_AMOUNTS = ("collar_bps", "max_quantity", "max_notional", "max_open_orders", "max_open_notional", "band_bps", "floor")
 _ACTIONS: Mapping[tuple[str, object], str] = {
     ("set_market_status", "halted"): "halt_market",
     ("set_market_status", "open"): "open_market",
     ("set_market_status", "delisted"): "delist_market",
     ("set_market_bounds", None): "bound_market",
+    ("set_account_limits", None): "limit_account",
     ("set_trading_stop", True): "stop_account",
     ("set_trading_stop", False): "resume_account",
 }

@@ -148,11 +148,13 @@ class EngineSettings(Section):
 
     Both give the same events and the same state; a change needs no more than a restart. `replica` is that of the
     projector and of surveillance. The reference there follows what the fast engine does all the time, and finds at once
-    what that should have refused; the fast one takes half the time.
+    what that should have refused; the fast one takes half the time. `max_open_orders` is how many orders an account
+    without limits of its own may have open in all markets; a change is journaled at the next start.
     """
 
     implementation: Literal["fast", "reference"] = "fast"
     replica: Literal["fast", "reference"] = "reference"
+    max_open_orders: Count = 1_000
 
 
 class ApiLimits(Section):

@@ -37,6 +37,18 @@ class BrakesView(BaseModel):
     countdown_at: int = Field(description="when all open orders end unless it is set again (unix seconds); 0: never")
 
 
+class OpenLimitsView(BaseModel):
+    """How much an account may have open in orders, in all markets together."""
+
+    max_open_orders: int = Field(description="open orders, of its own or as many as all accounts may have")
+    own_max_open_orders: int = Field(description="what the operator gave it of its own; 0: nothing")
+    max_open_notional: dict[str, str] = Field(
+        description="by quote asset, in ledger units, of its orders in all markets of that quote; assets that are not "
+        "named have no limit",
+        examples=[{"0": "50000000000"}],
+    )
+
+
 class AccountView(Mirrored):
     """An account. An address that was never seen has status `unknown` and zero balances."""
 
@@ -45,6 +57,7 @@ class AccountView(Mirrored):
     min_nonce: str = Field(description="order nonces below are refused", examples=["0"])
     balances: list[BalanceView]
     brakes: BrakesView | None = Field(description="null while the engine is away")
+    limits: OpenLimitsView | None = Field(description="null while the engine is away, or knows no such account")
 
 
 class SweptTokenView(BaseModel):

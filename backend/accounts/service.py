@@ -27,7 +27,7 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         held = await balances.on_chain(connection, chain_id, address)
         uncredited = await balances.uncredited(connection, chain_id, address)
         position = await positions.read(connection, chain_id)
-    brakes = await _brakes(api, address)
+    brakes, limits = await _brakes(api, address)
     in_engine = {balance.asset_id: balance for balance in owned}
     in_contract = {balance.token_id: balance for balance in held}
     return schemas.AccountView(
@@ -36,24 +36,33 @@ async def account_view(api: Api, address: bytes) -> schemas.AccountView:
         min_nonce="0" if row is None else str(row.min_nonce),
         balances=[_balance(api, asset.asset_id, in_engine, in_contract, uncredited) for asset in api.deployment.assets],
         brakes=brakes,
+        limits=limits,
         **mirrored(position),
     )
 
 
-async def _brakes(api: Api, address: bytes) -> schemas.BrakesView | None:
-    """What the engine says of an account's brakes; None while it is away."""
+async def _brakes(api: Api, address: bytes) -> tuple[schemas.BrakesView | None, schemas.OpenLimitsView | None]:
+    """What the engine says of an account's brakes and limits; None while it is away, or of what it does not know."""
     stops = countdown = 0
+    limits = None
     try:
         view = await api.engine.account(address)
         stops, countdown = view.stops, view.countdown
+        by_asset = {str(asset): str(most) for asset, most in view.max_open_notional}
+        limits = schemas.OpenLimitsView(
+            max_open_orders=view.max_open_orders,
+            own_max_open_orders=view.own_max_open_orders,
+            max_open_notional=by_asset,
+        )
     except Refusal as refusal:
         if refusal.code != ErrorCode.unknown_account:
-            return None
-    return schemas.BrakesView(
+            return None, None
+    brakes = schemas.BrakesView(
         trading_stopped_by_owner=bool(stops & BY_OWNER),
         trading_stopped_by_operator=bool(stops & BY_OPERATOR),
         countdown_at=countdown,
     )
+    return brakes, limits
 
 
 async def deposit_address_view(api: Api, address: bytes) -> schemas.DepositAddressView:

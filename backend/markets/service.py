@@ -29,7 +29,7 @@ def market_view(api: Api, market: Market) -> schemas.MarketView:
         lot_size=str(market.lot_size),
         tick_size=str(market.tick_size),
         min_notional=str(market.min_notional),
-        band_bps=market.band_bps,
+        band_bps=live.band_bps,
         collar_bps=collar_bps,
         max_quantity=str(max_quantity),
         max_notional=str(max_notional),

@@ -135,6 +135,14 @@ async def set_tier(api: ApiDep, who: CommanderDep, account: AccountName, body: s
     return await service.set_tier(api, who, account, body)
 
 
+@router.post("/accounts/{account}/limits", responses=WRITES)
+async def limit_account(
+    api: ApiDep, who: CommanderDep, account: AccountName, body: schemas.LimitsRequest
+) -> schemas.Done:
+    """Bound how much it has open in orders, in all markets together; what is open stays."""
+    return await service.limit_account(api, who, account, body)
+
+
 @router.get("/cases", responses=READS)
 async def list_cases(
     api: ApiDep,

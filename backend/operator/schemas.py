@@ -10,6 +10,8 @@ from backend.announcements.schemas import AnnouncementView, Severity
 from backend.powers import Role
 from backend.status.schemas import StatusView
 from backend.surveillance.schemas import CaseView
+from exchange.domain.amount import MAX_AMOUNT
+from exchange.engine.exposure import MAX_BAND_BPS
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 """Something that can be seen, without control characters."""
@@ -98,13 +100,16 @@ class AuctionRequest(Request):
 
 
 class BoundsRequest(Request):
-    """Bounds of a market, instead of all that were there; 0 bounds nothing."""
+    """Bounds of a market, instead of all that were there; 0 bounds nothing. The band alone stays if it is left out."""
 
     collar_bps: Annotated[int, Field(ge=0, le=9_999)] = Field(default=0, description="how far one order takes")
     max_quantity: Amount = "0"
     max_notional: Amount = "0"
     max_open_orders: Annotated[int, Field(ge=0, le=1_000_000)] = 0
     max_open_notional: Amount = "0"
+    band_bps: Annotated[int, Field(ge=0, le=MAX_BAND_BPS)] | None = Field(
+        default=None, description="how far an order's price is from the last one; null: as it is"
+    )
 
 
 class TierRates(BaseModel):
@@ -129,6 +134,20 @@ class TierRequest(Request):
 
     tier: Annotated[int, Field(ge=0, le=15)]
     after_seconds: Seconds = 0
+
+
+class LimitsRequest(Request):
+    """An account's own limits in all markets together."""
+
+    max_open_orders: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
+        description="open orders; 0: as many as the exchange lets all have"
+    )
+    asset_id: Annotated[int, Field(ge=0, le=MAX_AMOUNT)] = Field(
+        description="the quote asset that `max_open_notional` is about; limits in other assets stay"
+    )
+    max_open_notional: Amount = Field(
+        default="0", description="ledger units of its open orders in all markets of this quote; 0: any"
+    )
 
 
 class ReviewRequest(Request):
@@ -184,6 +203,7 @@ class MarketState(BaseModel):
     status: str
     auction_ends_at: int | None = Field(description="unix seconds; 0: until it is opened; null: no auction")
     halted_on_chain: str | None = Field(description="why the contract halts it; null: it does not")
+    band_bps: int
     collar_bps: int
     max_quantity: str
     max_notional: str

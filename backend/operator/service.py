@@ -51,6 +51,7 @@ async def market_states(api: Api) -> schemas.MarketStates:
                 status=rules.status,
                 auction_ends_at=None if rules.auction is None else rules.auction.ends_at,
                 halted_on_chain=None if halted is None else chain_events.HALTED_BY[halted.kind],
+                band_bps=rules.band_bps,
                 collar_bps=rules.collar_bps,
                 max_quantity=rules.max_quantity,
                 max_notional=rules.max_notional,
@@ -96,6 +97,8 @@ async def bound_market(api: Api, staff: Staff, name: str, request: schemas.Bound
         "max_open_orders": request.max_open_orders,
         "max_open_notional": integer(request.max_open_notional, "max_open_notional", AMOUNT_BITS),
     }
+    if request.band_bps is not None:
+        values["band_bps"] = request.band_bps
     said = {field: str(value) for field, value in values.items()}
     entry = entry_of(staff, "bound_market", symbol_of(market), request.reason, **said)
     return await tell_engine(api, entry, "set_market_bounds", {"market": market.market_id, **values})
@@ -153,6 +156,19 @@ async def set_tier(api: Api, staff: Staff, address: str, request: schemas.TierRe
     said = {"tier": request.tier, "effective_at": effective_at}
     entry = entry_of(staff, "set_account_tier", checksum(owner), request.reason, **said)
     return await tell_engine(api, entry, "set_account_tier", {"account": owner, **said})
+
+
+async def limit_account(api: Api, staff: Staff, address: str, request: schemas.LimitsRequest) -> schemas.Done:
+    """Give an account limits of its own, or lift them."""
+    owner = await _known_account(api, address)
+    values = {
+        "max_open_orders": request.max_open_orders,
+        "asset": request.asset_id,
+        "max_open_notional": integer(request.max_open_notional, "max_open_notional", AMOUNT_BITS),
+    }
+    said = {field: value if field == "asset" else str(value) for field, value in values.items()}
+    entry = entry_of(staff, "limit_account", checksum(owner), request.reason, **said)
+    return await tell_engine(api, entry, "set_account_limits", {"account": owner, **values})
 
 
 async def _known_account(api: Api, address: str) -> bytes:

@@ -195,6 +195,7 @@ class Feed:
             self.trades[market_id].clear()
             self._set_rules(there)
             self.bounds[market_id] = there.bounds
+            self._markets[market_id] = replace(self._markets[market_id], band_bps=there.band_bps)
             self.auction_ends[market_id] = there.auction_ends_at
             self._reference[market_id] = there.last_price
             self._book_channels[market_id].seq = self._trade_channels[market_id].seq = books.seq
@@ -262,6 +263,7 @@ class Feed:
 
     def _on_bounds(self, seq: int, at_ms: int, event: events.MarketBoundsChanged) -> None:
         self.bounds[event.market] = (event.collar_bps, *sizes(event))
+        self._markets[event.market] = replace(self._markets[event.market], band_bps=event.band_bps)
 
     def _set_rules(self, now: events.MarketChanged | MarketBook) -> None:
         self._markets[now.market] = replace(

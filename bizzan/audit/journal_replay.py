@@ -82,7 +82,15 @@ class Obeyed:
 OBEYING = (c.SetExiting, c.SetFrozen, c.ObeyCancel, c.ObeyRevocation, c.AllowDelegate)
 
 
-OPERATED = (c.SetMarketStatus, c.StartAuction, c.SetMarketBounds, c.AnnounceFees, c.SetAccountTier, c.SetTradingStop)
+OPERATED = (
+    c.SetMarketStatus,
+    c.StartAuction,
+    c.SetMarketBounds,
+    c.AnnounceFees,
+    c.SetAccountTier,
+    c.SetAccountLimits,
+    c.SetTradingStop,
+)
 """What operators command. A market's status changes by the chain's word too."""
 
 

@@ -126,7 +126,7 @@ class _Judge:
 
     def _terms_of(self, command: c.Command) -> Terms:
         payload = to_payload(command)
-        if isinstance(command, (c.SetAccountTier, c.SetTradingStop)):
+        if isinstance(command, (c.SetAccountTier, c.SetAccountLimits, c.SetTradingStop)):
             name = checksum(command.account)
         else:
             number = payload.get("market")

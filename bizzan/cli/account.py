@@ -1,7 +1,8 @@
-"""Commands of the operator about one account: stop its trading, let it go on."""
+"""Commands of the operator about one account: stop its trading, let it go on, limit what it has open."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -13,7 +14,7 @@ from exchange.settings import load_settings
 
 Address = Annotated[str, typer.Argument(help="The account's address.")]
 
-commands = typer.Typer(help="Stop an account's trading, or let it go on.", no_args_is_help=True)
+commands = typer.Typer(help="Stop an account's trading, let it go on, or limit it.", no_args_is_help=True)
 
 
 @commands.command()
@@ -28,12 +29,37 @@ def resume(account: Address, reason: Reason = "") -> None:
     _set(account, False, reason)
 
 
+@commands.command()
+def limit(
+    account: Address,
+    max_open_orders: Annotated[
+        int, typer.Option(min=0, help="Open orders in all markets; 0: as many as the exchange lets all have.")
+    ] = 0,
+    asset: Annotated[
+        int, typer.Option(min=0, help="Id of the quote asset that --max-open-notional is about; other assets' stay.")
+    ] = 0,
+    max_open_notional: Annotated[
+        int, typer.Option(min=0, help="Ledger units of its open orders in all markets of this quote; 0: any.")
+    ] = 0,
+    reason: Reason = "",
+) -> None:
+    """Bound how much it has open in orders, in all markets together. What is open stays."""
+    values = {"max_open_orders": max_open_orders, "asset": asset, "max_open_notional": max_open_notional}
+    seq = _change(account, "set_account_limits", values, reason)
+    console.print(f"{account} has new limits from journal sequence {seq}")
+
+
 def _set(account: str, stopped: bool, reason: str) -> None:
+    seq = _change(account, "set_trading_stop", {"stopped": stopped}, reason)
+    console.print(f"trading of {account} is {'stopped' if stopped else 'open'} from journal sequence {seq}")
+
+
+def _change(account: str, kind: str, values: Mapping[str, object], reason: str) -> int:
+    """Post a command about the account; the journal sequence from which it counts."""
     from bizzan.operator import OperatorError, Reach, change_account
 
     reach = Reach.of(load_settings())
     try:
-        seq = change_account(reach, account, "set_trading_stop", {"stopped": stopped}, reason=reason)
+        return change_account(reach, account, kind, values, reason=reason)
     except OperatorError as error:
         raise SupervisorError(str(error)) from None
-    console.print(f"trading of {account} is {'stopped' if stopped else 'open'} from journal sequence {seq}")

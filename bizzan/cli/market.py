@@ -64,16 +64,25 @@ def bound(
     max_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one order.")] = 0,
     max_open_orders: Annotated[int, typer.Option(min=0, help="Open orders of one account.")] = 0,
     max_open_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one account's orders.")] = 0,
+    band_bps: Annotated[
+        int | None,
+        typer.Option(min=0, help="How far an order's price is from the last one; 0: any; left out: as it is."),
+    ] = None,
     reason: Reason = "",
 ) -> None:
-    """Bound orders and accounts, instead of what was bounded before; 0, or what is left out, bounds nothing."""
-    values = {
+    """Bound orders and accounts, instead of what was bounded before; 0, or what is left out, bounds nothing.
+
+    The band alone stays as it is where it is left out.
+    """
+    values: dict[str, object] = {
         "collar_bps": collar_bps,
         "max_quantity": max_quantity,
         "max_notional": max_notional,
         "max_open_orders": max_open_orders,
         "max_open_notional": max_open_notional,
     }
+    if band_bps is not None:
+        values["band_bps"] = band_bps
     name, seq = _change(symbol, "set_market_bounds", values, reason)
     console.print(f"{name} has new bounds from journal sequence {seq}")
 

@@ -77,9 +77,10 @@ async def put_accounts(conn: AsyncConnection, opened: Iterable[Row], changed: It
     await update(conn, account, list(changed))
 
 
-async def change_markets(conn: AsyncConnection, changed: Iterable[Row]) -> None:
-    """Changes of status."""
+async def change_markets(conn: AsyncConnection, changed: Iterable[Row], bands: Iterable[Row]) -> None:
+    """Changes of status and of bands."""
     await update(conn, market, list(changed))
+    await update(conn, market, list(bands))
 
 
 async def put_fees(conn: AsyncConnection, schedules: Sequence[Row], tiers: Sequence[Row]) -> None:

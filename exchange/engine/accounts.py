@@ -5,6 +5,8 @@ A balance has four disjoint parts, in ledger units of its asset: `available`, `h
 part but a label: what trades that are not final brought in, wherever it is now.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from exchange.engine.timeline import Timeline
@@ -81,6 +83,17 @@ class Balance:
     def withdrawable(self) -> int:
         """What may leave now: available, less what is not settled for good."""
         return max(self.available - self.unsettled, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLimits:
+    """An account's own limits: open orders in all markets (0: the exchange's), and by quote asset their notional."""
+
+    max_open_orders: int
+    max_open_notional: Mapping[int, int]
+
+
+NO_LIMITS = AccountLimits(0, {})
 
 
 class Account:

@@ -197,7 +197,7 @@ class Book:
         self._tables = [_table(schedule) for _, schedule in schedules]
 
     def change(self, market: Market) -> None:
-        """Adopt the market's status; what orders are checked against is kept at hand."""
+        """Adopt the market's status and band; what orders are checked against is kept at hand."""
         self.market = market
         self.is_open = market.status is MarketStatus.open
         self.in_call = market.status is MarketStatus.auction

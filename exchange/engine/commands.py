@@ -263,7 +263,8 @@ class SetMarketBounds:
     """What the operator bounds in a market; 0: nothing. `docs/orders.md` says what each does.
 
     `collar_bps` is around the last price; `max_quantity` (lots) and `max_notional` (quote ledger units) of one order;
-    `max_open_orders` and `max_open_notional` of one account in this market.
+    `max_open_orders` and `max_open_notional` of one account in this market. `band_bps` is the market's band from now
+    on; None keeps the one that it has.
     """
 
     inbox_id: int
@@ -272,6 +273,23 @@ class SetMarketBounds:
     max_quantity: int
     max_notional: int
     max_open_orders: int
+    max_open_notional: int
+    band_bps: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetAccountLimits:
+    """What the operator bounds for one account, beside what is bounded for all.
+
+    `max_open_orders` in all markets together, in the place of the exchange's own bound; 0: that one.
+    `max_open_notional` in ledger units of `asset`, of its open orders in all markets whose quote that is; 0: nothing.
+    What was bounded in other assets stays.
+    """
+
+    inbox_id: int
+    account: bytes
+    max_open_orders: int
+    asset: int
     max_open_notional: int
 
 
@@ -481,6 +499,7 @@ Command = (
     | SetMarketBounds
     | AnnounceFees
     | SetAccountTier
+    | SetAccountLimits
     | Credit
     | Uncredit
     | ReserveForced

@@ -54,6 +54,7 @@ INBOX_HANDLERS: dict[type, Handler] = {
     c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
     c.StartAuction: lambda state, seq, at_ms, command: auctions.start_auction(state, at_ms, command),
     c.SetMarketBounds: lambda state, seq, at_ms, command: exposure.set_market_bounds(state, command),
+    c.SetAccountLimits: lambda state, seq, at_ms, command: exposure.set_account_limits(state, command),
     c.AnnounceFees: lambda state, seq, at_ms, command: fees.announce_fees(state, at_ms, command),
     c.SetAccountTier: lambda state, seq, at_ms, command: fees.set_account_tier(state, at_ms, command),
     c.Credit: lambda state, seq, at_ms, command: custody.credit(state, command),

@@ -98,6 +98,17 @@ class MarketBoundsChanged:
     max_notional: int
     max_open_orders: int
     max_open_notional: int
+    band_bps: int
+
+
+@_event
+class AccountLimitsChanged:
+    """What is bounded for one account in one quote asset, after the change; see `SetAccountLimits`."""
+
+    account: int
+    max_open_orders: int
+    asset: int
+    max_open_notional: int
 
 
 @_event
@@ -384,6 +395,7 @@ Event = (
     | FeeRulesChanged
     | FeesAnnounced
     | AccountTierSet
+    | AccountLimitsChanged
     | LimitsChanged
     | AccountOpened
     | AccountChanged

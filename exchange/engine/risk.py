@@ -25,7 +25,7 @@ from exchange.domain.order import (
 from exchange.engine.accounts import Account
 from exchange.engine.book import Book
 from exchange.engine.commands import AmendOrder, PlaceGroup, PlaceOrder
-from exchange.engine.exposure import check_bounds
+from exchange.engine.exposure import check_bounds, check_limits
 from exchange.engine.orders import (
     BUY,
     BUY_QUOTE,
@@ -212,10 +212,13 @@ def check_account(c: Candidate) -> None:
     account = c.account
     check_may_trade(account, c.placed.signer)
     others = len(account.orders) - (c.replaces is not None) + (c.beside is not None and c.beside.stays)
-    if c.stays and others >= c.state.limits.max_open_orders:
-        limit = c.state.limits.max_open_orders
+    limit = c.state.most_open_orders(c.account)
+    if c.stays and others >= limit:
         raise Refusal(
-            ErrorCode.too_many_open_orders, f"at most {limit} open orders: cancel some first", None, {"limit": limit}
+            ErrorCode.too_many_open_orders,
+            f"at most {limit} open orders, {others} are open: cancel some first",
+            None,
+            {"limit": limit, "open": others},
         )
 
 
@@ -457,6 +460,7 @@ RULES: tuple[Callable[[Candidate], None], ...] = (
     check_size,
     check_band,
     check_bounds,
+    check_limits,
     check_fee_cap,
     check_backlog,
     check_funds,

@@ -17,7 +17,7 @@ from exchange.domain.instrument import Asset, Market, MarketStatus
 from exchange.domain.order import Order
 from exchange.engine import events as e
 from exchange.engine import groups
-from exchange.engine.accounts import Account, Balance, NonceSet, Recent
+from exchange.engine.accounts import Account, AccountLimits, Balance, NonceSet, Recent
 from exchange.engine.book import Book
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.orders import OpenOrder, by_age, group_of
@@ -25,7 +25,7 @@ from exchange.engine.state import Auction, Batch, ForcedRequest, State, Trade, W
 from exchange.engine.timeline import Timeline
 from exchange.engine.triggers import Trigger, wait
 
-VERSION = 13
+VERSION = 14
 
 UNLISTED = -1
 """The decimals of an asset that has come in and is not listed yet."""
@@ -69,6 +69,10 @@ def dump(state: State) -> bytes:
             [[order_id, *state.replaced[order_id]] for order_id in sorted(state.replaced)],
             [[order.order_id, order.partner.order_id if order.partner else 0] for order in _legs(orders)],
             [[auction.market, auction.ends_at, auction.price] for auction in state.auctions.values()],
+            [
+                [account, limits.max_open_orders, sorted(limits.max_open_notional.items())]
+                for account, limits in sorted(state.limited.items())
+            ],
         ]
     )
 
@@ -90,7 +94,7 @@ def _load(parts: list[Any]) -> State:
     if not isinstance(parts, list) or parts[0] != VERSION:
         raise SnapshotError("unknown version")
     _, counters, limits, fee_rules, assets, accounts, books, orders, trades, batches, *rest = parts
-    withdrawals, forced, triggers, due, bounds, replaced, legs, auctions = rest
+    withdrawals, forced, triggers, due, bounds, replaced, legs, auctions, limited = rest
     state = State()
     state.seq, state.at_ms, state.inbox_id, state.last_trade, state.last_batch, state.cut_seq, state.cut_trade = (
         counters
@@ -117,6 +121,7 @@ def _load(parts: list[Any]) -> State:
         _load_order(state, values, waiting)
     _load_legs(state, legs)
     state.auctions = {market: Auction(market, ends_at, price) for market, ends_at, price in auctions}
+    state.limited = {account: AccountLimits(most, dict(by_asset)) for account, most, by_asset in limited}
     for account in state.accounts:
         state.watch_countdown(account)
     for seq, at_ms, *fields in trades:

@@ -13,7 +13,7 @@ from exchange.domain.fees import FeeRules, Schedule
 from exchange.domain.instrument import Asset, Market
 from exchange.engine import events as e
 from exchange.engine import groups
-from exchange.engine.accounts import Account, Balance
+from exchange.engine.accounts import NO_LIMITS, Account, AccountLimits, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.orders import OpenOrder, by_age, displayed_of, hold_for, needed_hold, waiting_hold
 from exchange.engine.triggers import Trigger, Watch, forget_trigger
@@ -107,6 +107,8 @@ class State:
         self.forced: dict[str, ForcedRequest] = {}
         self.bounds: dict[int, e.MarketBoundsChanged] = {}
         """Of the markets that have any."""
+        self.limited: dict[int, AccountLimits] = {}
+        """The accounts' own limits, by account id, of those that have any."""
         self.replaced: dict[int, tuple[bytes, ...]] = {}
         """By an open order that replaced others on its nonce, their hashes: none of them comes back."""
         self.auctions: dict[int, Auction] = {}
@@ -161,6 +163,24 @@ class State:
     def new_book(self, market: Market, fee_account: Account, schedules: list[tuple[int, Schedule]]) -> Book:
         """A book as this state keeps it."""
         return Book(market, fee_account, schedules)
+
+    # limits
+
+    def limit(self, account: Account, limits: AccountLimits) -> None:
+        """Give an account limits of its own."""
+        if limits != NO_LIMITS:
+            self.limited[account.account_id] = limits
+        else:
+            self.limited.pop(account.account_id, None)
+
+    def most_open_orders(self, account: Account) -> int:
+        """How many open orders an account may have."""
+        own = self.limited.get(account.account_id, NO_LIMITS)
+        return own.max_open_orders or self.limits.max_open_orders
+
+    def most_open_notional(self, account: Account, asset: int) -> int:
+        """How much an account may have open in the markets that are quoted in an asset; 0: any amount."""
+        return self.limited.get(account.account_id, NO_LIMITS).max_open_notional.get(asset, 0)
 
     # moving money
 
@@ -277,6 +297,11 @@ class State:
         """How many orders an account has open in a market, but for one, and the sum of their notionals."""
         found = [order for order in account.orders.values() if order.book is book and order is not besides]
         return len(found), sum(order.price * order.remaining for order in found)
+
+    def open_notional(self, account: Account, asset: int, besides: OpenOrder | None) -> int:
+        """The notionals of the orders that an account has open in all markets quoted in an asset, but for one."""
+        quoted = (book for book in self.books.values() if book.quote_asset == asset)
+        return sum(self.open_in(account, book, besides)[1] for book in quoted)
 
     def await_expiry(self, order: OpenOrder) -> None:
         """Have an open order end in its time."""

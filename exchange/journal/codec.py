@@ -128,6 +128,8 @@ def _wire_type(name: str, hint: Any) -> Any:
         return bytes
     if hint is int:
         return Annotated[int, msgspec.Meta(ge=0) if name in _UNBOUNDED else msgspec.Meta(ge=0, le=MAX_AMOUNT)]
+    if hint == int | None:
+        return Annotated[int, msgspec.Meta(ge=0, le=MAX_AMOUNT)] | None
     if hint is bytes and name in _LENGTHS:
         return Annotated[bytes, msgspec.Meta(min_length=_LENGTHS[name], max_length=_LENGTHS[name])]
     return hint
@@ -205,9 +207,10 @@ COMMAND_KINDS: Mapping[int, type[c.Command]] = {
     36: c.StartAuction,
     37: c.PlaceGroup,
     38: c.PlaceMixedFrame,
+    39: c.SetAccountLimits,
 }
 
-_VERSIONS = {7: 2}
+_VERSIONS = {7: 2, 35: 2}
 
 _COMMANDS: TableCodec[c.Command] = TableCodec(
     COMMAND_KINDS,
@@ -215,6 +218,7 @@ _COMMANDS: TableCodec[c.Command] = TableCodec(
     (
         Older(7, 1, older.LIST_MARKET_1, older.list_market_1),
         Older(9, 1, older.SET_MARKET_FEES_1, older.set_market_fees_1),
+        Older(35, 1, older.SET_MARKET_BOUNDS_1, c.SetMarketBounds),
     ),
 )
 

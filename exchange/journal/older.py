@@ -2,6 +2,7 @@
 
 ListMarket 1       the market's rates in basis points
 SetMarketFees 1    new rates in basis points, from now on; there was no notice then
+SetMarketBounds 1  the market's band stays as it was listed
 """
 
 from typing import Annotated
@@ -34,6 +35,7 @@ class _Market1(msgspec.Struct):
 
 LIST_MARKET_1 = tuple[_Market1, _Address]
 SET_MARKET_FEES_1 = tuple[_Integer, _Integer, _Integer, _Integer]
+SET_MARKET_BOUNDS_1 = tuple[_Integer, _Integer, _Integer, _Integer, _Integer, _Integer, _Integer]
 
 
 def list_market_1(market: _Market1, fee_account: bytes) -> c.ListMarket:

@@ -34,6 +34,7 @@ class Rows:
     assets: dict[int, Row] = field(default_factory=dict)
     markets: dict[int, Row] = field(default_factory=dict)
     market_changes: dict[int, Row] = field(default_factory=dict)
+    market_bands: dict[int, Row] = field(default_factory=dict)
     accounts: dict[int, Row] = field(default_factory=dict)
     account_changes: dict[int, Row] = field(default_factory=dict)
     fee_schedules: list[Row] = field(default_factory=list)
@@ -67,6 +68,7 @@ class Fold:
             e.AssetListed: self._asset_listed,
             e.MarketListed: self._market_listed,
             e.MarketChanged: self._market_changed,
+            e.MarketBoundsChanged: self._market_bounded,
             e.FeesAnnounced: self._fees_announced,
             e.AccountTierSet: self._account_tier_set,
             e.AccountOpened: self._account_opened,
@@ -144,6 +146,9 @@ class Fold:
             "market_id": event.market,
             "status": str(event.status),
         }
+
+    def _market_bounded(self, event: e.MarketBoundsChanged) -> None:
+        self.rows.market_bands[event.market] = {"market_id": event.market, "band_bps": event.band_bps}
 
     def _fees_announced(self, event: e.FeesAnnounced) -> None:
         self.rows.fee_schedules.append(

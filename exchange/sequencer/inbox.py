@@ -1,11 +1,12 @@
 """Inbox commands as the database holds them, and back.
 
-A row has the command's class name in snake_case and its fields without `inbox_id`: bytes as 0x hex, tuples as lists.
+A row has the command's class name in snake_case and its fields without `inbox_id`: bytes as 0x hex, tuples as lists. A
+field that has a default may be left out.
 """
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from typing import Any, get_type_hints
 
 from exchange.database.engine_inbox import REPLAYED
@@ -31,7 +32,8 @@ def to_command(inbox_id: int, kind: str, payload: Mapping[str, Any]) -> c.Comman
         raise Refusal(ErrorCode.malformed, f"{kind} is no inbox command", "kind")
     hints = get_type_hints(cls)
     names = set(hints) - {"inbox_id"}
-    for name in sorted(names ^ set(payload)):
+    optional = {field.name for field in fields(cls) if field.default is not MISSING}
+    for name in sorted((names ^ set(payload)) - (optional - set(payload))):
         missing = name in names
         code = ErrorCode.malformed if missing else ErrorCode.unknown_field
         raise Refusal(code, f"{kind} {'needs' if missing else 'has no'} {name}", name)

@@ -77,7 +77,8 @@ async def _run(settings: Settings) -> None:
         watch_handover(recovered.engine, metrics)
         notary = notary_of(settings, deployment)
         committer = Committer(recovered.engine, journal, now_ms, executor, notary, judges, judge_count)
-        await _seed(committer, missing_commands(recovered.engine, deployment, fee_rules(settings.fees, deployment)))
+        rules, most = fee_rules(settings.fees, deployment), settings.engine.max_open_orders
+        await _seed(committer, missing_commands(recovered.engine, deployment, rules, most))
         gc.freeze()  # what recovery built stays; walking it at every collection would stall the loop
         server = Server(committer, metrics, separator=deployment.domain.separator)
         for number in (signal.SIGTERM, signal.SIGINT):

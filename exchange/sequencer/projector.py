@@ -190,7 +190,7 @@ class Projector:
 async def write_rows(conn: AsyncConnection, rows: Rows) -> None:
     """Write a run and its end, in the caller's transaction."""
     await projection.put_instruments(conn, rows.assets.values(), rows.markets.values())
-    await projection.change_markets(conn, rows.market_changes.values())
+    await projection.change_markets(conn, rows.market_changes.values(), rows.market_bands.values())
     await projection.put_accounts(conn, rows.accounts.values(), rows.account_changes.values())
     await projection.put_fees(conn, rows.fee_schedules, rows.account_tiers)
     await projection.put_balances(conn, rows.balances.values())

@@ -217,7 +217,8 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
 
     `status` is that of now, which need not be the deployment's. `schedules` are the market's fees: from when
     (milliseconds; the first holds already), maker's and taker's rates by tier, floor. `bounds` are as in
-    `SetMarketBounds`. In an auction `auction_ends_at` says when it ends, in unix seconds, if it has a time.
+    `SetMarketBounds`, as is `band_bps`. In an auction `auction_ends_at` says when it ends, in unix seconds, if it has a
+    time.
     """
 
     market: int
@@ -228,6 +229,7 @@ class MarketBook(msgspec.Struct, array_like=True, frozen=True):
     schedules: list[tuple[int, tuple[tuple[int, int], ...], int]]
     bounds: tuple[int, int, int, int, int] = (0, 0, 0, 0, 0)
     auction_ends_at: int = 0
+    band_bps: int = 0
 
 
 class Books(msgspec.Struct, array_like=True, frozen=True):
@@ -273,6 +275,8 @@ class AccountView(msgspec.Struct, array_like=True, frozen=True):
     """An account after the command at `seq`. `tiers` are its fee tiers: from when (milliseconds), tier.
 
     `stops` says who stopped its trading (`exchange.engine.brakes`), `countdown` when its orders end in seconds, or 0.
+    `max_open_orders` is the most that it may have, in all markets, and `own_max_open_orders` what it was given of its
+    own, or 0; `max_open_notional` is by quote asset, where bounded.
     """
 
     seq: int
@@ -284,6 +288,9 @@ class AccountView(msgspec.Struct, array_like=True, frozen=True):
     tiers: list[tuple[int, int]]
     stops: int = 0
     countdown: int = 0
+    max_open_orders: int = 0
+    own_max_open_orders: int = 0
+    max_open_notional: list[tuple[int, int]] = []
 
 
 class OpenOrderView(msgspec.Struct, array_like=True, frozen=True):
@@ -330,6 +337,7 @@ EVENTS: TableCodec[e.Event] = TableCodec(
         29: e.MarketBoundsChanged,
         30: e.AuctionStarted,
         31: e.AuctionPriced,
+        32: e.AccountLimitsChanged,
     }
 )
 

@@ -11,6 +11,7 @@ from exchange.domain.deployment import Deployment, DeploymentError, Windows, add
 from exchange.domain.fees import FeeRules
 from exchange.engine.commands import Command, ListAsset, ListMarket, SetFeeRules, SetLimits
 from exchange.engine.engine import Engine
+from exchange.engine.state import DEFAULT_LIMITS
 from exchange.journal.files import write_atomically
 from exchange.settings import FeeSettings
 
@@ -47,8 +48,15 @@ def bind_journal(folder: Path, deployment: Deployment) -> None:
         )
 
 
-def missing_commands(engine: Engine, deployment: Deployment, rules: FeeRules) -> list[Command]:
-    """The commands that make the engine know every asset, market and limit of the deployment, and the rules of fees."""
+def missing_commands(
+    engine: Engine,
+    deployment: Deployment,
+    rules: FeeRules,
+    max_open_orders: int = DEFAULT_LIMITS.max_open_orders,
+) -> list[Command]:
+    """The commands that make the engine know every asset, market and limit of the deployment, the rules of fees, and
+    how many open orders an account may have.
+    """
     state = engine.state
     fee_account = address_bytes(deployment.fee_account, "fee_account")
     commands: list[Command] = []
@@ -60,8 +68,8 @@ def missing_commands(engine: Engine, deployment: Deployment, rules: FeeRules) ->
     ]
     limits = state.limits
     max_unsettled_ms = unsettled_limit_ms(deployment.windows)
-    if limits.max_unsettled_ms != max_unsettled_ms:
-        commands.append(SetLimits(max_unsettled_ms, limits.max_open_orders, limits.max_fills))
+    if (limits.max_unsettled_ms, limits.max_open_orders) != (max_unsettled_ms, max_open_orders):
+        commands.append(SetLimits(max_unsettled_ms, max_open_orders, limits.max_fills))
     return commands
 
 

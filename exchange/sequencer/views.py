@@ -4,6 +4,7 @@ import msgspec
 
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Order
+from exchange.engine.accounts import NO_LIMITS
 from exchange.engine.engine import Engine
 from exchange.engine.exposure import sizes
 from exchange.engine.preview import Preview
@@ -31,6 +32,7 @@ def books(engine: Engine, head: bytes) -> Books:
             [(from_ms, schedule.tiers, schedule.floor) for from_ms, schedule in levels.schedules],
             _bounds(engine, levels.market.market_id),
             _ends_at(engine, levels.market.market_id),
+            levels.market.band_bps,
         )
         for levels in engine.books()
     ]
@@ -75,7 +77,21 @@ def account(engine: Engine, address: bytes) -> AccountView:
     ]
     tiers = found.tiers.entries if found.tiers else [(0, 0)]
     number, status, min_nonce = found.account_id, found.status, found.min_nonce
-    return AccountView(engine.seq, number, address, status, min_nonce, balances, tiers, found.stops, found.countdown)
+    own = engine.state.limited.get(number, NO_LIMITS)
+    return AccountView(
+        engine.seq,
+        number,
+        address,
+        status,
+        min_nonce,
+        balances,
+        tiers,
+        found.stops,
+        found.countdown,
+        engine.state.most_open_orders(found),
+        own.max_open_orders,
+        sorted(own.max_open_notional.items()),
+    )
 
 
 def open_orders(engine: Engine, address: bytes) -> list[OpenOrderView]:

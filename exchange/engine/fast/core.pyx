@@ -141,6 +141,8 @@ cdef class Core:
                 release(extra_of(&m.papers[i])[0])
         for i in range(m.seconds_used):
             release(m.seconds[i].expiries)
+        for i in range(m.accounts_used):
+            release(m.accounts[i].own)
         release_pieces(&m.pieces)
         for array in (
             <size_t>m.orders, <size_t>m.papers, <size_t>m.balances, <size_t>m.next_balance, <size_t>m.accounts,
@@ -406,7 +408,48 @@ cdef class Core:
         cdef Book *b = &self.m.books[book]
         b.collar_bps, b.max_quantity, b.max_notional = collar_bps, max_quantity, max_notional
         b.max_open_orders, b.max_open_notional = max_open_orders, max_open_notional
-        b.is_bounded = bool(max_quantity | max_notional | max_open_orders | max_open_notional)
+        b.is_bounded = bool(max_quantity | max_notional | max_open_orders | max_open_notional) or self.is_limited(b.quote)
+
+    def set_band(self, i32 book, i64 band_bps):
+        self.m.books[book].band_bps = band_bps
+
+    cdef bint is_limited(self, i32 column):
+        """Whether some account has a limit of its own there."""
+        return self.m.limited_columns >> column & 1
+
+    def limit_account(self, i32 account, i64 max_open_orders, by_asset):
+        """Give an account limits of its own, (asset, most) of those in markets; none for 0 and none."""
+        cdef Memory *m = &self.m
+        cdef Account *a = &m.accounts[account]
+        cdef i64 book
+        cdef i32 column
+        a.special &= ~LIMITED
+        release(a.own)
+        a.own = NULL
+        if max_open_orders == 0 and not by_asset:
+            return
+        a.own = <Own *>enlarged(NULL, sizeof(Own))
+        if a.own == NULL:
+            raise MemoryError("no memory left for the limits of an account")
+        a.own.max_open_orders = max_open_orders
+        a.special |= LIMITED
+        for asset, most in by_asset:
+            column = column_of(m, asset)
+            if column >= 0:
+                a.own.max_open_notional[column] = most
+                m.limited_columns |= 1ULL << column
+        for book in range(1, m.books_used):
+            m.books[book].is_bounded |= self.is_limited(m.books[book].quote)
+
+    def own_limits(self, i32 account):
+        """An account's own limits: open orders, and by asset what is not 0."""
+        cdef Memory *m = &self.m
+        cdef Account *a = &m.accounts[account]
+        if not a.special & LIMITED:
+            return 0, {}
+        return a.own.max_open_orders, {
+            m.column_assets[i]: a.own.max_open_notional[i] for i in range(m.columns_used) if a.own.max_open_notional[i]
+        }
 
     def open_in(self, i32 account, i32 book, i32 besides):
         """How many orders an account has open in a market, but for one, and the sum of their notionals."""
@@ -467,7 +510,8 @@ cdef class Core:
             self.m.accounts[account].followed = followed
 
     def set_revokes(self, i32 account, bint revokes):
-        self.m.accounts[account].revokes = revokes
+        cdef Account *a = &self.m.accounts[account]
+        a.special = a.special & ~REVOKES | (REVOKES if revokes else 0)
 
     def set_stops(self, i32 account, bint stops):
         self.m.accounts[account].stops = stops

@@ -17,6 +17,7 @@ from exchange.domain.errors import Refusal
 from exchange.domain.order_id import SEQ_LIMIT
 from exchange.engine import commands as c
 from exchange.engine import snapshot
+from exchange.engine.accounts import NO_LIMITS
 from exchange.engine.control import cancel_order
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
@@ -234,7 +235,12 @@ class FastEngine(Engine):
             if state.core.quiet(cast("ArrayBook", book).number) != quiet_of(state.watches.get(market)):
                 found.append(f"triggers: the core knows wrongly which prices trigger nobody in market {market}")
             found += _wrong_call(state, cast("ArrayBook", book))
+        quotes = {book.quote_asset for book in state.books.values()}
         for account in reference.state.accounts:
+            own = state.limited.get(account.account_id, NO_LIMITS)
+            known = {asset: most for asset, most in own.max_open_notional.items() if asset in quotes}
+            if state.core.own_limits(account.account_id) != (own.max_open_orders, known):
+                found.append(f"limits: the core knows those of account {account.account_id} wrongly")
             mine = [order.order_id for order in self.open_orders(account.address)]
             if mine != [order.order_id for order in by_age(account.orders.values())]:
                 found.append(f"orders: the core lists those of account {account.account_id} wrongly")
@@ -402,6 +408,7 @@ KNOWN = frozenset(
         c.SetMarketBounds,
         c.AnnounceFees,
         c.SetAccountTier,
+        c.SetAccountLimits,
         c.Credit,
         c.Uncredit,
         c.ReserveForced,

@@ -504,7 +504,7 @@ cdef inline i32 cancel(Memory *m, const u8 *command, Guess *guess) noexcept nogi
     cdef i32 account = guess.account, order
     if account == 0:
         return UNKNOWN_ACCOUNT
-    if unlikely(m.accounts[account].revokes) and is_revoked(m, account, command + SIGNER):
+    if unlikely(m.accounts[account].special & REVOKES) and is_revoked(m, account, command + SIGNER):
         return UNKNOWN_DELEGATE
     order = order_in(m, page, nonce)
     if order:

@@ -275,6 +275,14 @@ cdef struct Known:      # an order hash and its order
     u8 order_hash[32]
     i64 order_id
 
+cdef enum:              # what is special about an account
+    REVOKES = 1         # some delegate is revoked
+    LIMITED = 2         # it has limits of its own
+
+cdef struct Own:        # limits of one account, 0 where there is none
+    i64 max_open_orders
+    u64 max_open_notional[64]   # by the column of the quote
+
 cdef struct Account:
     u8 address[20]
     i32 deficits
@@ -282,7 +290,7 @@ cdef struct Account:
     u8 tier
     u8 exiting
     u8 frozen
-    u8 revokes
+    u8 special          # REVOKES, LIMITED
     u8 stops
     u8 followed         # somebody wants to be told of it
     u8 pad[2]
@@ -299,7 +307,8 @@ cdef struct Account:
     i32 mark
     i64 countdown       # when its orders end, 0 for never by this
     i64 stamp           # the last command that touched it
-    i64 pad2[2]
+    Own *own            # its own limits, if it is LIMITED
+    i64 pad2
 
 cdef struct Page:       # 64 nonces of one account
     u64 number
@@ -457,6 +466,7 @@ cdef struct Memory:
     i64 columns_width
     i64 columns_used
     uint32_t column_assets[64]
+    u64 limited_columns # a bit for each column in which some account has a limit of its own
 
     Book *books
     i64 books_used

@@ -347,9 +347,10 @@ class ArrayBook(Book):
         self.state.core.set_last_price(self.number, value)
 
     def change(self, market: Market) -> None:
-        """Adopt the market's status."""
+        """Adopt the market's status and band."""
         super().change(market)
         self.state.core.set_status(self.number, self.is_open, self.in_call)
+        self.state.core.set_band(self.number, self.band_bps)
 
     def announce(self, at_ms: int, from_ms: int, schedule: Schedule) -> None:
         """Fees that hold from a time on."""

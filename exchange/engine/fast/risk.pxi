@@ -157,11 +157,22 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
         return ACCOUNT_FROZEN
     if account.stops:
         return TRADING_STOPPED
-    if unlikely(account.revokes) and is_revoked(m, it.account, it.command + SIGNER):
-        return UNKNOWN_DELEGATE
+    if unlikely(account.special):
+        return check_special(m, it)
     if rests(it.terms) & (account.open_orders >= m.max_open_orders):
         return TOO_MANY_OPEN_ORDERS
     return 0
+
+
+cdef i32 check_special(Memory *m, Incoming *it) noexcept nogil:
+    """The signer is no revoked delegate, and the account has fewer open orders than it may."""
+    cdef Account *account = &m.accounts[it.account]
+    cdef i64 most = m.max_open_orders
+    if account.special & REVOKES and is_revoked(m, it.account, it.command + SIGNER):
+        return UNKNOWN_DELEGATE
+    if account.special & LIMITED and account.own.max_open_orders:
+        most = account.own.max_open_orders
+    return TOO_MANY_OPEN_ORDERS if rests(it.terms) & (account.open_orders >= most) else 0
 
 
 cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:

@@ -18,7 +18,7 @@ from exchange.domain.instrument import Market
 from exchange.domain.order_id import order_id, seq_of
 from exchange.engine import events as e
 from exchange.engine import groups, snapshot
-from exchange.engine.accounts import Account, Balance
+from exchange.engine.accounts import Account, AccountLimits, Balance
 from exchange.engine.book import Book, Half, Level
 from exchange.engine.commands import PlaceOrder
 from exchange.engine.events import CloseReason
@@ -171,7 +171,21 @@ class ArrayState(State):
 
     def new_book(self, market: Market, fee_account: Account, schedules: list[tuple[int, Schedule]]) -> Book:
         """A book in the core."""
-        return ArrayBook(self, market, fee_account, schedules)
+        book = ArrayBook(self, market, fee_account, schedules)
+        for account, limits in self.limited.items():
+            self._push_limits(account, limits, market.quote_asset)
+        return book
+
+    def limit(self, account: Account, limits: AccountLimits) -> None:
+        """Give an account limits of its own, in the core too."""
+        super().limit(account, limits)
+        self._push_limits(account.account_id, limits)
+
+    def _push_limits(self, account: int, limits: AccountLimits, listed: int | None = None) -> None:
+        """Tell the core an account's limits in the assets that markets are quoted in, and in one that is listed now."""
+        quotes = {book.quote_asset for book in self.books.values()} | {listed}
+        by_asset = [(asset, min(most, _U64)) for asset, most in limits.max_open_notional.items() if asset in quotes]
+        self.core.limit_account(account, min(limits.max_open_orders, MAX_AMOUNT), by_asset)
 
     def balance_of(self, number: int) -> Balance:
         """The balance in a record; always the same object."""
@@ -499,6 +513,8 @@ def adopt(reference: State) -> ArrayState:
         fee_account = state.account_by_id(book.fee_account.account_id)
         state.books[market] = state.new_book(book.market, fee_account, book.schedules.entries)
         state.books[market].last_price = book.last_price
+    for account_id, limits in reference.limited.items():
+        state.limit(state.account_by_id(account_id), limits)
     state.watches, state.auctions = reference.watches, reference.auctions
     for order in snapshot.standing(reference):
         _adopt_order(state, order)

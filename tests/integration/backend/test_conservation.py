@@ -208,6 +208,7 @@ CLOSED = (
     "POST /v1/operator/accounts/{account}/stop",
     "POST /v1/operator/accounts/{account}/resume",
     "POST /v1/operator/accounts/{account}/tier",
+    "POST /v1/operator/accounts/{account}/limits",
     "GET /v1/operator/cases",
     "POST /v1/operator/cases/{case}/review",
     "GET /v1/operator/announcements",

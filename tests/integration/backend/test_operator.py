@@ -23,8 +23,9 @@ from exchange.chain.rpc import Rpc
 from exchange.database import approvals, operator_log, sessions
 from exchange.database import engine_inbox as inbox
 from exchange.database.engine import create_engine
-from exchange.database.tables import attempt, chain_status, engine_inbox, job
+from exchange.database.tables import attempt, chain_status, engine_inbox, job, market
 from exchange.domain.deployment import checksum
+from exchange.domain.order import Side
 from tests.conftest import start_anvil
 from tests.integration.backend.test_surveillance import keep
 from tests.integration.backend.test_withdrawals import log_row, put, withdrawal_body
@@ -67,6 +68,7 @@ WRITES = (
     f"accounts/{TRADER.text_address}/stop",
     f"accounts/{TRADER.text_address}/resume",
     f"accounts/{TRADER.text_address}/tier",
+    f"accounts/{TRADER.text_address}/limits",
     "cases/1/review",
     "announcements",
     "announcements/1/withdraw",
@@ -103,6 +105,12 @@ async def continue_inbox(stack: ApiStack) -> None:
 async def tell(api: httpx.AsyncClient, path: str, headers: dict[str, str], **body: Any) -> httpx.Response:
     """A write, with a reason."""
     return await api.post(f"/v1/operator/{path}", json={"reason": REASON, **body}, headers=headers)
+
+
+async def bitcoin_market(api: httpx.AsyncClient) -> dict[str, Any]:
+    """BTC/USDC, as everybody sees it."""
+    there: dict[str, Any] = (await api.get("/v1/markets/BTC-USDC")).json()
+    return there
 
 
 async def log_of(api: httpx.AsyncClient, headers: dict[str, str], **params: Any) -> dict[str, Any]:
@@ -306,6 +314,65 @@ async def test_an_account_is_found_stopped_and_resumed(api: httpx.AsyncClient) -
     check_refused(await tell(api, f"{stranger}/stop", headers), 404, "unknown_account", "account")
     assert (await api.get(f"/v1/operator/{stranger}", headers=headers)).json()["account"]["status"] == "unknown"
     check_refused(await api.get("/v1/operator/accounts/0x12", headers=headers), 422, "malformed", "account")
+
+
+async def test_an_account_is_limited_in_all_markets_and_the_limit_lifted(api: httpx.AsyncClient) -> None:
+    headers, path = await open_console(api, WATCHER), f"accounts/{TRADER.text_address}"
+    free = (await api.get(f"/v1/operator/{path}", headers=headers)).json()["account"]["limits"]
+    assert free == {"max_open_orders": 1_000, "own_max_open_orders": 0, "max_open_notional": {}}
+    quote = (await bitcoin_market(api))["quote_asset"]
+    placed = await api.post("/v1/orders", json=signed_body(TRADER, price=PRICE - 1_000))
+    assert placed.status_code == 200, placed.text
+
+    limits = {"max_open_orders": 1, "asset_id": quote, "max_open_notional": "7"}
+    assert (await tell(api, f"{path}/limits", headers, **limits)).json()["outcome"] == "applied"
+    refused = await api.post("/v1/orders", json=signed_body(TRADER, price=PRICE - 1_000))
+    check_refused(refused, 409, "too_many_open_orders")
+    assert refused.json()["params"]["limit"] == 1
+    told = (await api.get(f"/v1/operator/{path}", headers=headers)).json()
+    assert told["account"]["limits"] == {
+        "max_open_orders": 1,
+        "own_max_open_orders": 1,
+        "max_open_notional": {str(quote): "7"},
+    }
+    asked = next(entry for entry in (await log_of(api, headers, limit=2))["log"] if entry["follows"] is None)
+    assert (asked["action"], asked["details"]) == (
+        "limit_account",
+        {"max_open_orders": "1", "asset": quote, "max_open_notional": "7"},
+    )
+    more = {"max_open_orders": 0, "asset_id": quote, "max_open_notional": "7"}
+    assert (await tell(api, f"{path}/limits", headers, **more)).status_code == 200
+    refused = await api.post("/v1/orders", json=signed_body(TRADER, price=PRICE - 1_000))
+    check_refused(refused, 409, "too_much_open", "quantity")
+    assert (await tell(api, f"{path}/limits", headers, **(more | {"max_open_notional": "0"}))).status_code == 200
+    assert (await api.post("/v1/orders", json=signed_body(TRADER, price=PRICE - 1_000))).status_code == 200
+
+    check_refused(
+        await tell(api, f"{path}/limits", headers, **(more | {"asset_id": 99})), 404, "unknown_asset", "asset"
+    )
+    stranger = f"accounts/{new_wallet().text_address}"
+    check_refused(await tell(api, f"{stranger}/limits", headers, **more), 404, "unknown_account", "account")
+
+
+async def test_a_band_is_set_and_stays_when_it_is_left_out(
+    api: httpx.AsyncClient, database_of_stack: AsyncEngine
+) -> None:
+    headers = await open_console(api, WATCHER)
+    before = (await bitcoin_market(api))["band_bps"]
+    assert (await tell(api, "markets/BTC-USDC/bounds", headers, band_bps=100)).json()["outcome"] == "applied"
+    done = (await tell(api, "markets/BTC-USDC/bounds", headers, collar_bps=50)).json()
+    assert done["outcome"] == "applied"
+    await mirrored(api, done["seq"])
+    async with database_of_stack.connect() as connection:
+        kept = await connection.scalar(select(market.c.band_bps).where(market.c.symbol == "BTC/USDC"))
+    assert kept == 100
+    there = await bitcoin_market(api)
+    assert (there["band_bps"], there["collar_bps"]) == (100, 50)
+    state = (await api.get("/v1/operator/markets", headers=headers)).json()["markets"][0]
+    assert (state["band_bps"], state["collar_bps"]) == (100, 50)
+    far = signed_body(TRADER, Side.sell, PRICE // 2)
+    check_refused(await api.post("/v1/orders", json=far), 400, "price_out_of_band", "price")
+    assert (await tell(api, "markets/BTC-USDC/bounds", headers, band_bps=before)).status_code == 200
 
 
 async def test_a_case_is_reviewed_and_stays_as_it_is(api: httpx.AsyncClient, database_of_stack: AsyncEngine) -> None:

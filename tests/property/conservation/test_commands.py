@@ -264,7 +264,8 @@ def set_market_status(x: Exchange) -> c.Command:
 
 
 def set_market_bounds(x: Exchange) -> c.Command:
-    return c.SetMarketBounds(x.inbox(), int(x.draw(st.sampled_from([1, 2]))), x.draw(st.integers(0, 9_999)), 0, 0, 0, 0)
+    market, collar_bps = int(x.draw(st.sampled_from([1, 2]))), int(x.draw(st.integers(0, 9_999)))
+    return c.SetMarketBounds(x.inbox(), market, collar_bps, 0, 0, 0, 0, x.draw(st.sampled_from([None, 0, 20_000])))
 
 
 def start_auction(x: Exchange) -> c.Command:
@@ -285,6 +286,11 @@ def announce_fees(x: Exchange) -> c.Command:
 
 def set_account_tier(x: Exchange) -> c.Command:
     return c.SetAccountTier(x.inbox(), x.anyone(), int(x.draw(st.integers(0, 15))), 0)
+
+
+def set_account_limits(x: Exchange) -> c.Command:
+    most = int(x.draw(st.sampled_from([0, 10**12])))
+    return c.SetAccountLimits(x.inbox(), x.anyone(), int(x.draw(st.sampled_from([0, 50]))), x.asset(), most)
 
 
 def credit(x: Exchange) -> c.Command:
@@ -381,6 +387,7 @@ MAKERS: dict[type, Callable[[Exchange], c.Command]] = {
     c.SetFeeRules: set_fee_rules,
     c.AnnounceFees: announce_fees,
     c.SetAccountTier: set_account_tier,
+    c.SetAccountLimits: set_account_limits,
     c.Credit: credit,
     c.Uncredit: uncredit,
     c.ReserveForced: reserve_forced,

@@ -444,6 +444,10 @@ class EngineMachine(RuleBasedStateMachine):
     def set_tier(self, account: bytes, tier: int) -> None:
         self.step(c.SetAccountTier(self.inbox(), account, tier, 0))
 
+    @rule(account=traders, orders=st.sampled_from((0, 0, 2)), notional=st.sampled_from((0, 0, 5_000)))
+    def limit(self, account: bytes, orders: int, notional: int) -> None:
+        self.step(c.SetAccountLimits(self.inbox(), account, orders, USDC, notional))
+
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
         self.later(seconds * 1_000)

@@ -248,6 +248,8 @@ class Stream:
             c.SetLimits(rng.choice((0, 0, 60_000)), 12, rng.randrange(1, 6)),
             self.bounds(),
             self.bounds(),
+            self.limits(who),
+            self.limits(who),
             c.CutBatch(self.inbox(), state.last_batch + 1, state.seq),
             c.FinalizeBatch(self.inbox(), state.batches[0].batch if state.batches else 1),
             c.ReverseTrades(self.inbox(), (rng.choice(trades),), "cause"),
@@ -267,8 +269,17 @@ class Stream:
     def bounds(self) -> c.Command:
         """Bounds of a market, or none."""
         rng = self.rng
-        values = [rng.choice((0, 0, 0, bound)) for bound in (150, 40, 4_000, 4, 9_000)]
-        return c.SetMarketBounds(self.inbox(), rng.choice((1, 2)), *values)
+        collar_bps, *sizes = (rng.choice((0, 0, 0, bound)) for bound in (150, 40, 4_000, 4, 9_000))
+        quantity, notional, orders, open_notional = sizes
+        band_bps = rng.choice((None, None, 0, 300, 5_000, 20_000))
+        market = rng.choice((1, 2))
+        return c.SetMarketBounds(self.inbox(), market, collar_bps, quantity, notional, orders, open_notional, band_bps)
+
+    def limits(self, who: bytes) -> c.Command:
+        """Limits of an account, or none."""
+        rng = self.rng
+        asset, most = rng.choice((USDC, USDC, BTC, 9)), rng.choice((0, 6_000, 15_000))
+        return c.SetAccountLimits(self.inbox(), who, rng.choice((0, 0, 3, 20)), asset, most)
 
     def live(self, rounds: int) -> None:
         """Batches of everything, compared after each."""
@@ -351,6 +362,7 @@ EXPECTED_EVENTS = {
     "OrderTriggered",
     "OrderAmended",
     "MarketBoundsChanged",
+    "AccountLimitsChanged",
     "AccountChanged",
     "ForcedReserved",
     "TradeReversed",

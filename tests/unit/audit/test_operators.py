@@ -46,6 +46,25 @@ COMMANDS: Sequence[tuple[c.Command, str, str, Mapping[str, Any]]] = [
         {"effective_at": 0, "tiers": [[1, 2], [0, 1]], "floor": "9"},
     ),
     (c.SetAccountTier(5, WHO, 1, 0), "set_account_tier", checksum(WHO), {"tier": 1, "effective_at": 0}),
+    (
+        c.SetMarketBounds(5, MARKET.market_id, 0, 0, 0, 0, 0, 500),
+        "bound_market",
+        SYMBOL,
+        {
+            "collar_bps": "0",
+            "max_quantity": "0",
+            "max_notional": "0",
+            "max_open_orders": "0",
+            "max_open_notional": "0",
+            "band_bps": "500",
+        },
+    ),
+    (
+        c.SetAccountLimits(5, WHO, 50, 0, 2**60),
+        "limit_account",
+        checksum(WHO),
+        {"max_open_orders": "50", "asset": 0, "max_open_notional": str(2**60)},
+    ),
     (c.SetTradingStop(5, WHO, True), "stop_account", checksum(WHO), {}),
     (c.SetTradingStop(5, WHO, False), "resume_account", checksum(WHO), {}),
 ]

@@ -24,7 +24,7 @@ def bound(x: EngineHarness, **bounds: int) -> list[e.Event]:
 
 
 def test_bounds_are_told_kept_and_lifted(x: EngineHarness) -> None:
-    assert bound(x, collar_bps=100, max_quantity=5) == [e.MarketBoundsChanged(BTC_USDC, 100, 5, 0, 0, 0)]
+    assert bound(x, collar_bps=100, max_quantity=5) == [e.MarketBoundsChanged(BTC_USDC, 100, 5, 0, 0, 0, 2_000)]
     copy = Engine.load(x.engine.dump())
     assert copy.state_hash() == x.engine.state_hash()
     assert copy.state.bounds == x.engine.state.bounds != {}
@@ -56,7 +56,10 @@ def test_an_account_has_so_many_orders_open_in_a_market(x: EngineHarness) -> Non
     bound(x, max_open_orders=1)
     x.sell(MAKER, PRICE, 10)
     nonce = x.engine.open_orders(MAKER)[0].placed.order.nonce
-    assert x.refuse(x.order(MAKER, Side.sell, PRICE, 10), ErrorCode.too_many_open_orders).params == {"limit": 1}
+    assert x.refuse(x.order(MAKER, Side.sell, PRICE, 10), ErrorCode.too_many_open_orders).params == {
+        "limit": 1,
+        "open": 1,
+    }
     x.sell(OTHER, PRICE, 10)
     x.sell(MAKER, 3_000_000, 10, market=ETH_USDC)
     x.buy(MAKER, PRICE - 10, 10, tif=TimeInForce.ioc)

@@ -159,7 +159,10 @@ def test_open_orders_are_limited_and_immediate_orders_go_on(x: EngineHarness) ->
     x.apply(c.SetLimits(0, 2, 200))
     x.buy(MAKER, PRICE, 1)
     x.buy(MAKER, PRICE, 1)
-    assert x.refuse(x.order(MAKER, Side.buy, PRICE, 1), ErrorCode.too_many_open_orders).params == {"limit": 2}
+    assert x.refuse(x.order(MAKER, Side.buy, PRICE, 1), ErrorCode.too_many_open_orders).params == {
+        "limit": 2,
+        "open": 2,
+    }
     x.buy(MAKER, PRICE, 1, tif=TimeInForce.ioc)
     x.buy(TAKER, PRICE, 1)
 

@@ -32,6 +32,8 @@ EVERY_COMMAND: tuple[c.Command, ...] = (
     c.ListMarket(MARKET, ACCOUNT),
     c.SetMarketStatus(1, 1, "halted"),
     c.SetMarketBounds(1, 1, 500, 10, 20, 3, 40),
+    c.SetMarketBounds(1, 1, 500, 10, 20, 3, 40, 2_000),
+    c.SetAccountLimits(1, ACCOUNT, 50, 0, 2**62),
     c.StartAuction(1, 1, 1_900_000_000),
     c.AnnounceFees(2, 1, 1_900_000_000_000, ((100, 400), (0, 250)), 7),
     c.Credit(3, ACCOUNT, 0, 5, "log"),

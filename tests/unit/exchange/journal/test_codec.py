@@ -98,6 +98,8 @@ def test_records_of_older_versions_are_read_as_what_does_the_same_today() -> Non
     assert decode_command(listed) == c.ListMarket(MARKET, ACCOUNT)
     changed = b"\x00\x09\x00\x01" + msgspec.msgpack.encode((2, 1, 1, 4))
     assert decode_command(changed) == c.AnnounceFees(2, 1, 0, ((100, 400),), 0)
-    for broken in (listed[:-1], changed[:-1], changed + b"\x00"):
+    bounded = b"\x00\x23\x00\x01" + msgspec.msgpack.encode((2, 1, 500, 10, 20, 3, 40))
+    assert decode_command(bounded) == c.SetMarketBounds(2, 1, 500, 10, 20, 3, 40, None)
+    for broken in (listed[:-1], changed[:-1], changed + b"\x00", bounded[:-1]):
         with pytest.raises(CodecError):
             decode_command(broken)

@@ -46,6 +46,7 @@ FIELDS: dict[Any, st.SearchStrategy[Any]] = {
     "order_hash": st.binary(min_size=32, max_size=32),
     "withdrawal_hash": st.sampled_from([bytes(32), b"\1" * 32]),
     int: U63,
+    int | None: st.one_of(st.none(), SMALL, U63),
     str: st.sampled_from(["", "a", "\0", "open", "halted", "\ud7ff" * 3]),
     bytes: st.binary(max_size=70),
     bool: st.booleans(),

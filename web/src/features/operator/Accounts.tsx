@@ -12,6 +12,7 @@ import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { Table } from "@/ui/Table";
+import { LimitsDialog, LimitsSaid } from "./AccountLimits";
 import { type Asked, Confirm } from "./Confirm";
 import { operator } from "./client";
 import { useConsole } from "./session";
@@ -84,7 +85,7 @@ export function Accounts() {
   );
 }
 
-type Act = "stop" | "resume" | "tier";
+type Act = "stop" | "resume" | "tier" | "limits";
 
 function One({ address }: { readonly address: string }) {
   const read = useCallback(() => operator.account(address), [address]);
@@ -95,6 +96,9 @@ function One({ address }: { readonly address: string }) {
   const stopped = value?.account.brakes?.trading_stopped_by_operator ?? false;
   const actions = commands && known && (
     <>
+      <Button size="small" onClick={() => setAct("limits")}>
+        {c("accounts.limits_set")}
+      </Button>
       <Button size="small" onClick={() => setAct("tier")}>
         {c("accounts.tier_set")}
       </Button>
@@ -113,7 +117,12 @@ function One({ address }: { readonly address: string }) {
       {!value && !failed && <Loading label={t("loading")} />}
       {value && <Detail detail={value} />}
       {value && <Balances account={value.account} state={state} failed={null} />}
-      {act && <Change act={act} address={address} then={again} onClose={() => setAct(null)} />}
+      {value && act === "limits" && (
+        <LimitsDialog account={value.account} then={again} onClose={() => setAct(null)} />
+      )}
+      {act && act !== "limits" && (
+        <Change act={act} address={address} then={again} onClose={() => setAct(null)} />
+      )}
     </Panel>
   );
 }
@@ -136,6 +145,9 @@ function Detail({ detail }: { readonly detail: OperatorAccount }) {
         <Fact name={c("accounts.open")}>
           <bdi data-testid="open-orders-count">{open.join(", ") || localNumber("0")}</bdi>
         </Fact>
+        <Fact name={c("accounts.limits")}>
+          <LimitsSaid account={account} />
+        </Fact>
         <Fact name={c("accounts.tier")}>{localNumber(`${tier?.tier ?? 0}`)}</Fact>
         {last && (
           <Fact name={c("accounts.last")}>
@@ -157,7 +169,7 @@ function Stops({ detail }: { readonly detail: OperatorAccount }) {
 }
 
 interface ChangeProps {
-  readonly act: Act;
+  readonly act: Exclude<Act, "limits">;
   readonly address: string;
   readonly then: () => void;
   readonly onClose: () => void;
@@ -173,7 +185,7 @@ function Change({ act, address, then, onClose }: ChangeProps) {
     then();
     return answer;
   };
-  const choices: Record<Act, Asked> = {
+  const choices: Record<ChangeProps["act"], Asked> = {
     stop: {
       title: c("accounts.stop"),
       effects: [c("accounts.stop_1"), c("accounts.stop_2")],

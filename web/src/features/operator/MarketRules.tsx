@@ -65,8 +65,9 @@ const BOUNDS = [
   "max_notional",
   "max_open_orders",
   "max_open_notional",
+  "band_bps",
 ] as const;
-const NUMBERS = new Set<string>(["collar_bps", "max_open_orders"]);
+const NUMBERS = new Set<string>(["collar_bps", "max_open_orders", "band_bps"]);
 
 /** Bound orders and accounts in a market, instead of what was bounded before. */
 export function BoundsDialog({ market, then, onClose }: Props) {

@@ -32,6 +32,7 @@ export const operator = {
   account: (address: string) => read<T.OperatorAccount>(`accounts/${address}`),
   stopAccount: (address: string, reason: string) => write(`accounts/${address}/stop`, { reason }),
   resumeAccount: (address: string, reason: string) => write(`accounts/${address}/resume`, { reason }),
+  setLimits: (address: string, limits: T.OperatorLimits) => write(`accounts/${address}/limits`, limits),
   setTier: (address: string, tier: number, after_seconds: number, reason: string) =>
     write(`accounts/${address}/tier`, { tier, after_seconds, reason }),
 

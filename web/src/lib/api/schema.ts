@@ -1251,6 +1251,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/operator/accounts/{account}/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Limit Account
+         * @description Bound how much it has open in orders, in all markets together; what is open stays.
+         */
+        post: operations["limit_account_v1_operator_accounts__account__limits_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operator/cases": {
         parameters: {
             query?: never;
@@ -1487,6 +1507,8 @@ export interface components {
             balances: components["schemas"]["BalanceView"][];
             /** @description null while the engine is away */
             brakes: components["schemas"]["BrakesView"] | null;
+            /** @description null while the engine is away, or knows no such account */
+            limits: components["schemas"]["OpenLimitsView"] | null;
         };
         /**
          * AnnouncementPage
@@ -1740,7 +1762,7 @@ export interface components {
         };
         /**
          * BoundsRequest
-         * @description Bounds of a market, instead of all that were there; 0 bounds nothing.
+         * @description Bounds of a market, instead of all that were there; 0 bounds nothing. The band alone stays if it is left out.
          */
         BoundsRequest: {
             /**
@@ -1778,6 +1800,11 @@ export interface components {
              * @example 0
              */
             max_open_notional: string;
+            /**
+             * Band Bps
+             * @description how far an order's price is from the last one; null: as it is
+             */
+            band_bps?: number | null;
         };
         /**
          * BrakesView
@@ -2613,6 +2640,35 @@ export interface components {
             withdrawn_at: number | null;
         };
         /**
+         * LimitsRequest
+         * @description An account's own limits in all markets together.
+         */
+        LimitsRequest: {
+            /**
+             * Reason
+             * @description why, in a sentence: it stands in the log for ever
+             * @example The price feed of the reference market is wrong.
+             */
+            reason: string;
+            /**
+             * Max Open Orders
+             * @description open orders; 0: as many as the exchange lets all have
+             */
+            max_open_orders: number;
+            /**
+             * Asset Id
+             * @description the quote asset that `max_open_notional` is about; limits in other assets stay
+             */
+            asset_id: number;
+            /**
+             * Max Open Notional
+             * @description ledger units of its open orders in all markets of this quote; 0: any
+             * @default 0
+             * @example 0
+             */
+            max_open_notional: string;
+        };
+        /**
          * LimitsView
          * @description What one client may ask.
          */
@@ -2807,6 +2863,8 @@ export interface components {
              * @description why the contract halts it; null: it does not
              */
             halted_on_chain: string | null;
+            /** Band Bps */
+            band_bps: number;
             /** Collar Bps */
             collar_bps: number;
             /** Max Quantity */
@@ -2867,6 +2925,32 @@ export interface components {
              * @description how long a session of the operator's console lasts, as its message says
              */
             console_minutes: number;
+        };
+        /**
+         * OpenLimitsView
+         * @description How much an account may have open in orders, in all markets together.
+         */
+        OpenLimitsView: {
+            /**
+             * Max Open Orders
+             * @description open orders, of its own or as many as all accounts may have
+             */
+            max_open_orders: number;
+            /**
+             * Own Max Open Orders
+             * @description what the operator gave it of its own; 0: nothing
+             */
+            own_max_open_orders: number;
+            /**
+             * Max Open Notional
+             * @description by quote asset, in ledger units, of its orders in all markets of that quote; assets that are not named have no limit
+             * @example {
+             *       "0": "50000000000"
+             *     }
+             */
+            max_open_notional: {
+                [key: string]: string;
+            };
         };
         /**
          * OutflowView
@@ -9563,6 +9647,122 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["TierRequest"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Done"];
+                };
+            };
+            /** @description The request breaks a rule of the exchange; `code` says which */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description No valid session */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Not for this account */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description There is no such thing */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request conflicts with the present state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The URL is too long */
+            414: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description The request is malformed */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description Too many requests: see Retry-After */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+            /** @description A part is away or behind: try again after Retry-After */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ErrorBody"];
+                };
+            };
+        };
+    };
+    limit_account_v1_operator_accounts__account__limits_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                account: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LimitsRequest"];
             };
         };
         responses: {

@@ -63,6 +63,7 @@ export type PostAnnouncement = Schemas["PostAnnouncement"];
 export type OperatorEntry = Schemas["LogEntry"];
 export type OperatorLog = Schemas["LogPage"];
 export type OperatorBounds = Schemas["BoundsRequest"];
+export type OperatorLimits = Schemas["LimitsRequest"];
 export type OperatorFees = Schemas["FeesRequest"];
 export type OperatorHealth = Schemas["ConsoleHealth"];
 export type OperatorWithdrawal = Schemas["WaitingWithdrawal"];
