@@ -20,11 +20,13 @@ class Layout(NamedTuple):
 
 
 class SinglesOutcome(NamedTuple):
-    """What became of single orders: a byte for each, 0 or the number of its refusal (`frame_codes`), and the events of
-    those that have any, by their places."""
+    """What became of single orders: a byte for each, 0 or the number of its refusal (`frame_codes`); by their places,
+    the events of those that have any, and of those that were taken before the ids under which they were, as far as
+    these were remembered when their turn came."""
 
     codes: bytes
     events: dict[int, list[Event]]
+    known: dict[int, int]
 
 
 class Singles:

@@ -1,8 +1,7 @@
 """Single orders from the bytes that order entry gives to those that it sends on, without objects.
 
-What is done is what `Committer.commit` does with them. One thing differs: which orders came before is asked when the
-whole group is applied, so of an order from the end of what an account's last thousands are remembered by, whose group
-brings enough others to push it out, `nonce_used` is said instead of its sequence.
+What is done is what `Committer.commit` does with them. Which orders came before is asked when their turn comes,
+whatever the group brings behind them.
 """
 
 from collections.abc import Sequence
@@ -13,7 +12,7 @@ from exchange.domain.errors import ErrorCode
 from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order_id import seq_of
 from exchange.engine.telling import Telling
-from exchange.journal.plain import LAYOUT, hash_of, join_plain, unpack_plain
+from exchange.journal.plain import LAYOUT, hash_of, join_plain
 from exchange.sequencer.committer import Committer, Group, parse_item
 from exchange.sequencer.notary import Witnessed
 from exchange.sequencer.packing import packed_outcome
@@ -78,7 +77,7 @@ def _take(
             if code == ACCEPTED:
                 taken.append(group.note(payload, hash_of(payload), applied.events.get(place, [])))
             else:
-                taken.append(_refused(committer, group.at_ms, payload, code))
+                taken.append(_refused(group.at_ms, code, applied.known.get(place)))
         committer.take_turns(group)
     return taken
 
@@ -111,13 +110,11 @@ async def _make_durable(committer: Committer, group: Group, placed: list[tuple[i
     return witnessed.packed_receipts(notary.domain, notary.key)
 
 
-def _refused(committer: Committer, at_ms: int, payload: bytes, code: int) -> bytes:
+def _refused(at_ms: int, code: int, known: int | None) -> bytes:
     """The outcome of an order that was not taken: of one that was taken before, that once more.
 
     An order that came before is never taken again, whatever the rule that says so: its nonce is used.
     """
-    command = unpack_plain(payload)
-    known = None if command is None else committer.engine.find_duplicate(command)
     if known is not None:
         return wire.pack_order_outcome(ACCEPTED, seq_of(known), at_ms, wire.NO_RECEIPT)
     return wire.pack_order_outcome(code, 0, 0, wire.NO_RECEIPT)

@@ -7,7 +7,6 @@ follows, leaves outcomes instead of events, to the same state.
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -19,7 +18,7 @@ from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.fast.core import REASONS
 from exchange.engine.fast.engine import FastEngine
-from exchange.engine.fast.packing import OPEN, pack
+from exchange.engine.fast.packing import OPEN, OUTCOME, pack
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.frames import FrameOutcome
 from exchange.engine.state import State
@@ -28,9 +27,6 @@ from exchange.journal.codec import decode_command, encode_command
 
 Outcome = list[e.Event] | Refusal
 Apply = Callable[[int, int, c.Command], list[e.Event]]
-
-
-OUTCOME = struct.Struct("=iiq")
 
 
 class TwinEngine(Engine):

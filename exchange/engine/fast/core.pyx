@@ -76,7 +76,7 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
     else:
         refusal = NO_COMMAND
     if unlikely(refusal):
-        refuse(m, refusal)
+        refuse(m, refusal, command, guess)
         return refusal
     if not m.silent:
         tell_changes(m)
@@ -85,13 +85,24 @@ cdef i32 apply_one(Memory *m, i64 seq, i64 at_ms, const u8 *command, const u8 *b
     return 0
 
 
-cdef void refuse(Memory *m, i32 refusal) noexcept nogil:
+cdef void refuse(Memory *m, i32 refusal, const u8 *command, Guess *guess) noexcept nogil:
     cdef i64 *event
     if m.brief:
         m.outcomes[m.message].refusal = refusal
+        m.outcomes[m.message].remaining = came_before(m, command, guess)
         return
     event = emit(m, REFUSED)
     event[1] = refusal
+
+
+cdef i64 came_before(Memory *m, const u8 *command, Guess *guess) noexcept nogil:
+    """The id under which this very order was taken before, 0 for none that is remembered: its nonce would be used."""
+    cdef u64 nonce = <u64>word(command, 3)
+    if command[0] != PLACE or guess.account == 0:
+        return 0
+    if not guessed_page(m, guess, nonce >> 6).used >> (nonce & 63) & 1:
+        return 0
+    return order_of_hash(&m.accounts[guess.account], command + ORDER_HASH)
 
 
 cdef class Core:

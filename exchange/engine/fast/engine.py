@@ -22,7 +22,7 @@ from exchange.engine.control import cancel_order
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.fast.core import pack_singles
-from exchange.engine.fast.packing import COMMAND_SIZE, OUTCOME_SIZE, pack, pack_longer
+from exchange.engine.fast.packing import COMMAND_SIZE, OUTCOME, OUTCOME_SIZE, pack, pack_longer
 from exchange.engine.fast.records import ArrayBook
 from exchange.engine.fast.refusals import FRAME_CODES
 from exchange.engine.fast.state import LATEST_SECOND, MAX_ASSETS, ArrayState, Framed, adopt, quiet_of
@@ -184,9 +184,11 @@ class FastEngine(Engine):
         commands = pack_singles(records, layout.size, layout[1:])
         if commands is None:
             return None
-        codes = bytes(self.run_brief(at_ms, commands, b"", telling)[::OUTCOME_SIZE]).translate(FRAME_CODES)
+        outcomes = self.run_brief(at_ms, commands, b"", telling)
+        codes = bytes(outcomes[::OUTCOME_SIZE]).translate(FRAME_CODES)
         told = state.core.decoded(Singles(records, layout), state.told) if telling else {}
-        return SinglesOutcome(codes, {place: events for place, events in told.items() if events})
+        known = _known(outcomes) if any(codes) else {}
+        return SinglesOutcome(codes, {place: events for place, events in told.items() if events}, known)
 
     def run_packed(self, at_ms: int, commands: bytes | memoryview, blob: bytes | memoryview = b"") -> memoryview:
         """Apply packed commands (packing.py); the packed events, a view that holds until the next call.
@@ -334,6 +336,12 @@ def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:
     except Refusal as refusal:
         return refusal
     raise RuntimeError(f"the core refuses {type(command).__name__}, the reference does not")
+
+
+def _known(outcomes: memoryview) -> dict[int, int]:
+    """Which of the orders that were refused had been taken before, and under which ids."""
+    parted = enumerate(OUTCOME.iter_unpack(outcomes))
+    return {place: order_id for place, (refusal, _, order_id) in parted if refusal and order_id}
 
 
 def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> str:

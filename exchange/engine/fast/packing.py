@@ -10,8 +10,9 @@ A command that names bytes beyond the blob is refused as none.
 
 What is left where nobody follows is an outcome for each command, and a record for each trade:
 
-    outcome   refusal 32 | reason 32 | remaining 64: 0, or the refusal's number, and then nothing else; why the order
-              ended, as a place in core.REASONS, or 10 while it rests (and for a Tick); and what remained of it
+    outcome   refusal 32 | reason 32 | remaining 64: 0, or the refusal's number; why the order ended, as a place in
+              core.REASONS, or 10 while it rests (and for a Tick), but nothing behind a refusal; what remained of it, or
+              behind a refusal the id under which the same order was taken before, 0 where none is known
     trade     seq 64 | at_ms 64 | price 64 | lots 64 | maker's order 64 | maker's fee 64 | taker's fee 64
               maker's remaining 64 | taker's remaining 64 | maker 32 | taker 32 | book 32 | side 8 | gone 8 | zero 16
 
@@ -27,7 +28,6 @@ from exchange.engine import commands as c
 
 COMMAND_SIZE = 256
 EVENT_SIZE = 88
-OUTCOME_SIZE = 16
 TRADE_SIZE = 88
 OPEN = 10
 INLINE = 120
@@ -40,6 +40,9 @@ KNOWN_TERMS = frozenset(
     for self_trade in range(3 if time_in_force == 3 else 4)
 )
 """The packed terms that the core matches: time in force, post-only where an order rests, and self-trade mode."""
+
+OUTCOME = struct.Struct("=iiq")
+OUTCOME_SIZE = OUTCOME.size
 
 _PLACE = struct.Struct("=BBBxIqqQqqiHHQ20s20s32s120s")
 _BESIDE = struct.Struct("=q112x")

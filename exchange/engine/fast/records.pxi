@@ -426,7 +426,7 @@ cdef struct Pieces:
 cdef struct Outcome:    # what became of one command, where nobody follows: a line holds four
     i32 refusal         # 0: it was accepted
     i32 reason          # why its order ended, OPEN for one that rests
-    i64 remaining       # of its order
+    i64 remaining       # of its order; where it was refused, the id under which that order was taken before, 0 for none
 
 cdef struct Memory:
     i64 seq

@@ -22,14 +22,14 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
 from exchange.engine.fast.engine import RETURN_AFTER, FastEngine, _burden
-from exchange.engine.fast.packing import EVENT_SIZE, TRADE_SIZE, pack_all
+from exchange.engine.fast.packing import EVENT_SIZE, OUTCOME, TRADE_SIZE, pack_all
 from exchange.engine.fast.refusals import REFUSALS
 from exchange.engine.fast.state import ArrayState
 from tests.utils.engine import ASSETS, BTC, DELEGATE, ETH, FEES, START_MS, USDC, EngineHarness
 from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.quantities import Quantities
 from tests.utils.signing import Signer
-from tests.utils.twins import OUTCOME, Outcome, assert_outcome, assert_same_batch
+from tests.utils.twins import Outcome, assert_outcome, assert_same_batch
 
 FRAMERS = [Signer("framer"), Signer("another framer")]
 TRADERS = [bytes([number]) * 20 for number in range(1, 7)] + [FEES] + [framer.raw for framer in FRAMERS]

@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from exchange.chain.signing import Key
 from exchange.domain.eip712 import Domain, keccak
-from exchange.domain.frame_codes import ACCEPTED
+from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import Order, Terms, TimeInForce, TriggerType
 from exchange.engine import commands as c
+from exchange.engine.accounts import REMEMBERED
 from exchange.engine.engine import Engine
 from exchange.engine.events import Event
 from exchange.engine.fast.core import pack_singles
@@ -205,6 +207,18 @@ def test_what_was_taken_before_is_taken_once_more_and_what_is_refused_leaves_not
         assert [int.from_bytes(found[1:9]) for found in again] == [seq + 2, 0, seq + 1]
         assert both.singles.journal.seq == seq + 3
         assert [record.seq for record in Reader(both.singles.journal.folder).read()] == list(range(1, seq + 4))
+
+
+def test_what_was_taken_before_is_known_whatever_its_group_brings_behind_it() -> None:
+    with two() as both:
+        first = both.singles.journal.seq + 1
+        orders = [plain(order(nonce, terms=int(TimeInForce.ioc))) for nonce in range(1, 2 * REMEMBERED + 1)]
+        both.place(orders[:REMEMBERED])
+        again = both.place([orders[REMEMBERED - 1], *orders[REMEMBERED:]])
+        assert (again[0][0], int.from_bytes(again[0][1:9])) == (ACCEPTED, first + REMEMBERED - 1)
+        assert {found[0] for found in again} == {ACCEPTED}
+        [gone] = both.place([orders[0]])
+        assert gone[0] == number_of(ErrorCode.nonce_used), "another group has pushed it out"
 
 
 def test_without_a_notary_and_behind_a_slow_disk_it_is_the_same() -> None:
