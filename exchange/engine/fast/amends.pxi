@@ -41,7 +41,7 @@ cdef i64 note_amend(Memory *m, Incoming *it, i32 number) noexcept with gil:
         return -1
 
 
-cdef inline bint amend_here(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess) noexcept nogil:
+cdef bint amend_here(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess) noexcept nogil:
     """Put a plain order in the place of the resting one on its nonce; whether that was done, or Python has to."""
     cdef Incoming it
     cdef i64 since = m.trades_used, remaining, told, reason
