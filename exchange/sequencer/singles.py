@@ -68,8 +68,8 @@ def _take(
     taken: list[int | bytes] = []
     while len(taken) < len(payloads):
         rest = payloads[len(taken) :]
-        if committer.engine.has_due:  # more than a group has turns for
-            return taken + [wire.pack_order_outcome(_UNAVAILABLE, 0, 0, wire.NO_RECEIPT)] * len(rest)
+        if committer.engine.has_due:  # more than a group has turns for: what came before is known all the same
+            return taken + _take_as_commands(committer, group, rest)
         applied = committer.engine.apply_singles(group.at_ms, records[LAYOUT.size * len(taken) :], LAYOUT, telling)
         if applied is None:
             return taken + _take_as_commands(committer, group, rest) if taken else None
@@ -89,7 +89,7 @@ def _until_due(committer: Committer, codes: bytes) -> bytes:
 
 
 def _take_as_commands(committer: Committer, group: Group, payloads: Sequence[bytes]) -> list[int | bytes]:
-    """The same where the engine became the reference with what was triggered."""
+    """The same one by one, where the engine became the reference with what was triggered, or others' turns are left."""
     outcomes = committer.take_each([parse_item(payload) for payload in payloads], group)
     return [
         outcome.seq if isinstance(outcome, Ack) and not outcome.duplicate else packed_outcome(outcome)

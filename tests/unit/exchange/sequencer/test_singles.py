@@ -240,6 +240,19 @@ def test_what_orders_by_themselves_trigger_works_right_behind_them() -> None:
         assert kinds[len(SETUP) + 1 :] == [*["PlaceOrder"] * 5, "Tick", "PlaceOrder"]
 
 
+def test_what_came_before_is_known_while_more_is_triggered_than_a_group_has_turns_for() -> None:
+    with pytest.MonkeyPatch.context() as patch, two() as both:
+        patch.setattr("exchange.sequencer.committer.MAX_TURNS", 1)
+        both.setup(*(waits(order(40 + n, TAKER, 1, 590_000, terms=STOP), 599_990) for n in range(3)))
+        bid, ask = (
+            plain(order(nonce, account, side, 599_990)) for nonce, account, side in ((1, MAKER, 0), (2, TAKER, 1))
+        )
+        found = both.place([bid])
+        outcomes = both.place([ask, bid, plain(order(3, MAKER, 0))])
+        assert [one[0] == ACCEPTED for one in outcomes] == [True, True, False]
+        assert outcomes[1][1:9] == found[0][1:9]
+
+
 def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     def untouched(committer: Committer, payloads: list[bytes], telling: Telling = Telling.nothing) -> None:
         before = committer.engine.state_hash(), committer.journal.seq
