@@ -42,6 +42,7 @@ class HttpProtocol(HttpToolsProtocol):
     """Bytes since something was brought on."""
     _in_message = False
     _is_refused = False
+    _is_stream = False
     _late: asyncio.TimerHandle | None = None
 
     # connections
@@ -65,8 +66,9 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def handle_websocket_upgrade(self) -> None:
-        """It becomes a stream, which is counted there."""
+        """It becomes a stream, which is counted there, and lasts as long as it likes."""
         self._leave()
+        self._is_stream = True
         super().handle_websocket_upgrade()
 
     def _leave(self) -> None:
@@ -85,7 +87,7 @@ class HttpProtocol(HttpToolsProtocol):
             return
         self._unread += len(data)
         super().data_received(data)
-        if self._is_refused or self.parser is None or self.transport.is_closing():
+        if self._is_refused or self._is_stream or self.parser is None or self.transport.is_closing():
             return
         if self._unread > HEAD_BYTES:
             self._refuse(b"431 Request Header Fields Too Large", LONG_HEAD)

@@ -173,16 +173,28 @@ async def test_body_that_does_not_end_is_awaited_no_longer_than_a_head(
     assert not HttpProtocol.open
 
 
+UPGRADE = b"GET /stream HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+KEY = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+
+
+async def test_stream_on_which_nothing_is_said_goes_on(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "HEAD_SECONDS", 0.3)
+    async with connection(port) as (reader, writer):
+        writer.write(UPGRADE + KEY)
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(1.5):
+                await reader.read(1)
+
+
 async def test_address_has_so_many_connections_and_a_stream_is_none_of_them(
     port: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(http, "CONNECTIONS_PER_ADDRESS", 1)
-    upgrade = b"GET /stream HTTP/1.1\r\nhost: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
-    key = b"sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     ask = b"GET / HTTP/1.1\r\nhost: x\r\n\r\n"
     last = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
     async with connection(port) as (streaming, stream):
-        stream.write(upgrade + key)
+        stream.write(UPGRADE + KEY)
         assert (await streaming.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 101 ")
         async with connection(port) as (reader, writer):
             writer.write(ask)
