@@ -12,12 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from bizzan.supervisor.anvil import Anvil
 from bizzan.supervisor.ports import free_port
 from bizzan.supervisor.postgres import Postgres
 from exchange.database.engine import migrate
 from tests.utils.local_stack import make_postgres, open_folder
+
+# No example fails because the machine is slow.
+settings.register_profile("bizzan", deadline=None)
+settings.load_profile("bizzan")
 
 # They run in environments of their own: tests/integration/consoles.
 collect_ignore = ["ape", "brownie"]
