@@ -26,7 +26,7 @@ MAX_FEE = 10**12
 wei more take the place of another on its nonce, so what several processes send must offer the same."""
 
 NONCE_TRIES = 40
-MINED_SECONDS = 20.0
+MINED_SECONDS = 45.0
 POLL_SECONDS = 0.1
 NONCE_TAKEN = ("nonce too low", "replacement transaction underpriced", "already known", "already imported")
 """What a node says when another transaction of the sender has the nonce."""

@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import time
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
+from tests.browser.conftest import opened
 from tests.browser.page import Clicks
+from tests.browser.trader import confirm_deposit
+from tests.utils.program import Program
 
 TRADE_SECONDS = 60
 MOST_CLICKS = 8
@@ -37,3 +40,16 @@ def test_a_newcomer_trades_within_a_minute(page: Page) -> None:
     tx_hash = page.locator("[data-tx]").first.get_attribute("data-tx")
     assert tx_hash is not None
     assert re.fullmatch("0x[0-9a-f]{64}", tx_hash)
+
+
+def test_a_newcomer_sees_why_no_play_money_came_and_asks_again(browser: Browser, program: Program) -> None:
+    refusal = {"code": "unavailable", "message": "the faucet: its chain rests"}
+    with opened(browser, program) as page:
+        page.route("**/v1/faucet", lambda route: route.fulfill(status=503, json=refusal), times=1)
+        page.goto(MARKET)
+        page.get_by_role("button", name="Start with play money").click()
+        dialog = page.get_by_role("dialog")
+        expect(dialog.get_by_role("alert")).to_contain_text("its chain rests")
+        expect(dialog.get_by_role("button", name=re.compile("^Deposit "))).to_be_disabled()
+        dialog.get_by_role("button", name="Get test funds").click()
+        confirm_deposit(page)

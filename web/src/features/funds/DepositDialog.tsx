@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useState } from "react";
+import { useCallback, useEffect, useRef, useState } from "react";
 import { confirmedExchange, useExchange } from "@/app/exchange";
 import { useAccount } from "@/features/orders/account";
 import { theChain, useWallet } from "@/features/wallet/store";
@@ -36,7 +36,13 @@ export function DepositDialog({ onClose }: { readonly onClose: () => void }) {
             onChange={setTokenId}
             options={exchange.tokens.map((one) => ({ value: `${one.token_id}`, text: one.symbol }))}
           />
-          <Amount key={tokenId} token={token} owner={wallet.signer.address} onClose={onClose} />
+          <Amount
+            key={tokenId}
+            token={token}
+            owner={wallet.signer.address}
+            plays={exchange.faucet && wallet.kind === "burner"}
+            onClose={onClose}
+          />
         </>
       ) : (
         <p>{t("form.connect_first")}</p>
@@ -48,10 +54,12 @@ export function DepositDialog({ onClose }: { readonly onClose: () => void }) {
 interface AmountProps {
   readonly token: Token;
   readonly owner: Address;
+  /** Whether an empty wallet is filled without being asked: a newcomer's, with play money. */
+  readonly plays: boolean;
   readonly onClose: () => void;
 }
 
-function Amount({ token, owner, onClose }: AmountProps) {
+function Amount({ token, owner, plays, onClose }: AmountProps) {
   const [held, setHeld] = useState<bigint | null>(null);
   const [text, setText] = useState<string | null>(null);
   /** How many deposits were credited when this one was sent; null until it is mined. */
@@ -67,11 +75,21 @@ function Amount({ token, owner, onClose }: AmountProps) {
     setHeld(units);
     const spare = isEth(token) ? (units > GAS_RESERVE ? units - GAS_RESERVE : 0n) : units;
     const suggested = (spare / FIRST_SHARE / BigInt(token.unit)) * BigInt(token.unit);
-    setText((typed) => typed ?? trimmed(suggested, token.decimals));
+    if (suggested) setText((typed) => typed ?? trimmed(suggested, token.decimals));
+    return units;
   }, [token, owner]);
+  const { run } = action;
+  const ask = useCallback(() => run(() => api.faucet(owner).then(look)), [run, owner, look]);
+  const filled = useRef(!plays);
   useEffect(() => {
-    void look().catch(() => setHeld(0n));
-  }, [look]);
+    void look()
+      .then((units) => {
+        if (filled.current || units) return;
+        filled.current = true;
+        void ask();
+      })
+      .catch(() => setHeld(0n));
+  }, [look, ask]);
 
   const typed = text ? parseDecimal(text) : null;
   const units = typed && scaleExactly(typed, pow10(token.decimals), 1n);
@@ -96,7 +114,6 @@ function Amount({ token, owner, onClose }: AmountProps) {
     });
     if (done) setSent(credits);
   };
-  const ask = () => action.run(() => api.faucet(owner).then(look));
 
   if (sent !== null) return <Sent before={sent} confirmations={confirmations} onClose={onClose} />;
   return (

@@ -246,13 +246,10 @@ export function Submit({ draft, ready, units, busy }: SubmitProps) {
   const faucet = useExchange((known) => known.exchange?.faucet ?? false);
   const action = useAction();
   if (!connected && faucet) {
-    const play = async () => {
-      if (await action.run(() => startPlaying())) openDialog("deposit");
-    };
     return (
       <div className="flex flex-col gap-2">
         {action.failed && <Failure>{action.failed}</Failure>}
-        <Button kind="primary" size="large" busy={action.busy} onClick={() => void play()}>
+        <Button kind="primary" size="large" busy={action.busy} onClick={() => void action.run(startPlaying)}>
           {action.busy ? t("wallet.making") : t("wallet.play")}
         </Button>
         <Button size="small" onClick={() => openDialog("wallet")}>
@@ -269,8 +266,17 @@ export function Submit({ draft, ready, units, busy }: SubmitProps) {
     );
   const key: Key = draft.side === "buy" ? "form.submit_buy" : "form.submit_sell";
   return (
-    <Button type="submit" kind={draft.side} size="large" busy={busy} disabled={!ready || !signedIn || wrong}>
-      {busy ? t("form.sending") : t(key, { asset: units.base.symbol })}
-    </Button>
+    <div className="flex flex-col gap-2">
+      {action.failed && !signedIn && <Failure>{action.failed}</Failure>}
+      <Button
+        type="submit"
+        kind={draft.side}
+        size="large"
+        busy={busy}
+        disabled={!ready || !signedIn || wrong}
+      >
+        {busy ? t("form.sending") : t(key, { asset: units.base.symbol })}
+      </Button>
+    </div>
   );
 }

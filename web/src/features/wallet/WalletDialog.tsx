@@ -29,9 +29,6 @@ function Choose({ onClose }: { readonly onClose: () => void }) {
   const connect = async (choice: Announced) => {
     if (await action.run(() => connectInjected(choice))) onClose();
   };
-  const play = async () => {
-    if (await action.run(() => startPlaying())) openDialog("deposit");
-  };
   return (
     <div className="flex flex-col gap-3">
       {action.failed && <Failure>{action.failed}</Failure>}
@@ -51,7 +48,12 @@ function Choose({ onClose }: { readonly onClose: () => void }) {
       ))}
       {!announced.length && <p className="text-soft">{t("wallet.none_found")}</p>}
       {exchange?.faucet && (
-        <button type="button" disabled={action.busy} onClick={() => void play()} className={CHOICE}>
+        <button
+          type="button"
+          disabled={action.busy}
+          onClick={() => void action.run(startPlaying)}
+          className={CHOICE}
+        >
           <span
             aria-hidden="true"
             className="grid size-8 place-items-center rounded-md bg-accent text-on-accent"

@@ -3,6 +3,8 @@ import { refusalOf, Unreachable } from "./errors";
 import type * as T from "./types";
 
 const TIMEOUT_MS = 15_000;
+/** What waits for blocks. */
+const MINING_MS = 60_000;
 
 /** Where private reads get their session from; the wallet's store sets it. */
 let token: string | null = null;
@@ -24,6 +26,7 @@ async function request<A>(
   path: string,
   body?: unknown,
   bearer: Bearer = { token, ended: onEnded },
+  timeout = TIMEOUT_MS,
 ): Promise<A> {
   const headers: Record<string, string> = {};
   if (bearer.token) headers.authorization = `Bearer ${bearer.token}`;
@@ -34,7 +37,7 @@ async function request<A>(
       method,
       headers,
       body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeout),
     });
   } catch (error) {
     throw new Unreachable(`the exchange does not answer: ${error instanceof Error ? error.message : error}`);
@@ -102,5 +105,6 @@ export const api = {
   moveToFunding: (signed: T.FundingTransferRequest) =>
     request<T.WithdrawalAck>("POST", "/v1/funding-transfers", signed),
 
-  faucet: (address: string) => request<T.FaucetAnswer>("POST", "/v1/faucet", { address }),
+  faucet: (address: string) =>
+    request<T.FaucetAnswer>("POST", "/v1/faucet", { address }, undefined, MINING_MS),
 };
