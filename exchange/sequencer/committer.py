@@ -9,42 +9,20 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import TypeVar
 
-from exchange.domain.errors import ErrorCode, Refusal
-from exchange.domain.frame import flaw_of_amends, flaw_of_shape
+from exchange.domain.errors import Refusal
 from exchange.domain.order_id import seq_of
 from exchange.engine.brakes import only_reduces_risk
-from exchange.engine.commands import (
-    Command,
-    ListAsset,
-    ListMarket,
-    PlaceFrame,
-    PlaceGroup,
-    PlaceMixedFrame,
-    PlaceOrder,
-    SetFeeRules,
-    SetLimits,
-    SetMarketStatus,
-    Tick,
-)
+from exchange.engine.commands import Command, PlaceGroup, PlaceOrder, SetMarketStatus, Tick
 from exchange.engine.engine import Engine
-from exchange.engine.events import Event
-from exchange.engine.frames import may_wait
 from exchange.engine.orders import trigger_bits
-from exchange.engine.risk import check_may_trade
-from exchange.engine.telling import Telling
-from exchange.journal.codec import CodecError, decode_command, encode_command
+from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
-from exchange.journal.plain import unpack_plain
-from exchange.journal.receipts import subject_of
-from exchange.journal.record import MAX_PAYLOAD
+from exchange.sequencer.groups import Group, GroupResult, merged
+from exchange.sequencer.items import Item
 from exchange.sequencer.notary import Notary, Witnessed
-from exchange.sequencer.protocol import Ack, Committed, FrameAck, Refused, unavailable
-
-A = TypeVar("A")
+from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
 
 TICK_SPACING_MS = 1_000
 MAX_TURNS = 256
@@ -59,34 +37,10 @@ No other command is applied before such a sync is done, and it is done sooner th
 Meanwhile nobody is read from or answered: the first sync of a disk that has become slow holds up all of that once.
 """
 
-INTERNAL = (Tick, ListAsset, ListMarket, SetLimits, SetFeeRules)
 _FULL_RETRY_MS = 5_000
-
-Item = tuple[bytes, Command] | Refused
-"""A command with its bytes, or why the bytes were none."""
 
 _TICK = (encode_command(Tick()), Tick())
 """In each, one triggered order works: after what triggered it and before any other command."""
-
-
-FrameItem = tuple[bytes, PlaceFrame] | Refused
-"""A frame with its bytes, or why the bytes were none."""
-
-
-@dataclass(frozen=True, slots=True)
-class FramesResult:
-    """What became of each frame of a group, and what was committed; without events where nobody listens."""
-
-    outcomes: list[FrameAck | Refused]
-    committed: list[Committed]
-
-
-@dataclass(frozen=True, slots=True)
-class GroupResult:
-    """The outcome of each command of a group, and what was committed."""
-
-    outcomes: list[Ack | Refused]
-    committed: list[Committed]
 
 
 class Committer:
@@ -114,8 +68,8 @@ class Committer:
         self.notary = notary
         self._clock = clock
         self._executor = executor
-        self._judges = judges
-        self._judge_count = judge_count
+        self.judges = judges
+        self.judge_count = judge_count
         self._last_tick_ms = 0
         self._sync_seconds = 0.0
         """How long the disk took last."""
@@ -137,7 +91,7 @@ class Committer:
         group = Group(self.journal.seq + 1, self.now_ms())
         take = self._take_plain if self._are_plain(items) else self.take_each
         outcomes = take(items, group)
-        return GroupResult(*await self._make_durable(group, outcomes))
+        return GroupResult(*await self.make_durable(group, outcomes))
 
     async def _commit_brakes(self, items: Sequence[Item], full: Refused) -> GroupResult:
         """Commit what only reduces risk, in the room that is kept for it; everything else is refused."""
@@ -146,109 +100,13 @@ class Committer:
         if not brakes or self._reserve(brakes, kept=True) is not None:
             return GroupResult([item if isinstance(item, Refused) else full for item in left], [])
         result = await self._commit_reserved(brakes)
-        return GroupResult(_merge(left, result.outcomes), result.committed)
+        return GroupResult(merged(left, result.outcomes), result.committed)
 
     def _is_brake(self, item: tuple[bytes, Command]) -> bool:
         """Whether all that a command would do is to reduce risk; of a tick, that no order works by it."""
         if item is _TICK:
             return not self.engine.has_due and not self.engine.ends_call(self.now_ms())
         return only_reduces_risk(item[1])
-
-    async def commit_frames(
-        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
-    ) -> FramesResult:
-        """Make frames durable, judge and apply them in order. An OSError is fatal: the process must stop.
-
-        `durable` is told of the acks as soon as they are true: before the orders are matched, unless orders wait for a
-        price, or may come to wait. Nothing else may be committed meanwhile. What is found of a frame is a matter of its
-        bytes.
-        """
-        waits = len(items) > 1 and (self.engine.waiting or any(map(_frame_may_wait, items)))
-        if waits or self.engine.ends_call(self.now_ms()):
-            return await self._commit_in_turns(items, durable, telling)
-        return await self._commit_group(items, durable, telling)
-
-    async def _commit_in_turns(
-        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
-    ) -> FramesResult:
-        """Frames while orders wait for a price, or come that may. What one of them triggers works before the next, so a
-        frame has its place only when those before it are applied; then one sync makes all of them durable."""
-        frames = [item for item in items if not isinstance(item, Refused)]
-        full = self._reserve_frames(frames)
-        if full is not None:
-            durable([full] * len(items))
-            return FramesResult([full] * len(items), [])
-        await asyncio.gather(*self._judging([command for _, command in frames]))
-        group = Group(self.journal.seq + 1, self.now_ms())
-        self.take_turns(group)
-        found: dict[int, tuple[str, bytes]] = {}
-        taken = [self._take_frame(item, group, telling, found) for item in items]
-        acks, committed = await self._make_durable(group, taken)
-        durable(acks)
-        outcomes = [
-            ack if isinstance(ack, Refused) else FrameAck(ack.seq, ack.at_ms, *found[ack.seq], ack.receipt)
-            for ack in acks
-        ]
-        return FramesResult(outcomes, committed)
-
-    def _take_frame(
-        self, item: FrameItem, group: "Group", telling: Telling, found: dict[int, tuple[str, bytes]]
-    ) -> Ack | Refused:
-        """Apply a frame after the group's others, and what it triggers; `found` gets its flaw and its orders' codes."""
-        item = self._admitted(item)
-        if isinstance(item, Refused):
-            return item
-        payload, command = item
-        flaw, codes, events = self.engine.apply_frame(group.next_seq, group.at_ms, command, telling)
-        ack = group.add(payload, command, events)
-        found[ack.seq] = flaw, codes
-        self.take_turns(group)
-        return ack
-
-    async def _commit_group(
-        self, items: Sequence[FrameItem], durable: Callable[[list[Ack | Refused]], None], telling: Telling
-    ) -> FramesResult:
-        """Frames while no order waits, or a single one: they have their places at once, and are judged while the disk
-        works."""
-        items = [self._admitted(item) for item in items]
-        frames = [item for item in items if not isinstance(item, Refused)]
-        full = self._reserve_frames(frames)
-        if full is not None:
-            durable([full] * len(items))
-            return FramesResult([full] * len(items), [])
-        at_ms = self.now_ms()
-        commands = [command for _, command in frames]
-        placed = self.journal.append_payloads([(at_ms, payload) for payload, _ in frames])
-        signed = await self._sync_and_judge(at_ms, placed, commands, items, durable)
-        outcomes: list[FrameAck] = []
-        committed: list[Committed] = []
-        for (seq, head), command, ack in zip(placed, commands, signed, strict=True):
-            flaw, codes, events = self.engine.apply_frame(seq, at_ms, command, telling)
-            outcomes.append(FrameAck(seq, at_ms, flaw, codes, ack.receipt))
-            committed.append(Committed(seq, at_ms, head, events))
-        return FramesResult(_merge(items, outcomes), committed)
-
-    def _admitted(self, item: FrameItem) -> FrameItem:
-        """A frame of which no order can be taken is refused, so that it fills no journal.
-
-        Such are those of strangers, of accounts that may not trade, and of delegates whose revocation was obeyed.
-        """
-        if isinstance(item, Refused):
-            return item
-        account = self.engine.account(item[1].orders[:20])
-        if account is None:
-            return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
-        try:
-            check_may_trade(account, item[1].signer)
-        except Refusal as refusal:
-            return Refused.of(refusal)
-        return item
-
-    def _reserve_frames(self, frames: Sequence[tuple[bytes, PlaceFrame]]) -> Refused | None:
-        """Room for the frames, and for the ticks of all orders that wait, those that come included; without it, what
-        all of them are told."""
-        waiting = self.engine.waiting + sum(may_wait(frame) for _, frame in frames)
-        return self.reserve([payload for payload, _ in frames], waiting)
 
     def reserve(
         self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0, *, kept: bool = False
@@ -264,39 +122,6 @@ class Committer:
             return Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
         self.journal_full = kept
         return None
-
-    async def _sync_and_judge(
-        self,
-        at_ms: int,
-        placed: list[tuple[int, bytes]],
-        commands: list[PlaceFrame],
-        items: Sequence[FrameItem],
-        durable: Callable[[list[Ack | Refused]], None],
-    ) -> list[Ack]:
-        """The acks of frames that are durable and judged."""
-        loop = asyncio.get_running_loop()
-        syncing = loop.run_in_executor(self._executor, self._time_sync)
-        judging = self._judging(commands)
-        acks: list[Ack | Refused] = [Ack(seq, at_ms) for seq, _ in placed]
-        witnessed = None
-        if self.notary and placed:
-            subjects = [subject_of(command) for command in commands]
-            witnessed = Witnessed(placed[0][0], at_ms, subjects, [head for _, head in placed])
-        await syncing
-        if self.notary and witnessed:
-            acks = witnessed.sign(self.notary.domain, self.notary.key, acks)
-        durable(_merge(items, acks))
-        for judged in judging:
-            await judged
-        return [ack for ack in acks if isinstance(ack, Ack)]
-
-    def _judging(self, commands: list[PlaceFrame]) -> list["asyncio.Future[None]"]:
-        """Threads that find whether frames stand."""
-        loop = asyncio.get_running_loop()
-        return [
-            loop.run_in_executor(self._judges, _judge, commands[first :: self._judge_count])
-            for first in range(min(self._judge_count, len(commands)))
-        ]
 
     def now_ms(self) -> int:
         """The time at which a command would be accepted now."""
@@ -316,8 +141,8 @@ class Committer:
         self._last_tick_ms = self._clock()
         return await self.commit([_TICK])
 
-    async def _make_durable(
-        self, group: "Group", outcomes: list[Ack | Refused]
+    async def make_durable(
+        self, group: Group, outcomes: list[Ack | Refused]
     ) -> tuple[list[Ack | Refused], list[Committed]]:
         """Journal what was applied: its outcomes with receipts, once all of it is durable, and what was committed."""
         if not group.payloads:
@@ -337,6 +162,10 @@ class Committer:
         if records <= IN_PLACE_RECORDS and self._sync_seconds < IN_PLACE_SECONDS:
             self._time_sync()
             return None
+        return self.sync_in_thread()
+
+    def sync_in_thread(self) -> asyncio.Future[None]:
+        """Make what was appended durable by a thread."""
         return asyncio.get_running_loop().run_in_executor(self._executor, self._time_sync)
 
     def _time_sync(self) -> None:
@@ -344,7 +173,7 @@ class Committer:
         self.journal.sync()
         self._sync_seconds = time.perf_counter() - started
 
-    def take_each(self, items: Sequence[Item], group: "Group") -> list[Ack | Refused]:
+    def take_each(self, items: Sequence[Item], group: Group) -> list[Ack | Refused]:
         """Apply commands one by one; what one of them triggers works before the next, and an auction that ends, as far
         as the group goes."""
         outcomes: list[Ack | Refused] = []
@@ -355,13 +184,13 @@ class Committer:
             self.take_turns(group)
         return outcomes
 
-    def take_turns(self, group: "Group") -> None:
+    def take_turns(self, group: Group) -> None:
         """Let auctions trade whose time has come, and orders work whose price has."""
         while self.engine.ends_call(group.at_ms) or (self.engine.has_due and group.turns < MAX_TURNS):
             self._take(_TICK, group)
             group.turns += 1
 
-    def _take(self, item: tuple[bytes, Command], group: "Group") -> Ack | Refused:
+    def _take(self, item: tuple[bytes, Command], group: Group) -> Ack | Refused:
         """Apply one command after the group's others; what it did joins them."""
         payload, command = item
         known = self._find_duplicate(command, group.at_ms)
@@ -387,7 +216,7 @@ class Committer:
             hashes.add(command.order_hash)
         return True
 
-    def _take_plain(self, items: Sequence[Item], group: "Group") -> list[Ack | Refused]:
+    def _take_plain(self, items: Sequence[Item], group: Group) -> list[Ack | Refused]:
         """Apply plain orders in one go."""
         outcomes = [item if isinstance(item, Refused) else self._find_duplicate(item[1], group.at_ms) for item in items]
         fresh = [
@@ -419,43 +248,6 @@ class Committer:
         return None if known is None else Ack(seq_of(known), at_ms, known, duplicate=True)
 
 
-class Group:
-    """What has been applied at `at_ms` as records from `first_seq` on, and is not in the journal yet."""
-
-    __slots__ = ("_done", "at_ms", "first_seq", "payloads", "subjects", "turns")
-
-    def __init__(self, first_seq: int, at_ms: int) -> None:
-        self.first_seq = first_seq
-        self.at_ms = at_ms
-        self.payloads: list[bytes] = []
-        self.subjects: list[bytes] = []
-        self.turns = 0
-        self._done: list[list[Event]] = []
-
-    @property
-    def next_seq(self) -> int:
-        """The sequence of the next record."""
-        return self.first_seq + len(self.payloads)
-
-    def add(self, payload: bytes, command: Command, events: list[Event]) -> Ack:
-        """A command that was applied; its ack, once it is durable."""
-        seq = self.note(payload, subject_of(command), events)
-        return Ack(seq, self.at_ms, seq if isinstance(command, PlaceOrder | PlaceGroup) else None)
-
-    def note(self, payload: bytes, subject: bytes, events: list[Event]) -> int:
-        """A record that was applied, and what its receipt names; its sequence."""
-        seq = self.next_seq
-        self.payloads.append(payload)
-        self.subjects.append(subject)
-        self._done.append(events)
-        return seq
-
-    def committed(self, heads: Sequence[bytes]) -> list[Committed]:
-        """The records as subscribers see them."""
-        records = zip(heads, self._done, strict=True)
-        return [Committed(self.first_seq + n, self.at_ms, head, events) for n, (head, events) in enumerate(records)]
-
-
 def _may_wait(item: Item) -> int:
     """How many orders of a command may wait for a price."""
     command = None if isinstance(item, Refused) else item[1]
@@ -463,59 +255,3 @@ def _may_wait(item: Item) -> int:
         return int(trigger_bits(command.order.terms) != 0)
     placed = command.legs if isinstance(command, PlaceGroup) else (command,)
     return sum(isinstance(one, PlaceOrder) and bool(trigger_bits(one.order.terms)) for one in placed)
-
-
-def _frame_may_wait(item: FrameItem) -> bool:
-    """Whether an order of a frame may wait for a price."""
-    return not isinstance(item, Refused) and may_wait(item[1]) > 0
-
-
-def _judge(commands: Sequence[PlaceFrame]) -> None:
-    """Find whether frames stand; each remembers it."""
-    for command in commands:
-        command.judged()
-
-
-def _merge(items: Sequence[Item], outcomes: Sequence[A | Refused]) -> list[A | Refused]:
-    """The outcomes of what was committed, and the refusals of the rest, in the order in which they came."""
-    following = iter(outcomes)
-    return [item if isinstance(item, Refused) else next(following) for item in items]
-
-
-def parse_frame(payload: bytes, separator: bytes) -> FrameItem:
-    """A frame from a client. One whose bytes cannot stand here is refused, so that the journal keeps none."""
-    item = _parse(payload)
-    if isinstance(item, Refused):
-        return item
-    _, command = item
-    if not isinstance(command, PlaceFrame):
-        return Refused.of(Refusal(ErrorCode.malformed, f"{type(command).__name__} is no frame"))
-    if command.separator != separator:
-        return Refused.of(Refusal(ErrorCode.wrong_contract, "the frame was signed for another exchange", "separator"))
-    if flaw := flaw_of_shape(command.orders):
-        return Refused.of(Refusal(ErrorCode.malformed, flaw, "orders"))
-    if isinstance(command, PlaceMixedFrame) and (flaw := flaw_of_amends(command.amends, command.count)):
-        return Refused.of(Refusal(ErrorCode.malformed, flaw, "amends"))
-    return payload, command
-
-
-def parse_item(payload: bytes) -> Item:
-    """A command from a client. Commands that only the engine gives itself are refused, and frames, which come apart."""
-    if (plain := unpack_plain(payload)) is not None:
-        return payload, plain
-    item = _parse(payload)
-    if isinstance(item, tuple) and isinstance(item[1], PlaceFrame):
-        return Refused.of(Refusal(ErrorCode.malformed, "a frame comes in a message of its own kind"))
-    return item
-
-
-def _parse(payload: bytes) -> Item:
-    if len(payload) > MAX_PAYLOAD:
-        return Refused.of(Refusal(ErrorCode.body_too_large, f"a command has at most {MAX_PAYLOAD} bytes"))
-    try:
-        command = decode_command(payload)
-    except CodecError as error:
-        return Refused.of(Refusal(ErrorCode.malformed, f"not a command: {error}"))
-    if isinstance(command, INTERNAL):
-        return Refused.of(Refusal(ErrorCode.forbidden, f"{type(command).__name__} is the engine's own command"))
-    return payload, command

@@ -21,8 +21,11 @@ from exchange.domain.frame_codes import ACCEPTED
 from exchange.engine.telling import Telling, of_followed
 from exchange.journal.errors import JournalError
 from exchange.sequencer import views
-from exchange.sequencer.committer import Committer, FrameItem, FramesResult, GroupResult, Item, parse_frame, parse_item
+from exchange.sequencer.committer import Committer
 from exchange.sequencer.following import Following
+from exchange.sequencer.frames import FramesResult, commit_frames
+from exchange.sequencer.groups import GroupResult
+from exchange.sequencer.items import FrameItem, Item, parse_frame, parse_item
 from exchange.sequencer.metrics import EngineMetrics
 from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.protocol import (
@@ -260,7 +263,7 @@ class Server:
                 position += count
 
         items = [frame for work in works for frame in work.frames or ()]
-        result = await self._committer.commit_frames(items, durable, self._telling)
+        result = await commit_frames(self._committer, items, durable, self._telling)
         self._publish(result.committed)
         position = 0
         for work in works:

@@ -13,7 +13,9 @@ from exchange.domain.frame_codes import ACCEPTED, number_of
 from exchange.domain.order_id import seq_of
 from exchange.engine.telling import Telling
 from exchange.journal.plain import LAYOUT, hash_of, join_plain
-from exchange.sequencer.committer import Committer, Group, parse_item
+from exchange.sequencer.committer import Committer
+from exchange.sequencer.groups import Group
+from exchange.sequencer.items import parse_item
 from exchange.sequencer.notary import Witnessed
 from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.protocol import Ack, Committed

@@ -21,14 +21,9 @@ from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
-from exchange.sequencer.committer import (
-    IN_PLACE_RECORDS,
-    Committer,
-    Item,
-    _may_wait,
-    parse_frame,
-    parse_item,
-)
+from exchange.sequencer.committer import IN_PLACE_RECORDS, Committer, _may_wait
+from exchange.sequencer.frames import commit_frames
+from exchange.sequencer.items import Item, parse_frame, parse_item
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
 from tests.utils.frames import frame_of, mixed_frame_of
@@ -294,8 +289,8 @@ def _buy(nonce: int) -> c.PlaceOrder:
 async def test_frame_of_a_stranger_is_refused_and_not_journaled(committer: Committer) -> None:
     await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
     told: list[Ack | Refused] = []
-    result = await committer.commit_frames(
-        [_frame(STRANGER, 600_000), _frame(SELLER, 600_000)], told.extend, Telling.everything
+    result = await commit_frames(
+        committer, [_frame(STRANGER, 600_000), _frame(SELLER, 600_000)], told.extend, Telling.everything
     )
     stranger, seller = result.outcomes
     assert isinstance(stranger, Refused)
@@ -314,7 +309,7 @@ async def test_frame_of_who_may_not_trade_is_refused_and_not_journaled(committer
     async def code(frame: c.PlaceFrame) -> str | None:
         seq = committer.journal.seq
         (outcome,) = (
-            await committer.commit_frames([(encode_command(frame), frame)], lambda _: None, Telling.everything)
+            await commit_frames(committer, [(encode_command(frame), frame)], lambda _: None, Telling.everything)
         ).outcomes
         assert (committer.journal.seq == seq) is isinstance(outcome, Refused)
         return outcome.code if isinstance(outcome, Refused) else None
@@ -350,11 +345,11 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     frames = [_frame(SELLER, 590_000), _frame(SELLER, 590_000, 10)]
     room[0] = len(frames[0][0]) + 1  # enough for a frame, not for the stops that it triggers
     before = committer.journal.seq
-    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
+    result = await commit_frames(committer, frames, lambda acks: None, Telling.everything)
     assert [isinstance(outcome, Refused) for outcome in result.outcomes] == [True, True]
     assert (committer.journal.seq, committer.engine.has_due) == (before, False)
     room[0] = 10**6
-    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
+    result = await commit_frames(committer, frames, lambda acks: None, Telling.everything)
     assert [isinstance(outcome, FrameAck) for outcome in result.outcomes] == [True, True]
     assert committer.journal.seq == before + 4, "each frame, and a tick for each stop"
 
@@ -376,7 +371,7 @@ async def test_frames_while_orders_wait_cost_one_sync_and_what_they_trigger_work
     before = committer.journal.seq
     frames = [_frame(SELLER, price, 1 + 10 * n) for n, price in enumerate((600_000, 590_000, 640_000, 650_000))]
     stranger = _frame(STRANGER, 600_000)
-    result = await committer.commit_frames([frames[0], stranger, *frames[1:]], told.extend, Telling.everything)
+    result = await commit_frames(committer, [frames[0], stranger, *frames[1:]], told.extend, Telling.everything)
     assert syncs == [1]
     assert [type(one) for one in told] == [Ack, Refused, Ack, Ack, Ack]
     assert [one.codes for one in result.outcomes if isinstance(one, FrameAck)] == [b"\0\0"] * 4
@@ -411,11 +406,11 @@ async def test_frames_leave_room_for_their_own_stops_and_are_taken_one_by_one(
     frames = [_stops(SELLER, 1), _frame(SELLER, 590_000, 10), _frame(SELLER, 600_000, 20)]
     room[0] = len(_stops(SELLER, 1)[0]) + 1  # enough for the frame, not for the stops in it
     before = committer.journal.seq
-    refused = await committer.commit_frames(frames[:1], lambda acks: None, Telling.everything)
+    refused = await commit_frames(committer, frames[:1], lambda acks: None, Telling.everything)
     assert [isinstance(outcome, Refused) for outcome in refused.outcomes] == [True]
     assert committer.journal.seq == before
     room[0] = 10**6
-    result = await committer.commit_frames(frames, lambda acks: None, Telling.everything)
+    result = await commit_frames(committer, frames, lambda acks: None, Telling.everything)
     assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"] * 3
     kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-5:]
     assert kinds == ["PlaceMixedFrame", "PlaceFrame", "Tick", "Tick", "PlaceFrame"]
@@ -460,7 +455,7 @@ async def test_an_auction_ends_at_its_time_before_the_frame_that_comes_then(comm
     credit = c.Credit(3, SELLER.raw, 2, 10**10, "c")
     await committer.commit(_items(*COMMANDS[:5], credit, c.StartAuction(11, 1, ends_at), _buy(50), _ask(51)))
     clock.now_ms += 30_000
-    result = await committer.commit_frames([_frame(SELLER, 600_000)], lambda acks: None, Telling.everything)
+    result = await commit_frames(committer, [_frame(SELLER, 600_000)], lambda acks: None, Telling.everything)
     assert [outcome.codes for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [b"\0\0"]
     kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-2:]
     assert kinds == ["Tick", "PlaceFrame"]
@@ -474,7 +469,7 @@ async def test_a_long_cascade_is_taken_in_groups_and_cancels_come_in_between(
         _items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50), *(_stop(51 + i) for i in range(8)))
     )
     before = committer.journal.seq
-    await committer.commit_frames([_frame(SELLER, 590_000)], lambda acks: None, Telling.everything)
+    await commit_frames(committer, [_frame(SELLER, 590_000)], lambda acks: None, Telling.everything)
     assert committer.journal.seq == before + 1
     assert committer.tick_due_in_ms() == 0
     await committer.tick()

@@ -14,8 +14,8 @@ from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
 from exchange.journal.reader import Record
-from exchange.sequencer.committer import INTERNAL
 from exchange.sequencer.fold import Fold
+from exchange.sequencer.items import INTERNAL
 from exchange.sequencer.protocol import EVENTS
 from tests.unit.exchange.journal.test_recovery import COMMANDS, FEES, MAKER, NOW_MS, TAKER
 

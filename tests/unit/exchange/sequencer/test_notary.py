@@ -21,7 +21,8 @@ from exchange.journal.reader import Reader
 from exchange.journal.receipts import RecordFinder, leaf_of
 from exchange.journal.record import SEGMENT_HEADER_SIZE, RawRecord, list_segments, open_segment, scan
 from exchange.journal.recovery import recover as recover_engine
-from exchange.sequencer.committer import Committer, Item
+from exchange.sequencer.committer import Committer
+from exchange.sequencer.items import Item
 from exchange.sequencer.notary import Notary, notary_of
 from exchange.sequencer.protocol import Ack, Refused
 from exchange.sequencer.seed import SeedError

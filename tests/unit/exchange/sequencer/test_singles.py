@@ -30,7 +30,8 @@ from exchange.journal.errors import JournalFull
 from exchange.journal.journal import Journal
 from exchange.journal.plain import LAYOUT, PLAIN_SIZE, hash_of, join_plain, pack_plain, signer_of, unpack_plain
 from exchange.journal.reader import Reader
-from exchange.sequencer.committer import Committer, parse_item
+from exchange.sequencer.committer import Committer
+from exchange.sequencer.items import parse_item
 from exchange.sequencer.notary import Notary
 from exchange.sequencer.packing import packed_outcome
 from exchange.sequencer.singles import commit_singles
