@@ -32,8 +32,12 @@ cdef inline void guess_account(Memory *m, Guess *guess) noexcept nogil:
 
 
 cdef inline void guess_records(Memory *m, Guess *guess, const u8 *command) noexcept nogil:
+    guess_records_of(m, guess, command, account_from(m, command + ACCOUNT_AT, <u64>guess.page))
+
+
+cdef inline void guess_records_of(Memory *m, Guess *guess, const u8 *command, i32 account) noexcept nogil:
     cdef u64 number = <u64>word(command, 3) >> 6
-    guess.account = account_from(m, command + ACCOUNT_AT, <u64>guess.page)
+    guess.account = account
     guess.page = <i64>(page_hash(m, guess.account, number) & <u64>(m.pages_room - 1))
     fetch_soon(&m.pages[guess.page])
     if command[0] == PLACE:

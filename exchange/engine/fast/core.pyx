@@ -25,6 +25,7 @@ include "bounds.pxi"
 include "waiting.pxi"
 include "ahead.pxi"
 include "amends.pxi"
+include "packed.pxi"
 include "frames.pxi"
 
 REASONS = (
@@ -221,37 +222,34 @@ cdef class Core:
         """Apply a frame that stands as record `seq`; a byte for each order, 0 or its refusal's number. Events as
         exchange.engine.telling says. `amends` are the bits of a mixed frame, whose orders the owner knows; else none."""
         cdef Memory *m = &self.m
-        cdef i64 count = orders.shape[0] // 80, height = 1, done
-        cdef u8 command[256]
-        cdef u8 blob[65 + 2 + 32 * 10]
-        while (<i64>1 << height) < count:
-            height += 1
-        if height > 10 or digests.shape[0] != 32 * count or nodes.shape[0] != 32 * ((<i64>2 << height) - 1):
+        cdef Framed f
+        cdef i64 done
+        f.seq, f.at_ms, f.count, f.height = seq, at_ms, orders.shape[0] // 80, 1
+        while (<i64>1 << f.height) < f.count:
+            f.height += 1
+        if f.count < 1 or f.height > MAX_HEIGHT or digests.shape[0] != 32 * f.count or (
+            nodes.shape[0] != 32 * ((<i64>2 << f.height) - 1)
+        ):
             raise ValueError("the hashes are not those of a frame")
         if len(signature) != 65 or len(signer) != 20:
             raise ValueError("a frame has a signature of 65 bytes, and a signer of 20")
-        cdef const u8 *bits = NULL
-        if amends:
-            if len(amends) != (count + 7) // 8:
-                raise ValueError("a mixed frame has a bit for each order")
-            bits = <const u8 *>amends
-        memset(command, 0, 256)
-        command[0], command[2] = PLACE, scheme
-        (<uint16_t *>command)[26] = <uint16_t>(67 + 32 * height)
-        memcpy(command + SIGNER, <const u8 *>signer, 20)
-        memcpy(blob, <const u8 *>signature, 65)
+        if amends and len(amends) != (f.count + 7) // 8:
+            raise ValueError("a mixed frame has a bit for each order")
+        f.orders, f.digests, f.nodes = &orders[0], &digests[0], &nodes[0]
+        f.amends = <const u8 *>amends if amends else NULL
+        set_up_frame(m, &f, signature, signer, scheme)
         m.event = m.events
-        m.blob_size = sizeof(blob)
+        m.blob_size = sizeof(f.signature)
         m.brief, m.silent, m.selective = True, telling == 0, telling == 1
-        m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, count, sizeof(Outcome))
+        m.outcomes = <Outcome *>grown(m.outcomes, &m.outcomes_room, f.count, sizeof(Outcome))
         with nogil:
-            done = run_frame(m, seq, at_ms, &orders[0], count, &digests[0], &nodes[0], height, bits, command, blob)
+            done = run_frame(m, &f)
         m.brief = m.silent = m.selective = False
         if m.failed:
             raise self.owner.failure
         m.changes += 1
         m.seq, m.at_ms = seq, at_ms
-        return bytes([m.outcomes[i].refusal for i in range(done)])
+        return refusals(m, done)
 
     def events(self):
         """The packed events of the last run, EVENT_WORDS words each: a view that holds until the next run."""

@@ -1,79 +1,106 @@
-# Packed orders as they were signed: a frame's, one after another, as exchange.engine.frames places them in the same order;
-# and single ones.
+# Frames: packed orders of one account under one signature, placed one after another as exchange.engine.frames places them.
+# Those of a plain frame are written as commands, and looked at, some time before their turn, as ahead.pxi does with a run;
+# those of a mixed frame, which may need Python, when it comes.
 
-cdef inline i64 number_at(const u8 *bytes, i32 size) noexcept nogil:
-    """A big-endian number, as packed orders carry them."""
-    cdef u64 number = 0
-    cdef i32 i
-    for i in range(size):
-        number = number << 8 | bytes[i]
-    return <i64>number
+cdef enum:
+    WRITTEN = 16        # orders of a frame that stand as commands at a time, as many as there are guesses
+    MAX_SIGNATURE = 65 + 2 + 32 * MAX_HEIGHT
 
-
-cdef inline i32 check_plain(const u8 *order) noexcept nogil:
-    """Only plain terms, and numbers that the ledger counts, come in frames."""
-    if number_at(order + 64, 8) or number_at(order + 72, 8) & ~TERMS or not is_known(number_at(order + 72, 8)):
-        return UNSUPPORTED_TERMS
-    if number_at(order + 32, 8) < 0 or number_at(order + 40, 8) < 0 or number_at(order + 56, 8) < 0:
-        return AMOUNT_OUT_OF_RANGE
-    return 0
-
-
-cdef inline void write_command(const u8 *order, u8 *command) noexcept nogil:
-    """A packed order as the core reads it (packing.py); what is the frame's stands there already."""
-    cdef i64 *words = <i64 *>command
-    command[1] = order[31]
-    (<uint32_t *>command)[1] = <uint32_t>number_at(order + 20, 4)
-    words[1], words[2], words[3] = number_at(order + 32, 8), number_at(order + 40, 8), number_at(order + 48, 8)
-    words[4], words[5] = number_at(order + 24, 5), number_at(order + 56, 8)
-    (<i32 *>command)[12] = <i32>number_at(order + 29, 2)
-    words[7] = number_at(order + 72, 8)
-    memcpy(command + ACCOUNT_AT, order, 20)
+cdef struct Framed:     # a frame, and the room in which its orders become commands
+    i64 seq
+    i64 at_ms
+    i64 count
+    i64 height          # of the tree over its orders
+    const u8 *orders
+    const u8 *digests
+    const u8 *nodes     # of that tree, the orders' own hashes first
+    const u8 *amends    # bits of a mixed frame, else NULL
+    i32 account
+    i32 flaws[WRITTEN]  # of the orders that are written, as refusals
+    Guess guesses[WRITTEN]
+    u8 commands[WRITTEN * COMMAND_SIZE]
+    u8 signature[MAX_SIGNATURE]
 
 
-cdef inline bint write_single(const u8 *record, const i64 *layout, u8 *command) noexcept nogil:
-    """A signed order by itself; whether it fits, as `packing.pack` does."""
-    cdef const u8 *order = record + layout[0]
-    if check_plain(order):
-        return False
-    memset(command, 0, COMMAND_SIZE)
-    command[0], command[2] = PLACE, record[layout[2]]
+cdef void set_up_frame(Memory *m, Framed *f, const u8 *signature, const u8 *signer, u8 scheme) noexcept nogil:
+    """Write what all its commands have in common."""
+    cdef i64 i
+    cdef u8 *command
+    memset(f.commands, 0, sizeof(f.commands))
+    memcpy(f.signature, signature, 65)
+    for i in range(WRITTEN):
+        command = f.commands + i * COMMAND_SIZE
+        command[0], command[2] = PLACE, scheme
+        (<uint16_t *>command)[26] = <uint16_t>(67 + 32 * f.height)
+        memcpy(command + ACCOUNT_AT, f.orders, 20)
+        memcpy(command + SIGNER, signer, 20)
+    f.account = account_from(m, f.orders, address_hash(m, f.orders) & <u64>(m.by_address_room - 1))
+
+
+cdef inline u8 *write_order(Framed *f, i64 index) noexcept nogil:
+    """An order of the frame as a command, but for its way up; notes what is wrong with it."""
+    cdef const u8 *order = f.orders + 80 * index
+    cdef u8 *command = f.commands + <u64>index % WRITTEN * COMMAND_SIZE
+    f.flaws[<u64>index % WRITTEN] = check_plain(order)
     write_command(order, command)
-    (<uint16_t *>command)[26] = 65
-    memcpy(command + SIGNER, record + layout[4], 20)
-    memcpy(command + ORDER_HASH, record + layout[1], 32)
-    memcpy(command + INSIDE, record + layout[3], 65)
-    return True
+    memcpy(command + ORDER_HASH, f.digests + 32 * index, 32)
+    return command
 
 
-def pack_singles(const u8[::1] records, i64 size, layout):
-    cdef i64 count = records.shape[0] // size if size > 0 else 0, i
-    cdef i64 places[5]
-    cdef i64 *room = [80, 32, 1, 65, 20]
-    for i in range(5):
-        places[i] = layout[i]
-        if places[i] < 0 or places[i] > size - room[i]:
-            raise ValueError("a part is not within its record")
-    if records.shape[0] != size * count:
-        raise ValueError("the records are not whole")
-    commands = PyBytes_FromStringAndSize(NULL, count * COMMAND_SIZE)
-    cdef u8 *at = <u8 *>PyBytes_AS_STRING(commands)
-    for i in range(count):
-        if not write_single(&records[i * size], places, at + i * COMMAND_SIZE):
-            return None
-    return commands
+cdef inline void write_path(Framed *f, i64 index, u8 *command) noexcept nogil:
+    """The order's place, and the hashes beside its way up, behind the frame's signature. Nobody reads those of an order
+    that never rests."""
+    cdef const u8 *level = f.nodes
+    cdef u8 *beside = f.signature + 67
+    cdef i64 width = <i64>1 << f.height, i
+    f.signature[65], f.signature[66] = <u8>(index >> 8), <u8>(index & 255)
+    if rests(word(command, 7)):
+        for i in range(f.height):
+            memcpy(beside + 32 * i, level + 32 * (index ^ 1), 32)
+            level += 32 * width
+            width >>= 1
+            index >>= 1
+    if unlikely(f.height == 1):  # a short one stands in the command itself
+        memcpy(command + INSIDE, f.signature, 67 + 32)
 
 
-cdef inline void write_path(const u8 *nodes, i64 index, i64 height, u8 *blob) noexcept nogil:
-    """The order's place, and the hashes beside its way up, behind the frame's signature."""
-    cdef const u8 *level = nodes
-    cdef i64 width = <i64>1 << height, i
-    blob[65], blob[66] = <u8>(index >> 8), <u8>(index & 255)
-    for i in range(height):
-        memcpy(blob + 67 + 32 * i, level + 32 * (index ^ 1), 32)
-        level += 32 * width
-        width >>= 1
-        index >>= 1
+cdef inline void look_ahead_in_frame(Memory *m, Framed *f, i64 i) noexcept nogil:
+    """Look at orders behind the one numbered `i` (below zero before the first of all), each a step further."""
+    cdef u64 at = <u64>(i + RECORDS_AHEAD)
+    if at < <u64>f.count:
+        guess_records_of(m, &f.guesses[at % WRITTEN], write_order(f, <i64>at), f.account)
+    at = <u64>(i + PLACES_AHEAD)
+    if at < <u64>f.count:
+        guess_places(m, &f.guesses[at % WRITTEN], f.commands + at % WRITTEN * COMMAND_SIZE)
+    at = <u64>(i + ORDERS_AHEAD)
+    if at < <u64>f.count:
+        guess_orders(m, &f.guesses[at % WRITTEN], f.commands + at % WRITTEN * COMMAND_SIZE)
+    at = <u64>(i + NEIGHBOURS_AHEAD)
+    if at < <u64>f.count:
+        guess_neighbours(m, &f.guesses[at % WRITTEN], f.commands + at % WRITTEN * COMMAND_SIZE)
+
+
+cdef i64 place_plain(Memory *m, Framed *f) noexcept nogil:
+    """Place the orders of a plain frame, as `run_frame` says."""
+    cdef i64 i
+    cdef i32 refusal
+    cdef u64 at
+    cdef u8 *command
+    for i in range(-RECORDS_AHEAD, f.count):
+        look_ahead_in_frame(m, f, i)
+        if i < 0:
+            continue
+        at = <u64>i % WRITTEN
+        m.message = i
+        refusal = f.flaws[at]
+        if likely(refusal == 0):
+            command = f.commands + at * COMMAND_SIZE
+            write_path(f, i, command)
+            refusal = place(m, f.seq | i << 40, f.at_ms, command, f.signature, &f.guesses[at])
+            if unlikely(m.failed):
+                return i
+        m.outcomes[i].refusal = refusal
+    return f.count
 
 
 cdef i32 place_in_python(Memory *m, i64 index) noexcept with gil:
@@ -86,46 +113,66 @@ cdef i32 place_in_python(Memory *m, i64 index) noexcept with gil:
         return 0
 
 
-cdef i64 run_frame(Memory *m, i64 seq, i64 at_ms, const u8 *orders, i64 count, const u8 *digests, const u8 *nodes,
-                   i64 height, const u8 *amends, u8 *command, u8 *blob) noexcept nogil:
-    """Place them; returns how many were placed before something failed. An outcome for each. `amends` are the bits of a
-    mixed frame."""
-    cdef i64 index
-    cdef i32 refusal, flaw
-    cdef bint amends_one = False
+cdef i64 place_mixed(Memory *m, Framed *f) noexcept nogil:
+    """Place the orders of a mixed frame, as `run_frame` says."""
+    cdef i64 i
+    cdef i32 refusal
+    cdef bint amends
+    cdef u8 *command
     cdef Guess guess
+    for i in range(f.count):
+        m.message = i
+        amends = f.amends[i >> 3] >> (i & 7) & 1
+        command = write_order(f, i)
+        refusal = f.flaws[<u64>i % WRITTEN]
+        if refusal == 0:
+            write_path(f, i, command)
+            guess_now(m, &guess, command)
+            if not amends:
+                refusal = place(m, f.seq | i << 40, f.at_ms, command, f.signature, &guess)
+            elif not amend_here(m, f.seq | i << 40, f.at_ms, command, f.signature, &guess) and not m.failed:
+                refusal = place_in_python(m, i)
+        elif amends or refusal == UNSUPPORTED_TERMS:
+            refusal = place_in_python(m, i)
+        if m.failed:
+            return i
+        m.outcomes[i].refusal = refusal
+    return f.count
+
+
+cdef i64 refuse_frame(Memory *m, Framed *f) noexcept nogil:
+    """Refuse all orders of a frame: others have their turn first."""
+    cdef i64 i
+    for i in range(f.count):
+        m.outcomes[i].refusal = UNAVAILABLE
+    return f.count
+
+
+cdef bytes refusals(Memory *m, i64 count):
+    """A byte for each of the last run's first outcomes."""
+    found = PyBytes_FromStringAndSize(NULL, count)
+    cdef u8 *at = <u8 *>PyBytes_AS_STRING(found)
+    cdef i64 i
+    for i in range(count):
+        at[i] = <u8>m.outcomes[i].refusal
+    return found
+
+
+cdef i64 run_frame(Memory *m, Framed *f) noexcept nogil:
+    """Place them; returns how many were placed before something failed. An outcome for each."""
+    cdef i64 done
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
-    cdef i32 blocked = UNAVAILABLE if m.has_due and is_others_turn(m) else 0
+    if unlikely(m.has_due) and is_others_turn(m):
+        return refuse_frame(m, f)
     m.in_frame = True
-    for index in range(count):
-        m.message = index
-        flaw = check_plain(orders + 80 * index)
-        refusal = blocked or flaw
-        if unlikely(amends != NULL):
-            amends_one = amends[index >> 3] >> (index & 7) & 1
-        if refusal == 0:
-            write_command(orders + 80 * index, command)
-            memcpy(command + ORDER_HASH, digests + 32 * index, 32)
-            write_path(nodes, index, height, blob)
-            if signature_size(command) <= INLINE:
-                memcpy(command + INSIDE, blob, signature_size(command))
-            guess_now(m, &guess, command)
-            if likely(not amends_one):
-                refusal = place(m, seq | index << 40, at_ms, command, blob, &guess)
-            elif not amend_here(m, seq | index << 40, at_ms, command, blob, &guess) and not m.failed:
-                refusal = place_in_python(m, index)
-        elif amends != NULL and not blocked and (amends_one or flaw == UNSUPPORTED_TERMS):
-            refusal = place_in_python(m, index)
-        if m.failed:
-            break
-        m.outcomes[index].refusal = refusal
+    done = place_mixed(m, f) if f.amends != NULL else place_plain(m, f)
     m.in_frame = False
     if m.failed:
-        return index
+        return done
     m.record_fills = m.record_hashes = 0
-    m.message = count
+    m.message = f.count
     if not m.silent:
         tell_changes(m)
     free_dropped_levels(m)
-    return count
+    return done

@@ -16,21 +16,28 @@ cdef extern from *:
 
     #define MAX_AMOUNT INT64_MAX
 
+    /* whether neither is negative and their product has at most 62 bits */
+    static inline int is_short(int64_t value, int64_t rate) {
+        return (uint64_t)value < (UINT64_C(1) << 40) && (uint64_t)rate < (UINT64_C(1) << 22);
+    }
+
     /* value * rate / scale, rounded down; the product has 128 bits, the result is known to fit */
     static inline int64_t part_of(int64_t value, int64_t rate, int64_t scale) {
-        if (value < (INT64_C(1) << 40) && rate < (INT64_C(1) << 22))
-            return (int64_t)((uint64_t)value * (uint64_t)rate / (uint64_t)scale);
+        if (is_short(value, rate)) return (int64_t)((uint64_t)value * (uint64_t)rate / (uint64_t)scale);
         return (int64_t)((__int128)value * rate / scale);
     }
 
     /* the same for what may not fit: MAX_AMOUNT stands for everything from there on */
     static inline int64_t capped_part_of(int64_t value, int64_t rate, int64_t scale) {
+        if (is_short(value, rate)) return (int64_t)((uint64_t)value * (uint64_t)rate / (uint64_t)scale);
         __int128 part = (__int128)value * rate / scale;
         return part > MAX_AMOUNT ? MAX_AMOUNT : (int64_t)part;
     }
 
     /* value * rate / scale, rounded up, capped likewise */
     static inline int64_t capped_ceiling(int64_t value, int64_t rate, int64_t scale) {
+        if (is_short(value, rate) && scale < (INT64_C(1) << 62))
+            return (int64_t)(((uint64_t)value * (uint64_t)rate + (uint64_t)scale - 1) / (uint64_t)scale);
         __int128 part = ((__int128)value * rate + scale - 1) / scale;
         return part > MAX_AMOUNT ? MAX_AMOUNT : (int64_t)part;
     }
