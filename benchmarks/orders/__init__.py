@@ -10,6 +10,7 @@
                       all of the rush, or 3 s after it: frames it follows as fast as it can all the while
     live, replay      orders of the whole run a second: as they came in, and as the run's journal is replayed
     matched_share     two for each trade, of all orders
+    stolen            the share of the processors' time that the machine's host gave to others meanwhile, also by kind
 
 Entry, engine (the fast one) and projector run as processes of their own, with PostgreSQL, a journal on this disk and
 receipts, started as `bizzan up` starts them. With `--followed` an API's live view follows the engine, as each worker of
@@ -32,6 +33,7 @@ from pathlib import Path
 
 from benchmarks.orders.client import Connection, Lane, Trader, drive
 from benchmarks.orders.stack import cpu_seconds, follower, lag, own_stack, stop
+from benchmarks.stolen import clock
 from bizzan.client.wallet import Wallet
 from exchange.engine.commands import Credit
 from exchange.engine.fast.engine import FastEngine
@@ -82,10 +84,12 @@ async def measure(settings: Settings, quiet: bool, waiting: int) -> dict[str, fl
     await place_stops(settings, lanes, waiting)
     figures: dict[str, float] = {}
     totals = [0, 0.0, 0]
+    began = clock()
     for kind in KINDS:
         await measure_kind(settings, lanes, kind, figures, totals, quiet)
     for name in ("p50_ms", "p99_ms"):
         figures[name] = max(value for key, value in figures.items() if key.startswith(f"{name}_"))
+    figures["stolen"] = clock().share_since(began)
     figures["live"] = round(totals[0] / totals[1])
     figures["_orders"] = totals[0] + totals[2]
     figures["projector_lag"] = await lag(settings)
@@ -147,7 +151,7 @@ async def measure_kind(
 ) -> None:
     """A rush, then a pace at a tenth of its rate. `totals` are orders and seconds of rushes, and orders of paces."""
     messages = [load.make(lane, load.messages // len(lanes)) for lane in lanes]
-    before = cpu_seconds()
+    before, began = cpu_seconds(), clock()
     rush = await drive(lanes, messages, load.early)
     sent = load.size * sum(map(len, messages))
     spent = {key: value - before.get(key, 0) for key, value in cpu_seconds().items()}
@@ -168,6 +172,7 @@ async def measure_kind(
     p50, p99 = times[len(times) // 2], times[int(len(times) * 0.99)]
     say(quiet, f"  at {per_second * load.size:.0f}/s: median {p50:.1f} ms, p99 {p99:.1f} ms")
     figures[f"p50_ms_{load.name}"], figures[f"p99_ms_{load.name}"] = round(p50, 1), round(p99, 1)
+    figures[f"stolen_{load.name}"] = clock().share_since(began)
 
 
 async def followed(settings: Settings) -> None:
