@@ -104,9 +104,14 @@ def flaw_of_shape(orders: bytes) -> str:
     count, rest = divmod(len(orders), PACKED_SIZE)
     if rest or not MIN_ORDERS <= count <= MAX_ORDERS:
         return f"a frame holds {MIN_ORDERS} to {MAX_ORDERS} orders of {PACKED_SIZE} bytes, not {len(orders)} bytes"
-    if any(orders[at::PACKED_SIZE] != orders[at : at + 1] * count for at in range(20)):
-        return "a frame holds orders of one account"
-    return ""
+    return "" if _are_of_one_account(orders) else "a frame holds orders of one account"
+
+
+def _are_of_one_account(orders: bytes) -> bool:
+    if IS_COMPILED:
+        return hashing.are_of_one_account(orders)
+    count = len(orders) // PACKED_SIZE
+    return all(orders[at::PACKED_SIZE] == orders[at : at + 1] * count for at in range(20))
 
 
 def needs_mixed(orders: Iterable[Order]) -> bool:

@@ -47,6 +47,17 @@ cdef extern from *:
         s[0]=a0;s[1]=a1;s[2]=a2;s[3]=a3;s[4]=a4;s[5]=a5;s[6]=a6;s[7]=a7;s[8]=a8;s[9]=a9;s[10]=a10;s[11]=a11;s[12]=a12; \
         s[13]=a13;s[14]=a14;s[15]=a15;s[16]=a16;s[17]=a17;s[18]=a18;s[19]=a19;s[20]=a20;s[21]=a21;s[22]=a22;s[23]=a23;s[24]=a24;
 
+    /* whether the first 20 bytes of each 80 are the same */
+    static int begin_alike(const uint8_t *orders, long size) {
+        uint64_t first[3] = {0}, one[3] = {0}, differ = 0;
+        memcpy(first, orders, 20);
+        for (long at = 80; at < size; at += 80) {
+            memcpy(one, orders + at, 20);
+            differ |= (first[0] ^ one[0]) | (first[1] ^ one[1]) | (first[2] ^ one[2]);
+        }
+        return differ == 0;
+    }
+
     static void permute(uint64_t *s) { PERMUTATION(uint64_t) }
 
     /* one message, whose length is a multiple of 8 once it is padded */
@@ -97,6 +108,7 @@ cdef extern from *:
         for (int way = 0; way < 4; way++) hash_one(padded + stride * way, blocks, out + 32 * way);
     }
     """
+    bint begin_alike(const uint8_t *orders, long size) noexcept nogil
     void hash_one(const uint8_t *padded, int blocks, uint8_t *out) noexcept nogil
     void hash_four(const uint8_t *padded, int stride, int blocks, uint8_t *out) noexcept nogil
 
@@ -206,6 +218,13 @@ def unfold(const uint8_t[::1] orders, bytes prefix, bytes type_hash, bytes empty
             at += 32 * level
             level //= 2
     return bytes(digests), bytes(nodes)
+
+
+def are_of_one_account(const uint8_t[::1] orders):
+    """Whether all packed orders, of which there is one at least, begin with the same 20 bytes."""
+    if orders.shape[0] < PACKED or orders.shape[0] % PACKED:
+        raise ValueError("orders have 80 bytes each, and there is one at least")
+    return begin_alike(&orders[0], orders.shape[0])
 
 
 cdef void encode_record(uint64_t seq, uint64_t at_ms, const uint8_t *subject, const uint8_t *head, const uint8_t *type_hash,

@@ -130,6 +130,19 @@ def test_frame_of_another_shape_is_void(data: bytes, words: str) -> None:
     assert words in f.judge(bytes(32), 2, bytes(20), bytes(32), bytes(65), data).flaw
 
 
+@pytest.mark.parametrize("at", range(20))
+@pytest.mark.parametrize("compiled", sorted({False, f.IS_COMPILED}))
+def test_any_byte_of_the_account_tells(at: int, compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f, "IS_COMPILED", compiled)
+    data = bytearray(b"".join(order.pack() for order in orders(3)))
+    assert f.flaw_of_shape(bytes(data)) == ""
+    data[160 + at] ^= 1
+    assert "one account" in f.flaw_of_shape(bytes(data))
+    data[160 + at] ^= 1
+    data[80 + 20 + at] ^= 1
+    assert f.flaw_of_shape(bytes(data)) == "", "what is behind the account differs from order to order"
+
+
 def test_orders_swapped_are_not_what_was_signed() -> None:
     frame = frame_of(MAKER, orders(2))
     swapped = frame.orders[80:] + frame.orders[:80]
