@@ -8,10 +8,12 @@ PRI-1  taken     every order in the journal is accepted as it was signed, at its
 PRI-2  met       a trade is with the best price's first order, at that price, within both limits, as large as both allow
 PRI-3  stays     an order leaves the book only by its end, its expiry, or a command that is about it
 PRI-4  rests     what rests, or ends unfilled, could meet nobody
-PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any other
+PRI-5  turns     an order that waits for a price works as soon as that has come: the nearest first, and before any
+                 other; while settlement is behind, nobody's turn comes
 PRI-6  groups    of the legs of a group one fills or works at most; what decides it ends the other in the same record;
                  of two that come together both are taken, and none stays alone
 PRI-7  auctions  all trades of an auction are at the one best price, the better limit first, and nobody comes in between
+                 but while settlement is behind, when none trades
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bizzan.audit.auctioning import Auctions
+from bizzan.audit.backlog import Unsettled
 from bizzan.audit.comparing import Problem
 from bizzan.audit.leaving import may_leave
 from bizzan.audit.pairs import Pairs
@@ -52,9 +55,12 @@ class PriorityLedger:
     waiting: WaitingRoom = field(default_factory=WaitingRoom)
     pairs: Pairs = field(default_factory=Pairs)
     auctions: Auctions = field(default_factory=Auctions)
+    unsettled: Unsettled = field(default_factory=Unsettled)
     trades: int = 0
     problems: list[Problem] = field(default_factory=list)
     collars: dict[int, int] = field(default_factory=dict)
+    _stops_at_ms: int = 0
+    """The age of an unsettled trade after which nobody's turn comes, as the engine was told; 0 for none."""
     _reference: int = 0
     """The last price when the order that works began to."""
     _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
@@ -83,7 +89,7 @@ class PriorityLedger:
     def happened(self, record: Record, events: Iterable[e.Event]) -> None:
         """Judge what an engine says of a command."""
         self._placed, self._working, self._ended = placed_in(record), 0, None
-        over = self.auctions.over(record.at_ms, self._halted)
+        over = self._over(record)
         self._ran_out = set()
         self._stands_still = self._decided = self._auctioned = self._late = False
         self._taken = self._replaced = 0
@@ -98,15 +104,29 @@ class PriorityLedger:
         elif over and isinstance(record.command, c.Tick):
             if not self._auctioned:
                 self._problem(record, f"the auction of market {over} was to trade, and did not")
-        elif not self._working and isinstance(record.command, c.Tick) and self.waiting.due(self.orders):
-            self._problem(record, f"order {self.waiting.due(self.orders)} was to work, and did not")
+        elif not self._working and isinstance(record.command, c.Tick) and (turn := self._turn(record)):
+            self._problem(record, f"order {turn} was to work, and did not")
+        if isinstance(record.command, c.SetLimits):
+            self._stops_at_ms = record.command.max_unsettled_ms
         if isinstance(record.command, c.SetCountdown):
             ends = 1_000 * (-(-record.at_ms // 1_000) + record.command.seconds)
             self.countdowns.pop(record.command.account, None)
             if record.command.seconds:
                 self.countdowns[record.command.account] = ends
 
+    def _is_behind(self, record: Record) -> bool:
+        return 0 < self._stops_at_ms < self.unsettled.age_ms(record.at_ms)
+
+    def _over(self, record: Record) -> int:
+        """A market whose auction is to trade before anything else, 0 if there is none."""
+        return 0 if self._is_behind(record) else self.auctions.over(record.at_ms, self._halted)
+
+    def _turn(self, record: Record) -> int:
+        """The order whose turn it is, 0 if nobody's."""
+        return 0 if self._is_behind(record) else self.waiting.due(self.orders)
+
     def _hear(self, record: Record, event: e.Event) -> None:
+        self.unsettled.hear(record, event)
         if isinstance(event, e.MarketListed):
             self._listed(event)
         elif isinstance(event, e.AuctionStarted):
@@ -138,13 +158,13 @@ class PriorityLedger:
     # PRI-1
 
     def _accepted(self, record: Record, event: e.OrderAccepted) -> None:
-        command, turn = self._placed.get(event.order_id), self.waiting.due(self.orders)
+        command, turn = self._placed.get(event.order_id), self._turn(record)
         if command is None or event.order_id <= self._working:
             self._problem(record, f"order {event.order_id} is accepted, and was not placed here, or not in this order")
             return
         if turn and not self._working:  # the orders of a frame are one record
             self._problem(record, f"the order comes before order {turn}, whose turn it was")
-        if over := self.auctions.over(record.at_ms, self._halted):
+        if over := self._over(record):
             self._problem(record, f"the order comes before the auction of market {over} has traded")
         self._working, self._ended, self._replaced = event.order_id, None, 0
         self._stands_still = self._decided = False
@@ -371,7 +391,7 @@ class PriorityLedger:
             if order is None or event.order_id != self._working or not self.waiting.starts_at_once(order):
                 self._problem(record, f"order {event.order_id} is triggered, and its price has not come")
             return
-        turn = self.waiting.due(self.orders)
+        turn = self._turn(record)
         if order is None or event.order_id != turn or not isinstance(record.command, c.Tick):
             self._problem(record, f"order {event.order_id} is triggered, and the turn was {turn or 'nobody'}'s")
         self.waiting.leave(event.order_id)

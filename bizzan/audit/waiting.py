@@ -95,15 +95,8 @@ class WaitingRoom:
             self.started.add(order_id)
 
     def due(self, open_orders: Container[int]) -> int:
-        """The order whose turn it is, 0 if nobody's. In a halted market nobody works; who waited there waits on."""
-        for waiting in list(self.turns):
-            if waiting.order_id not in open_orders or waiting.market in self.halted:
-                self.turns.remove(waiting)
-                if waiting.order_id in open_orders:
-                    self.waits[waiting.order_id] = waiting
-                continue
-            return waiting.order_id
-        return 0
+        """The order whose turn it is, 0 if nobody's."""
+        return next((waiting.order_id for waiting in self.turns if waiting.order_id in open_orders), 0)
 
     def traded(self, market: int, price: int) -> None:
         """A trade: those whose price it brings are next, the nearest first; trailing triggers follow it."""
@@ -120,8 +113,11 @@ class WaitingRoom:
 
     def changed(self, market: int, status: str) -> None:
         """A market opened, or stopped."""
-        if status != "open":
+        if status != "open":  # nobody works there: who was to, waits again
             self.halted.add(market)
+            stopped = [waiting for waiting in self.turns if waiting.market == market]
+            self.turns = [waiting for waiting in self.turns if waiting.market != market]
+            self.waits.update((waiting.order_id, waiting) for waiting in stopped)
             return
         self.halted.discard(market)
         if self.last[market]:

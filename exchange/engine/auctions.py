@@ -24,7 +24,7 @@ from exchange.engine.events import CloseReason
 from exchange.engine.orders import BUY, OpenOrder, displayed_of, hold_for
 from exchange.engine.settling import limited_by
 from exchange.engine.state import Auction, State, Trade
-from exchange.engine.triggers import triggered
+from exchange.engine.triggers import triggered, wait_again
 
 LEAST_FILLS = MAX_PROOFS // 20
 """So many orders end in a part at least, whatever paths they bring, of 10 hashes each; or all that remain."""
@@ -36,7 +36,7 @@ def start_auction(state: State, at_ms: int, command: StartAuction) -> None:
     if book.market.status is MarketStatus.delisted:
         raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
     auction = state.auctions.get(command.market)
-    if auction is not None and auction.price:
+    if auction is not None and auction.price and not state.is_behind(at_ms):
         raise Refusal(ErrorCode.unavailable, "the auction trades: a Tick is due")
     if command.ends_at and command.ends_at * 1_000 <= at_ms:
         raise Refusal(ErrorCode.expired, "ends_at is past", "ends_at", {"now": at_ms // 1_000})
@@ -51,10 +51,19 @@ def gather(state: State, book: Book, ends_at: int) -> None:
     state.events.append(e.AuctionStarted(book.market.market_id, ends_at))
 
 
+def end_call(state: State, at_ms: int, book: Book) -> None:
+    """A market's orders have gathered long enough, and trade when settlement is behind no more."""
+    gather(state, book, max(at_ms // 1_000, 1))
+    if not book.in_call:
+        change_status(state, book, MarketStatus.auction)
+
+
 def change_status(state: State, book: Book, status: MarketStatus) -> None:
-    """A market's new status, told."""
+    """A market's new status, told. Who was to work in it waits again if it is not open."""
     book.change(replace(book.market, status=status))
     state.events.append(e.MarketChanged(book.market.market_id, status.value))
+    if status is not MarketStatus.open:
+        wait_again(state, book.market.market_id)
 
 
 def end_calls(state: State, at_ms: int) -> None:

@@ -218,8 +218,8 @@ class ListMarket:
 class SetLimits:
     """Limits that every later command obeys; journaled, because a replay must meet the same ones.
 
-    `max_unsettled_ms`: the oldest unsettled trade may have this age before taking orders are refused
-    (0: any); `max_open_orders` per account; `max_fills` of one order when it is placed.
+    `max_unsettled_ms`: the oldest unsettled trade may have this age before matching stops (0: any);
+    `max_open_orders` per account; `max_fills` of one order when it is placed.
     """
 
     max_unsettled_ms: int

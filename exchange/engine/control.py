@@ -8,7 +8,7 @@ from exchange.domain.settlement import MAX_EXECUTIONS
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.accounts import Account
-from exchange.engine.auctions import change_status, gather, open_market, price_auction
+from exchange.engine.auctions import change_status, end_call, gather, open_market, price_auction
 from exchange.engine.book import Book
 from exchange.engine.events import CloseReason
 from exchange.engine.fees import check_schedule
@@ -135,7 +135,7 @@ def list_market(state: State, at_ms: int, command: c.ListMarket) -> None:
     state.events.append(e.FeesAnnounced(market.market_id, at_ms, schedule.tiers, schedule.floor))
 
 
-def set_market_status(state: State, command: c.SetMarketStatus) -> None:
+def set_market_status(state: State, at_ms: int, command: c.SetMarketStatus) -> None:
     """Open, halt or delist a market; delisting is for ever and closes its orders."""
     book = state.book(command.market)
     try:
@@ -149,7 +149,7 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
         raise Refusal(ErrorCode.market_halted, "the market is delisted for ever", "market")
     auction = state.auctions.get(command.market)
     if status is MarketStatus.open:
-        return _open(state, book, auction)
+        return _open(state, at_ms, book, auction)
     if auction is not None:
         auction.price = 0  # one that traded goes on when the market opens, at the price of then
     change_status(state, book, status)
@@ -162,11 +162,15 @@ def set_market_status(state: State, command: c.SetMarketStatus) -> None:
     return None
 
 
-def _open(state: State, book: Book, auction: Auction | None) -> None:
-    """Open a market, once the auction that it is in has traded."""
+def _open(state: State, at_ms: int, book: Book, auction: Auction | None) -> None:
+    """Open a market, once the auction that it is in has traded: its call ends now."""
     if auction is None:
         open_market(state, book)
-    elif not auction.price:
+    elif auction.price:
+        return
+    elif state.is_behind(at_ms):
+        end_call(state, at_ms, book)
+    else:
         price_auction(state, auction)
 
 

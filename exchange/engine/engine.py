@@ -51,7 +51,7 @@ HANDLERS: dict[type, Handler] = {
 }
 
 INBOX_HANDLERS: dict[type, Handler] = {
-    c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, command),
+    c.SetMarketStatus: lambda state, seq, at_ms, command: control.set_market_status(state, at_ms, command),
     c.StartAuction: lambda state, seq, at_ms, command: auctions.start_auction(state, at_ms, command),
     c.SetMarketBounds: lambda state, seq, at_ms, command: exposure.set_market_bounds(state, command),
     c.SetAccountLimits: lambda state, seq, at_ms, command: exposure.set_account_limits(state, command),
@@ -202,17 +202,33 @@ class Engine:
 
     @property
     def next_expiry(self) -> int | None:
-        """When the next open order expires or countdown ends, in unix seconds: then a `Tick` does something."""
+        """When the next open order expires, or countdown or call ends, in unix seconds: a `Tick` does something."""
         return self.state.next_expiry()
+
+    def next_tick(self, at_ms: int) -> int | None:
+        """The same as things are at a time: while settlement is behind no call ends."""
+        return self.state.next_end() if self.state.is_behind(at_ms) else self.state.next_expiry()
 
     @property
     def has_due(self) -> bool:
-        """Whether an auction trades, or a triggered order waits for its turn: then a `Tick` comes before any order."""
+        """Whether an auction is to trade, or a triggered order waits for its turn."""
         return self.state.has_due
 
+    def has_turn(self, at_ms: int) -> bool:
+        """Whether one of them may at a time, which none may while settlement is behind: then a `Tick` comes before any
+        order."""
+        return self.state.has_turn(at_ms)
+
+    def is_behind(self, at_ms: int) -> bool:
+        """Whether settlement is so far behind at a time that nobody trades."""
+        return self.state.is_behind(at_ms)
+
     def ends_call(self, at_ms: int) -> bool:
-        """Whether a market gathers orders until a time that has come: then a `Tick` comes before any order."""
+        """Whether a market gathers orders until a time that has come, and may trade: then a `Tick` comes before any
+        order."""
         state = self.state
+        if not state.auctions or state.is_behind(at_ms):
+            return False
         return any(state.calls_until(a) and a.ends_at * 1_000 <= at_ms for a in state.auctions.values())
 
     @property

@@ -34,7 +34,7 @@ class FrameOutcome(NamedTuple):
 
 def place_frame(state: State, seq: int, at_ms: int, command: PlaceFrame, unfolded: Unfolded) -> bytes:
     """Place the orders of a frame that stands; one byte for each. What they trigger has its turns after the frame."""
-    if state.has_due:
+    if state.has_turn(at_ms):
         return bytes([number_of(ErrorCode.unavailable)] * (len(unfolded.digests) // 32))
     placed = enumerate(orders_of(command, unfolded))
     place = place_mixed if isinstance(command, PlaceMixedFrame) else _place

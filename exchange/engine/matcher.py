@@ -41,13 +41,13 @@ DECREMENT = int(SelfTrade.decrement)
 
 def place(state: State, number: int, at_ms: int, placed: PlaceOrder) -> None:
     """Accept and match an order, whose id is `number`; Refusal if a rule is against it."""
-    check_turn(state)
+    check_turn(state, at_ms)
     enter(state, number, at_ms, placed)
 
 
-def check_turn(state: State) -> None:
+def check_turn(state: State, at_ms: int) -> None:
     """Refuse whoever comes before an auction that trades, or a triggered order."""
-    if (state.due or state.auctions) and state.has_due:
+    if state.has_turn(at_ms):
         raise Refusal(ErrorCode.unavailable, "an auction or a triggered order works first: a Tick is due")
 
 
@@ -65,7 +65,7 @@ def place_group(state: State, seq: int, at_ms: int, command: PlaceGroup) -> None
     If the first decides the group as it comes, or ends, so does the second. If the second ends as it comes,
     without any fill, so does the first.
     """
-    check_turn(state)
+    check_turn(state, at_ms)
     first, second = check_legs(state, at_ms, command)
     state.expire(at_ms)
     leg = _accept(state, order_id(seq, 0), first)
@@ -84,7 +84,7 @@ def place_group(state: State, seq: int, at_ms: int, command: PlaceGroup) -> None
 
 def amend(state: State, seq: int, at_ms: int, placed: PlaceOrder) -> None:
     """Put a new signed order in the place of the open one on its nonce; Refusal if a rule is against it."""
-    check_turn(state)
+    check_turn(state, at_ms)
     take_over(state, seq, at_ms, placed)
 
 
@@ -135,7 +135,10 @@ def tick(state: State, seq: int, at_ms: int) -> None:
 
 
 def take_turn(state: State, seq: int, at_ms: int) -> None:
-    """An auction trades, or the triggered order works whose turn it is, backed by its hold."""
+    """An auction trades, or the triggered order works whose turn it is, backed by its hold; neither while settlement is
+    behind."""
+    if state.is_behind(at_ms):
+        return
     if state.auctions:
         end_calls(state, at_ms)
         if trade_auction(state, seq, at_ms):

@@ -191,7 +191,7 @@ def check_market(c: Candidate) -> None:
 def check_call(c: Candidate) -> None:
     """In the call of an auction orders gather: those that rest and may take, and those that wait for a price."""
     auction = c.state.auctions[c.order.market]
-    if 0 < auction.ends_at * 1_000 <= c.at_ms:
+    if 0 < auction.ends_at * 1_000 <= c.at_ms and not c.state.is_behind(c.at_ms):
         raise Refusal(ErrorCode.unavailable, "the auction trades first: a Tick is due")
     if c.waits_for is None and (c.kind.post_only or not c.kind.rests):
         raise Refusal(
@@ -416,8 +416,8 @@ def check_fee_cap(c: Candidate) -> None:
 
 def check_backlog(c: Candidate) -> None:
     """Matching goes on only while settlement follows."""
-    oldest, limit = c.state.oldest_unsettled_at, c.state.limits.max_unsettled_ms
-    if limit and oldest is not None and c.at_ms - oldest > limit and not c.kind.post_only:
+    oldest = c.state.oldest_unsettled_at
+    if oldest is not None and not c.kind.post_only and c.state.is_behind(c.at_ms):
         raise Refusal(
             ErrorCode.settlement_backlog,
             "settlement is behind: only post_only orders and cancels are taken",

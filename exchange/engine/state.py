@@ -182,6 +182,13 @@ class State:
         """How much an account may have open in the markets that are quoted in an asset; 0: any amount."""
         return self.limited.get(account.account_id, NO_LIMITS).max_open_notional.get(asset, 0)
 
+    # settlement
+
+    def is_behind(self, at_ms: int) -> bool:
+        """Whether the oldest unsettled trade is older than it may be at a time: then nobody trades."""
+        oldest, limit = self.oldest_unsettled_at, self.limits.max_unsettled_ms
+        return bool(limit) and oldest is not None and at_ms - oldest > limit
+
     # moving money
 
     def give(self, balance: Balance, amount: int) -> None:
@@ -409,10 +416,14 @@ class State:
 
     @property
     def has_due(self) -> bool:
-        """Whether an auction trades, or a triggered order waits for its turn: then a `Tick` is the next that can."""
+        """Whether an auction is to trade, or a triggered order waits for its turn, when nothing keeps them from it."""
         if self.auctions and any(auction.price for auction in self.auctions.values()):
             return True
         return bool(self.due)
+
+    def has_turn(self, at_ms: int) -> bool:
+        """Whether one of them may at a time: then a `Tick` is the next that can."""
+        return bool(self.due or self.auctions) and not self.is_behind(at_ms) and self.has_due
 
     def close_all(self, account: Account, reason: e.CloseReason, asset: int | None = None) -> None:
         """Close an account's open orders; with `asset`, only those that hold it."""
@@ -428,12 +439,16 @@ class State:
                 self._compact_expiries()
 
     def next_expiry(self) -> int | None:
-        """When the next open order expires, or the next countdown ends, in unix seconds."""
+        """When the next open order expires, or the next countdown or call ends, in unix seconds."""
+        end = self.next_end()
+        return min([*([] if end is None else [end]), *self.ends_of_calls()], default=None)
+
+    def next_end(self) -> int | None:
+        """The same but for calls."""
         expiries = self.expiries
         while expiries and not self._is_awaited(*expiries[0]):
             heappop(expiries)
-        times = [expiries[0][0]] if expiries else []
-        return min([*times, *self.ends_of_calls()], default=None)
+        return expiries[0][0] if expiries else None
 
     def ends_of_calls(self) -> list[int]:
         """When the calls end that have a time."""

@@ -285,6 +285,15 @@ def triggered(state: State, market: int, prices: list[int]) -> None:
         del state.watches[market]
 
 
+def wait_again(state: State, market: int) -> None:
+    """Have who is due in a market that stops wait again for what it waited for: its last price decides later."""
+    for order_id, trigger in list(state.due.items()):
+        order = state.find_waiting(order_id)
+        if order is not None and order.book.market.market_id == market:
+            del state.due[order_id]
+            _watch(state, order, trigger)
+
+
 def forget_trigger(state: State, market: int, order_id: int) -> None:
     """Watch no more for an order that waited, for its price or its turn."""
     state.due.pop(order_id, None)
@@ -298,12 +307,8 @@ def forget_trigger(state: State, market: int, order_id: int) -> None:
 def next_due(state: State) -> OpenOrder | None:
     """The triggered order whose turn it is, taken out of those that are open; None if none is due."""
     while state.due:
-        order_id, trigger = state.due.popitem(last=False)
-        order = state.find_waiting(order_id)
+        order = state.find_waiting(state.due.popitem(last=False)[0])
         if order is None:
-            continue
-        if not order.book.is_open:
-            _watch(state, order, trigger)  # for what it waited for: when the market opens, its last price decides again
             continue
         state.take_out(order)
         if order.group:

@@ -105,7 +105,8 @@ class Committer:
     def _is_brake(self, item: tuple[bytes, Command]) -> bool:
         """Whether all that a command would do is to reduce risk; of a tick, that no order works by it."""
         if item is _TICK:
-            return not self.engine.has_due and not self.engine.ends_call(self.now_ms())
+            at_ms = self.now_ms()
+            return not self.engine.has_turn(at_ms) and not self.engine.ends_call(at_ms)
         return only_reduces_risk(item[1])
 
     def reserve(
@@ -129,12 +130,13 @@ class Committer:
 
     def tick_due_in_ms(self) -> int | None:
         """Milliseconds until a Tick does something: 0 or less when it is due, None when nothing waits for time."""
-        if self.engine.has_due:
+        at_ms = self.now_ms()
+        if self.engine.has_turn(at_ms):
             return 0
-        next_expiry = self.engine.next_expiry
-        if next_expiry is None:
+        next_tick = self.engine.next_tick(at_ms)
+        if next_tick is None:
             return None
-        return max(next_expiry * 1_000, self._last_tick_ms + TICK_SPACING_MS) - self._clock()
+        return max(next_tick * 1_000, self._last_tick_ms + TICK_SPACING_MS) - self._clock()
 
     async def tick(self) -> GroupResult:
         """Let time pass in the journal, and let those work whose turn it is, as many as a group takes."""
@@ -186,7 +188,7 @@ class Committer:
 
     def take_turns(self, group: Group) -> None:
         """Let auctions trade whose time has come, and orders work whose price has."""
-        while self.engine.ends_call(group.at_ms) or (self.engine.has_due and group.turns < MAX_TURNS):
+        while self.engine.ends_call(group.at_ms) or (self.engine.has_turn(group.at_ms) and group.turns < MAX_TURNS):
             self._take(_TICK, group)
             group.turns += 1
 

@@ -38,7 +38,7 @@ async def commit_singles(committer: Committer, payloads: Sequence[bytes], tellin
     of everything.
     """
     engine, at_ms = committer.engine, committer.now_ms()
-    if engine.has_due or engine.ends_call(at_ms) or engine.seq != committer.journal.seq:
+    if engine.has_turn(at_ms) or engine.ends_call(at_ms) or engine.seq != committer.journal.seq:
         return None
     records = join_plain(payloads)
     if records is None or len({hash_of(payload) for payload in payloads}) < len(payloads):
@@ -70,12 +70,13 @@ def _take(
     taken: list[int | bytes] = []
     while len(taken) < len(payloads):
         rest = payloads[len(taken) :]
-        if committer.engine.has_due:  # more than a group has turns for: what came before is known all the same
+        if committer.engine.has_turn(group.at_ms):  # more than a group has turns for: what came before is known
             return taken + _take_as_commands(committer, group, rest)
         applied = committer.engine.apply_singles(group.at_ms, records[LAYOUT.size * len(taken) :], LAYOUT, telling)
         if applied is None:
             return taken + _take_as_commands(committer, group, rest) if taken else None
-        for place, (payload, code) in enumerate(zip(rest, _until_due(committer, applied.codes), strict=False)):
+        codes = _until_due(committer, group.at_ms, applied.codes)
+        for place, (payload, code) in enumerate(zip(rest, codes, strict=False)):
             if code == ACCEPTED:
                 taken.append(group.note(payload, hash_of(payload), applied.events.get(place, [])))
             else:
@@ -84,9 +85,9 @@ def _take(
     return taken
 
 
-def _until_due(committer: Committer, codes: bytes) -> bytes:
+def _until_due(committer: Committer, at_ms: int, codes: bytes) -> bytes:
     """The codes of those orders that were not refused because one before them triggered somebody."""
-    due = codes.find(_UNAVAILABLE) if committer.engine.has_due else -1
+    due = codes.find(_UNAVAILABLE) if committer.engine.has_turn(at_ms) else -1
     return codes if due < 0 else codes[:due]
 
 

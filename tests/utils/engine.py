@@ -152,7 +152,7 @@ class EngineHarness:
     def turns(self) -> list[e.Event]:
         """Let the triggered orders work, each in its tick; what they did."""
         events: list[e.Event] = []
-        while self.engine.has_due:
+        while self.engine.has_turn(self.at_ms):
             events += self.apply(c.Tick())
         return events
 

@@ -329,7 +329,7 @@ def _refusal(state: ArrayState, at_ms: int, command: c.Command) -> Refusal:
     """The refusal of a command that the core has just refused, in the reference's words."""
     try:
         if isinstance(command, c.PlaceOrder):
-            check_turn(state)
+            check_turn(state, at_ms)
             check(state, at_ms, command)
         elif isinstance(command, c.CancelOrder):
             cancel_order(state, command)
@@ -351,13 +351,13 @@ def _beyond_the_core(state: ArrayState, seq: int, at_ms: int, command: Any) -> s
     if isinstance(command, c.PlaceOrder):
         if pack_longer(command) is not None:
             return ""
-        check_turn(state)
+        check_turn(state, at_ms)
         check(state, at_ms, command)
         return f"an order with terms {command.order.terms}"
     if isinstance(command, c.PlaceGroup):
         if seq < SEQ_LIMIT and all(pack_longer(leg) is not None for leg in command.legs):
             return ""
-        check_turn(state)
+        check_turn(state, at_ms)
         check_legs(state, at_ms, command)
         return f"a group with terms {command.first.order.terms} and {command.second.order.terms}"
     if type(command) not in KNOWN:

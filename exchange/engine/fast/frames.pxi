@@ -163,7 +163,7 @@ cdef i64 run_frame(Memory *m, Framed *f) noexcept nogil:
     cdef i64 done
     m.stamp += 1
     m.record_fills = m.record_hashes = 0
-    if unlikely(m.has_due) and is_others_turn(m):
+    if unlikely(m.has_due) and is_others_turn(m, f.at_ms):
         return refuse_frame(m, f)
     m.in_frame = True
     done = place_mixed(m, f) if f.amends != NULL else place_plain(m, f)

@@ -98,7 +98,7 @@ cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const
     it.id = number
     if not is_whole(m, command):
         return NO_COMMAND
-    if unlikely(m.has_due) and is_others_turn(m):
+    if unlikely(m.has_due) and is_others_turn(m, at_ms):
         return UNAVAILABLE
     cdef i32 refusal = check(m, at_ms, &it)
     if refusal:

@@ -112,11 +112,11 @@ cdef inline void read_order(Memory *m, Incoming *it, i64 terms) noexcept nogil:
     it.rates = it.book.rates[m.accounts[it.account].tier][terms & KIND_BITS]
 
 
-cdef i32 check_call(i64 at_ms, Incoming *it) noexcept nogil:
+cdef i32 check_call(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """In the call of an auction orders gather: those that rest and may take."""
     if not it.book.in_call:
         return MARKET_HALTED
-    if 0 < it.book.call_ends * 1_000 <= at_ms:
+    if 0 < it.book.call_ends * 1_000 <= at_ms and not is_behind(m, at_ms):
         return UNAVAILABLE
     return AUCTION_CALL if it.terms & POST_ONLY or not rests(it.terms) else 0
 
@@ -124,7 +124,7 @@ cdef i32 check_call(i64 at_ms, Incoming *it) noexcept nogil:
 cdef inline i32 check_market(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     cdef i32 refusal = 0
     if unlikely(not it.book.is_open):
-        refusal = check_call(at_ms, it)
+        refusal = check_call(m, at_ms, it)
     if refusal:
         return refusal
     if it.command[1] > BUY_QUOTE:
@@ -247,10 +247,13 @@ cdef inline i32 check_fee_cap(Memory *m, Incoming *it) noexcept nogil:
     return FEE_CAP_TOO_LOW if it.rates[2] > cap * (PPM // BPS) else 0
 
 
+cdef inline bint is_behind(Memory *m, i64 at_ms) noexcept nogil:
+    """Whether the oldest unsettled trade is older than it may be: then nobody trades."""
+    return m.max_unsettled_ms and m.oldest >= 0 and at_ms - m.oldest > m.max_unsettled_ms
+
+
 cdef inline i32 check_backlog(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
-    if m.max_unsettled_ms and m.oldest >= 0 and not it.terms & POST_ONLY:
-        return SETTLEMENT_BACKLOG if at_ms - m.oldest > m.max_unsettled_ms else 0
-    return 0
+    return SETTLEMENT_BACKLOG if not it.terms & POST_ONLY and is_behind(m, at_ms) else 0
 
 
 cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:

@@ -313,7 +313,7 @@ class ArrayState(State):
 
     @property
     def has_due(self) -> bool:
-        """Whether an auction trades, or a triggered order waits for its turn."""
+        """Whether an auction is to trade, or a triggered order waits for its turn."""
         has_due = super().has_due
         self.core.set_due(has_due, bool(self.auctions))
         return has_due
@@ -328,11 +328,10 @@ class ArrayState(State):
         if account.countdown:
             self.core.watch_countdown(account.account_id)
 
-    def next_expiry(self) -> int | None:
-        """When the next open order expires, in unix seconds."""
+    def next_end(self) -> int | None:
+        """When the next open order expires, or the next countdown ends, in unix seconds."""
         expiry = self.core.next_expiry()
-        times = [] if expiry < 0 else [expiry]
-        return min([*times, *self.ends_of_calls()], default=None)
+        return None if expiry < 0 else expiry
 
     def begin(self) -> None:
         """Begin a command that Python runs."""

@@ -44,9 +44,9 @@ cdef void tell_prices(Memory *m, i64 market, i64 since) noexcept with gil:
         fail(m, error)
 
 
-cdef bint is_others_turn(Memory *m) noexcept nogil:
+cdef bint is_others_turn(Memory *m, i64 at_ms) noexcept nogil:
     """Whether a triggered order works first; the orders of a frame are one record."""
-    return not m.in_frame and has_due(m)
+    return not m.in_frame and not is_behind(m, at_ms) and has_due(m)
 
 
 cdef bint has_due(Memory *m) noexcept with gil:

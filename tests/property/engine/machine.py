@@ -61,6 +61,7 @@ class EngineMachine(RuleBasedStateMachine):
     def step(self, command: c.Command) -> list[e.Event] | None:
         """Apply a command, and the turns of those that it triggers; None when it is refused, which changes nothing."""
         events = self.apply(command)
+        self.follow(events)
         self.take_turns()
         return events
 
@@ -74,6 +75,7 @@ class EngineMachine(RuleBasedStateMachine):
             assert self.x.engine.state.events == []
             return None
         self.groups.happened(events, set(self.x.engine.state.orders))
+        assert not (only(events, e.TradeMatched) and self.x.engine.is_behind(self.x.at_ms))
         for undone in only(events, e.TradeReversed):
             assert undone.trade_id > undone.because_of
             assert isinstance(command, c.ReverseTrades) or undone.trade_id > self.x.engine.state.cut_trade
@@ -268,7 +270,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     def take_turns(self) -> None:
         """Let auctions trade, and those work whose price has come."""
-        while self.x.engine.has_due:
+        while self.x.engine.ends_call(self.x.at_ms) or self.x.engine.has_turn(self.x.at_ms):
             if self.x.engine.ends_call(self.x.at_ms) or any(a.price for a in self.x.engine.state.auctions.values()):
                 self.part()
             else:
@@ -448,6 +450,11 @@ class EngineMachine(RuleBasedStateMachine):
     def limit(self, account: bytes, orders: int, notional: int) -> None:
         self.step(c.SetAccountLimits(self.inbox(), account, orders, USDC, notional))
 
+    @rule(age_ms=st.sampled_from((0, 0, 2_000)))
+    def limit_age(self, age_ms: int) -> None:
+        """How old an unsettled trade may be while anybody trades."""
+        assert self.step(c.SetLimits(age_ms, 10, MAX_FILLS)) is not None
+
     @rule(seconds=st.integers(0, 20))
     def pass_time(self, seconds: int) -> None:
         self.later(seconds * 1_000)
@@ -466,6 +473,7 @@ class EngineMachine(RuleBasedStateMachine):
         events = self.apply(c.StartAuction(self.inbox(), market, self.x.now + seconds if seconds else 0))
         assert events is not None
         self.calls.add(market)
+        self.waiting_room.stops(market)
         self.take_turns()
 
     @precondition(lambda self: self.calls)
@@ -559,8 +567,9 @@ class EngineMachine(RuleBasedStateMachine):
         state = self.x.engine.state
         batch = state.batches[0]
         later = [key for key, trade in state.trades.items() if trade.seq > batch.to_seq]
-        assert self.step(c.FinalizeBatch(self.inbox(), batch.batch)) is not None
+        assert self.apply(c.FinalizeBatch(self.inbox(), batch.batch)) is not None
         assert list(state.trades) == later
+        self.take_turns()
 
     @precondition(lambda self: self.x.engine.state.trades)
     @rule(data=st.data())

@@ -229,10 +229,10 @@ class Waiting:
 
 @dataclass
 class NaiveWaiting:
-    """Who waits, and the ids of those whose turn comes, in order."""
+    """Who waits, and those whose turn comes, in order."""
 
     waits: list[Waiting] = field(default_factory=list)
-    turns: list[int] = field(default_factory=list)
+    turns: list[Waiting] = field(default_factory=list)
 
     def comes(self, order_id: int, order: Order, last: int, in_call: bool = False) -> bool:
         """An order comes; whether it waits, as all do in the call of an auction."""
@@ -247,16 +247,21 @@ class NaiveWaiting:
         here = [w for w in self.waits if w.order.market == market]
         came = [w for w in here if w.reached(price)]
         came.sort(key=lambda w: (not w.place()[0], w.place()[1] if w.place()[0] else -w.place()[1], age(w.order_id)))
-        self.turns += [w.order_id for w in came]
+        self.turns += came
         self.waits = [w for w in self.waits if w not in came]
         for waiting in here:
             waiting.history.append(price)
 
     def turn(self) -> int:
         """The next whose turn it is."""
-        return self.turns.pop(0)
+        return self.turns.pop(0).order_id
+
+    def stops(self, market: int) -> None:
+        """A market is open no more: who was to work there waits again."""
+        self.waits += [w for w in self.turns if w.order.market == market]
+        self.turns = [w for w in self.turns if w.order.market != market]
 
     def drop(self, still_open: set[int]) -> None:
         """Orders that ended."""
         self.waits = [w for w in self.waits if w.order_id in still_open]
-        self.turns = [order_id for order_id in self.turns if order_id in still_open]
+        self.turns = [w for w in self.turns if w.order_id in still_open]

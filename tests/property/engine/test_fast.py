@@ -71,6 +71,7 @@ class Stream:
         self.at_ms = START_MS
         self.inbox_id = self.brakes = 0
         self.seen: Counter[str] = Counter()
+        self.waited: set[tuple[str, int]] = set()
         self.quantities = Quantities()
         opening: list[c.Command] = [c.ListAsset(asset) for asset in ASSETS]
         opening += [c.ListMarket(market, FEES) for market in MARKETS] + [c.SetLimits(0, 12, 5)]
@@ -85,6 +86,7 @@ class Stream:
 
     def both(self, commands: list[c.Command]) -> list[Outcome]:
         """Apply a batch to both engines and compare all there is."""
+        self.look_who_waits()
         expected = self.reference.apply_batch(self.at_ms, commands)
         assert_same_batch(expected, self.fast.apply_batch(self.at_ms, commands), commands)
         assert self.fast.dump() == self.reference.dump()
@@ -99,6 +101,28 @@ class Stream:
             else:
                 self.seen.update(type(event).__name__ for event in outcome)
                 self.quantities.happened(outcome)
+                for event in outcome:
+                    self.see_who_waited(event)
+
+    def look_who_waits(self) -> None:
+        """Note whose turn it is, and which auctions' end has come, while settlement is behind."""
+        state = self.reference.state
+        if state.is_behind(self.at_ms):
+            self.waited |= {("order", order_id) for order_id in state.due}
+            ended = (a for a in state.auctions.values() if a.price or 0 < a.ends_at * 1_000 <= self.at_ms)
+            self.waited |= {("auction", auction.market) for auction in ended}
+
+    def see_who_waited(self, event: e.Event) -> None:
+        """Count what became of them."""
+        if isinstance(event, e.OrderTriggered | e.OrderClosed):
+            who = ("order", event.order_id)
+        elif isinstance(event, e.AuctionPriced):
+            who = ("auction", event.market)
+        else:
+            return
+        if who in self.waited:
+            self.waited.discard(who)
+            self.seen[f"{type(event).__name__} of one that waited for settlement"] += 1
 
     def drain(self) -> None:
         """Cancel what is open: nothing is held, and every quantity is explained."""
@@ -245,7 +269,7 @@ class Stream:
             c.StartAuction(self.inbox(), market, rng.choice((0, 1, 10)) and self.at_ms // 1_000 + rng.randrange(1, 15)),
             c.AnnounceFees(self.inbox(), rng.choice((1, 2)), self.at_ms + 500, tiers, rng.randrange(4)),
             c.SetAccountTier(self.inbox(), who, rng.randrange(3), self.at_ms + 200),
-            c.SetLimits(rng.choice((0, 0, 60_000)), 12, rng.randrange(1, 6)),
+            c.SetLimits(rng.choice((0, 3_000, 60_000)), 12, rng.randrange(1, 6)),
             self.bounds(),
             self.bounds(),
             self.limits(who),
@@ -387,6 +411,67 @@ def test_batches_do_the_same_in_both_engines() -> None:
     assert seen["auction_call time_in_force"]
 
 
+class LateStream(Stream):
+    """A stream in which settlement is behind again and again, while orders are due and auctions end."""
+
+    def chain(self) -> c.Command:
+        """Something else that happens, much of it about settlement."""
+        rng, state, market = self.rng, self.reference.state, self.rng.choice((1, 2))
+        if rng.random() < 0.3:
+            return super().chain()
+        settles: list[c.Command] = [
+            c.CutBatch(self.inbox(), state.last_batch + 1, state.seq),
+            c.FinalizeBatch(self.inbox(), state.batches[0].batch if state.batches else 1),
+        ]
+        if state.is_behind(self.at_ms) and rng.random() < 0.8:
+            return rng.choice([*settles, *settles, c.SetLimits(0, 12, 3)])
+        choices: list[c.Command] = [
+            *settles,
+            *[c.SetLimits(2_000, 12, 3)] * 4,
+            *[c.SetMarketStatus(self.inbox(), market, "open")] * 4,
+            c.SetMarketStatus(self.inbox(), market, "halted"),
+            c.StartAuction(self.inbox(), market, self.at_ms // 1_000 + rng.randrange(1, 4)),
+            *[c.Credit(self.inbox(), account, USDC, 9_000, "more") for account in TRADERS],
+        ]
+        return rng.choice(choices)
+
+    def orders(self) -> list[c.Command]:
+        """A run of orders, among them stops near the last price, and few ticks but where somebody has waited."""
+        likely = 0.2 if self.reference.is_behind(self.at_ms) or not self.waited else 1
+        kept = [one for one in super().orders() if not isinstance(one, c.Tick) or self.rng.random() < likely]
+        stops = [self.order() for _ in range(4)]
+        terms, price = 1 << 5 | self.rng.choice((0, 2, 4)), self.rng.randrange(98, 103)
+        return [replace(one, order=replace(one.order, terms=terms, trigger_price=price)) for one in stops] + kept
+
+
+WAITED = (
+    "OrderTriggered of one that waited for settlement",
+    "OrderClosed of one that waited for settlement",
+    "AuctionPriced of one that waited for settlement",
+)
+
+
+def test_both_engines_stop_matching_while_settlement_is_behind() -> None:
+    seen: Counter[str] = Counter()
+    for seed in range(302, 306):
+        stream = LateStream(seed)
+        stream.live(120)
+        seen += stream.seen
+    for kind in WAITED:
+        assert seen[kind] >= 3, seen
+    assert seen["settlement_backlog None"]
+
+
+def test_runs_while_settlement_is_behind_do_the_same_as_the_reference() -> None:
+    stream = LateStream(97)
+    stream.brief(80)
+    stream = LateStream(96)
+    stream.packed(20)
+    stream.live(20)
+    stream.packed(40)
+    assert stream.seen["settlement_backlog None"]
+
+
 def test_packed_commands_do_the_same_as_the_reference() -> None:
     stream = Stream(99)
     stream.packed(80)
@@ -464,7 +549,7 @@ def test_arrays_keep_what_they_hold_when_they_outgrow_their_pages() -> None:
 @pytest.mark.deep
 @pytest.mark.parametrize("seed", range(1_000, 1_100))
 def test_batches_do_the_same_in_both_engines_for_long(seed: int) -> None:
-    stream = Stream(seed)
+    stream = LateStream(seed) if seed % 3 == 0 else Stream(seed)
     stream.live(400)
     stream.packed(100)
     stream.brief(100)

@@ -11,8 +11,9 @@ from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.journal.reader import Record
 from tests.property.engine.machine import MARKETS, EngineMachine
-from tests.property.engine.test_fast import Stream
+from tests.property.engine.test_fast import WAITED, LateStream
 from tests.property.engine.test_machine import COMMON
+from tests.utils.engine import only
 from tests.utils.twins import Outcome
 
 
@@ -40,7 +41,7 @@ class TestJudgedMachine(JudgedMachine.TestCase):  # type: ignore[valid-type, mis
     settings = settings(max_examples=20, **COMMON)
 
 
-class JudgedStream(Stream):
+class JudgedStream(LateStream):
     """Batches of commands, frames of every kind of order among them, of which the audit's ledgers judge each."""
 
     def __init__(self, seed: int) -> None:
@@ -51,6 +52,10 @@ class JudgedStream(Stream):
         """Apply a batch, and have the ledgers judge it."""
         if self.reference.ends_call(self.at_ms):  # as whoever commits them does
             commands = [c.Tick(), *commands]
+        settling = (c.SetLimits, c.FinalizeBatch, c.ReverseTrades)
+        commands = [
+            one for command in commands for one in ([command, c.Tick()] if isinstance(command, settling) else [command])
+        ]
         seq = self.reference.seq
         outcomes = super().both(commands)
         for command, outcome in zip(commands, outcomes, strict=True):
@@ -60,6 +65,7 @@ class JudgedStream(Stream):
                 self.fees.command(record)
                 self.fees.happened(record, outcome)
                 self.priority.happened(record, outcome)
+                assert not (self.priority._is_behind(record) and only(outcome, e.TradeMatched))
         assert (self.priority.problems, self.fees.problems) == ([], [])
         return outcomes
 
@@ -70,6 +76,7 @@ def test_the_audit_objects_to_no_stream_with_frames_in_it(seed: int) -> None:
     stream.live(60)
     assert stream.seen["OrderAmended"] > 20
     assert stream.seen["OrderTriggered"]
+    assert any(stream.seen[kind] for kind in WAITED)
 
 
 @pytest.mark.deep

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bizzan.audit.backlog import BacklogLedger
 from bizzan.audit.placed import placed_in
-from exchange.domain.order import Terms
+from exchange.domain.order import Terms, TriggerType
 from exchange.engine import commands as c
 from exchange.journal.reader import Record
 from exchange.sequencer.seed import unsettled_limit_ms
@@ -134,3 +134,49 @@ def test_windows_within_which_nothing_settles_are_found() -> None:
             "windows.pause_max must be below windows.delay and windows.grace: no trade could settle in time",
         )
     ]
+
+
+def test_a_triggered_order_that_trades_all_the_same_is_found() -> None:
+    """No order is accepted then: the trade itself is what must not be."""
+    day = Judged(TOLD)
+    word = Terms(trigger_type=TriggerType.stop_loss).pack()
+    day.tell(day.x.order(TAKER, 1, PRICE - 1_000, 100, terms=word, trigger_price=PRICE - 10))
+    day.tell(day.x.order(MAKER, 0, PRICE - 1_000, 100))
+    for account, side in ((MAKER, 1), (TAKER, 0)):
+        day.tell(day.x.order(account, side, PRICE - 10, 100))
+    day.x.at_ms += LIMIT_MS + 1
+    seq = day.tell(c.Tick())
+    assert day.texts == (
+        f"journal sequence {seq}: trade 2 is made, though trade 1 has been unsettled for {LIMIT_MS + 1} ms: "
+        f"from {LIMIT_MS} ms on nobody trades"
+    )
+
+
+def test_an_auction_that_trades_all_the_same_is_found() -> None:
+    day = Judged(TOLD)
+    day.trade()
+    day.tell(c.StartAuction(next(day.x.inbox_ids), 1, day.x.now + 30))
+    for account, side in ((MAKER, 1), (TAKER, 0)):
+        day.order(account, side)
+    day.x.at_ms += LIMIT_MS + 1
+    seq = day.tell(c.Tick())
+    assert day.texts == (
+        f"journal sequence {seq}: trade 2 is made, though trade 1 has been unsettled for {LIMIT_MS + 1} ms: "
+        f"from {LIMIT_MS} ms on nobody trades"
+    )
+
+
+def test_an_engine_that_is_told_lets_nobody_trade_and_is_not_objected_to() -> None:
+    day = Judged(TOLD)
+    day.tell(TOLD)
+    day.trade()
+    day.tell(c.StartAuction(next(day.x.inbox_ids), 1, day.x.now + 30))
+    for account, side in ((MAKER, 1), (TAKER, 0)):
+        day.order(account, side)
+    day.x.at_ms += LIMIT_MS + 1
+    day.tell(c.Tick())
+    assert day.x.engine.state.last_trade == 1
+    day.settle()
+    day.tell(c.Tick())
+    assert day.x.engine.state.last_trade == 2
+    assert day.texts == ""

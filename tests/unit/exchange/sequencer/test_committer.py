@@ -10,11 +10,13 @@ import pytest
 
 from exchange.domain.eip712 import keccak
 from exchange.domain.errors import ErrorCode
+from exchange.domain.frame_codes import number_of
 from exchange.domain.instrument import Asset
 from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.order_id import order_id
 from exchange.engine import commands as c
 from exchange.engine.engine import Engine
+from exchange.engine.fast.engine import FastEngine
 from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
@@ -247,7 +249,7 @@ async def test_without_room_orders_still_expire(committer: Committer, monkeypatc
     assert len(committer.engine.open_orders(account)) == 1
     assert isinstance((await committer.tick()).outcomes[0], Ack)
     assert len(committer.engine.open_orders(account)) == 0
-    monkeypatch.setattr(Engine, "has_due", True)
+    monkeypatch.setattr(Engine, "has_turn", lambda engine, at_ms: True)
     assert isinstance((await committer.tick()).outcomes[0], Refused), "an order would work"
 
 
@@ -481,3 +483,56 @@ async def test_a_long_cascade_is_taken_in_groups_and_cancels_come_in_between(
     assert committer.engine.waiting == 0
     assert committer.journal.seq == before + 1 + 7 + 1, "the frame, a tick for each stop but one, and a cancel"
     assert isinstance((await committer.commit(_items(_buy(70)))).outcomes[0], Ack)
+
+
+async def test_who_is_due_while_settlement_is_behind_waits_and_no_tick_comes_for_it(
+    committer: Committer, clock: Clock
+) -> None:
+    """Neither does the engine tick for ever, nor does it forget those who wait when the backlog is gone."""
+    credit = c.Credit(3, SELLER.raw, 2, 10**10, "c")
+    await committer.commit(_items(*COMMANDS[:5], credit, c.SetLimits(60_000, 100, 20), _buy(50), _stop(51), _stop(52)))
+    await commit_frames(committer, [_frame(SELLER, 590_000)], lambda acks: None, Telling.everything)
+    assert committer.tick_due_in_ms() == 0
+    clock.now_ms += 60_001
+    due_in = committer.tick_due_in_ms()
+    assert due_in is not None
+    assert due_in > 3_000_000, "only then does an order expire"
+    before = committer.journal.seq
+    brake, taking = (await committer.commit(_items(c.CancelOrder(TAKER, 52, b"", TAKER), _buy(53)))).outcomes
+    assert (type(brake), taking.code) == (Ack, "settlement_backlog")  # type: ignore[union-attr]
+    result = await commit_frames(committer, [_frame(SELLER, 700_000, 10)], lambda acks: None, Telling.everything)
+    assert [set(outcome.codes) for outcome in result.outcomes if isinstance(outcome, FrameAck)] == [
+        {number_of(ErrorCode.settlement_backlog)}
+    ]
+    await committer.commit(_items(c.CutBatch(11, 1, committer.journal.seq), c.FinalizeBatch(12, 1), _buy(54)))
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][before:]
+    assert kinds == ["CancelOrder", "PlaceFrame", "CutBatch", "FinalizeBatch", "Tick", "PlaceOrder"]
+    assert not committer.engine.has_due
+
+
+async def test_an_auction_that_waits_for_settlement_needs_no_tick_before(committer: Committer, clock: Clock) -> None:
+    ends_at = NOW_MS // 1_000 + 30
+    await committer.commit(_items(*COMMANDS[:5], c.SetLimits(20_000, 100, 20), _buy(40), _ask(41)))
+    await committer.commit(_items(c.StartAuction(11, 1, ends_at), _buy(50), _ask(51)))
+    assert committer.tick_due_in_ms() == 30_000
+    clock.now_ms += 30_000
+    due_in = committer.tick_due_in_ms()
+    assert due_in is not None
+    assert due_in > 3_000_000
+    await committer.commit(_items(c.CutBatch(12, 1, committer.journal.seq), c.FinalizeBatch(13, 1)))
+    kinds = [type(record.command).__name__ for record in Reader(committer.journal.folder).read()][-3:]
+    assert kinds == ["CutBatch", "FinalizeBatch", "Tick"]
+    assert committer.engine.state.last_trade == 2
+
+
+async def test_after_a_restart_who_waits_for_settlement_waits_on(committer: Committer, clock: Clock) -> None:
+    credit = c.Credit(3, SELLER.raw, 2, 10**10, "c")
+    await committer.commit(_items(*COMMANDS[:5], credit, c.SetLimits(60_000, 100, 20), _buy(50), _stop(51)))
+    await commit_frames(committer, [_frame(SELLER, 590_000)], lambda acks: None, Telling.everything)
+    clock.now_ms += 60_001
+    await committer.commit(_items(c.CutBatch(11, 1, committer.journal.seq)))
+    again = Committer(FastEngine.load(committer.engine.dump()), committer.journal, clock, committer._executor)
+    assert (again.engine.has_due, again.engine.has_turn(clock.now_ms)) == (True, False)
+    final = c.FinalizeBatch(12, 1)
+    again.engine.apply(again.engine.seq + 1, clock.now_ms, final)
+    assert again.tick_due_in_ms() == 0, "as after a crash between the batch and the tick behind it"

@@ -278,7 +278,7 @@ def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatc
         both.place([plain(order(30))])
         assert not committer.journal_full, "there is room again"
         with monkeypatch.context() as patch:
-            patch.setattr(FastEngine, "has_due", True)
+            patch.setattr(FastEngine, "has_turn", lambda engine, at_ms: True)
             untouched(committer, [good])
     with two(Engine) as both:
         untouched(both.singles, [good])
