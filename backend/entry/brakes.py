@@ -1,4 +1,4 @@
-"""What takes orders back: cancels, mass cancels, countdowns."""
+"""What takes orders back: cancels of one, of some and of all, countdowns, and the stop of an account's trading."""
 
 import asyncio
 from functools import partial
@@ -8,7 +8,7 @@ from backend.entry.client import Client, Once, Session, Step, retry_of
 from backend.entry.link import CommandCall
 from exchange.domain import entry as wire
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.engine.commands import CancelOrder, Command, MassCancel, SetCountdown
+from exchange.engine.commands import CancelAll, CancelOrder, Command, MassCancel, SetCountdown, StopTrading
 from exchange.journal.codec import encode_command
 from exchange.sequencer.packing import packed_receipt
 from exchange.sequencer.protocol import Ack, Refused
@@ -41,11 +41,9 @@ class Brakes:
         self, session: Session, brake: wire.Brake, since: float, give_back: Once, finding: "asyncio.Future[bytes]"
     ) -> None:
         signer = await finding
-        if signer not in (session.account, session.signer):
+        if flaw := _flaw_of(brake, signer, session):
             give_back()
-            self._client.refuse(
-                brake.number, ErrorCode.wrong_signature, "the signature is not the account's or the session's"
-            )
+            self._client.refuse(brake.number, ErrorCode.wrong_signature, flaw)
             return
 
         def outcome(ack: Ack | Refused) -> None:
@@ -65,10 +63,25 @@ def _end_brake(session: Session) -> None:
     session.brakes -= 1
 
 
+def _flaw_of(brake: wire.Brake, signer: bytes, session: Session) -> str:
+    """What is wrong with who signed. A delegated key neither stops its owner's trading nor starts it again."""
+    if signer == session.account:
+        return ""
+    if brake.kind == wire.Kind.trading_stop:
+        return "the signature is not the account's own, which alone stops and starts its trading"
+    return "" if signer == session.signer else "the signature is not the account's or the session's"
+
+
 def _command_of(brake: wire.Brake, account: bytes, signer: bytes) -> Command:
-    fields = brake.fields
-    if brake.kind == wire.Kind.cancel:
-        return CancelOrder(account, fields["nonce"], brake.signature, signer)
-    if brake.kind == wire.Kind.countdown:
-        return SetCountdown(account, fields["seconds"], fields["nonce"], brake.signature, signer)
-    return MassCancel(account, fields["market"], fields["side"], fields["nonce"], brake.signature, signer)
+    fields, signature = brake.fields, brake.signature
+    match brake.kind:
+        case wire.Kind.cancel:
+            return CancelOrder(account, fields["nonce"], signature, signer)
+        case wire.Kind.cancel_all:
+            return CancelAll(account, fields["min_nonce"], signature, signer)
+        case wire.Kind.countdown:
+            return SetCountdown(account, fields["seconds"], fields["nonce"], signature, signer)
+        case wire.Kind.trading_stop:
+            return StopTrading(account, bool(fields["stopped"]), fields["nonce"], signature)
+        case _:
+            return MassCancel(account, fields["market"], fields["side"], fields["nonce"], signature, signer)

@@ -154,7 +154,7 @@ class Desk:
             return await self._frames.judge(body, since)
         if kind == wire.Kind.orders:
             return await self._orders.judge(body, since)
-        if wire.Kind.cancel <= kind <= wire.Kind.countdown:
+        if wire.is_brake(kind):
             return await self._brakes.judge(kind, body, since)
         if kind == wire.Kind.ping:
             if len(body) != PING_SIZE:
@@ -165,5 +165,5 @@ class Desk:
         elif kind == wire.Kind.open:
             await self._opening.open(body)
         else:
-            raise wire.ProtocolError(f"no message of kind {kind}: 1 to 8 are taken")
+            raise wire.ProtocolError(f"no message of kind {kind}: 1 to 10 are taken")
         return None

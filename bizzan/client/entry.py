@@ -275,6 +275,18 @@ class EntryClient:
         """
         return await self._brake(wire.Kind.countdown, {"seconds": seconds, "nonce": self._brake_nonce()})
 
+    async def cancel_all(self, min_nonce: int) -> wire.Done:
+        """Cancel every order whose nonce is below `min_nonce`; such nonces are refused for ever."""
+        return await self._brake(wire.Kind.cancel_all, {"min_nonce": min_nonce})
+
+    async def stop_trading(self, stopped: bool = True) -> wire.Done:
+        """Have every order of the account refused and the open ones cancelled, or orders taken again.
+
+        Only the account's own key may: with a delegated one it is refused (`wrong_signature`).
+        """
+        fields = {"stopped": int(stopped), "nonce": self._brake_nonce()}
+        return await self._brake(wire.Kind.trading_stop, fields)
+
     def _brake_nonce(self) -> int:
         """The time in milliseconds, and never the same twice."""
         self._last_brake = max(int(time.time() * 1_000), self._last_brake + 1)

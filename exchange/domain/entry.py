@@ -59,6 +59,8 @@ class Kind(IntEnum):
     cancel = 6
     mass_cancel = 7
     countdown = 8
+    cancel_all = 9
+    trading_stop = 10
     challenge = 129
     opened = 130
     journaled = 131
@@ -324,13 +326,15 @@ _BRAKES: Mapping[int, tuple[str, struct.Struct, tuple[str, ...]]] = {
     Kind.cancel: ("Cancel", struct.Struct(f">QQ{SIGNATURE_SIZE}s"), ("nonce",)),
     Kind.mass_cancel: ("MassCancel", struct.Struct(f">QIBQ{SIGNATURE_SIZE}s"), ("market", "side", "nonce")),
     Kind.countdown: ("Countdown", struct.Struct(f">QIQ{SIGNATURE_SIZE}s"), ("seconds", "nonce")),
+    Kind.cancel_all: ("CancelAll", struct.Struct(f">QQ{SIGNATURE_SIZE}s"), ("min_nonce",)),
+    Kind.trading_stop: ("TradingStop", struct.Struct(f">QBQ{SIGNATURE_SIZE}s"), ("stopped", "nonce")),
 }
 """What takes orders back: how it is signed, its bytes, and the fields between number and signature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Brake:
-    """A message that takes orders back; `fields` as in the EIP-712 message, without the account."""
+    """A message that takes orders back, or stops trading; `fields` as in the EIP-712 message, without the account."""
 
     kind: int
     number: int
@@ -355,12 +359,20 @@ class Brake:
         """From a body of its kind."""
         _, shape, names = _BRAKES[kind]
         number, *values, signature = _unpack(shape, body, Kind(kind).name)
-        return cls(kind, number, dict(zip(names, values, strict=True)), signature)
+        fields = dict(zip(names, values, strict=True))
+        if fields.get("stopped", 0) > 1:
+            raise ProtocolError(f"stopped is 1 to stop trading or 0 to start it again, not {fields['stopped']}")
+        return cls(kind, number, fields, signature)
+
+
+def is_brake(kind: int) -> bool:
+    """Whether a message of this kind takes orders back, or stops trading."""
+    return kind in _BRAKES
 
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What takes orders back is durable at `seq`, and has done so."""
+    """What takes orders back, or stops trading, is durable at `seq`, and has done so."""
 
     number: int
     seq: int
@@ -413,7 +425,7 @@ def pack_refused(number: int, code: int, retry_ms: int, text: str) -> bytes:
 
 def number_in(kind: int, body: bytes) -> int:
     """The client's number in a message that may be malformed; 0 if it has none."""
-    return int.from_bytes(body[:8]) if Kind.frame <= kind <= Kind.countdown and len(body) >= 8 else 0
+    return int.from_bytes(body[:8]) if Kind.frame <= kind <= Kind.trading_stop and len(body) >= 8 else 0
 
 
 def _unpack(shape: struct.Struct, body: bytes, name: str) -> tuple[Any, ...]:
