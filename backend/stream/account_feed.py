@@ -316,7 +316,7 @@ def _changed(event: events.AccountChanged) -> Iterator[tuple[int, Row]]:
 
 
 def _countdown(event: events.CountdownSet) -> Iterator[tuple[int, Row]]:
-    yield event.account, {"event": "countdown", "at": event.at}
+    yield event.account, {"event": "countdown", "countdown_at": event.at}
 
 
 def _stopped(event: events.TradingStopChanged) -> Iterator[tuple[int, Row]]:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from backend.stream.account_feed import AccountFeed, AccountState
-from exchange.engine.events import AccountOpened, BalanceChanged, Credited, TradeReversed
+from exchange.engine.events import AccountOpened, BalanceChanged, CountdownSet, Credited, TradeReversed
 
 OWNER = b"\x01" * 20
 OTHER = b"\x02" * 20
@@ -204,3 +204,16 @@ async def test_both_sides_are_told_why_their_trade_was_reversed() -> None:
         assert (told["event"], told["trade_id"], told["because_of"]) == ("trade_reversed", 5, None)
         assert told["reason"] == "block 0xab: ledger: too little trading"
         assert told["code"] == "insufficient_balance"
+
+
+async def test_a_countdown_says_when_it_ends_beside_when_it_was_set() -> None:
+    engine, listener = SlowEngine(), Listener()
+    feed = AccountFeed(engine.load, engine)
+    listening = asyncio.create_task(feed.listen(OWNER, listener))
+    await engine.answer(4, 7)
+    await engine.answer(4, 7)
+    await listening
+    feed.apply(5, 1_000_500, CountdownSet(7, 1_031))
+    feed.flush()
+    (event,) = listener.messages[1]["events"]
+    assert event == {"event": "countdown", "countdown_at": 1_031, "seq": 5, "at": 1_000_500}
