@@ -62,6 +62,7 @@ KeyName = Literal[
     "approver_2",
     "approver_3",
     "receipt_signer",
+    "auditor",
 ]
 
 # The accounts that every development chain funds; anyone can sign with them.
@@ -79,6 +80,7 @@ LOCAL_KEYS: dict[KeyName, str] = {
     "approver_2": "0xf214f2b2cd398c806f84e317254e0f0b801d0643303237d97a22a48e01628897",
     "approver_3": "0x701b615bbdfb9de65240bc28bd21bbc0d996645a3dd57e7b12bc2bdf6f192c82",
     "receipt_signer": "0xdf57089febbacf7ba0bc227dafbffa9fc08a93fdc68e1e42411a14efcf23656e",
+    "auditor": "0xa267530f49f8280200edf313ee7af6b827f2a8bce2897751d06a843f644967b1",
 }
 
 Port = Annotated[int, Field(ge=1, le=65_535)]
@@ -370,6 +372,7 @@ class KeySettings(Section):
     approver_2: SecretStr | None = None
     approver_3: SecretStr | None = None
     receipt_signer: SecretStr | None = None
+    auditor: SecretStr | None = None
 
     @field_validator("*")
     @classmethod

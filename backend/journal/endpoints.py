@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 from starlette.responses import FileResponse, Response
 
 from backend.deps import ApiDep, Before, Limit
@@ -17,13 +17,16 @@ _BYTES: dict[int | str, dict[str, Any]] = {
     200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}
 }
 
+After = Annotated[
+    int | None, Query(ge=0, le=(1 << 63) - 1, description="only pieces that start after this sequence, earliest first")
+]
 FirstSeq = Annotated[int, Path(ge=1, le=(1 << 63) - 1, description="the first sequence of a piece")]
 
 
 @router.get("", responses=responses())
-async def list_pieces(api: ApiDep, before: Before = None, limit: Limit = 100) -> schemas.PiecePage:
-    """Signed pieces of the journal, latest first."""
-    return await service.page(api, before, limit)
+async def list_pieces(api: ApiDep, before: Before = None, after: After = None, limit: Limit = 100) -> schemas.PiecePage:
+    """Signed pieces of the journal, latest first; with `after` earliest first."""
+    return await service.page(api, before, after, limit)
 
 
 @router.get("/{first_seq}/hashes", response_class=Response, responses=_TEXT | responses(404))
@@ -36,6 +39,6 @@ async def get_hashes(api: ApiDep, first_seq: FirstSeq) -> Response:
 async def get_raw(api: ApiDep, auditor: AuditorDep, first_seq: FirstSeq) -> Response:
     """The records of a piece as they were journaled; for auditors, and for operators by a session of the console.
 
-    `bizzan audit replay` reads a folder of these.
+    `bizzan audit fetch` gathers them in a folder, `bizzan audit replay` reads it.
     """
     return FileResponse(service.raw_file(api, first_seq), media_type="application/octet-stream")

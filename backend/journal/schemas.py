@@ -17,7 +17,7 @@ class PieceView(BaseModel):
 
 
 class PiecePage(BaseModel):
-    """Pieces, latest first."""
+    """Pieces, latest first; earliest first where `after` was given."""
 
     pieces: list[PieceView]
     next_before: int | None

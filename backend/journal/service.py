@@ -6,14 +6,19 @@ from backend.context import Api, now_ms
 from backend.journal import schemas
 from exchange.database import publication
 from exchange.domain.errors import ErrorCode, Refusal
-from exchange.journal.publication import PROMISE_SECONDS, PUBLIC_NAME, RAW_NAME
+from exchange.journal.publication import PROMISE_SECONDS, RAW_NAME, public_path
 from exchange.journal.record import segment_path
 
 
-async def page(api: Api, before: int | None, limit: int) -> schemas.PiecePage:
-    """Pieces, latest first."""
+async def page(api: Api, before: int | None, after: int | None, limit: int) -> schemas.PiecePage:
+    """Pieces, latest first; with `after` earliest first. Refuses both."""
+    if before is not None and after is not None:
+        raise Refusal(ErrorCode.malformed, "after and before exclude each other: leave one out", "after")
     async with api.reading() as connection:
-        rows = await publication.page(connection, before, limit)
+        if after is None:
+            rows = await publication.page(connection, before, limit)
+        else:
+            rows = await publication.page_after(connection, after, limit)
         published = await publication.published(connection)
     hexes = ("head", "root", "signature", "raw_sha256", "public_sha256")
     pieces = [
@@ -27,7 +32,7 @@ async def page(api: Api, before: int | None, limit: int) -> schemas.PiecePage:
     ]
     return schemas.PiecePage(
         pieces=pieces,
-        next_before=pieces[-1].first_seq if len(pieces) == limit else None,
+        next_before=pieces[-1].first_seq if len(pieces) == limit and after is None else None,
         promise_seconds=PROMISE_SECONDS,
         published_seq=published.seq,
         server_time=now_ms(),
@@ -36,7 +41,7 @@ async def page(api: Api, before: int | None, limit: int) -> schemas.PiecePage:
 
 def hashes_file(api: Api, first_seq: int) -> Path:
     """What everybody may read of a piece. Refuses where none starts."""
-    return _file(api.published_dir / PUBLIC_NAME / f"{first_seq:020d}.hashes", first_seq)
+    return _file(public_path(api.published_dir, first_seq), first_seq)
 
 
 def raw_file(api: Api, first_seq: int) -> Path:

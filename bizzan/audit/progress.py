@@ -14,7 +14,10 @@ EVERY_SECONDS = 5.0
 class Progress:
     """Tells a person who waits. An audit that is over before the first line tells nothing."""
 
-    def __init__(self, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stream: TextIO = sys.stderr, clock: Callable[[], float] = time.monotonic, done: str = "replayed"
+    ) -> None:
+        self._done = done
         self._stream = stream
         self._clock = clock
         self._started = clock()
@@ -29,7 +32,7 @@ class Progress:
         self._due, self._told = now + EVERY_SECONDS, True
         rate = seq / (now - self._started)
         left = (last - seq) / rate
-        self._tell(f"replayed {seq:,} of {last:,} records, {rate:,.0f} a second, about {left:,.0f} s left")
+        self._tell(f"{self._done} {seq:,} of {last:,} records, {rate:,.0f} a second, about {left:,.0f} s left")
 
     def end(self, seq: int) -> None:
         """All that can be read is done."""
@@ -37,7 +40,9 @@ class Progress:
             return
         seconds = self._clock() - self._started
         memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024
-        self._tell(f"replayed {seq:,} records in {seconds:,.0f} s, {seq / seconds:,.0f} a second, with {memory:,} MB")
+        self._tell(
+            f"{self._done} {seq:,} records in {seconds:,.0f} s, {seq / seconds:,.0f} a second, with {memory:,} MB"
+        )
 
     def _tell(self, line: str) -> None:
         print(line, file=self._stream, flush=True)

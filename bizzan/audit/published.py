@@ -29,7 +29,7 @@ from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
 from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal, JournalError
 from exchange.journal.marker import MARKER_NAME, Marker
-from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME, Piece, read_index
+from exchange.journal.publication import INDEX_NAME, RAW_NAME, Piece, public_path, read_index
 from exchange.journal.reader import Reader
 from exchange.journal.receipts import leaf_of, subject_of
 from exchange.journal.record import segment_path
@@ -173,7 +173,7 @@ def _piece(audit: JournalAudit, piece: Piece, domain: Domain | None, signer: byt
         if found != signer:
             yield f"is signed by {checksum(found) if found else 'nobody'}, not by {checksum(signer)}"
     raw = segment_path(audit.folder / RAW_NAME, piece.first_seq)
-    public = audit.folder / PUBLIC_NAME / f"{raw.stem}.hashes"
+    public = public_path(audit.folder, piece.first_seq)
     for path, expected in ((raw, piece.raw_sha256), (public, piece.public_sha256)):
         if not path.exists() or sha256(path.read_bytes()).hexdigest() != expected:
             yield f"{path.name} is not the file that was published"

@@ -9,11 +9,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from bizzan.audit.pieces import Line, PieceError, held_bytes, read_lines
 from bizzan.client.receipts import recover
-from exchange.domain.receipt import Receipt, ReceiptError
+from exchange.domain.receipt import Receipt, ReceiptError, record_hash
 from exchange.journal.errors import JournalError
-from exchange.journal.publication import INDEX_NAME, RAW_NAME
-from exchange.journal.receipts import RecordFinder, leaf_of
+from exchange.journal.marker import MARKER_NAME, read_marker
+from exchange.journal.publication import INDEX_NAME, RAW_NAME, read_index
+from exchange.journal.receipts import RecordFinder, subject_of
 
 
 def parse_receipts(source: str) -> list[Receipt]:
@@ -56,17 +58,28 @@ def problems(receipt: Receipt, signer: bytes, bond: bytes | None = None, journal
 
 def against_journal(receipt: Receipt, journal: Path) -> Iterator[str]:
     """What differs between a receipt that holds and the journal: proof of fraud, where that journal is signed too."""
-    raw = journal / RAW_NAME if (journal / INDEX_NAME).exists() else journal
     try:
-        record = RecordFinder(raw).find(receipt.seq)
+        line = _line_at(journal, receipt.seq)
     except LookupError:
         late = "acknowledged, and not published yet, which takes 10 minutes at most, or skipped"
         yield f"sequence {receipt.seq} is not in the journal: {late}"
         return
-    except (JournalError, OSError) as error:
+    except (JournalError, PieceError, OSError) as error:
         yield f"the journal cannot be read: {error}"
         return
-    if leaf_of(record) != receipt.record_hash:
-        there = f"one at {record.at_ms} ms, head 0x{record.head.hex()}"
+    if record_hash(*line) != receipt.record_hash:
+        there = f"one at {line.at_ms} ms, head 0x{line.head.hex()}"
         acknowledged = f"0x{receipt.subject.hex()} at {receipt.at_ms} ms, head 0x{receipt.record_head.hex()}"
         yield f"the journal has another record at sequence {receipt.seq}: {there}; acknowledged was {acknowledged}"
+
+
+def _line_at(journal: Path, seq: int) -> Line:
+    """The journal's record at a sequence; of a published one by its hashes, where it has no more. LookupError."""
+    raw = journal / RAW_NAME if (journal / INDEX_NAME).exists() else journal
+    if raw != journal and (not (raw / MARKER_NAME).exists() or read_marker(raw).seq < seq):
+        piece = next(iter(read_index(journal, seq - 1)), None)
+        if piece is None or not piece.first_seq <= seq:
+            raise LookupError(f"sequence {seq} is not published in {journal}")
+        return read_lines(piece, held_bytes(journal, piece))[seq - piece.first_seq]
+    record = RecordFinder(raw).find(seq)
+    return Line(seq, record.at_ms, subject_of(record.command), record.head)

@@ -1,4 +1,4 @@
-"""Commands of an auditor: the whole exchange, one receipt, one published journal."""
+"""Commands of an auditor: the whole exchange, the published journal, one receipt."""
 
 from __future__ import annotations
 
@@ -39,6 +39,51 @@ def audit(context: typer.Context, as_json: AsJson = False) -> None:
         return
     clean = importlib.import_module("bizzan.audit.main").run(load_settings(), as_json)
     raise typer.Exit(0 if clean else 1)
+
+
+@commands.command()
+def fetch(
+    url: Annotated[str, typer.Argument(help="The address of the exchange's API.")],
+    folder: Annotated[Path, typer.Argument(file_okay=False, help="Where the published journal goes, or goes on.")],
+    signer: Annotated[str, typer.Option(help="The address of the receipt key.")],
+    bond: Annotated[str | None, typer.Option(help="The bond contract that must stand behind it.")] = None,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="The records too, signed in by the auditor's key of the settings.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fetch the published journal, or what is new of it, and check every piece; exit 1 where one is not as signed."""
+    from bizzan.audit.fetch import Contradiction, Fetched, Fetcher, signed_domain
+    from bizzan.audit.pieces import PieceError
+    from bizzan.audit.progress import Progress
+    from bizzan.audit.remote import FetchError, Remote
+    from bizzan.client.wallet import Wallet
+    from exchange.journal.errors import JournalError
+
+    wallet = Wallet.from_hex(load_settings().key("auditor")) if raw else None
+    progress = Progress(done="fetched")
+
+    async def run() -> Fetched:
+        key, contract = address_bytes(signer, "--signer"), address_bytes(bond, "--bond") if bond else None
+        async with Remote(url, wallet) as remote:
+            domain = await signed_domain(remote, contract)
+            return await Fetcher(remote, folder, domain, key, raw=raw, progress=progress).run()
+
+    try:
+        fetched = asyncio.run(run())
+    except Contradiction as proof:
+        _print(str(proof))
+        if as_json:
+            print(json.dumps({"clean": False, "contradiction": str(proof.folder)}))  # noqa: T201 - for programs
+        raise typer.Exit(1) from None
+    except (FetchError, PieceError, JournalError, DeploymentError) as error:
+        raise SupervisorError(str(error)) from None
+    _print(
+        f"{folder}: fetched {fetched.pieces} pieces, {fetched.raw_pieces} with their records; journal up to sequence "
+        f"{fetched.seq}, head 0x{fetched.head}: all as it was signed"
+    )
+    if as_json:
+        print(json.dumps({"clean": True, **fetched.as_json()}))  # noqa: T201 - plain, without wrapping, for programs
 
 
 @commands.command()
@@ -85,6 +130,7 @@ def replay(
     """Show from the published journal alone that matching was fair; print a counterexample and exit 1 otherwise."""
     from bizzan.audit.progress import Progress
     from bizzan.audit.published import audit_journal, read_receipts
+    from exchange.journal.publication import has_hashes_alone
     from exchange.sequencer.seed import SeedError, load_deployment
 
     try:
@@ -96,6 +142,8 @@ def replay(
         raise SupervisorError("--rpc needs --deployment: which contract to read")
     if not folder.is_dir():
         raise SupervisorError(f"{folder} is no folder with a journal")
+    if has_hashes_alone(folder):
+        raise SupervisorError(f"{folder} has the hashes alone: 'bizzan audit fetch --raw' fetches the records as well")
     progress = Progress()
     with_bond = there if there and there.gives_receipts else None
     found = audit_journal(

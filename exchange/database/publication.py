@@ -53,3 +53,9 @@ async def page(conn: AsyncConnection, before: int | None, limit: int) -> Sequenc
     """Pieces, latest first; with `before` those that start before a sequence."""
     query = select(published_piece).order_by(_C.first_seq.desc()).limit(limit)
     return (await conn.execute(query if before is None else query.where(_C.first_seq < before))).all()
+
+
+async def page_after(conn: AsyncConnection, after: int, limit: int) -> Sequence[Row[Any]]:
+    """Pieces that start after a sequence, earliest first."""
+    query = select(published_piece).where(_C.first_seq > after).order_by(_C.first_seq).limit(limit)
+    return (await conn.execute(query)).all()

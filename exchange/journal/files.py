@@ -54,3 +54,11 @@ def write_atomically(path: Path, *parts: bytes, room: int = 0) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync_folder(path.parent)
+
+
+def keep(written: Path, path: Path) -> None:
+    """Give a file that is whole its name, durably, in place of what has it."""
+    with written.open("rb") as file:
+        os.fsync(file.fileno())
+    written.replace(path)
+    sync_folder(path.parent)

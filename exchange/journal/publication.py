@@ -26,7 +26,7 @@ from exchange.journal.files import write_atomically
 from exchange.journal.marker import Marker, MarkerFile
 from exchange.journal.reader import Reader, decode
 from exchange.journal.receipts import leaf_of, subject_of
-from exchange.journal.record import RawRecord, encode_segment_header, record_bytes, segment_path
+from exchange.journal.record import RawRecord, encode_segment_header, list_segments, record_bytes, segment_path
 
 INDEX_NAME = "index.jsonl"
 RAW_NAME = "raw"
@@ -77,15 +77,27 @@ def last_piece(folder: Path) -> Piece | None:
     return next(_latest_first(folder), None)
 
 
+def pieces_forward(folder: Path) -> Iterator[Piece]:
+    """All pieces from the first on, one at a time. PublicationError for a line that is none."""
+    path = folder / INDEX_NAME
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            yield _parse(line, f"{path}, line {number}")
+
+
 def _latest_first(folder: Path) -> Iterator[Piece]:
     path = folder / INDEX_NAME
     if not path.exists():
         return
     for offset, line in _lines_backwards(path):
-        try:
-            yield Piece(**json.loads(line))
-        except (ValueError, TypeError) as error:
-            raise PublicationError(f"{path}, the line at byte {offset} is no piece: {error}") from None
+        yield _parse(line, f"{path}, the line at byte {offset}")
+
+
+def _parse(line: bytes, where: str) -> Piece:
+    try:
+        return Piece(**json.loads(line))
+    except (ValueError, TypeError) as error:
+        raise PublicationError(f"{where} is no piece: {error}") from None
 
 
 def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -132,11 +144,11 @@ def publish(
     folder.mkdir(parents=True, exist_ok=True)
     (folder / RAW_NAME).mkdir(mode=0o700, exist_ok=True)  # as the journal's: what is there keeps its mode
     (folder / PUBLIC_NAME).mkdir(exist_ok=True)
-    with _only_writer(folder):
+    with only_writer(folder):
         last, reader = last_piece(folder), Reader(journal)
         if last is not None:
             _check_holds(folder, last, reader)
-        _drop_torn_line(folder / INDEX_NAME)
+        drop_torn_line(folder / INDEX_NAME)
         first = last.last_seq + 1 if last is not None else 1
         head = bytes.fromhex(last.head) if last is not None else bytes(32)
         follower = reader.follow(first)
@@ -147,13 +159,13 @@ def publish(
 
 
 @contextmanager
-def _only_writer(folder: Path) -> Iterator[None]:
-    """Keep every other process from publishing; the operating system ends it with this one, however it ends."""
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep every other process from writing there; the operating system ends it with this one, however it ends."""
     with (folder / LOCK_NAME).open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
-            raise PublicationError(f"another process publishes to {folder}") from None
+            raise PublicationError(f"another process writes to {folder}: wait until it is done") from None
         yield
 
 
@@ -173,7 +185,7 @@ def _publish_piece(
     root = RecordTree([leaf_of(record) for record in decoded]).root
     raw_path = segment_path(folder / RAW_NAME, first)
     write_atomically(raw_path, raw_bytes)
-    write_atomically(folder / PUBLIC_NAME / f"{raw_path.stem}.hashes", lines)
+    write_atomically(public_path(folder, first), lines)
     piece = Piece(
         first_seq=first,
         last_seq=last,
@@ -187,20 +199,31 @@ def _publish_piece(
         public_sha256=sha256(lines).hexdigest(),
         published_at_ms=now_ms,
     )
-    _append_line(folder / INDEX_NAME, json.dumps(asdict(piece)) + "\n")
-    _mark(folder / RAW_NAME, Marker(last, head))
+    append_piece(folder, piece)
+    mark_raw(folder, piece)
     return piece
 
 
-def _append_line(path: Path, line: str) -> None:
-    with path.open("a") as file:
-        file.write(line)
+def public_path(folder: Path, first_seq: int) -> Path:
+    """The file of the hashes of the piece that starts at `first_seq`."""
+    return folder / PUBLIC_NAME / f"{first_seq:020d}.hashes"
+
+
+def has_hashes_alone(folder: Path) -> bool:
+    """Whether a published journal was fetched without its records."""
+    return (folder / INDEX_NAME).exists() and not list_segments(folder / RAW_NAME)
+
+
+def append_piece(folder: Path, piece: Piece) -> None:
+    """Add a piece to the index, durably, once its files are there."""
+    with (folder / INDEX_NAME).open("a") as file:
+        file.write(json.dumps(asdict(piece)) + "\n")
         file.flush()
         os.fsync(file.fileno())
 
 
-def _drop_torn_line(path: Path) -> None:
-    """Cut off what a crash left of a line."""
+def drop_torn_line(path: Path) -> None:
+    """Cut off what a crash left of the index's last line."""
     if not path.exists():
         return
     offset, line = next(_lines_backwards(path), (0, b""))
@@ -210,9 +233,9 @@ def _drop_torn_line(path: Path) -> None:
             os.fsync(file.fileno())
 
 
-def _mark(folder: Path, marker: Marker) -> None:
-    """Say how far the raw pieces reach, as a journal does."""
-    file = MarkerFile(folder, create=True)
-    file.store(marker)
+def mark_raw(folder: Path, last: Piece) -> None:
+    """Say up to which piece the raw ones reach, as a journal does."""
+    file = MarkerFile(folder / RAW_NAME, create=True)
+    file.store(Marker(last.last_seq, bytes.fromhex(last.head)))
     file.sync()
     file.close()

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from typer.testing import CliRunner
 
-from bizzan.audit.published import audit_journal
+from bizzan.cli.app import app
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import address_bytes
 from exchange.domain.order import Side
 from exchange.domain.receipt import commit_digest
-from exchange.journal.publication import INDEX_NAME, PUBLIC_NAME, RAW_NAME
-from exchange.journal.record import segment_path
+from exchange.journal.publication import read_index
 from tests.utils.api_stack import AUDITOR, DEPLOYMENT, WATCHER, ApiStack, signed_body
 from tests.utils.sign_in import open_console, sign_in
 
@@ -75,28 +75,56 @@ async def test_auditors_get_the_records_and_others_do_not(
     assert (await api.get(url, headers=await open_console(api, WATCHER))).status_code == 200
     unknown = await api.get(url, headers={"authorization": "Bearer nothing"})
     assert (unknown.status_code, unknown.json()["code"]) == (401, "unauthenticated")
-    headers = await sign_in(api, AUDITOR)
+    assert (await api.get(url, headers=await sign_in(api, AUDITOR))).status_code == 200
+
+
+async def test_one_command_gathers_what_replay_and_receipt_read(
+    api: httpx.AsyncClient, stack: ApiStack, tmp_path: Path
+) -> None:
+    """And goes on with what was published since; an order's receipt is found in what it fetched."""
+    wallet, folder = await stack.trader(), tmp_path / "published"
     exchange = (await api.get("/v1/exchange")).json()
-    lines, prev_head = [], "00" * 32
-    for name in (RAW_NAME, PUBLIC_NAME):
-        (tmp_path / name).mkdir()
-    for piece in reversed(pieces):
-        first = piece["first_seq"]
-        raw = await api.get(f"/v1/journal/{first}/raw", headers=headers)
-        assert "0x" + sha256(raw.content).hexdigest() == piece["raw_sha256"]
-        segment_path(tmp_path / RAW_NAME, first).write_bytes(raw.content)
-        hashes = await api.get(f"/v1/journal/{first}/hashes")
-        (tmp_path / PUBLIC_NAME / f"{first:020d}.hashes").write_bytes(hashes.content)
-        hexes = {name: piece[name][2:] for name in ("head", "root", "signature", "raw_sha256", "public_sha256")}
-        own = {"chain_id": DEPLOYMENT.chain_id, "bond": exchange["operator_bond"], "prev_head": prev_head}
-        seqs = {"first_seq": first, "last_seq": piece["last_seq"], "published_at_ms": piece["published_at"]}
-        lines.append(json.dumps({**seqs, **own, **hexes}) + "\n")
-        prev_head = hexes["head"]
-    (tmp_path / INDEX_NAME).write_text("".join(lines))
-    signer = address_bytes(exchange["receipt_signer"])
-    found = await asyncio.to_thread(audit_journal, tmp_path, domain=DEPLOYMENT.bond_domain, signer=signer)
-    assert {finding.check for finding in found.findings} <= {"causes"}  # what these tests credit cites no chain
-    assert len(found.replay.orders) > 0
+    deployment = tmp_path / "deployment.json"
+    deployment.write_text(json.dumps(DEPLOYMENT.to_json()))
+    named = ["--signer", exchange["receipt_signer"]]
+    fetching = ["fetch", stack.base_url, str(folder), *named, "--bond", exchange["operator_bond"], "--raw", "--json"]
+    for count in (1, 2):
+        ack = (await api.post("/v1/orders", json=signed_body(wallet, Side.buy, 500_000, 3))).json()
+        await piece_with(api, ack["seq"])
+        before = len(read_index(folder))
+        code, output = await audited(*fetching)
+        fetched = json.loads(output.splitlines()[-1])
+        assert (code, fetched["clean"]) == (0, True)
+        assert fetched["journal_seq"] >= ack["seq"]
+        assert fetched["pieces"] == fetched["raw_pieces"] == len(read_index(folder)) - before > 0
+        code, output = await audited("receipt", json.dumps(ack), *named, "--journal", str(folder))
+        assert (code, f"sequence {ack['seq']} of" in output) == (0, True)
+        code, output = await audited("replay", str(folder), "--deployment", str(deployment), "--json")
+        replayed = json.loads(output.splitlines()[-1])
+        assert replayed["journal_seq"] == fetched["journal_seq"]
+        assert {finding["check"] for finding in replayed["findings"]} <= {"causes"}  # what tests credit cites no chain
+        assert replayed["orders"] >= count
+
+
+async def audited(*arguments: str) -> tuple[int, str]:
+    """An auditor's command: its exit code and output."""
+    environment = {"BIZZAN_KEYS__AUDITOR": "0x" + AUDITOR.key.hex()}
+    done = await asyncio.to_thread(CliRunner().invoke, app, ["audit", *arguments], env=environment)
+    return done.exit_code, done.output
+
+
+async def test_pieces_are_listed_from_either_end(api: httpx.AsyncClient, stack: ApiStack) -> None:
+    for _ in range(2):
+        ack = (await api.post("/v1/orders", json=signed_body(await stack.trader(), Side.buy, 500_000, 3))).json()
+        await piece_with(api, ack["seq"])
+    first, second = (await api.get("/v1/journal?after=0&limit=2")).json()["pieces"]
+    assert (first["first_seq"], second["first_seq"]) == (1, first["last_seq"] + 1)
+    page = (await api.get("/v1/journal", params={"after": 1, "limit": 1})).json()
+    assert (page["pieces"], page["next_before"]) == ([second], None)
+    latest = (await api.get(f"/v1/journal?before={second['first_seq']}&limit=1")).json()["pieces"]
+    assert latest == [first]
+    refused = await api.get("/v1/journal?before=5&after=1")
+    assert (refused.status_code, refused.json()["field"]) == (422, "after")
 
 
 async def test_what_was_never_published_is_not_found(api: httpx.AsyncClient) -> None:

@@ -655,7 +655,7 @@ export interface paths {
         };
         /**
          * List Pieces
-         * @description Signed pieces of the journal, latest first.
+         * @description Signed pieces of the journal, latest first; with `after` earliest first.
          */
         get: operations["list_pieces_v1_journal_get"];
         put?: never;
@@ -697,7 +697,7 @@ export interface paths {
          * Get Raw
          * @description The records of a piece as they were journaled; for auditors, and for operators by a session of the console.
          *
-         *     `bizzan audit replay` reads a folder of these.
+         *     `bizzan audit fetch` gathers them in a folder, `bizzan audit replay` reads it.
          */
         get: operations["get_raw_v1_journal__first_seq__raw_get"];
         put?: never;
@@ -3035,7 +3035,7 @@ export interface components {
         Pattern: "wash_trades" | "round_trips" | "layering" | "momentum_ignition" | "self_trades";
         /**
          * PiecePage
-         * @description Pieces, latest first.
+         * @description Pieces, latest first; earliest first where `after` was given.
          */
         PiecePage: {
             /** Pieces */
@@ -7342,6 +7342,8 @@ export interface operations {
             query?: {
                 /** @description page on: `next_before` of the page before this one */
                 before?: number | null;
+                /** @description only pieces that start after this sequence, earliest first */
+                after?: number | null;
                 /** @description at most so many rows */
                 limit?: number;
             };
