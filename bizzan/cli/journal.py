@@ -1,4 +1,4 @@
-"""Commands about the journal's files: list, archive, check."""
+"""Commands about the journal's files: list, archive, check, rebuild the archive's index."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
-commands = typer.Typer(help="List, archive or check the journal's segments.", no_args_is_help=True)
+commands = typer.Typer(
+    help="List, archive or check the journal's segments; rebuild the archive's index.", no_args_is_help=True
+)
 
 
 @commands.command(name="list")
@@ -85,6 +87,22 @@ def check() -> None:
     count = len(Index(folder))
     _print(f"{count} archived segments: {f'{len(problems)} problems' if problems else 'all as they were archived'}")
     raise typer.Exit(1 if problems else 0)
+
+
+@commands.command()
+def rebuild() -> None:
+    """Write the archive's index anew from its segments, after checking every record of them; exit 1 if one is wrong."""
+    from exchange.journal.archive import rebuild_index
+    from exchange.journal.errors import JournalError
+
+    count = 0
+    try:
+        for entry in rebuild_index(load_settings().journal_dir):
+            count += 1
+            _print(f"{entry.first_seq:>12} to {entry.last_seq:>12}  head 0x{entry.head.hex()}")
+    except JournalError as error:
+        raise SupervisorError(f"{error}; the index stays as it was") from None
+    _print(f"the index is written anew: {count} archived segments, which lead to the live ones")
 
 
 async def _archive(settings: Settings, publishes: bool) -> list[Entry]:

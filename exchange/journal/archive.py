@@ -19,13 +19,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
-from exchange.journal.archive_index import LINE_BYTES, POINTER_NAME, Entry, Index, archive_of
+from exchange.journal.archive_index import INDEX_NAME, LINE_BYTES, POINTER_NAME, Entry, Index, archive_of
 from exchange.journal.errors import CorruptJournal, JournalError
-from exchange.journal.files import sync_folder, write_atomically
-from exchange.journal.packed import Packed, PackedFile, is_same, pack, packed_path
+from exchange.journal.files import keep, sync_folder, write_atomically
+from exchange.journal.packed import PACKED_SUFFIX, Packed, PackedFile, is_same, pack, packed_path
 from exchange.journal.record import (
     GENESIS_HEAD,
     BadRecord,
+    Place,
     first_seq_of,
     list_segments,
     open_segment,
@@ -112,6 +113,59 @@ def check(journal: Path) -> Iterator[tuple[Path, str]]:
         yield index.path, str(error)
 
 
+def rebuild_index(journal: Path) -> Iterator[Entry]:
+    """Write the index anew from the packed segments, every record of which is checked; yields each entry.
+
+    The chain of heads must lead through them from the first record to the live segments. CorruptJournal or
+    ArchiveError, which name the file and the sequence, where it does not; then the index stays as it is.
+    """
+    folder = archive_of(journal)
+    if folder is None or not folder.is_dir():
+        raise ArchiveError(f"the journal in {journal} has no archive: {journal / POINTER_NAME} says where it is")
+    with _only_writer(folder):
+        part = folder / f"{INDEX_NAME}.part"
+        try:
+            with part.open("wb") as file:
+                for entry in _entries(folder):
+                    file.write(entry.line().encode())
+                    yield entry
+            _check_reaches(journal, Index(folder, part.name))
+            keep(part, folder / INDEX_NAME)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _entries(folder: Path) -> Iterator[Entry]:
+    """Entries of the packed segments that there are, each following the one before."""
+    seq, head = 0, GENESIS_HEAD
+    for path in sorted(folder.glob(f"*{PACKED_SUFFIX}")):
+        first_seq = int(path.name.removesuffix(PACKED_SUFFIX)) if path.name[:20].isdecimal() else 0
+        if first_seq > seq + 1:
+            raise ArchiveError(
+                f"{packed_path(folder, seq + 1)} is missing, with sequences {seq + 1} to {first_seq - 1}: put a copy "
+                "in its place"
+            )
+        file = PackedFile(path, first_seq)
+        if (file.first_seq, file.prev_head) != (seq + 1, head):
+            raise file.corrupt(0, f"it does not follow sequence {seq} with head {head.hex()}")
+        _check_records(file)
+        seq, head = file.last_seq, file.head
+        digest = sha256(path.read_bytes()).digest()
+        yield Entry(file.first_seq, seq, file.prev_head, head, digest, file.size, file.end)
+
+
+def _check_reaches(journal: Path, index: Index) -> None:
+    """ArchiveError unless the live segments go on where the archived ones end."""
+    paths, last = list_segments(journal), index.last()
+    end = last.last_seq if last is not None else 0
+    if paths and first_seq_of(paths[0]) > end + 1:
+        raise ArchiveError(
+            f"{packed_path(index.folder, end + 1)} is missing, with sequences {end + 1} to "
+            f"{first_seq_of(paths[0]) - 1}: {paths[0]} comes next; put a copy in its place"
+        )
+    _check_continues(journal, index)
+
+
 @contextmanager
 def _only_writer(folder: Path) -> Iterator[None]:
     """Keep every other process from moving; the operating system ends it with this one, however it ends."""
@@ -162,7 +216,8 @@ def _check_continues(journal: Path, index: Index) -> None:
         reaches = f"reaches sequence {last.last_seq}" if last is not None else "is empty"
         raise ArchiveError(
             f"the archive in {index.folder} {reaches}, and the journal in {journal} begins at {segment.first_seq} of "
-            "another chain, or with a gap: give the journal its own archive back, or name another folder for it"
+            "another chain, or with a gap: give the journal its own archive back, or name another folder for it; where "
+            "only the index was cut or lost, run 'bizzan journal rebuild'"
         )
 
 
@@ -212,10 +267,20 @@ def _compare(path: Path, packed: Packed, file: PackedFile) -> None:
     """Read every record of the packed file as a reader does. ArchiveError when they are not those of the segment."""
     if not is_same(packed, file):
         raise ArchiveError(f"{file.path} and {path} hold different records: keep both, and find out which is true")
-    head = file.prev_head
+    _check_records(file)
+
+
+def _check_records(file: PackedFile) -> None:
+    """Read every record as a reader does, and every place of the table. CorruptJournal where one is wrong."""
+    head, places = file.prev_head, {place.seq: place for place in file.places}
     for found in scan_file(file.open(), file.places[0], file.last_seq):
         if isinstance(found, BadRecord):
             raise file.corrupt(found.offset, found.reason, found.seq)
+        place = Place(found.seq, found.offset, head)
+        if places.pop(found.seq, place) != place:
+            raise file.corrupt(found.offset, "the table has another place for the record", found.seq)
         head = found.head
+    if places:
+        raise file.corrupt(0, "the table has places of no record", min(places))
     if head != file.head:
         raise file.corrupt(0, "its records do not lead to its head", file.last_seq)

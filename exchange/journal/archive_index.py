@@ -55,9 +55,9 @@ def parse_line(line: bytes) -> Entry | None:
 class Index(Sequence[Entry]):
     """The index of the archive in `folder`, read line by line where a search looks. An unfinished line is none."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = INDEX_NAME) -> None:
         self.folder = folder
-        self.path = folder / INDEX_NAME
+        self.path = folder / name
 
     def __len__(self) -> int:
         return self.path.stat().st_size // LINE_BYTES if self.path.exists() else 0
@@ -77,7 +77,9 @@ class Index(Sequence[Entry]):
         entry = self._parse(number % count)
         if entry is None:
             offset = (number % count) * LINE_BYTES
-            raise CorruptJournal(self.path, offset, 0, "the line is no entry of the index: put a copy in its place")
+            raise CorruptJournal(
+                self.path, offset, 0, "the line is no entry of the index: run 'bizzan journal rebuild'"
+            )
         return entry
 
     def is_entry(self, number: int) -> bool:

@@ -1,8 +1,10 @@
 """The archive: segments move and nothing is lost, repeated or changed; what is wrong in it is named."""
 
+import re
 import shutil
 import subprocess
 import sys
+import zlib
 from hashlib import sha256
 from pathlib import Path
 
@@ -13,7 +15,8 @@ from hypothesis import strategies as st
 from exchange.engine.commands import Tick
 from exchange.journal import archive as module
 from exchange.journal import packed
-from exchange.journal.archive import ArchiveError, archive, check, stored_files
+from exchange.journal import record as record_module
+from exchange.journal.archive import ArchiveError, archive, check, rebuild_index, stored_files
 from exchange.journal.archive_index import LINE_BYTES, Index, archive_of, parse_line
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.files import write_atomically
@@ -336,7 +339,7 @@ def test_a_missing_archive_or_index_is_named(journal: Path, folder: Path) -> Non
     assert caught.value.seq == int(lines[1].split()[0])
     assert next(text for _, text in check(journal)).startswith("line 2 does not follow sequence")
     (folder / "index").write_bytes(b"".join([lines[0], lines[1].replace(b" ", b"_"), *lines[2:]]))
-    with pytest.raises(CorruptJournal, match="the line is no entry of the index: put a copy in its place"):
+    with pytest.raises(CorruptJournal, match="the line is no entry of the index: run .bizzan journal rebuild"):
         list(Reader(journal).read())
 
 
@@ -433,3 +436,145 @@ def test_two_do_not_move_at_once(journal: Path, folder: Path) -> None:
         _archive(journal, folder)
     assert list(first)
     assert _archive(journal, folder) == []
+
+
+# a lost index
+
+
+@pytest.fixture
+def archived(journal: Path, folder: Path) -> Path:
+    """The journal, archived."""
+    assert len(_archive(journal, folder)) > 3
+    return journal
+
+
+@pytest.mark.parametrize("kept", [None, 0, LINE_BYTES, 2 * LINE_BYTES - 7])
+def test_a_lost_or_cut_index_is_rebuilt_as_it_was(archived: Path, folder: Path, kept: int | None) -> None:
+    index = Index(folder).path
+    before = index.read_bytes()
+    if kept is None:
+        index.unlink()
+    else:
+        index.write_bytes(before[:kept])
+    entries = list(rebuild_index(archived))
+    assert index.read_bytes() == before == "".join(entry.line() for entry in entries).encode()
+    assert list(check(archived)) == []
+    assert not list(folder.glob("*.part"))
+
+
+def test_a_damaged_line_is_mended(archived: Path, folder: Path) -> None:
+    index = Index(folder).path
+    before = index.read_bytes()
+    index.write_bytes(before[:LINE_BYTES] + b"x" * LINE_BYTES + before[2 * LINE_BYTES :])
+    with pytest.raises(CorruptJournal, match="bizzan journal rebuild"):
+        list(Index(folder))
+    list(rebuild_index(archived))
+    assert index.read_bytes() == before
+
+
+def test_a_file_whose_line_was_never_written_gets_it(archived: Path, folder: Path) -> None:
+    """As a kill leaves it, between the packed file and its line: the live segment is there as well."""
+    index, last = Index(folder).path, Index(folder)[-1]
+    segment = folder / "kept"
+    unpacked = packed.PackedFile(packed_path(folder, last.first_seq), last.first_seq).open()
+    unpacked.seek(record_module.SEGMENT_HEADER_SIZE)
+    header = record_module.encode_segment_header(last.first_seq, last.prev_head)
+    segment.write_bytes(header + b"".join(iter(lambda: unpacked.read(1), b"")))
+    segment.replace(record_module.segment_path(archived, last.first_seq))
+    before = index.read_bytes()
+    index.write_bytes(before[:-LINE_BYTES])
+    list(rebuild_index(archived))
+    assert index.read_bytes() == before
+    assert _archive(archived, folder) == [last.last_seq]
+    assert list(check(archived)) == []
+
+
+@pytest.mark.parametrize("number", [0, 2, -1])
+def test_a_missing_segment_is_named_and_nothing_changes(archived: Path, folder: Path, number: int) -> None:
+    entry, index = Index(folder)[number], Index(folder).path
+    path = packed_path(folder, entry.first_seq)
+    path.unlink()
+    index.write_bytes(b"cut")
+    named = f"{path} is missing, with sequences {entry.first_seq} to {entry.last_seq}"
+    with pytest.raises(ArchiveError, match=re.escape(named)):
+        list(rebuild_index(archived))
+    assert index.read_bytes() == b"cut"
+    assert not list(folder.glob("*.part"))
+
+
+def _other(tmp_path: Path) -> Path:
+    """The archive of a journal with other times."""
+    other = tmp_path / "other"
+    with Journal.open(other, SEGMENT_BYTES) as journal:
+        for number, command in enumerate(COMMANDS):
+            journal.append([(NOW_MS + number + 1, command)])
+    list(archive(other, tmp_path / "other-archive", EVERYTHING))
+    return tmp_path / "other-archive"
+
+
+@pytest.mark.parametrize("number", [0, 2, -1])
+def test_a_forged_segment_is_named(archived: Path, folder: Path, tmp_path: Path, number: int) -> None:
+    """Whole and hashed anew; what comes after it, in the archive or live, does not follow."""
+    entry, path = Index(folder)[number], Index(folder).path
+    forged = packed_path(_other(tmp_path), entry.first_seq)
+    shutil.copy(forged, packed_path(folder, entry.first_seq))
+    path.unlink()
+    wrong = Index(folder.parent / "other-archive").find(entry.first_seq)
+    assert wrong is not None
+    with pytest.raises((CorruptJournal, ArchiveError)) as refused:
+        list(rebuild_index(archived))
+    names = packed_path(folder, entry.last_seq + 1 if number == 0 else entry.first_seq)
+    assert str(names) in str(refused.value)
+    assert f"does not follow sequence {entry.last_seq if number == 0 else entry.first_seq - 1}" in str(refused.value)
+    assert not path.exists()
+
+
+def test_a_forged_archive_does_not_lead_to_the_live_journal(archived: Path, folder: Path, tmp_path: Path) -> None:
+    other = _other(tmp_path)
+    for path in other.glob("*.packed"):
+        shutil.copy(path, folder / path.name)
+    Index(folder).path.unlink()
+    with pytest.raises(ArchiveError, match="of another chain"):
+        list(rebuild_index(archived))
+    assert not Index(folder).path.exists()
+
+
+def test_a_changed_record_is_named_by_file_and_sequence(archived: Path, folder: Path) -> None:
+    entry = Index(folder)[1]
+    path = packed_path(folder, entry.first_seq)
+    file = packed.PackedFile(path, entry.first_seq)
+    data = bytearray(path.read_bytes())
+    block = bytearray(file.read_at(file.places[0].offset))
+    block[20] ^= 1
+    again = zlib.compress(bytes(block), 6)
+    size = len(zlib.compress(file.read_at(file.places[0].offset), 6))
+    if len(again) == size:  # else the block's end is wrong, which is named as well
+        data[8 : 8 + size] = again
+    else:
+        data[8 + size // 2] ^= 1
+    path.write_bytes(data)
+    Index(folder).path.unlink()
+    with pytest.raises(CorruptJournal) as corrupt:
+        list(rebuild_index(archived))
+    assert (corrupt.value.path, corrupt.value.seq) == (path, entry.first_seq)
+
+
+def test_a_table_that_leads_elsewhere_is_named(archived: Path, folder: Path) -> None:
+    """Its checksum is right: whoever forges it can hash."""
+    entry = next(each for each in Index(folder) if len(Index(folder).open(each).places) > 1)
+    path = packed_path(folder, entry.first_seq)
+    data, size = path.read_bytes(), packed.PackedFile(path, entry.first_seq)
+    fields = packed._FIELDS.unpack(data[-packed._TAIL : -32])
+    begin = fields[-2]
+    rows = bytearray(data[begin : -packed._TAIL])
+    rows[packed._ROW.size + 24] ^= 1  # the head before the second block
+    tail = bytes(rows) + data[-packed._TAIL : -32]
+    path.write_bytes(data[:begin] + tail + sha256(tail).digest())
+    with pytest.raises(CorruptJournal, match="another place for the record") as corrupt:
+        list(rebuild_index(archived))
+    assert (corrupt.value.path, corrupt.value.seq) == (path, size.places[1].seq)
+
+
+def test_a_journal_without_an_archive_is_told(journal: Path) -> None:
+    with pytest.raises(ArchiveError, match="has no archive"):
+        list(rebuild_index(journal))
