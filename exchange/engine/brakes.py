@@ -46,6 +46,11 @@ def only_reduces_risk(command: c.Command) -> bool:
             return False
 
 
+def is_from_operator(command: c.Command) -> bool:
+    """Of what only reduces risk, whether an operator or the contract's halt says it, and no user."""
+    return isinstance(command, c.SetMarketStatus | c.SetTradingStop)
+
+
 def mass_cancel(state: State, at_ms: int, command: c.MassCancel) -> None:
     """Cancel the account's open orders of one market or all, and of one side or both."""
     account = state.account(command.account)

@@ -47,6 +47,8 @@ BEGUN_BYTES = 1 << 16
 """A segment's room is filled with zeros once so much of it is used: a journal where little happens stays small."""
 KEPT_BYTES = 1 << 20
 """So much room at the end of the last segment is kept for commands that only reduce risk, some thousands of them."""
+OPERATOR_BYTES = 1 << 18
+"""So much of that is kept for the operator's alone: any user has as many brakes as it likes."""
 _ROOM_STEP = 4 << 20
 _PIECE = bytes(1 << 18)
 _NEXT_NAME = "next.segment.part"
@@ -91,14 +93,15 @@ class Journal:
             raise
         return journal
 
-    def reserve(self, payload_bytes: int, records: int, *, kept: bool = False) -> None:
-        """Make room for `records` with `payload_bytes` in all; JournalFull if there is none.
+    def reserve(self, payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
+        """Make room for `records` with `payload_bytes` in all, and `left` behind them; JournalFull if there is none.
 
         Starts the next segment where what was written fills the present one. What is reserved and may stay unused fills
         none: a segment is longer than its size by one group at most, or on a full disk by what is kept. Only what
-        reduces risk may take of that (`kept`).
+        reduces risk may take of that, and leave less. Whoever asks for room when there is some again brings back all
+        that is kept.
         """
-        self._make_room(payload_bytes + records * record_size(0), 0 if kept else KEPT_BYTES)
+        self._make_room(payload_bytes + records * record_size(0), left)
 
     def _make_room(self, size: int, left: int) -> None:
         """Room for so many bytes, and so many more behind them."""
@@ -110,7 +113,7 @@ class Journal:
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            if not left and self._end + size <= self._room_end:
+            if left < KEPT_BYTES and self._end + size + left <= self._room_end:
                 return
             raise JournalFull(f"no room for {size} more bytes in {self.folder}: {error.strerror}") from None
 

@@ -12,13 +12,13 @@ from concurrent.futures import Executor
 
 from exchange.domain.errors import Refusal
 from exchange.domain.order_id import seq_of
-from exchange.engine.brakes import only_reduces_risk
+from exchange.engine.brakes import is_from_operator, only_reduces_risk
 from exchange.engine.commands import Command, PlaceGroup, PlaceOrder, SetMarketStatus, Tick
 from exchange.engine.engine import Engine
 from exchange.engine.orders import trigger_bits
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
-from exchange.journal.journal import Journal
+from exchange.journal.journal import KEPT_BYTES, OPERATOR_BYTES, Journal
 from exchange.sequencer.groups import Group, GroupResult, merged
 from exchange.sequencer.items import Item
 from exchange.sequencer.notary import Notary, Witnessed
@@ -94,34 +94,47 @@ class Committer:
         return GroupResult(*await self.make_durable(group, outcomes))
 
     async def _commit_brakes(self, items: Sequence[Item], full: Refused) -> GroupResult:
-        """Commit what only reduces risk, in the room that is kept for it; everything else is refused."""
-        left = [item if isinstance(item, Refused) or self._is_brake(item) else full for item in items]
-        brakes = [item for item in left if not isinstance(item, Refused)]
-        if not brakes or self._reserve(brakes, kept=True) is not None:
-            return GroupResult([item if isinstance(item, Refused) else full for item in left], [])
-        result = await self._commit_reserved(brakes)
-        return GroupResult(merged(left, result.outcomes), result.committed)
+        """Commit what only reduces risk, in the room that is kept for it; everything else is refused.
 
-    def _is_brake(self, item: tuple[bytes, Command]) -> bool:
+        The inbox keeps its order, or a deposit that waits for room would be passed over for good: what stands in it
+        before a brake is committed with it. The operator's brakes alone may take the last of the room.
+        """
+        users = {n for n, item in enumerate(items) if not _is_from_inbox(item) and self._is_brake(item)}
+        inbox = [n for n, item in enumerate(items) if _is_from_inbox(item)]
+        brakes = [n for n in inbox if self._is_brake(items[n])]
+        halts = [n for n in brakes if is_from_operator(items[n][1])]  # type: ignore[index]
+        up_to_brake, up_to_halt = ({n for n in inbox if n <= max(last, default=-1)} for last in (brakes, halts))
+        choices = ((users | up_to_brake, OPERATOR_BYTES), (up_to_halt, 0), (users, OPERATOR_BYTES))
+        for chosen, left in choices:
+            taken = [item for n, item in enumerate(items) if n in chosen]
+            if taken and self._reserve(taken, left=left) is None:
+                rest = [item if isinstance(item, Refused) or n in chosen else full for n, item in enumerate(items)]
+                result = await self._commit_reserved(taken)
+                return GroupResult(merged(rest, result.outcomes), result.committed)
+        return GroupResult([item if isinstance(item, Refused) else full for item in items], [])
+
+    def _is_brake(self, item: Item) -> bool:
         """Whether all that a command would do is to reduce risk; of a tick, that no order works by it."""
+        if isinstance(item, Refused):
+            return False
         if item is _TICK:
             at_ms = self.now_ms()
             return not self.engine.has_turn(at_ms) and not self.engine.ends_call(at_ms)
         return only_reduces_risk(item[1])
 
     def reserve(
-        self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0, *, kept: bool = False
+        self, payloads: Sequence[bytes], waiting: int, more_ticks: int = 0, *, left: int = KEPT_BYTES
     ) -> Refused | None:
         """Room for records, and for the ticks that may come between them: of so many orders that wait, of auctions, and
-        `more_ticks`. Without it, what all of them are told. `kept`: also what is kept for what only reduces risk."""
+        `more_ticks`. Without it, what all of them are told. `left` of what is kept must stay."""
         ticks = min(waiting, MAX_TURNS) + len(self.engine.state.auctions) + more_ticks
         try:
             size = sum(map(len, payloads)) + ticks * len(_TICK[0])
-            self.journal.reserve(size, len(payloads) + ticks, kept=kept)
+            self.journal.reserve(size, len(payloads) + ticks, left=left)
         except JournalFull as full:
             self.journal_full = True
             return Refused.of(unavailable(f"the engine cannot journal: {full}", _FULL_RETRY_MS))
-        self.journal_full = kept
+        self.journal_full = left < KEPT_BYTES
         return None
 
     def now_ms(self) -> int:
@@ -235,19 +248,24 @@ class Committer:
         )
         return [next(found) if outcome is None else outcome for outcome in outcomes]
 
-    def _reserve(self, items: Sequence[Item], *, kept: bool = False) -> Refused | None:
+    def _reserve(self, items: Sequence[Item], *, left: int = KEPT_BYTES) -> Refused | None:
         """Room for the commands, and for the ticks of all orders that wait, those that come included; without it, what
         all of them are told."""
         payloads = [item[0] for item in items if not isinstance(item, Refused)]
         opens = any(isinstance(item, tuple) and isinstance(item[1], SetMarketStatus) for item in items)
         waiting = self.engine.waiting + sum(map(_may_wait, items))
         more = len(items) if opens else 0  # what gathers and opens within the group
-        return self.reserve(payloads, waiting, more, kept=kept)
+        return self.reserve(payloads, waiting, more, left=left)
 
     def _find_duplicate(self, command: Command, at_ms: int) -> Ack | None:
         """The ack of an order, or of both legs of a group, that came so before."""
         known = self.engine.find_duplicate(command) if isinstance(command, PlaceOrder | PlaceGroup) else None
         return None if known is None else Ack(seq_of(known), at_ms, known, duplicate=True)
+
+
+def _is_from_inbox(item: Item) -> bool:
+    """Whether it is of the one sequence in which operators and the chain speak."""
+    return not isinstance(item, Refused) and hasattr(item[1], "inbox_id")
 
 
 def _may_wait(item: Item) -> int:

@@ -328,7 +328,7 @@ def test_the_last_room_is_kept_for_what_only_reduces_risk(tmp_path: Path, monkey
             with pytest.raises(JournalFull, match="no room"):
                 journal.reserve(size, len(group))
             try:
-                journal.reserve(size, len(group), kept=True)
+                journal.reserve(size, len(group), left=0)
             except JournalFull:
                 break
             journal.append(group)

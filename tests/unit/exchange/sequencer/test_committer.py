@@ -1,5 +1,7 @@
 """A group commit: time, order, duplicates, and what happens when there is no room."""
 
+import errno
+import itertools
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -20,7 +22,7 @@ from exchange.engine.fast.engine import FastEngine
 from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
-from exchange.journal.journal import Journal
+from exchange.journal.journal import KEPT_BYTES, OPERATOR_BYTES, Journal
 from exchange.journal.reader import Reader
 from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.committer import IN_PLACE_RECORDS, Committer, _may_wait
@@ -177,7 +179,7 @@ async def test_no_room_refuses_the_whole_group_and_changes_nothing(
     await committer.commit(_items(*COMMANDS[:5]))
     before = committer.engine.state_hash()
 
-    def no_room(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+    def no_room(payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
         raise JournalFull("no room")
 
     with monkeypatch.context() as patch:
@@ -200,10 +202,10 @@ async def test_without_room_only_what_reduces_risk_is_taken(
     await committer.commit(_items(*COMMANDS[:6]))
     reserve = committer.journal.reserve
 
-    def full(payload_bytes: int, records: int, *, kept: bool = False) -> None:
-        if not kept:
+    def full(payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
+        if left == KEPT_BYTES:
             raise JournalFull("no room")
-        reserve(payload_bytes, records, kept=True)
+        reserve(payload_bytes, records, left=left)
 
     monkeypatch.setattr(committer.journal, "reserve", full)
     account = COMMANDS[5].order.account  # type: ignore[union-attr]
@@ -233,16 +235,92 @@ async def test_without_room_only_what_reduces_risk_is_taken(
     assert [done.seq for done in result.committed] == list(range(before + 1, committer.journal.seq + 1))
 
 
+def _fill_disk(patch: pytest.MonkeyPatch) -> None:
+    """From now on no file can grow."""
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    for name in ("allocate", "write_atomically"):
+        patch.setattr(f"exchange.journal.journal.{name}", full)
+
+
+async def _cancel_until_refused(committer: Committer, nonces: Iterator[int]) -> int:
+    """What one user can do at will, as often as it is taken; how often that was."""
+    signed = (b"\1" * 65, MAKER)
+    taken = 0
+    while True:
+        cancels = [c.CancelAll(MAKER, next(nonces), *signed) for _ in range(200)]
+        outcomes = (await committer.commit(_items(*cancels))).outcomes
+        if not isinstance(outcomes[0], Ack):
+            return taken
+        taken += len(outcomes)
+
+
+async def test_users_cannot_take_the_room_of_the_operators_halts(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And what is kept comes back when there is room again, by whatever is asked next."""
+    await committer.commit(_items(*COMMANDS[:6]))
+    nonces, inbox_ids = itertools.count(1_000), itertools.count(1_000)
+    taken = []
+    for _ in range(2):
+        with monkeypatch.context() as patch:
+            _fill_disk(patch)
+            taken.append(await _cancel_until_refused(committer, nonces))
+            room = committer.journal._room_end - committer.journal._end
+            assert OPERATOR_BYTES <= room < OPERATOR_BYTES + (1 << 16)
+            for _ in range(500):
+                halts = (
+                    c.SetMarketStatus(next(inbox_ids), 1, "halted"),
+                    c.SetTradingStop(next(inbox_ids), MAKER, True),
+                )
+                outcomes = (await committer.commit(_items(*halts))).outcomes
+                assert all(isinstance(outcome, Ack) for outcome in outcomes), outcomes
+        assert isinstance(
+            (await committer.commit(_items(c.CancelAll(MAKER, next(nonces), b"\1" * 65, MAKER)))).outcomes[0], Ack
+        )
+        assert committer.journal._room_end - committer.journal._end >= KEPT_BYTES
+        assert not committer.journal_full
+    assert min(taken) > 1_000
+
+
+def _available(committer: Committer) -> int:
+    account = committer.engine.account(MAKER)
+    assert account is not None
+    return account.balances[0].available
+
+
+async def test_a_halt_on_a_full_disk_passes_over_no_deposit(
+    committer: Committer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The inbox keeps its order: a deposit before a halt goes with it, and what comes after waits."""
+    await committer.commit(_items(*COMMANDS[:6]))
+    _fill_disk(monkeypatch)
+    await _cancel_until_refused(committer, itertools.count(1_000))
+    deposit = c.Credit(1_000, MAKER, 0, 5, "credit:0x" + "ab" * 32 + ":0:0")
+    opened = c.SetMarketStatus(1_001, 1, "open")
+    alone = (await committer.commit(_items(deposit, opened))).outcomes
+    assert [isinstance(outcome, Refused) for outcome in alone] == [True, True]
+    assert committer.engine.inbox_id < 1_000
+    halt, late = c.SetMarketStatus(1_002, 1, "halted"), c.SetMarketStatus(1_003, 1, "open")
+    before = _available(committer)
+    outcomes = (await committer.commit(_items(deposit, opened, COMMANDS[6], halt, late))).outcomes
+    assert [isinstance(outcome, Ack) for outcome in outcomes] == [True, True, False, True, False], outcomes
+    assert _available(committer) == before + 5
+    assert committer.engine.inbox_id == 1_002
+
+
 async def test_without_room_orders_still_expire(committer: Committer, monkeypatch: pytest.MonkeyPatch) -> None:
     await committer.commit(_items(*COMMANDS[:6]))
     account = COMMANDS[5].order.account  # type: ignore[union-attr]
     await committer.commit(_items(c.SetCountdown(account, 1, NOW_MS, b"\1" * 65, account)))
     reserve = committer.journal.reserve
 
-    def full(payload_bytes: int, records: int, *, kept: bool = False) -> None:
-        if not kept:
+    def full(payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
+        if left == KEPT_BYTES:
             raise JournalFull("no room")
-        reserve(payload_bytes, records, kept=True)
+        reserve(payload_bytes, records, left=left)
 
     monkeypatch.setattr(committer.journal, "reserve", full)
     monkeypatch.setattr(committer, "_clock", lambda: NOW_MS + 3_000)
@@ -338,7 +416,7 @@ async def test_frames_on_a_full_disk_leave_room_for_what_they_trigger(
     )
     room, reserve = [0], committer.journal.reserve
 
-    def bounded(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+    def bounded(payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
         if payload_bytes + records > room[0]:
             raise JournalFull("no room")
         reserve(payload_bytes, records)
@@ -399,10 +477,10 @@ async def test_frames_leave_room_for_their_own_stops_and_are_taken_one_by_one(
     await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c"), _buy(50)))
     room, reserve = [0], committer.journal.reserve
 
-    def bounded(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+    def bounded(payload_bytes: int, records: int, *, left: int = KEPT_BYTES) -> None:
         if payload_bytes + records > room[0]:
             raise JournalFull("no room")
-        reserve(payload_bytes, records, kept=kept)
+        reserve(payload_bytes, records, left=left)
 
     monkeypatch.setattr(committer.journal, "reserve", bounded)
     frames = [_stops(SELLER, 1), _frame(SELLER, 590_000, 10), _frame(SELLER, 600_000, 20)]
