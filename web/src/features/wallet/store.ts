@@ -217,8 +217,8 @@ export async function signIn(): Promise<void> {
 
 function setSession(session: Session | null): void {
   keep("session", session);
+  setToken(session?.token ?? null, () => setSession(null)); // first: who hears of the session may ask at once
   useWallet.setState({ session });
-  setToken(session?.token ?? null, () => setSession(null));
   stream.login(session?.token ?? null);
 }
 
