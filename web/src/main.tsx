@@ -9,12 +9,14 @@ import { stream } from "@/app/stream";
 import "@/app/theme";
 import { followTickers } from "@/features/market/tickers";
 import { followAccount } from "@/features/orders/account";
+import { followCountdown } from "@/features/orders/countdown";
 import { startWallet } from "@/features/wallet/store";
 import { startLanguage } from "@/lib/i18n";
 import "@/styles/index.css";
 
 document.title = brand.name;
 followAccount();
+followCountdown();
 stream.start();
 
 const WAY_OUT_MS = 3_000;

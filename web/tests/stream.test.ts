@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
+import { Unreachable } from "@/lib/api/errors";
 import { Book, grouped } from "@/lib/stream/book";
 import { type ChannelState, type Message, type Socket, Stream } from "@/lib/stream/client";
 
@@ -46,6 +47,43 @@ beforeEach(() => {
 });
 
 const seqs = () => heard.map((message) => message.seq);
+
+describe("a command on the stream", () => {
+  const sent = () => socket().sent.at(-1) as { op: string; id?: string };
+  const command = () => stream.command<{ seq: number }>("countdown", { countdown: { seconds: 30 } });
+
+  test("is answered by its acknowledgement, whatever else is answered before", async () => {
+    const first = command();
+    const { id } = sent();
+    const second = command();
+    expect(sent()).toMatchObject({ op: "countdown", countdown: { seconds: 30 } });
+    socket().say({ type: "ack", id: sent().id, ack: { seq: 8 } });
+    socket().say({ type: "ack", id, ack: { seq: 7 } });
+    expect(await Promise.all([first, second])).toEqual([{ seq: 7 }, { seq: 8 }]);
+  });
+
+  test("is refused in the exchange's words", async () => {
+    const asked = command();
+    socket().say({
+      type: "error",
+      id: sent().id,
+      error: { code: "nonce_too_low", message: "too low", field: "nonce", params: {} },
+    });
+    await expect(asked).rejects.toMatchObject({ code: "nonce_too_low", message: "too low", field: "nonce" });
+  });
+
+  test("is unanswered when the connection is lost, and cannot be sent until it is back", async () => {
+    const asked = command();
+    socket().onclose?.();
+    await expect(asked).rejects.toBeInstanceOf(Unreachable);
+    await expect(command()).rejects.toBeInstanceOf(Unreachable);
+    vi.advanceTimersByTime(300);
+    socket().onopen?.();
+    const again = command();
+    socket().say({ type: "ack", id: sent().id, ack: { seq: 9 } });
+    expect(await again).toEqual({ seq: 9 });
+  });
+});
 
 describe("the stream", () => {
   test("subscribes when it is open, and is live from the snapshot on", () => {

@@ -26,6 +26,13 @@ describe("what is signed has the hash that the exchange gives it", () => {
     );
   });
 
+  it("a countdown", () => {
+    const message = { account: ACCOUNT, seconds: 30n, nonce: 77n };
+    expect(hashOf({ domain, primaryType: "Countdown", message })).toBe(
+      "0x272cf5a05f80ceb085117dfee5363c2a84dddc9cc3c15c0166928ad8a217aff2",
+    );
+  });
+
   it("a withdrawal, from the fields of its message", () => {
     expect(hashOf(typedWithdrawal({ type: "Withdrawal", ...MONEY, recipient: ACCOUNT }))).toBe(
       "0xb31a24fa176b0ce2b14f0b44d324819166256e77285aab66b2e1d57f27e694df",

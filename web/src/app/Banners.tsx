@@ -3,9 +3,11 @@ import { Announcements } from "@/app/Announcements";
 import { useExchange } from "@/app/exchange";
 import { follow, usePath } from "@/app/router";
 import { useLink } from "@/app/stream";
+import { dismissFired, useCountdown } from "@/features/orders/countdown";
+import { Ending } from "@/features/orders/Ending";
 import { goToChain, isWrongChain, signIn, useWallet } from "@/features/wallet/store";
 import { sentenceOf } from "@/lib/api/errors";
-import { t } from "@/lib/i18n";
+import { localTime, t } from "@/lib/i18n";
 import { Button } from "@/ui/Button";
 
 const RESYNC_SHOWN_MS = 4_000;
@@ -17,6 +19,7 @@ export function Banners() {
       <Announcements />
       <Changed />
       <Reconnecting />
+      <Fired />
       <Degraded />
       <Resynced />
       <WrongChain />
@@ -62,13 +65,35 @@ function Changed() {
 function Reconnecting() {
   const lostAt = useLink((link) => link.lostAt);
   const seconds = useSeconds(lostAt);
+  const endsAt = useCountdown(({ on, endsAt }) => (on ? endsAt : 0));
   if (lostAt === null) return null;
   return (
     <div className={`${BAR} bg-warn/15 text-warn`}>
       <p>{t("banner.lost", { seconds })}</p>
+      {endsAt > 0 && (
+        <p className="font-semibold">
+          <Ending at={endsAt} />
+        </p>
+      )}
       <a href="/leave" onClick={follow} className="underline">
         {t("nav.leave")}
       </a>
+    </div>
+  );
+}
+
+/** The exchange has cancelled the orders, because it did not hear the page. */
+function Fired() {
+  const { firedAt, on, seconds } = useCountdown();
+  if (firedAt === null) return null;
+  return (
+    <div role="alert" data-testid="countdown-fired" className={`${BAR} bg-sell/15 text-text`}>
+      <p>
+        {t("disconnect.fired", { seconds, time: localTime(firedAt) })} {on && t("disconnect.stays_on")}
+      </p>
+      <Button size="small" onClick={dismissFired}>
+        {t("disconnect.seen")}
+      </Button>
     </div>
   );
 }

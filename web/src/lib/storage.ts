@@ -1,5 +1,5 @@
 /** What the browser keeps for this site. A browser that keeps nothing is no error. */
-const PREFIX = "bizzan.";
+export const PREFIX = "bizzan.";
 
 export function recall<V>(name: string): V | null {
   try {

@@ -87,6 +87,34 @@ export function Select({
   );
 }
 
+interface SwitchProps {
+  readonly label: string;
+  readonly checked: boolean;
+  readonly onChange: (checked: boolean) => void;
+  readonly disabled?: boolean;
+  /** The id of what says what it does. */
+  readonly describedBy?: string;
+}
+
+/** Something that is on or off from the moment on at which it is touched. */
+export function Switch({ label, checked, onChange, disabled = false, describedBy }: SwitchProps) {
+  return (
+    <label className={`flex items-center gap-2 ${disabled ? "text-soft" : "text-text"}`}>
+      <input
+        type="checkbox"
+        role="switch"
+        checked={checked}
+        aria-checked={checked}
+        disabled={disabled}
+        aria-describedby={describedBy}
+        onChange={(event) => onChange(event.target.checked)}
+        className="relative h-4 w-7 shrink-0 appearance-none rounded-full border border-soft bg-raised transition-colors before:absolute before:start-0.5 before:top-0.5 before:size-2.5 before:rounded-full before:bg-soft checked:border-accent checked:bg-accent checked:before:start-3.5 checked:before:bg-on-accent disabled:opacity-60"
+      />
+      {label}
+    </label>
+  );
+}
+
 interface CheckProps {
   readonly label: string;
   readonly checked: boolean;

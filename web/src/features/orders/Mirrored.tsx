@@ -30,6 +30,7 @@ export function Mirrored({ data }: { readonly data: TypedData }) {
         return market && <OrderWords key={`${order.nonce}`} order={order} units={market} />;
       })}
       {(data.primaryType === "Cancel" || data.primaryType === "MassCancel") && <p>{t("mirror.cancel")}</p>}
+      {data.primaryType === "Countdown" && <p>{t("mirror.countdown_off")}</p>}
       {data.primaryType === "TradingStop" && (
         <p>{t(data.message.stopped ? "mirror.stop" : "mirror.start")}</p>
       )}

@@ -10,6 +10,7 @@ import { type Column, Table } from "@/ui/Table";
 import { AmendDialog } from "./AmendDialog";
 import { type OpenOrder, useAccount } from "./account";
 import { newestFirst } from "./age";
+import { CancelOnDisconnect } from "./CancelOnDisconnect";
 import { SideText, useUnitsById } from "./cells";
 import { Mirrored, useMirror } from "./Mirrored";
 import { cancelAll, cancelOrder } from "./place";
@@ -134,6 +135,7 @@ export function OpenOrdersTable() {
           )}
         </span>
       </div>
+      <CancelOnDisconnect />
       {amended && <AmendDialog order={amended} onClose={() => setAmended(null)} />}
     </>
   );

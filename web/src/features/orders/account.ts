@@ -47,6 +47,10 @@ interface AccountState {
   readonly notices: readonly Notice[];
   /** Who has the account's orders refused; null while nobody has said. */
   readonly stops: Stops | null;
+  /** When the exchange ends all open orders unless that is put off, in its milliseconds; 0: never, null while nobody has said. */
+  readonly countdownAt: number | null;
+  /** When it last did while the account was followed; 0 for never. */
+  readonly countdownFiredAt: number;
 }
 
 export interface Stops {
@@ -71,6 +75,8 @@ const NOTHING: AccountState = {
   credits: 0,
   notices: [],
   stops: null,
+  countdownAt: null,
+  countdownFiredAt: 0,
 };
 
 export const useAccount = create<AccountState>(() => NOTHING);
@@ -117,17 +123,18 @@ function onSnapshot(message: Message): void {
     orders: new Map(orders.map((order) => [order.order_id, order])),
   });
   void refreshFills();
-  void readStops();
+  void readBrakes();
 }
 
-/** Ask who has stopped the account's trading: the snapshot does not say. What an event says meanwhile is later. */
-async function readStops(): Promise<void> {
-  useAccount.setState({ stops: null });
+/** Ask who has stopped the account's trading, and for its countdown: the snapshot does not say. What an event says meanwhile is later. */
+async function readBrakes(): Promise<void> {
+  useAccount.setState({ stops: null, countdownAt: null });
   const { session } = useWallet.getState();
   const { brakes } = await api.account().catch(() => ({ brakes: null }));
   if (!brakes || useWallet.getState().session?.token !== session?.token) return;
   const told = { byOwner: brakes.trading_stopped_by_owner, byOperator: brakes.trading_stopped_by_operator };
-  useAccount.setState((now) => ({ stops: now.stops ?? told }));
+  const countdownAt = brakes.countdown_at * 1_000;
+  useAccount.setState((now) => ({ stops: now.stops ?? told, countdownAt: now.countdownAt ?? countdownAt }));
 }
 
 /** The state after one event. */
@@ -150,9 +157,15 @@ function after(now: AccountState, row: Row): Partial<AccountState> {
       return { orders };
     case "order_closed":
       orders.delete(id);
-      return { orders, closed: now.closed + 1 };
+      return {
+        orders,
+        closed: now.closed + 1,
+        ...(row.reason === "countdown" && { countdownFiredAt: Number(row.at) }),
+      };
     case "credited":
       return { credits: now.credits + 1 };
+    case "countdown":
+      return { countdownAt: Number(row.countdown_at) * 1_000 };
     case "trading_stop":
       return { stops: { byOwner: Boolean(row.by_owner), byOperator: Boolean(row.by_operator) } };
     case "account_changed":

@@ -3,7 +3,15 @@ import { confirmedExchange, exchangeNow, theExchange } from "@/app/exchange";
 import { fromOwnNode, orderSigner, ownNodes, useWallet } from "@/features/wallet/store";
 import { api } from "@/lib/api/client";
 import { ApiError, Unreachable } from "@/lib/api/errors";
-import type { Ack, CancelOrder, OrderFields, PlaceGroup, PlaceOrder, Preview } from "@/lib/api/types";
+import type {
+  Ack,
+  CancelOrder,
+  Countdown,
+  OrderFields,
+  PlaceGroup,
+  PlaceOrder,
+  Preview,
+} from "@/lib/api/types";
 import type { Signer } from "@/lib/chain/signer";
 import { type Address, domainOf, type Fields, type Hex, type TypedData } from "@/lib/chain/typedData";
 import { t } from "@/lib/i18n";
@@ -83,7 +91,7 @@ export function typedOrder(fields: OrderFields): TypedData {
 /** Told what the wallet is about to be asked to sign; the answer is called when it has been. */
 export type Mirror = (data: TypedData) => () => void;
 
-const noMirror: Mirror = () => () => undefined;
+export const noMirror: Mirror = () => () => undefined;
 
 /** The contract's own cap on fees, by the contract's address; it never changes. */
 const caps = new Map<string, number>();
@@ -234,6 +242,17 @@ export async function cancelAll(market: number, side: CancelledSide, mirror: Mir
   const data: TypedData = { domain: domainOf(theExchange()), primaryType: "MassCancel", message };
   const signature = await mirrored(data, signer, mirror);
   return api.massCancel({ account, market, side, nonce: `${nonce}`, ...domainFields(), signature });
+}
+
+/** All open orders end so many seconds from when it is taken, unless another is taken before; 0 ends that. */
+export async function signedCountdown(seconds: number, mirror: Mirror): Promise<Countdown> {
+  const account = accountNow();
+  const { signer } = await orderSigner();
+  const nonce = brakeNonce();
+  const message = { account, seconds: BigInt(seconds), nonce };
+  const data: TypedData = { domain: domainOf(theExchange()), primaryType: "Countdown", message };
+  const signature = await mirrored(data, signer, mirror);
+  return { account, seconds, nonce: `${nonce}`, ...domainFields(), signature };
 }
 
 /** Have all orders of the account refused and the open ones cancelled, or orders taken again. Only its own key may. */

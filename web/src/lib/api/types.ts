@@ -29,6 +29,7 @@ export type PlaceGroup = Schemas["PlaceGroup"];
 export type GroupAck = Schemas["GroupAck"];
 export type CancelOrder = Schemas["CancelOrder"];
 export type MassCancel = Schemas["MassCancel"];
+export type Countdown = Schemas["Countdown"];
 export type TradingStop = Schemas["TradingStop"];
 export type Ack = Schemas["Ack"];
 export type FaucetAnswer = Schemas["FaucetAnswer"];

@@ -32,6 +32,11 @@ export const TYPES = {
     { name: "side", type: "uint8" },
     { name: "nonce", type: "uint64" },
   ],
+  Countdown: [
+    { name: "account", type: "address" },
+    { name: "seconds", type: "uint32" },
+    { name: "nonce", type: "uint64" },
+  ],
   TradingStop: [
     { name: "account", type: "address" },
     { name: "stopped", type: "uint8" },

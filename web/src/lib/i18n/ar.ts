@@ -282,6 +282,7 @@ export const ar: Catalogue = {
     "شراء بما يصل إلى {quantity} {asset}، بسعر {price} {quote} للواحد على الأكثر، برسم {fee} من عشرة آلاف على الأكثر، حتى {until}. لا يمكنه أبدًا إخراج مال.",
   "mirror.one_of_two": "لن يُنفَّذ إلا أحد الأمرين، وينتهي الآخر به. بعد ذلك توقّع ما يسحب الأول إذا رُفض الثاني.",
   "mirror.cancel": "إلغاء. يمكنه إيقاف التداول فقط.",
+  "mirror.countdown_off": "إيقاف الإلغاء عند انقطاع الاتصال: تبقى أوامرك المفتوحة. لا ينقل ذلك أي أموال.",
   "mirror.stop": "إيقاف تداول هذا الحساب. لا ينقل ذلك أي أموال.",
   "mirror.start": "قبول أوامر هذا الحساب من جديد. لا ينقل ذلك أي أموال.",
 
@@ -313,6 +314,23 @@ export const ar: Catalogue = {
   "orders.none_open": "لا أوامر مفتوحة.",
   "orders.none_filled": "لا تنفيذات بعد.",
   "orders.none_closed": "لم يُغلق أمر بعد.",
+
+  "disconnect.switch": "الإلغاء عند انقطاع الاتصال",
+  "disconnect.seconds": "الثواني حتى تُلغى الأوامر",
+  "disconnect.choice": "بعد {seconds} ث",
+  "disconnect.what":
+    "إذا لم تسمع المنصة هذه الصفحة مدة {seconds} ث، لأنها مغلقة أو نائمة أو بلا اتصال، ألغت كل أوامرك المفتوحة.",
+  "disconnect.needs_key":
+    "توقّع الصفحة لهذا كل بضع ثوانٍ: فعّل التداول بنقرة واحدة أولًا كي لا تُسأل محفظتك كل مرة.",
+  "disconnect.heard": "مفعّل: المنصة تسمع هذه الصفحة",
+  "disconnect.lost": "تُلغى أوامرك المفتوحة عند {time} ما لم يعد الاتصال قبل ذلك.",
+  "disconnect.due": "كان على المنصة أن تلغي أوامرك المفتوحة عند {time}: تقول ذلك حين يعود الاتصال.",
+  "disconnect.not_set": "تُلغى أوامرك المفتوحة عند {time}، لأنه تعذّر التأجيل: {reason}",
+  "disconnect.never_set": "لم يُفعَّل بعد: {reason}",
+  "disconnect.others": "صفحة أخرى أو برنامج آخر لك ينهي كل الأوامر المفتوحة عند {time} ما لم يؤجل ذلك.",
+  "disconnect.fired": "لم تسمع المنصة هذه الصفحة مدة {seconds} ث، فألغت كل أوامرك المفتوحة عند {time}.",
+  "disconnect.stays_on": "يبقى الإلغاء عند انقطاع الاتصال مفعّلًا.",
+  "disconnect.seen": "علمتُ بذلك",
 
   "stop.stop": "أوقف تداولي",
   "stop.start": "ابدأ التداول من جديد",
@@ -416,7 +434,7 @@ export const ar: Catalogue = {
   "closed.trade_reversed": "عُكست الصفقة التي دفعت له",
   "closed.unsettled_limit": "غير المسوّى كثير جدًا",
   "closed.mass_cancelled": "ملغى",
-  "closed.countdown": "انتهى العد التنازلي",
+  "closed.countdown": "انقطع الاتصال مدة أطول مما يجوز",
   "closed.trading_stopped": "التداول موقوف",
   "closed.amended": "معدّل",
   "closed.price_collar": "السعر التالي بعيد جدًا عن البداية",

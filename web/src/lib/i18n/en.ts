@@ -278,6 +278,7 @@ export const en = {
   "mirror.one_of_two":
     "Only one of the two ever fills: it ends the other. Next you sign what takes the first back if the second is refused.",
   "mirror.cancel": "Cancel. It can only stop trading.",
+  "mirror.countdown_off": "End cancel on disconnect: your open orders stay. It moves no money.",
   "mirror.stop": "Stop the trading of this account. It moves no money.",
   "mirror.start": "Take orders of this account again. It moves no money.",
 
@@ -309,6 +310,26 @@ export const en = {
   "orders.none_open": "No open orders.",
   "orders.none_filled": "No fills yet.",
   "orders.none_closed": "No orders are closed yet.",
+
+  "disconnect.switch": "Cancel on disconnect",
+  "disconnect.seconds": "Seconds until the orders are cancelled",
+  "disconnect.choice": "after {seconds} s",
+  "disconnect.what":
+    "When the exchange does not hear this page for {seconds} s, because it is closed, asleep or offline, it cancels all your open orders.",
+  "disconnect.needs_key":
+    "The page signs for this every few seconds: turn on one-click trading first, so that your wallet need not be asked each time.",
+  "disconnect.heard": "On: the exchange hears this page",
+  "disconnect.lost": "Your open orders are cancelled at {time} unless the connection comes back before.",
+  "disconnect.due":
+    "The exchange was to cancel your open orders at {time}: it says so when the connection is back.",
+  "disconnect.not_set": "Your open orders are cancelled at {time}, because it cannot be put off: {reason}",
+  "disconnect.never_set": "Not on yet: {reason}",
+  "disconnect.others":
+    "Another page or program of yours has all open orders end at {time} unless it puts that off.",
+  "disconnect.fired":
+    "The exchange had not heard this page for {seconds} s, so it cancelled all your open orders at {time}.",
+  "disconnect.stays_on": "Cancel on disconnect stays on.",
+  "disconnect.seen": "I have seen it",
 
   "stop.stop": "Stop my trading",
   "stop.start": "Start trading again",
@@ -418,7 +439,7 @@ export const en = {
   "closed.trade_reversed": "the trade that paid for it was taken back",
   "closed.unsettled_limit": "too much is not settled yet",
   "closed.mass_cancelled": "cancelled",
-  "closed.countdown": "the countdown ended",
+  "closed.countdown": "the connection was lost for too long",
   "closed.trading_stopped": "trading is stopped",
   "closed.amended": "amended",
   "closed.price_collar": "the next price was too far from where it started",

@@ -7,6 +7,8 @@
  * is not live. When the connection is lost every channel is `stale` until its next snapshot.
  */
 
+import { refusalOf, Unreachable } from "@/lib/api/errors";
+
 export type ChannelState = "syncing" | "live" | "stale";
 export type Connection = "connecting" | "open" | "lost";
 
@@ -45,6 +47,11 @@ export interface StreamOptions {
   answerMs?: number;
 }
 
+interface Asked {
+  resolve(ack: unknown): void;
+  reject(error: Error): void;
+}
+
 interface Channel {
   readonly listeners: Set<Listener>;
   state: ChannelState;
@@ -67,6 +74,7 @@ export class Stream {
   private heartbeat: ReturnType<typeof setInterval> | undefined;
   private heardAt = 0;
   private ids = 0;
+  private readonly asked = new Map<string, Asked>();
   private closed = false;
 
   constructor(private readonly options: StreamOptions) {
@@ -120,6 +128,20 @@ export class Stream {
     }
   }
 
+  /**
+   * Send a command, whose body stands under its name; its acknowledgement. Rejects with the exchange's refusal, or with
+   * Unreachable when the connection is lost: then nobody knows whether it was taken.
+   */
+  command<A>(op: string, body: Readonly<Record<string, unknown>>): Promise<A> {
+    if (this.connection !== "open")
+      return Promise.reject(new Unreachable("the connection to the exchange is lost"));
+    const id = this.nextId();
+    return new Promise<A>((resolve, reject) => {
+      this.asked.set(id, { resolve: (ack) => resolve(ack as A), reject });
+      this.send({ op, id, ...body });
+    });
+  }
+
   private leave(name: string, listener: Listener): void {
     const channel = this.channels.get(name);
     if (!channel?.listeners.delete(listener) || channel.listeners.size) return;
@@ -158,6 +180,9 @@ export class Stream {
     this.socket = null;
     for (const channel of this.channels.values()) this.setState(channel, "stale");
     this.tell("lost");
+    const asked = [...this.asked.values()];
+    this.asked.clear();
+    for (const one of asked) one.reject(new Unreachable("the connection to the exchange is lost"));
     if (this.closed) return;
     this.timer = setTimeout(() => this.connect(), this.pause);
     this.pause = Math.min(this.pause * 2, this.options.longestPauseMs ?? 5_000);
@@ -185,18 +210,26 @@ export class Stream {
       return;
     }
     if (message.type === "error") this.onError(message);
+    else if (message.type === "ack") this.answered(message.id)?.resolve(message.ack);
     else if (message.type === "done") {
       if (message.id === "login") this.options.onLogin?.(true);
     } else if (typeof message.channel === "string") this.onMessage(message);
   }
 
   private onError(message: { id?: string; [key: string]: unknown }): void {
+    this.answered(message.id)?.reject(refusalOf(0, message.error));
     const code = (message.error as { code?: string } | undefined)?.code;
     if (message.id === "login" || (message.id === "" && code === "unauthenticated")) {
       const channel = this.channels.get(ACCOUNT);
       if (channel) this.setState(channel, "stale");
       this.options.onLogin?.(false);
     }
+  }
+
+  private answered(id = ""): Asked | undefined {
+    const asked = this.asked.get(id);
+    this.asked.delete(id);
+    return asked;
   }
 
   private onMessage(message: Message): void {
