@@ -1,5 +1,6 @@
 """An account's money: the engine's view and the contract's, side by side in one transaction."""
 
+import asyncio
 from typing import Any, Literal
 
 from sqlalchemy import Row
@@ -16,6 +17,8 @@ from exchange.domain.order import Side
 from exchange.engine.brakes import BY_OPERATOR, BY_OWNER
 
 _ENGINE = ("available", "held", "reserved", "unsettled", "deficit")
+ENGINE_SECONDS = 2.0
+"""An engine that has not answered by then counts as away: what the mirror has is told all the same."""
 
 
 async def account_view(api: Api, address: bytes) -> schemas.AccountView:
@@ -46,7 +49,8 @@ async def _brakes(api: Api, address: bytes) -> tuple[schemas.BrakesView | None, 
     stops = countdown = 0
     limits = None
     try:
-        view = await api.engine.account(address)
+        async with asyncio.timeout(ENGINE_SECONDS):
+            view = await api.engine.account(address)
         stops, countdown = view.stops, view.countdown
         by_asset = {str(asset): str(most) for asset, most in view.max_open_notional}
         limits = schemas.OpenLimitsView(
@@ -57,6 +61,8 @@ async def _brakes(api: Api, address: bytes) -> tuple[schemas.BrakesView | None, 
     except Refusal as refusal:
         if refusal.code != ErrorCode.unknown_account:
             return None, None
+    except TimeoutError:
+        return None, None
     brakes = schemas.BrakesView(
         trading_stopped_by_owner=bool(stops & BY_OWNER),
         trading_stopped_by_operator=bool(stops & BY_OPERATOR),

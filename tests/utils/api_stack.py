@@ -152,6 +152,10 @@ class ApiStack:
             process.kill()
             process.wait(60)
 
+    def signal(self, name: str, number: int) -> None:
+        """Send one process a signal."""
+        self._processes[name].send_signal(number)
+
     def end(self, name: str) -> None:
         """Ask a process to end, with the processes of its own."""
         process = self._processes.pop(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 
 import httpx
 import pytest
@@ -67,6 +68,21 @@ async def test_a_trading_stop_holds_until_it_is_lifted(api: httpx.AsyncClient, t
     assert (await api.get("/v1/account", headers=headers)).json()["brakes"] == brakes
     assert (await api.post("/v1/orders/trading-stop", json=trading_stop_body(trader, False))).status_code == 200
     assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE, 3))).status_code == 200
+
+
+async def test_an_engine_that_hangs_keeps_nobody_from_the_rest_of_the_account(
+    api: httpx.AsyncClient, stack: ApiStack, trader: Wallet
+) -> None:
+    headers = await sign_in(api, trader)
+    assert (await api.get("/v1/account", headers=headers)).json()["limits"] is not None
+    stack.signal("engine", signal.SIGSTOP)
+    try:
+        told = (await api.get("/v1/account", headers=headers, timeout=30)).json()
+    finally:
+        stack.signal("engine", signal.SIGCONT)
+    assert (told["status"], told["brakes"], told["limits"]) == ("active", None, None)
+    again = (await api.get("/v1/account", headers=headers, timeout=30)).json()
+    assert None not in (again["brakes"], again["limits"])
 
 
 async def test_nobody_else_stops_an_account(api: httpx.AsyncClient, trader: Wallet) -> None:
