@@ -13,6 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from exchange.settings import LOCAL_KEYS
 from tests.browser.conftest import PATIENCE_MS
 from tests.browser.page import barriers, barriers_of_both_themes, watch
+from tests.browser.players import Player
 from tests.browser.trader import connect
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
@@ -163,3 +164,45 @@ def test_a_halt_that_the_engine_does_not_answer_is_not_shown_as_done(
     dialog.get_by_role("button", name="Close").last.click()
     page.get_by_role("button", name="Open ETH-USDC").click()
     confirm(page, "Open ETH-USDC")
+
+
+def test_an_account_is_limited_and_limits_that_nobody_knows_are_not_shown_as_none(
+    page: Page, operator: BrowserWallet, player: Player, program: Program
+) -> None:
+    engine = program.pid("engine")
+    assert engine is not None
+    open_console(page, "/operator/accounts")
+    page.get_by_label("Address, or how it begins").fill(str(player.session["address"]))
+    page.get_by_role("button", name="Look").first.click()
+    said = page.get_by_test_id("account-limits")
+    expect(said).to_have_text("1,000 orders")
+    page.get_by_role("button", name="Limit what it has open").click()
+    dialog = page.get_by_role("dialog")
+    orders, notional = dialog.get_by_label("Open orders", exact=True), dialog.get_by_label("Ledger units")
+    expect(orders).to_have_value("0")
+    orders.fill("3")
+    dialog.get_by_label("Quote asset").select_option(label="USDC")
+    notional.fill("5000500000")
+    expect(notional).to_have_accessible_description("5,000.5 USDC")
+    assert barriers_of_both_themes(page) == []
+    confirm(page, "Limit what it has open")
+    expect(said).to_have_text("3 orders, 5,000.5 USDC")
+
+    os.kill(engine, signal.SIGSTOP)
+    try:
+        expect(page.get_by_text("not known at present").first).to_be_visible()
+        page.get_by_role("button", name="Limit what it has open").click()
+        dialog.get_by_label("Why").fill(REASON)
+        expect(dialog.get_by_role("alert").get_by_text("Nothing can be set until it does")).to_be_visible()
+        expect(orders).to_have_value("")
+        expect(dialog.get_by_role("button", name="Limit what it has open")).to_be_disabled()
+        assert barriers(page) == []
+    finally:
+        os.kill(engine, signal.SIGCONT)
+    expect(orders).to_have_value("3")
+    expect(notional).to_have_value("5000500000")
+    orders.fill("0")
+    notional.fill("0")
+    dialog.get_by_role("button", name="Limit what it has open").click()
+    expect(dialog).to_be_hidden()
+    expect(said).to_have_text("1,000 orders")

@@ -12,7 +12,7 @@ import { FRAME } from "@/ui/Page";
 import { Panel } from "@/ui/Panel";
 import { Empty, Failure, Loading } from "@/ui/States";
 import { Table } from "@/ui/Table";
-import { LimitsDialog, LimitsSaid } from "./AccountLimits";
+import { LimitsDialog, LimitsSaid, NotKnown } from "./AccountLimits";
 import { type Asked, Confirm } from "./Confirm";
 import { operator } from "./client";
 import { useConsole } from "./session";
@@ -161,7 +161,7 @@ function Detail({ detail }: { readonly detail: OperatorAccount }) {
 
 function Stops({ detail }: { readonly detail: OperatorAccount }) {
   const brakes = detail.account.brakes;
-  if (!brakes) return <>–</>;
+  if (!brakes) return <NotKnown />;
   if (brakes.trading_stopped_by_operator)
     return <Badge tone="bad">{c("accounts.stopped_by_operator")}</Badge>;
   if (brakes.trading_stopped_by_owner) return <Badge tone="warn">{c("accounts.stopped_by_owner")}</Badge>;

@@ -223,6 +223,9 @@ export const ar: ConsoleTexts = {
   "accounts.tier_set": "حدّد فئة رسومه",
   "accounts.tier_1": "أوامره من حينها تدفع أسعار هذه الفئة، وتبقى المفتوحة على أسعارها.",
   "accounts.tier_2": "الفئة الأعلى قد تسري فورًا، والأدنى رفعٌ يحتاج إشعارًا.",
+  "accounts.not_known": "غير معروف الآن: المحرك لا يجيب",
+  "accounts.limits_not_known":
+    "ما يسري على هذا الحساب غير معروف الآن لأن المحرك لا يجيب. لا يمكن ضبط شيء حتى يجيب.",
   "accounts.limits": "أقصى ما يُفتح",
   "accounts.limits_orders": "{count} من الأوامر",
   "accounts.limits_set": "حدّ أوامره المفتوحة",

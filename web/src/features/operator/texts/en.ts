@@ -229,6 +229,9 @@ export const en = {
   "accounts.tier_1":
     "Orders that it places from then on pay the rates of this tier; open orders keep theirs.",
   "accounts.tier_2": "A higher tier may count at once. A lower one is a rise, and needs the notice.",
+  "accounts.not_known": "not known at present: the engine does not answer",
+  "accounts.limits_not_known":
+    "What holds for this account is not known at present, because the engine does not answer. Nothing can be set until it does.",
   "accounts.limits": "Open at most",
   "accounts.limits_orders": "{count} orders",
   "accounts.limits_set": "Limit what it has open",

@@ -221,6 +221,8 @@ export const zh: ConsoleTexts = {
   "accounts.tier_set": "设置费率等级",
   "accounts.tier_1": "此后下的订单按该等级收费；未成交订单保持原费率。",
   "accounts.tier_2": "提高等级可立即生效；降低等级等于涨价，须提前通知。",
+  "accounts.not_known": "目前未知：撮合引擎没有响应",
+  "accounts.limits_not_known": "目前不知道此账户适用的限制，因为撮合引擎没有响应。在它响应之前无法设置。",
   "accounts.limits": "未成交上限",
   "accounts.limits_orders": "{count} 笔订单",
   "accounts.limits_set": "限制其未成交订单",
