@@ -20,6 +20,7 @@ from bizzan.audit.demands import deadlines
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
 from bizzan.audit.outflow_ledger import needed_times
+from bizzan.audit.progress import Progress
 from bizzan.audit.reversals import Block, read_cited
 from bizzan.audit.signed import by_wallets, unpaid
 from exchange.chain.rpc import Call, ChainError, InvalidAnswer, Rpc, RpcRefused
@@ -89,20 +90,24 @@ class Evidence:
         return self.deployment.token(token_id).asset_id
 
 
-async def gather(sources: Sources) -> Evidence:
-    """Read chain, database and journal at one common point. Raises AuditUnavailable."""
+async def gather(sources: Sources, progress: Progress | None = None) -> Evidence:
+    """Read chain, database and journal at one common point, and tell how far that is. Raises AuditUnavailable."""
+    progress = progress or Progress()
     async with Rpc(sources.rpc_url) as rpc:
         try:
-            mirror, chain, views, times = await _meet(rpc, sources)
-            differences = await compare_with_fresh_index(rpc, sources.database_url, _contract(sources.deployment))
+            with progress.during("reading the chain"):
+                mirror, chain, views, times = await _meet(rpc, sources)
+            with progress.during("indexing the chain anew"):
+                differences = await compare_with_fresh_index(rpc, sources.database_url, _contract(sources.deployment))
         except ChainError as error:
             raise AuditUnavailable(f"the chain cannot be read: {error}") from error
         except CheckError as error:
             raise AuditUnavailable(f"the mirror cannot be checked: {error}") from error
         except (SQLAlchemyError, OSError) as error:
             raise AuditUnavailable(f"the database cannot be read: {_first_line(error)}") from error
-    corrupt, replayed = await asyncio.to_thread(_replay, sources.journal_dir, mirror.journal_seq, sources.deployment)
-    cited, confirmed = await _asked(sources, replayed, chain) if replayed is not None else ({}, frozenset())
+    corrupt, replayed = await asyncio.to_thread(_replay, sources, mirror.journal_seq, progress)
+    with progress.during("asking the chain for what the journal cites"):
+        cited, confirmed = await _asked(sources, replayed, chain) if replayed is not None else ({}, frozenset())
     return Evidence(
         sources.deployment, mirror, chain, views, tuple(differences), replayed, corrupt, times, cited, confirmed
     )
@@ -228,11 +233,14 @@ def _contract(deployment: Deployment) -> Contract:
     return Contract(deployment.chain_id, deployment.custody.lower(), deployment.block_number)
 
 
-def _replay(folder: Path, until_seq: int, custody: Deployment) -> tuple[CorruptJournal | None, Replay | None]:
+def _replay(sources: Sources, until_seq: int, progress: Progress) -> tuple[CorruptJournal | None, Replay | None]:
+    progress.begin()
     try:
-        return None, replay(folder, until_seq, custody)
+        replayed = replay(sources.journal_dir, until_seq, sources.deployment, progress)
     except CorruptJournal as corrupt:
         return corrupt, None
+    progress.end(replayed.seq)
+    return None, replayed
 
 
 def _first_line(error: Exception) -> str:

@@ -268,11 +268,16 @@ def replay_for(custody: Deployment | None) -> Replay:
     return Replay(signatures=SignatureLedger(custody), backlog=BacklogLedger(custody.windows))
 
 
-def replay(folder: Path, until_seq: int, custody: Deployment | None = None) -> Replay:
+def replay(
+    folder: Path,
+    until_seq: int,
+    custody: Deployment | None = None,
+    progress: Callable[[int, int], None] = lambda seq, last: None,
+) -> Replay:
     """Replay the journal in `folder` from genesis up to `until_seq`, and check the chain of hashes to its end.
 
-    With `custody` also what users signed, which must be for that contract, and when matching stopped. Raises
-    CorruptJournal, which names file, offset and sequence.
+    With `custody` also what users signed, which must be for that contract, and when matching stopped. `progress` is
+    told each sequence that is read, and the last. Raises CorruptJournal, which names file, offset and sequence.
     """
     reader = Reader(folder)
     end = max(reader.durable().seq, until_seq)
@@ -280,6 +285,7 @@ def replay(folder: Path, until_seq: int, custody: Deployment | None = None) -> R
     for record in reader.read():
         if record.seq <= until_seq:
             state.apply(record)
+        progress(record.seq, end)
         if record.seq >= end:
             break
     return state

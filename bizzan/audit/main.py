@@ -17,6 +17,7 @@ from rich.table import Table
 from bizzan.audit.checks import run_checks
 from bizzan.audit.evidence import Evidence, Sources, gather
 from bizzan.audit.findings import AuditUnavailable, Report
+from bizzan.audit.progress import Progress
 from bizzan.supervisor.deployment import read_deployment
 from bizzan.supervisor.errors import SupervisorError
 from bizzan.supervisor.local import build_anvil, build_postgres
@@ -46,8 +47,11 @@ def run(settings: Settings, as_json: bool = False) -> bool:
 
 
 async def audit(sources: Sources) -> Report:
-    """Gather and check. Raises AuditUnavailable."""
-    return report_of(await gather(sources))
+    """Gather and check, and tell a person who waits how far that is. Raises AuditUnavailable."""
+    progress = Progress()
+    evidence = await gather(sources, progress)
+    with progress.during("comparing"):
+        return report_of(evidence)
 
 
 def report_of(evidence: Evidence) -> Report:

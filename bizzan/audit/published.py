@@ -18,6 +18,7 @@ from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
 from bizzan.audit.comparing import Problem
 from bizzan.audit.journal_replay import Replay, replay_for
+from bizzan.audit.progress import Progress
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
 from bizzan.audit.signed import ByCode, unknown_delegates, unpaid, unsigned_holds
@@ -91,15 +92,17 @@ def audit_journal(
     read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
     ask_wallets: Callable[[Sequence[ByCode]], Collection[bytes]] = lambda _: (),
     engine: Engine | None = None,
-    progress: Callable[[int, int], None] = lambda seq, last: None,
+    progress: Progress | None = None,
 ) -> JournalAudit:
     """Audit a journal, or a published copy.
 
     With `domain` and `signer` pieces and receipts must be of that bond and key. With `custody` everything that users
     sign must be signed for that contract. With `chain`, `read_cited` gives the blocks of the same chain that reversals
     cite, and `ask_wallets` the hashes of the holds that the contracts at their accounts confirm. `engine` replays; by
-    default the reference. `progress` is told each sequence that is done, and the last that there is.
+    default the reference. `progress` is told how far it is.
     """
+    progress = progress or Progress()
+    progress.begin()
     audit = JournalAudit(folder, replay=replay_for(custody))
     if engine is not None:
         audit.replay.engine = engine
@@ -112,29 +115,31 @@ def audit_journal(
         audit.add("chain", [(where, f"the line is not what was journaled: {corrupt.reason}")])
     except JournalError as error:
         audit.add("chain", [(str(folder), str(error))])
-    audit.add("pieces", _pieces(audit, domain, signer))
-    audit.add("receipts", _receipts(audit, receipts, domain, signer))
-    audit.add("replay", refused(audit.replay))
-    if audit.replay.signatures is not None:
-        audit.add("signatures", audit.replay.signatures.problems)
-    audit.add("priority", audit.replay.priority.problems)
-    audit.add("fees", audit.replay.fees.problems)
-    if audit.replay.backlog is not None:
-        audit.add("backlog", audit.replay.backlog.problems)
-    audit.add("causes", _uncited(audit.replay))
-    audit.add("causes", uncaused(audit.replay))
-    if chain is not None:
+    progress.end(audit.replay.seq)
+    with progress.during("holding pieces, signatures, trades and the chain against the replay"):
+        audit.add("pieces", _pieces(audit, domain, signer))
+        audit.add("receipts", _receipts(audit, receipts, domain, signer))
+        audit.add("replay", refused(audit.replay))
         if audit.replay.signatures is not None:
-            traded = audit.replay.traded_by_delegates
-            audit.add("signatures", unknown_delegates(audit.replay.signatures, chain, traded))
-            holds = unpaid(audit.replay.signatures, chain)
-            audit.add("signatures", unsigned_holds(holds, ask_wallets(holds)))
-        reached = _as_far(chain, audit.replay)
-        audit.batches_beyond = len(chain.batches) - len(reached.batches)
-        audit.add("batches", settled_as_matched(audit.replay, reached))
-        audit.add("fees", collected_as_charged(audit.replay, reached))
-        audit.add("causes", _cited_on_chain(audit.replay, chain))
-        audit.add("causes", reversals(audit.replay, chain, read_cited(audit.replay)))
+            audit.add("signatures", audit.replay.signatures.problems)
+        audit.add("priority", audit.replay.priority.problems)
+        audit.add("fees", audit.replay.fees.problems)
+        if audit.replay.backlog is not None:
+            audit.add("backlog", audit.replay.backlog.problems)
+        audit.add("causes", _uncited(audit.replay))
+        audit.add("causes", uncaused(audit.replay))
+        if chain is not None:
+            if audit.replay.signatures is not None:
+                traded = audit.replay.traded_by_delegates
+                audit.add("signatures", unknown_delegates(audit.replay.signatures, chain, traded))
+                holds = unpaid(audit.replay.signatures, chain)
+                audit.add("signatures", unsigned_holds(holds, ask_wallets(holds)))
+            reached = _as_far(chain, audit.replay)
+            audit.batches_beyond = len(chain.batches) - len(reached.batches)
+            audit.add("batches", settled_as_matched(audit.replay, reached))
+            audit.add("fees", collected_as_charged(audit.replay, reached))
+            audit.add("causes", _cited_on_chain(audit.replay, chain))
+            audit.add("causes", reversals(audit.replay, chain, read_cited(audit.replay)))
     return audit
 
 

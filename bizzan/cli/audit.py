@@ -145,6 +145,8 @@ def replay(
     if has_hashes_alone(folder):
         raise SupervisorError(f"{folder} has the hashes alone: 'bizzan audit fetch --raw' fetches the records as well")
     progress = Progress()
+    with progress.during("reading the chain"):
+        chain = _read_chain(rpc, there) if rpc and there else None
     with_bond = there if there and there.gives_receipts else None
     found = audit_journal(
         folder,
@@ -152,12 +154,11 @@ def replay(
         signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
         custody=there,
         receipts=given,
-        chain=_read_chain(rpc, there) if rpc and there else None,
+        chain=chain,
         read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},
         ask_wallets=lambda holds: _ask_wallets(rpc, holds) if rpc else (),
         progress=progress,
     )
-    progress.end(found.replay.seq)
     for finding in found.findings:
         _print(str(finding))
     if found.batches_beyond:

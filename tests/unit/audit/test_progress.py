@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import time
 from collections.abc import Iterator
 
+import pytest
+
+from bizzan.audit import progress as module
 from bizzan.audit.progress import EVERY_SECONDS, Progress
 
 
@@ -31,3 +35,38 @@ def test_a_long_one_tells_rate_and_what_is_left() -> None:
     assert first == "replayed 5,000 of 20,000 records, 1,000 a second, about 15 s left"
     assert second == "replayed 10,000 of 20,000 records, 1,000 a second, about 10 s left"
     assert end.startswith("replayed 20,000 records in 20 s, 1,000 a second, with ")
+
+
+def test_what_nobody_can_count_is_told_as_long_as_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = io.StringIO()
+    progress = Progress(said)
+    with progress.during("asking"):
+        pass
+    assert said.getvalue() == "", "it was over before the first line"
+    monkeypatch.setattr(module, "EVERY_SECONDS", 0.01)
+    with progress.during("reading the chain"):
+        while said.getvalue().count("\n") < 3:
+            time.sleep(0.001)
+    lines = said.getvalue().splitlines()
+    assert lines[0].startswith("reading the chain: 0 s so far")
+    time.sleep(0.05)
+    assert said.getvalue().splitlines() == lines, "nothing is told when it is over"
+
+
+def test_counting_begins_anew() -> None:
+    said, times = io.StringIO(), clock(0, 100, 106, 107)
+    progress = Progress(said, lambda: next(times))
+    progress.begin()
+    progress(600, 1_200)
+    progress.end(700)
+    assert said.getvalue().startswith("replayed 600 of 1,200 records, 100 a second, about 6 s left\n")
+    assert "replayed 700 records in 7 s" in said.getvalue()
+
+
+def test_lines_go_where_standard_error_goes_now(capsys: pytest.CaptureFixture[str]) -> None:
+    """Which a live console replaces, and a command that is asked for JSON keeps apart from its answer."""
+    times = clock(0, 6, 7)
+    progress = Progress(clock=lambda: next(times))
+    progress(60, 120)
+    told = capsys.readouterr()
+    assert (told.out, told.err) == ("", "replayed 60 of 120 records, 10 a second, about 6 s left\n")
