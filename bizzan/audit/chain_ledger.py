@@ -6,13 +6,14 @@ The fold shares no code with the indexer, so that a mistake in one is seen by th
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bizzan.audit.demands import timed_blocks
 from exchange.chain.abi import EVENTS, decode
-from exchange.chain.rpc import RangeTooLarge, Rpc
-from exchange.chain.types import Log
+from exchange.chain.rpc import Call, RangeTooLarge, Rpc
+from exchange.chain.types import Header, Log
 from exchange.domain.deployment import Deployment, address_bytes
 from exchange.domain.order import Side
 
@@ -86,6 +87,7 @@ KEPT = frozenset(
     {
         *("ExitRequested", "ExitCancelled", "AccountFrozen", "AccountUnfrozen", "NonceCancelled", "NoncesCancelled"),
         *("DelegateAdded", "DelegateRevoked", "Deposited", "MovedToTrading", "Withdrawn", "MovedToFunding"),
+        *("WithdrawalRequested", "WithdrawalRequestCancelled", "WithdrawalClaimed"),
         *("OutflowLimitChanged", "ApproverChanged", "ApprovalThresholdChanged", "WithdrawalApproved"),
     }
 )
@@ -95,7 +97,8 @@ KEPT = frozenset(
 class ChainLedger:
     """Trading and funding balances by (account, token id), movements and batches, in the order of the logs.
 
-    `block_numbers` has the heights of the blocks with logs, by hash.
+    `block_numbers` has the heights of the blocks with logs, by hash; `times` the seconds of those blocks by whose time
+    demands are judged, and `read_at` those of the last block.
     """
 
     deployment: Deployment
@@ -105,6 +108,8 @@ class ChainLedger:
     batches: list[SettledBatch] = field(default_factory=list)
     kept: list[Kept] = field(default_factory=list)
     block_numbers: dict[str, int] = field(default_factory=dict)
+    times: dict[int, int] = field(default_factory=dict)
+    read_at: int = 0
     logs: int = 0
     fee_account: bytes = b""
     """Who is credited with fees."""
@@ -224,7 +229,15 @@ async def read_chain(rpc: Rpc, deployment: Deployment, last_block: int) -> Chain
     ledger = ChainLedger(deployment)
     for log in await read_logs(rpc, deployment.custody, deployment.block_number, last_block):
         ledger.apply(log)
+    ledger.times = await read_times(rpc, timed_blocks(ledger, last_block) | {last_block})
+    ledger.read_at = ledger.times[last_block]
     return ledger
+
+
+async def read_times(rpc: Rpc, numbers: Iterable[int]) -> dict[int, int]:
+    """The seconds of these blocks. Raises ChainError."""
+    calls: list[Call] = [("eth_getBlockByNumber", (hex(number), False)) for number in sorted(numbers)]
+    return {header.number: header.timestamp for header in await rpc.batch(calls, Header)}
 
 
 async def read_logs(rpc: Rpc, address: str, first: int, last: int) -> Sequence[Log]:

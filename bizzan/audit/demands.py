@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from bizzan.audit.chain_ledger import ChainLedger, Place
+if TYPE_CHECKING:  # that module reads the times of what is asked for here
+    from bizzan.audit.chain_ledger import ChainLedger, Place
 
 OBEY_BLOCKS = 100
 """So many blocks after its log a demand must be in the journal."""
@@ -26,6 +28,12 @@ def deadlines(chain: ChainLedger, last_block: int) -> set[int]:
     """The blocks by which what was asked for must be obeyed, as far as they are there."""
     asked = {demand.place.block_number + OBEY_BLOCKS for each in demands(chain).values() for demand in each}
     return {number for number in asked if number <= last_block}
+
+
+def timed_blocks(chain: ChainLedger, last_block: int) -> set[int]:
+    """The blocks whose times say whether the engine was told in time, and not before: deadlines, and what goes on."""
+    asked = {demand.place.block_number for each in demands(chain).values() for demand in each if not demand.on}
+    return asked | deadlines(chain, last_block)
 
 
 def demands(chain: ChainLedger) -> Mapping[Subject, Sequence[Demand]]:

@@ -15,8 +15,7 @@ from pathlib import Path
 from eth_abi.abi import decode
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from bizzan.audit.chain_ledger import ChainLedger, read_chain
-from bizzan.audit.demands import deadlines
+from bizzan.audit.chain_ledger import ChainLedger, read_chain, read_times
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
 from bizzan.audit.outflow_ledger import needed_times
@@ -24,7 +23,6 @@ from bizzan.audit.progress import Progress
 from bizzan.audit.reversals import Block, read_cited
 from bizzan.audit.signed import by_wallets, unpaid
 from exchange.chain.rpc import Call, ChainError, InvalidAnswer, Rpc, RpcRefused
-from exchange.chain.types import Header
 from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
@@ -137,7 +135,7 @@ async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, View
                 continue
             chain = await read_chain(rpc, sources.deployment, mirror.block_number)
             views = await _read_views(rpc, chain, await _readable_block(rpc, sources, mirror.block_number))
-            times = await _times(rpc, needed_times(chain) | deadlines(chain, mirror.block_number))
+            times = chain.times | await read_times(rpc, needed_times(chain) - chain.times.keys())
             if await _is_canonical(rpc, mirror):
                 return mirror, chain, views, times
     finally:
@@ -146,13 +144,6 @@ async def _meet(rpc: Rpc, sources: Sources) -> tuple[Snapshot, ChainLedger, View
         f"the mirror and the chain did not agree on a block within {TRIES * PAUSE_SECONDS:g} s: "
         "start the indexer and the projector (bizzan up), or read docs/runbook.md on a mirror that does not follow"
     )
-
-
-async def _times(rpc: Rpc, numbers: set[int]) -> Mapping[int, int]:
-    """The seconds of these blocks."""
-    calls: list[Call] = [("eth_getBlockByNumber", (hex(number), False)) for number in sorted(numbers)]
-    headers = await rpc.batch(calls, Header)
-    return {header.number: header.timestamp for header in headers}
 
 
 async def _is_canonical(rpc: Rpc, mirror: Snapshot) -> bool:

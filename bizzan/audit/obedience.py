@@ -33,18 +33,21 @@ class Deadline:
 
 def obedience(evidence: Evidence) -> Iterator[Problem]:
     """Every demand that is old enough was obeyed in time, and what still stands is still obeyed."""
-    replay = evidence.replay
-    if replay is None:
-        return  # the other checks say where the journal is corrupt
-    clock = _Clock.of(evidence.chain, replay)
+    if evidence.replay is not None:  # the other checks say where the journal is corrupt
+        yield from obeyed_in_time(evidence.replay, evidence.chain, evidence.times)
+
+
+def obeyed_in_time(replay: Replay, chain: ChainLedger, times: Mapping[int, int]) -> Iterator[Problem]:
+    """The same for a journal and a chain; `times` has the seconds of the blocks by which demands must be obeyed."""
+    clock = _Clock.of(chain, replay)
     answers = _answers(replay.obeyed)
-    for subject, asked in demands(evidence.chain).items():
+    for subject, asked in demands(chain).items():
         for place, demand in enumerate(asked):
             following = asked[place + 1] if place + 1 < len(asked) else None
             number = demand.place.block_number + OBEY_BLOCKS
             superseded = following is not None and following.place.block_number <= number
-            if demand.on and not superseded and number in evidence.times:
-                deadline = Deadline(number, evidence.times[number] * 1_000)
+            if demand.on and not superseded and number in times:
+                deadline = Deadline(number, times[number] * 1_000)
                 text = _answer(clock, answers.get(subject, []), deadline, following is None)
                 if text:
                     yield f"{_name(subject)}, {demand.place}", f"{text}; {_meanwhile(replay, subject, deadline)}"
