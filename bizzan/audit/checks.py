@@ -8,7 +8,8 @@ AUD-5  credits     every credit and debit in the journal cites a log on chain, w
 AUD-6  fees        every fill pays what the announced schedule asks; each batch on chain collects exactly these fees
 AUD-7  matching    every trade follows price-time priority, no order is skipped, every reversal has its cause on chain,
                    and matching stops while settlement is behind (`backlog`)
-AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`)
+AUD-8  obedience   exits, freezes, cancels and revocations on chain are in the journal soon after (`obedience`), and
+                   nothing is there in the chain's name that the chain did not say (`unasked`)
 AUD-9  outflow     limits, levels and approvers are what the logs add up to, and were kept (`outflow_check`)
 AUD-10 operators   the operators' log is whole, and says of the engine what the journal says (`operators`)
 """
@@ -27,6 +28,7 @@ from bizzan.audit.mirror_check import mirror
 from bizzan.audit.reversals import CAUSE, reversals
 from bizzan.audit.signed import unpaid, unsigned_holds
 from bizzan.audit.told import ToldLedger, key_of
+from bizzan.audit.unasked import unasked, unnamed_requests
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.instrument import MarketStatus
 from exchange.domain.order import Side
@@ -342,11 +344,22 @@ def matching(evidence: Evidence) -> Iterator[Problem]:
 
 
 def uncaused(replay: Replay) -> Iterator[Problem]:
-    """Reversals that cite no state of the chain."""
+    """Reversals that cite no state of the chain, and reserves that cite no request."""
+    yield from unnamed_requests(replay)
     for told in replay.told:
         if isinstance(told.command, ReverseTrades) and not CAUSE.match(told.command.cause):
             trades = ", ".join(map(str, told.command.trade_ids))
             yield f"journal sequence {told.seq}", f"reverses trades {trades} and cites no block: {told.command.cause!r}"
+
+
+# AUD-8
+
+
+def obedient(evidence: Evidence) -> Iterator[Problem]:
+    """The engine was told what accounts said on chain, in time; and of nothing that they did not say."""
+    yield from obedience.obedience(evidence)
+    if evidence.replay is not None:
+        yield from unasked(evidence.replay, evidence.chain, _pending(evidence))
 
 
 def _symbol(deployment: Deployment, asset_id: int) -> str:
@@ -395,7 +408,7 @@ CHECKS: tuple[tuple[str, Check, Callable[[Evidence], str]], ...] = (
     ("AUD-5 credits", credits_cite_logs, _count_credits),
     ("AUD-6 fees", fees, _count_fees),
     ("AUD-7 matching", matching, _count_matching),
-    ("AUD-8 obedience", obedience.obedience, obedience.count),
+    ("AUD-8 obedience", obedient, obedience.count),
     ("AUD-9 outflow", outflow_check.outflow, outflow_check.count),
     ("AUD-10 operators", operators.operators, operators.count),
 )

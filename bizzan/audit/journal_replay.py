@@ -173,7 +173,7 @@ class Replay:
             return
         self.fees.happened(record, happened)
         self.priority.happened(record, self.meddling.overhear(happened))
-        if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced):
+        if hasattr(record.command, "cause") or isinstance(record.command, c.ReserveForced | c.ReleaseForced):
             self.told.append(Told(record.seq, record.command))
         if isinstance(record.command, OPERATED):
             self.operated.append(Told(record.seq, record.command))

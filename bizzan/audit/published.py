@@ -18,11 +18,13 @@ from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
 from bizzan.audit.comparing import Problem
 from bizzan.audit.journal_replay import Replay, replay_for
+from bizzan.audit.obedience import obeyed_in_time
 from bizzan.audit.progress import Progress
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
 from bizzan.audit.signed import ByCode, unknown_delegates, unpaid, unsigned_holds
 from bizzan.audit.told import ToldLedger, key_of
+from bizzan.audit.unasked import unasked
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.eip712 import Domain, keccak
@@ -140,6 +142,8 @@ def audit_journal(
             audit.add("fees", collected_as_charged(audit.replay, reached))
             audit.add("causes", _cited_on_chain(audit.replay, chain))
             audit.add("causes", reversals(audit.replay, chain, read_cited(audit.replay)))
+            audit.add("demands", unasked(audit.replay, chain))
+            audit.add("demands", obeyed_in_time(audit.replay, chain, chain.times))
     return audit
 
 

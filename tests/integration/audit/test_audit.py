@@ -5,19 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from bizzan.audit.demands import OBEY_BLOCKS
 from bizzan.audit.evidence import gather
 from bizzan.audit.main import audit, report_of
+from bizzan.cli.app import app
 from bizzan.client.api import BizzanClient
 from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import Wallet
 from exchange.chain.rpc import Rpc
+from exchange.database import engine_inbox
+from exchange.database.engine import create_engine
 from exchange.journal.record import SEGMENT_HEADER_SIZE, list_segments
 from exchange.settings import LOCAL_KEYS
 from tests.integration.audit.world import World
@@ -26,6 +32,7 @@ from tests.utils.program import Program
 from tests.utils.storage import entry, slot_of
 from tests.utils.waiting import wait_for
 
+TOLD = {"ObeyCancel": 2, "ObeyRevocation": 2, "AllowDelegate": 1, "SetFrozen": 3, "ReserveForced": 3}
 FAST = {"BIZZAN_CHAIN__CREDIT_CONFIRMATIONS": "1", "BIZZAN_CHAIN__FINAL_CONFIRMATIONS": "3"}
 
 
@@ -162,6 +169,60 @@ def test_restored_exchange_is_clean_again(world: World) -> None:
     assert world.audit().findings == ()
 
 
+async def until(world: World, owner: Wallet, status: str) -> None:
+    """Wait until the exchange says this of an account."""
+    async with BizzanClient(world.program.api_url, owner) as client:
+        await client.login()
+        for _ in range(600):
+            if (await client.balances()).status == status:
+                return
+            await asyncio.sleep(0.2)
+    raise AssertionError(f"the account is not {status}")
+
+
+async def demand_and_reorganise(world: World) -> None:
+    """The seller asks for all that there is on chain; its last words are taken by a reorganisation, and said again."""
+    owner, there = world.seller, world.sources.deployment
+    revoked, key = Wallet.create().text_address, Wallet.create().text_address
+    token = there.token_of_asset(2).address
+    async with CustodyClient(world.program.rpc_url, there.custody, owner) as custody, Rpc(world.program.rpc_url) as rpc:
+        await custody.cancel(5)
+        await custody.cancel_all(1_000)
+        await custody.add_delegate(revoked, await custody.chain_time() + 80_000)
+        await custody.revoke_delegate(revoked)
+        await custody.request_withdraw(token, 1_000)
+        await custody.cancel_withdraw_request(token)
+        await rpc.call("anvil_mine", hex(5))
+        first = await custody.add_delegate(key, await custody.chain_time() + 80_000)
+        await custody.request_withdraw(token, 2_000)
+        await custody.freeze_account()
+        await until(world, owner, "frozen")
+        height = await rpc.block_number()
+        await rpc.call("anvil_reorg", height - first.block_number + 1, [], returns=Any)
+        await rpc.call("anvil_mine", hex(1))
+        await until(world, owner, "active")
+        await custody.add_delegate(key, await custody.chain_time() + 80_000)
+        await custody.request_withdraw(token, 2_000)
+        await custody.freeze_account()
+        await until(world, owner, "frozen")
+
+
+def told_of_the_chain(world: World) -> Counter[str]:
+    """How often the engine was told what in the chain's name."""
+    replay = asyncio.run(gather(world.sources)).replay
+    assert replay is not None
+    commands = [each.command for each in replay.obeyed] + [each.command for each in replay.told]
+    return Counter(type(command).__name__ for command in commands)
+
+
+def test_demands_on_chain_and_a_reorganisation_are_clean(world: World) -> None:
+    asyncio.run(demand_and_reorganise(world))
+    report = world.audit()
+    assert report.findings == ()
+    told = told_of_the_chain(world)
+    assert {name: told[name] for name in TOLD} == TOLD
+
+
 async def stop_on_chain(world: World) -> int:
     """A new account freezes itself, cancels a nonce and leaves; the block by which that must be obeyed."""
     owner, there = Wallet.create(), world.sources.deployment
@@ -171,12 +232,7 @@ async def stop_on_chain(world: World) -> int:
         await custody.freeze_account()
         await custody.cancel(5)
         last = await custody.request_exit()
-    async with BizzanClient(world.program.api_url, owner) as client:
-        await client.login()
-        for _ in range(600):
-            if (await client.balances()).status == "exiting":
-                break
-            await asyncio.sleep(0.2)
+    await until(world, owner, "exiting")
     async with Rpc(world.program.rpc_url) as rpc:
         await rpc.call("anvil_mine", hex(OBEY_BLOCKS + 1))
     return last.block_number + OBEY_BLOCKS
@@ -253,3 +309,42 @@ def test_trade_that_a_batch_leaves_out_is_named(world: World) -> None:
         assert "is left out" in refused.stdout
     finally:
         world.hold_keeper(False)
+
+
+FORGED: tuple[tuple[str, dict[str, Any], str], ...] = (
+    ("obey_cancel", {"nonce": 11, "min_nonce": 0}, "no NonceCancelled of 11"),
+    ("obey_cancel", {"nonce": 0, "min_nonce": (1 << 48) - 1}, "no NoncesCancelled of"),
+    ("set_frozen", {"frozen": True}, "no AccountFrozen"),
+    ("set_exiting", {"exiting": True}, "no ExitRequested"),
+    ("reserve_forced", {"asset": 0, "amount": 10**15, "request": f"reserve:0x{'cd' * 32}:0:0"}, "no WithdrawalRequest"),
+    ("allow_delegate", {"delegate": "0x" + "22" * 20}, "takes back what the journal never told"),
+)
+
+
+def test_demands_that_nobody_made_are_found_by_both_audits(world: World) -> None:
+    """Whoever owns the database posts them as the indexer would."""
+    account = "0x" + world.buyer.address.hex()
+
+    async def forge() -> None:
+        engine = create_engine(world.sources.database_url, pool_size=1)
+        try:
+            async with engine.begin() as conn:
+                for number, (kind, payload, _) in enumerate(FORGED):
+                    name = f"forged:0x{'11' * 32}:{number}"
+                    await engine_inbox.post(conn, kind, {"account": account} | payload, name)
+        finally:
+            await engine.dispose()
+
+    before = asyncio.run(gather(world.sources)).mirror.journal_seq
+    asyncio.run(forge())
+    wait_for(lambda: asyncio.run(gather(world.sources)).mirror.journal_seq >= before + len(FORGED), "the commands", 60)
+    found = [finding for finding in world.audit().findings if finding.check == "AUD-8 obedience"]
+    assert [text for (_, _, text), finding in zip(FORGED, found, strict=True) if text not in finding.message] == []
+    deployment = world.program.state_dir / "deployments" / "31337.json"
+    command = ["audit", "replay", str(world.sources.journal_dir), "--deployment", str(deployment)]
+    done = CliRunner().invoke(app, [*command, "--rpc", world.program.rpc_url])
+    assert done.exit_code == 1
+    said = " ".join(done.output.split())
+    assert [text for _, _, text in FORGED if text not in said] == []
+    done = CliRunner().invoke(app, command)
+    assert done.exit_code == 0, done.output

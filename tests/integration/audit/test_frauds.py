@@ -217,6 +217,11 @@ def match_before_a_limit(desk: Desk) -> Case:
     return Case(desk.publish([each for each in desk.day if not isinstance(each, c.SetLimits)]))
 
 
+def invent_a_demand(desk: Desk, kind: type, *values: object) -> Case:
+    """What the second seller is said to have asked for on chain."""
+    return Case(desk.publish([*desk.day, kind(desk.inbox_id, SECOND.raw, *values)]))
+
+
 def expired_reason(desk: Desk) -> str:
     return f"block {desk.head()}: order: expired"
 
@@ -358,6 +363,33 @@ FRAUDS = [
         lambda desk: (
             f"causes: journal sequence {len(desk.day) + 1}: cites {10**12} of asset 0 for {STRANGER.address} by "
             f"{INVENTED}:0, and the chain says nothing of it",
+        ),
+    ),
+    Fraud(
+        "an order ends by a cancel on chain that its account never posted",
+        Evidence.chain,
+        lambda desk: invent_a_demand(desk, c.ObeyCancel, 1, 0),
+        lambda desk: (
+            f"demands: journal sequence {len(desk.day) + 1}: ObeyCancel",
+            f"the chain has no NonceCancelled of 1 by {SECOND.address}",
+        ),
+    ),
+    Fraud(
+        "an account is stopped that neither froze itself nor leaves",
+        Evidence.chain,
+        lambda desk: invent_a_demand(desk, c.SetFrozen, True),
+        lambda desk: (
+            f"demands: journal sequence {len(desk.day) + 1}: SetFrozen",
+            f"the chain has no AccountFrozen of {SECOND.address} that no other command cites",
+        ),
+    ),
+    Fraud(
+        "money is reserved for a forced withdrawal that nobody requested",
+        Evidence.chain,
+        lambda desk: invent_a_demand(desk, c.ReserveForced, 0, 10**15, f"reserve:{INVENTED}:0:0"),
+        lambda desk: (
+            f"demands: journal sequence {len(desk.day) + 1}: ReserveForced",
+            f"the chain has no WithdrawalRequested at {INVENTED}:0",
         ),
     ),
     Fraud(
