@@ -151,12 +151,14 @@ class EngineSettings(Section):
     Both give the same events and the same state; a change needs no more than a restart. `replica` is that of the
     projector and of surveillance. The reference there follows what the fast engine does all the time, and finds at once
     what that should have refused; the fast one takes half the time. `max_open_orders` is how many orders an account
-    without limits of its own may have open in all markets; a change is journaled at the next start.
+    without limits of its own may have open in all markets; a change is journaled at the next start. `account_percent`
+    is the part of the engine's time that the orders of one account may take in the long run; with 100 nobody waits.
     """
 
     implementation: Literal["fast", "reference"] = "fast"
     replica: Literal["fast", "reference"] = "reference"
     max_open_orders: Count = 1_000
+    account_percent: Annotated[Percent, Field(ge=1)] = 20
 
 
 class ApiLimits(Section):

@@ -11,11 +11,15 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 from exchange.domain.errors import Refusal
+from exchange.domain.order import PLAIN_TERMS
 from exchange.domain.order_id import seq_of
 from exchange.engine.brakes import is_from_operator, only_reduces_risk
-from exchange.engine.commands import Command, PlaceGroup, PlaceOrder, SetMarketStatus, Tick
+from exchange.engine.commands import Command, PlaceFrame, PlaceGroup, PlaceOrder, SetMarketStatus, Tick
 from exchange.engine.engine import Engine
+from exchange.engine.events import Event
+from exchange.engine.frames import FrameOutcome
 from exchange.engine.orders import trigger_bits
+from exchange.engine.telling import Telling
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalFull
 from exchange.journal.journal import KEPT_BYTES, OPERATOR_BYTES, Journal
@@ -23,6 +27,7 @@ from exchange.sequencer.groups import Group, GroupResult, merged
 from exchange.sequencer.items import Item
 from exchange.sequencer.notary import Notary, Witnessed
 from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
+from exchange.sequencer.shares import Shares
 
 TICK_SPACING_MS = 1_000
 MAX_TURNS = 256
@@ -48,7 +53,7 @@ class Committer:
     take long.
 
     With a `notary` each group is signed once it is durable, and acks carry receipts. `judges` check the signatures of
-    frames in `judge_count` threads, while the disk works.
+    frames in `judge_count` threads, while the disk works. `shares` say how much of its time an account may have.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Committer:
         notary: Notary | None = None,
         judges: Executor | None = None,
         judge_count: int = 1,
+        shares: Shares | None = None,
     ) -> None:
         self.engine = engine
         self.journal = journal
@@ -70,6 +76,7 @@ class Committer:
         self._executor = executor
         self.judges = judges
         self.judge_count = judge_count
+        self.shares = shares or Shares(100)
         self._last_tick_ms = 0
         self._sync_seconds = 0.0
         """How long the disk took last."""
@@ -212,13 +219,32 @@ class Committer:
         if known is not None:
             return known
         try:
-            events = self.engine.apply(group.next_seq, group.at_ms, command)
+            events = self._apply(group.next_seq, group.at_ms, command)
         except Refusal as refusal:
             return Refused.of(refusal)
         return group.add(payload, command, events)
 
+    def _apply(self, seq: int, at_ms: int, command: Command) -> list[Event]:
+        """What a command does; an order's account is charged with the time."""
+        if not isinstance(command, PlaceOrder | PlaceGroup):
+            return self.engine.apply(seq, at_ms, command)
+        account = (command.first if isinstance(command, PlaceGroup) else command).order.account
+        self.shares.check(account)
+        started = time.thread_time()
+        try:
+            return self.engine.apply(seq, at_ms, command)
+        finally:
+            self.shares.charge(account, time.thread_time() - started)
+
+    def apply_frame(self, seq: int, at_ms: int, command: PlaceFrame, telling: Telling) -> FrameOutcome:
+        """What a frame does; its account is charged with the time."""
+        started = time.thread_time()
+        outcome = self.engine.apply_frame(seq, at_ms, command, telling)
+        self.shares.charge(command.orders[:20], time.thread_time() - started)
+        return outcome
+
     def _are_plain(self, items: Sequence[Item]) -> bool:
-        """Whether all are orders, none of them twice, and nothing waits for a price."""
+        """Whether all are orders of plain terms, none of them twice, and nobody waits for a price."""
         if self.engine.waiting or self.engine.seq != self.journal.seq:
             return False
         hashes = set()
@@ -226,7 +252,7 @@ class Committer:
             if isinstance(item, Refused):
                 continue
             command = item[1]
-            if type(command) is not PlaceOrder or _may_wait(item) or command.order_hash in hashes:
+            if type(command) is not PlaceOrder or command.order.terms & ~PLAIN_TERMS or command.order_hash in hashes:
                 return False
             hashes.add(command.order_hash)
         return True

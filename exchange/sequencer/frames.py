@@ -75,7 +75,7 @@ def _take_frame(
     if isinstance(item, Refused):
         return item
     payload, command = item
-    flaw, codes, events = committer.engine.apply_frame(group.next_seq, group.at_ms, command, telling)
+    flaw, codes, events = committer.apply_frame(group.next_seq, group.at_ms, command, telling)
     ack = group.add(payload, command, events)
     found[ack.seq] = flaw, codes
     committer.take_turns(group)
@@ -100,16 +100,17 @@ async def _commit_group(
     outcomes: list[FrameAck] = []
     committed: list[Committed] = []
     for (seq, head), command, ack in zip(placed, commands, signed, strict=True):
-        flaw, codes, events = committer.engine.apply_frame(seq, at_ms, command, telling)
+        flaw, codes, events = committer.apply_frame(seq, at_ms, command, telling)
         outcomes.append(FrameAck(seq, at_ms, flaw, codes, ack.receipt))
         committed.append(Committed(seq, at_ms, head, events))
     return FramesResult(merged(items, outcomes), committed)
 
 
 def _admitted(committer: Committer, item: FrameItem) -> FrameItem:
-    """A frame of which no order can be taken is refused, so that it fills no journal.
+    """A frame of which no order can be taken is refused, so that it fills no journal, and one whose account has used up
+    its share of the engine's time.
 
-    Such are those of strangers, of accounts that may not trade, and of delegates whose revocation was obeyed.
+    No order can be taken of strangers, of accounts that may not trade, and of delegates whose revocation was obeyed.
     """
     if isinstance(item, Refused):
         return item
@@ -118,6 +119,7 @@ def _admitted(committer: Committer, item: FrameItem) -> FrameItem:
         return Refused.of(Refusal(ErrorCode.unknown_account, "the account has no deposit yet", "account"))
     try:
         check_may_trade(account, item[1].signer)
+        committer.shares.check(account.address)
     except Refusal as refusal:
         return Refused.of(refusal)
     return item

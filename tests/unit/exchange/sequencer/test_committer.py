@@ -29,6 +29,7 @@ from exchange.sequencer.committer import IN_PLACE_RECORDS, Committer, _may_wait
 from exchange.sequencer.frames import commit_frames
 from exchange.sequencer.items import Item, parse_frame, parse_item
 from exchange.sequencer.protocol import Ack, FrameAck, Refused
+from exchange.sequencer.shares import Shares
 from tests.unit.exchange.journal.test_recovery import COMMANDS, MAKER, NOW_MS, TAKER, _place
 from tests.utils.frames import frame_of, mixed_frame_of
 from tests.utils.signing import Signer
@@ -377,6 +378,53 @@ async def test_frame_of_a_stranger_is_refused_and_not_journaled(committer: Commi
     assert stranger.code == ErrorCode.unknown_account
     assert isinstance(seller, FrameAck)
     assert (told[0], committer.journal.seq) == (stranger, 7)
+
+
+async def test_who_has_used_up_a_share_waits_and_nobody_else_does(tmp_path: Path, clock: Clock) -> None:
+    seconds = 0.0
+    with Journal.open(tmp_path) as journal, ThreadPoolExecutor(1) as executor:
+        shares = Shares(20, lambda: seconds)
+        committer = Committer(Engine(), journal, clock, executor, shares=shares)
+        await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
+        shares.charge(SELLER.raw, 0.6)
+        shares.charge(MAKER, 0.6)
+
+        async def frame(first: int) -> FrameAck | Refused:
+            return (
+                await commit_frames(committer, [_frame(SELLER, 600_000, first)], lambda _: None, Telling.nothing)
+            ).outcomes[0]
+
+        seq = committer.journal.seq
+        refused = await frame(1)
+        result = await committer.commit(_items(_buy(1), COMMANDS[6], c.CancelOrder(MAKER, 1, b"\1" * 65, MAKER)))
+        buy, others, cancel = result.outcomes
+        for outcome in (refused, buy):
+            assert isinstance(outcome, Refused)
+            assert (outcome.code, outcome.params["retry_after_ms"]) == (ErrorCode.too_many_requests, 501)
+        assert isinstance(others, Ack)
+        assert isinstance(cancel, Refused)
+        assert cancel.code == ErrorCode.unknown_order, "a cancel is looked at"
+        assert committer.journal.seq == seq + 1
+        seconds = 0.502
+        assert isinstance(await frame(1), FrameAck)
+        assert isinstance((await committer.commit(_items(_buy(1)))).outcomes[0], Ack)
+
+
+async def test_orders_are_charged_with_the_time_that_they_take(tmp_path: Path, clock: Clock) -> None:
+    charged: dict[bytes, float] = {}
+
+    class Noted(Shares):
+        def charge(self, account: bytes, seconds: float) -> None:
+            charged[account] = charged.get(account, 0.0) + seconds
+
+    with Journal.open(tmp_path) as journal, ThreadPoolExecutor(1) as executor:
+        committer = Committer(Engine(), journal, clock, executor, shares=Noted(20))
+        await committer.commit(_items(*COMMANDS[:5], c.Credit(3, SELLER.raw, 2, 10**10, "c")))
+        assert charged == {}, "credits are nobody's orders"
+        await commit_frames(committer, [_frame(SELLER, 600_000)], lambda _: None, Telling.nothing)
+        await committer.commit(_items(_stop(90), c.CancelAll(MAKER, 1, b"\1" * 65, MAKER)))
+    assert charged.keys() == {SELLER.raw, TAKER}
+    assert min(charged.values()) > 0
 
 
 async def test_frame_of_who_may_not_trade_is_refused_and_not_journaled(committer: Committer) -> None:

@@ -284,7 +284,7 @@ def test_what_must_come_as_commands_is_left_alone(monkeypatch: pytest.MonkeyPatc
         untouched(both.singles, [good])
 
 
-def _no_room(payload_bytes: int, records: int, *, kept: bool = False) -> None:
+def _no_room(payload_bytes: int, records: int, *, left: int = 0) -> None:
     raise JournalFull("no room")
 
 
