@@ -123,9 +123,12 @@ class Process:
             self._pid_file.parent.mkdir(parents=True, exist_ok=True)
             self._pid_file.write_text(f"{self._child.pid} {started_at(self._child.pid)}\n")
 
-    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float) -> None:
-        """Wait until `ready` says yes. Raises StartError when the child ends or the time is over."""
-        deadline = time.monotonic() + timeout_seconds
+    def wait_until(
+        self, ready: Callable[[], bool], timeout_seconds: float, progress: Callable[[], object] = lambda: None
+    ) -> None:
+        """Wait until `ready` says yes. Raises StartError when the child ends, or when for so long it was not ready and
+        `progress` said the same."""
+        deadline, reached = time.monotonic() + timeout_seconds, progress()
         while True:
             if self.pid is None:
                 raise StartError(f"{self.name} ended while starting (exit code {self.exit_code})\n{self.log_tail()}")
@@ -133,6 +136,8 @@ class Process:
                 self._was_ready = True
                 self._yield()
                 return
+            if time.monotonic() > deadline and (now := progress()) != reached:
+                deadline, reached = time.monotonic() + timeout_seconds, now
             if time.monotonic() > deadline:
                 raise StartError(f"{self.name} was not ready after {timeout_seconds:g} s\n{self.log_tail()}")
             time.sleep(_POLL_SECONDS)

@@ -76,8 +76,13 @@ class Service:
         self._process.start()
 
     def wait_ready(self, timeout_seconds: float = 180) -> None:
-        """Wait until it is ready. Raises StartError when it ends or the time is over."""
-        self._process.wait_until(self._ready, timeout_seconds)
+        """Wait until it is ready. Raises StartError when it ends, or when the time is over and it is not replaying."""
+        self._process.wait_until(self._ready, timeout_seconds, self._replayed)
+
+    def _replayed(self) -> str:
+        """The latest line of its log that says how far it has replayed the journal."""
+        lines = self._process.log_tail(100).splitlines()
+        return next((line for line in reversed(lines) if '"replaying"' in line), "")
 
     def stop(self) -> None:
         """Ask it to end, and wait."""

@@ -55,10 +55,16 @@ class Recovered:
         return events
 
 
-def recover(folder: Path, to_seq: int | None = None, engine: type[Engine] = Engine) -> Recovered:
+def recover(
+    folder: Path,
+    to_seq: int | None = None,
+    engine: type[Engine] = Engine,
+    visit: Callable[[Recovered, int], None] | None = None,
+) -> Recovered:
     """The engine as it was after record `to_seq`, or after the last durable one, in the implementation asked for.
 
-    Raises CorruptJournal when a record that is needed is not what was written.
+    `visit` sees it after each record, and to which it goes. Raises CorruptJournal when a record that is needed is not
+    what was written.
     """
     reader = Reader(folder)
     end = reader.durable().seq if to_seq is None else to_seq
@@ -67,6 +73,8 @@ def recover(folder: Path, to_seq: int | None = None, engine: type[Engine] = Engi
         if record.seq > end:
             break
         recovered.advance(record, Telling.nothing)
+        if visit is not None:
+            visit(recovered, end)
     if recovered.seq != end:
         raise CorruptJournal(folder, 0, end, f"the journal ends at sequence {recovered.seq}, before {end}")
     return recovered

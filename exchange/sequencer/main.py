@@ -23,7 +23,7 @@ from exchange.journal.codec import encode_command
 from exchange.journal.errors import JournalError
 from exchange.journal.journal import Journal
 from exchange.journal.publication import check_continues
-from exchange.journal.recovery import Recovered, recover, take_snapshot
+from exchange.journal.recovery import Recovered, take_snapshot
 from exchange.sequencer.committer import Committer
 from exchange.sequencer.engines import implementation, watch_handover
 from exchange.sequencer.health import serve_health
@@ -31,12 +31,13 @@ from exchange.sequencer.logs import configure_logs
 from exchange.sequencer.metrics import EngineMetrics
 from exchange.sequencer.notary import notary_of
 from exchange.sequencer.protocol import Refused
+from exchange.sequencer.replaying import Replaying
 from exchange.sequencer.seed import SeedError, bind_journal, fee_rules, load_deployment, missing_commands
 from exchange.sequencer.server import Server
+from exchange.sequencer.shares import Shares
 from exchange.sequencer.slices import take_short_turns
 from exchange.settings import Settings, SettingsError
 
-SNAPSHOT_AFTER_RECORDS = 10_000
 _SWITCH_SECONDS = 0.0005
 """Threads that judge frames come back for the interpreter's lock; nobody waits ten times as long for it."""
 
@@ -76,7 +77,8 @@ async def _run(settings: Settings) -> None:
         recovered = _recover(journal, implementation(settings.engine.implementation))
         watch_handover(recovered.engine, metrics)
         notary = notary_of(settings, deployment)
-        committer = Committer(recovered.engine, journal, now_ms, executor, notary, judges, judge_count)
+        shares = Shares(settings.engine.account_percent)
+        committer = Committer(recovered.engine, journal, now_ms, executor, notary, judges, judge_count, shares)
         rules, most = fee_rules(settings.fees, deployment), settings.engine.max_open_orders
         await _seed(committer, missing_commands(recovered.engine, deployment, rules, most))
         gc.freeze()  # what recovery built stays; walking it at every collection would stall the loop
@@ -97,9 +99,8 @@ async def _run(settings: Settings) -> None:
 def _recover(journal: Journal, engine: type[Engine]) -> Recovered:
     """The engine at the journal's end, with a snapshot of it if that took long."""
     started = time.perf_counter()
-    recovered = recover(journal.folder, engine=engine)
-    for flaw in recovered.flaws:
-        _log.warning("snapshot passed over", error=str(flaw))
+    replaying = Replaying(journal.folder, _log)
+    recovered = replaying.recover(None, engine)
     _log.info(
         "engine recovered",
         seq=recovered.seq,
@@ -108,9 +109,7 @@ def _recover(journal: Journal, engine: type[Engine]) -> Recovered:
         cut_bytes=journal.cut_bytes,
         milliseconds=int((time.perf_counter() - started) * 1_000),
     )
-    if recovered.replayed > SNAPSHOT_AFTER_RECORDS:
-        take_snapshot(journal.folder, recovered)
-        recovered.snapshot_seq = recovered.seq
+    replaying.keep_if_long(recovered)
     return recovered
 
 

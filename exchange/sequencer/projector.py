@@ -21,16 +21,19 @@ from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal
 from exchange.journal.marker import MARKER_NAME
 from exchange.journal.reader import POLL_SECONDS, Follower, Reader
-from exchange.journal.recovery import Recovered, recover, take_snapshot
+from exchange.journal.recovery import Recovered, take_snapshot
 from exchange.sequencer.fold import Fold, Rows
 from exchange.sequencer.helpers import Helpers
 from exchange.sequencer.metrics import ProjectorMetrics
+from exchange.sequencer.replaying import Replaying
 from exchange.sequencer.retry import Retry
 
 MAX_RUN = 2_000
 MAX_RUN_ORDERS = 8_192
 """Of frames, which bring up to 1,024 in a record: a run is begun before so many, so that no transaction is a burst."""
 SNAPSHOT_EVERY = 100_000
+SNAPSHOT_SECONDS = 20.0
+"""A snapshot comes after so many records, or when applying them took so long: a start does not take much longer."""
 SMALL_RUN = 200
 REST_SECONDS = 0.03
 """After a small run: what comes meanwhile goes into one transaction, which costs far more than its rows."""
@@ -90,6 +93,8 @@ class Projector:
         self._metrics = metrics
         self._heads = RecentHeads(self._reader)
         self._snapshot_seq = 0
+        self._worked_seconds = 0.0
+        """Since the last snapshot, on applying records."""
 
     async def run(self) -> None:
         """Project for ever. Ends with ForeignJournal, or CorruptJournal, when it cannot be right to go on."""
@@ -114,10 +119,10 @@ class Projector:
                 f"the database stands at sequence {position.seq} of another journal than {self._folder} (which ends at "
                 f"{durable.seq}): restore that journal, or stop every service and run 'bizzan rebuild'"
             )
-        recovered = await asyncio.to_thread(recover, self._folder, position.seq, self._engine)
-        for flaw in recovered.flaws:
-            _log.warning("snapshot passed over", error=str(flaw))
+        replaying = Replaying(self._folder, _log)
+        recovered = await asyncio.to_thread(replaying.recover, position.seq, self._engine)
         _log.info("projector starts", seq=recovered.seq, replayed=recovered.replayed)
+        replaying.keep_if_long(recovered)
         self._snapshot_seq = recovered.snapshot_seq
         self._moved_to(recovered.seq)
         return recovered
@@ -137,7 +142,7 @@ class Projector:
             await self._retry.until_done("write", partial(self._write, rows, self.seq))
             self._metrics.write_seconds.observe(time.perf_counter() - started)
             self._moved_to(rows.seq)
-            if rows.seq - self._snapshot_seq >= SNAPSHOT_EVERY:
+            if rows.seq - self._snapshot_seq >= SNAPSHOT_EVERY or self._worked_seconds >= SNAPSHOT_SECONDS:
                 self._snapshot(replica)
             if rows.records < SMALL_RUN:
                 await asyncio.sleep(REST_SECONDS)
@@ -145,7 +150,7 @@ class Projector:
     def _fold(self, replica: Recovered, follower: Follower) -> Rows | None:
         """The rows of the next run of records, or None while there is none."""
         fold = Fold(self._heads.at)
-        orders = 0
+        orders, began = 0, time.thread_time()
         while fold.rows.records < MAX_RUN and orders < MAX_RUN_ORDERS:
             records = follower.poll(min(_READ_AT_ONCE, MAX_RUN - fold.rows.records))
             for record in records:
@@ -154,6 +159,7 @@ class Projector:
                 orders += record.command.count if isinstance(record.command, PlaceFrame) else 1
             if not records:
                 break
+        self._worked_seconds += time.thread_time() - began
         return fold.finish() if fold.rows.records else None
 
     async def _write(self, rows: Rows, first: int) -> None:
@@ -170,7 +176,7 @@ class Projector:
 
     def _snapshot(self, replica: Recovered) -> None:
         """Store the replica's state: the engine's own, but taken where nobody waits for it."""
-        self._snapshot_seq = replica.seq
+        self._snapshot_seq, self._worked_seconds = replica.seq, 0.0
         try:
             path = take_snapshot(self._folder, replica)
         except OSError as error:

@@ -68,6 +68,22 @@ def test_child_that_is_never_ready_is_told(tmp_path: Path) -> None:
     process.kill()
 
 
+def test_child_that_gets_on_has_the_time_that_it_needs(tmp_path: Path) -> None:
+    process = make(tmp_path, SLEEP)
+    process.start()
+    looks: list[int] = []
+
+    def far(limit: int) -> int:
+        looks.append(1)
+        return min(len(looks), limit)
+
+    process.wait_until(lambda: len(looks) >= 5, 0.1, lambda: far(100))
+    looks.clear()
+    with pytest.raises(StartError, match=r"child was not ready after 0\.1 s"):
+        process.wait_until(lambda: False, 0.1, lambda: far(3))
+    process.kill()
+
+
 def test_program_that_does_not_exist_is_told(tmp_path: Path) -> None:
     with pytest.raises(StartError, match="child cannot start: .*No such file"):
         make(tmp_path, ["/nonexistent"]).start()
