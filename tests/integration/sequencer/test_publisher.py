@@ -96,7 +96,7 @@ async def test_a_broken_promise_is_told(publisher: Publisher, monkeypatch: pytes
 async def test_two_publishers_do_not_write_one_index(publisher: Publisher, tmp_path: Path) -> None:
     other = publish(tmp_path / "journal", tmp_path / "published", DOMAIN, KEY.sign, 1)
     next(other)
-    with pytest.raises(PublicationError, match="another process publishes"):
+    with pytest.raises(PublicationError, match="another process writes to"):
         await publisher.once()
     assert list(other) == []
     assert await publisher.once() == []
