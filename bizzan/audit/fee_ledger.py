@@ -117,6 +117,8 @@ class FeeLedger:
         self._check_cap(record, market.market_id, rates)
 
     def _announced(self, record: Record, command: c.AnnounceFees) -> None:
+        if not command.tiers:
+            return self._problem(record, f"announces fees of market {command.market} without a single tier")
         told = self.schedules.setdefault(command.market, [])
         new = Told(max(record.at_ms, command.effective_at), record.seq, command.tiers, command.floor)
         self._check_cap(record, command.market, command.tiers)

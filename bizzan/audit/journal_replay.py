@@ -18,7 +18,7 @@ from bizzan.audit.placed import placed_in
 from bizzan.audit.priority import PriorityLedger
 from bizzan.audit.signed import SignatureLedger
 from exchange.domain.deployment import Deployment
-from exchange.domain.errors import Refusal
+from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.order import Side
 from exchange.engine import commands as c
 from exchange.engine import events as e
@@ -153,7 +153,11 @@ class Replay:
         return {(placed.order.account, placed.signer) for placed in sides if placed.signer != placed.order.account}
 
     def apply(self, record: Record) -> None:
-        """Replay one record."""
+        """Replay one record. One whose time is before its predecessor's is replayed at that one's time."""
+        if record.at_ms < self.at_ms:
+            text = f"its time, {record.at_ms} ms, is before that of the record before it, {self.at_ms} ms"
+            self.refused.append((record.seq, Refusal(ErrorCode.malformed, text, "at_ms")))
+            record = record._replace(at_ms=self.at_ms)
         if isinstance(record.command, OBEYING):
             self.obeyed.append(Obeyed(record.seq, self.went_on_ms, record.at_ms, record.command))
         else:

@@ -28,12 +28,20 @@ from bizzan.audit.unasked import unasked
 from bizzan.client.receipts import recover
 from exchange.domain.deployment import Deployment, checksum
 from exchange.domain.eip712 import Domain, keccak
-from exchange.domain.receipt import Receipt, ReceiptError, RecordTree
+from exchange.domain.receipt import EMPTY, Receipt, ReceiptError, RecordTree, record_hash
 from exchange.engine.engine import Engine
 from exchange.journal.errors import CorruptJournal, JournalError
-from exchange.journal.marker import MARKER_NAME, Marker
-from exchange.journal.publication import INDEX_NAME, RAW_NAME, Piece, public_path, read_index
-from exchange.journal.reader import Reader
+from exchange.journal.marker import MARKER_NAME, Marker, read_marker
+from exchange.journal.publication import (
+    INDEX_NAME,
+    RAW_NAME,
+    Piece,
+    PublicationError,
+    pieces_forward,
+    public_path,
+    read_index,
+)
+from exchange.journal.reader import Reader, Record
 from exchange.journal.receipts import leaf_of, subject_of
 from exchange.journal.record import segment_path
 
@@ -57,9 +65,12 @@ class JournalAudit:
     """What a journal says, as far as it can be read, and what is wrong with it."""
 
     folder: Path
+    is_published: bool = False
+    """Whether it is a published copy, of which every record stands in a piece that is signed."""
     pieces: list[Piece] = field(default_factory=list)
     replay: Replay = field(default_factory=Replay)
     leaves: list[bytes] = field(default_factory=list)
+    heads: list[bytes] = field(default_factory=lambda: [bytes(32)])
     findings: list[Finding] = field(default_factory=list)
     batches_beyond: int = 0
     """Batches on chain after the last that the journal cuts: nothing here says what they settled."""
@@ -105,17 +116,17 @@ def audit_journal(
     """
     progress = progress or Progress()
     progress.begin()
-    audit = JournalAudit(folder, replay=replay_for(custody))
+    audit = JournalAudit(
+        folder, (folder / INDEX_NAME).exists() or (folder / RAW_NAME).is_dir(), replay=replay_for(custody)
+    )
     if engine is not None:
         audit.replay.engine = engine
-    published = (folder / INDEX_NAME).exists()
     try:
-        audit.pieces = read_index(folder) if published else []
-        _read(audit, _published(folder, audit.pieces) if published else Reader(folder), progress)
+        _read(audit, _published(audit) if audit.is_published else Reader(folder), progress)
     except CorruptJournal as corrupt:
         where = f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}"
         audit.add("chain", [(where, f"the line is not what was journaled: {corrupt.reason}")])
-    except JournalError as error:
+    except (JournalError, OSError) as error:
         audit.add("chain", [(str(folder), str(error))])
     progress.end(audit.replay.seq)
     with progress.during("holding pieces, signatures, trades and the chain against the replay"):
@@ -147,24 +158,72 @@ def audit_journal(
     return audit
 
 
-def _published(folder: Path, pieces: Sequence[Piece]) -> Reader:
-    """The raw records. Pieces fetched one by one have no marker with them: then the index says where they end."""
-    raw = folder / RAW_NAME
-    if not pieces or (raw / MARKER_NAME).exists():
+def _published(audit: JournalAudit) -> Reader:
+    """The raw records, as far as they go; the pieces that are said to have them are read on the way.
+
+    Pieces are published meanwhile: first in the index, then in the marker. So records that the marker has before the
+    index is read are in no piece, and those that it has afterwards are read as far as that index goes.
+    """
+    raw = audit.folder / RAW_NAME
+    before = _marker(raw)
+    try:
+        for piece in pieces_forward(audit.folder):
+            audit.pieces.append(piece)
+    except (PublicationError, OSError) as error:
+        audit.add("pieces", [(str(audit.folder / INDEX_NAME), str(error))])
+    after = _marker(raw)
+    if not audit.pieces:
         return Reader(raw)
-    return Reader(raw, Marker(pieces[-1].last_seq, bytes.fromhex(pieces[-1].head)))
+    end = _end_of(audit.pieces[-1])
+    if before is None or after is None:  # pieces that were fetched one by one have none with them
+        return Reader(raw, end)
+    return Reader(raw, end if before.seq <= end.seq < after.seq else after)
+
+
+def _marker(raw: Path) -> Marker | None:
+    return read_marker(raw) if (raw / MARKER_NAME).exists() else None
+
+
+def _end_of(piece: Piece) -> Marker:
+    return Marker(piece.last_seq, bytes.fromhex(piece.head))
 
 
 def _read(audit: JournalAudit, reader: Reader, progress: Callable[[int, int], None]) -> None:
-    last = reader.durable().seq
+    """Replay every record. One that no judge can make anything of is a finding, and what follows is read alone."""
+    last, goes_on = reader.durable().seq, True
     for record in reader.read():
-        audit.replay.apply(record)
-        audit.leaves.append(leaf_of(record))
+        audit.leaves.append(_leaf(audit, record))
+        audit.heads.append(record.head)
+        if goes_on:
+            goes_on = _replay(audit, record)
         progress(record.seq, last)
 
 
+def _leaf(audit: JournalAudit, record: Record) -> bytes:
+    """The leaf that stands for a record; one that no user can have signed stands for nothing that a user signed."""
+    try:
+        return leaf_of(record)
+    except ValueError as error:
+        audit.add("replay", [(f"journal sequence {record.seq}", f"holds what nobody can sign: {error}")])
+        return record_hash(record.seq, record.at_ms, EMPTY, record.head)
+
+
+def _replay(audit: JournalAudit, record: Record) -> bool:
+    """Replay a record; whether the next one can be."""
+    try:
+        audit.replay.apply(record)
+    except Exception as error:  # whoever wrote the record may have aimed at the judges; that must not hide the rest
+        text = f"cannot be replayed, and nothing after it is: {type(error).__name__}: {error}: {record.command}"
+        audit.add("replay", [(f"journal sequence {record.seq}", text)])
+        return False
+    return True
+
+
 def _pieces(audit: JournalAudit, domain: Domain | None, signer: bytes | None) -> Iterator[Problem]:
-    """Every piece follows the one before, is signed, and holds just the records that it was signed for."""
+    """Every piece follows the one before, is signed, and holds just the records that it was signed for.
+
+    Of a published copy every record stands in one.
+    """
     seq, head = 0, bytes(32).hex()
     for piece in audit.pieces:
         where = f"piece {piece.first_seq} to {piece.last_seq}"
@@ -172,11 +231,17 @@ def _pieces(audit: JournalAudit, domain: Domain | None, signer: bytes | None) ->
             yield where, f"does not follow sequence {seq} with head {head}"
         seq, head = piece.last_seq, piece.head
         yield from ((where, text) for text in _piece(audit, piece, domain, signer))
-    if audit.pieces and audit.replay.seq < seq:
-        yield f"sequence {audit.replay.seq}", f"the raw records end here, the index says {seq}"
+    there = len(audit.leaves)
+    if audit.pieces and there < seq:
+        yield f"sequence {there}", f"the raw records end here, the index says {seq}"
+    if audit.is_published and there > seq:
+        yield f"sequences {seq + 1} to {there}", "no piece signs them: they bind nobody, and cost no bond"
 
 
 def _piece(audit: JournalAudit, piece: Piece, domain: Domain | None, signer: bytes | None) -> Iterator[str]:
+    if domain is not None and (piece.chain_id, piece.bond) != (domain.chain_id, "0x" + domain.contract.hex()):
+        there = f"the bond {checksum(domain.contract)} on chain {domain.chain_id}"
+        yield f"is for the bond {piece.bond} on chain {piece.chain_id}; the deployment has {there}"
     if domain is not None and signer is not None:
         found = recover(piece.digest(domain), bytes.fromhex(piece.signature))
         if found != signer:
@@ -184,12 +249,12 @@ def _piece(audit: JournalAudit, piece: Piece, domain: Domain | None, signer: byt
     raw = segment_path(audit.folder / RAW_NAME, piece.first_seq)
     public = public_path(audit.folder, piece.first_seq)
     for path, expected in ((raw, piece.raw_sha256), (public, piece.public_sha256)):
-        if not path.exists() or sha256(path.read_bytes()).hexdigest() != expected:
+        if not path.is_file() or sha256(path.read_bytes()).hexdigest() != expected:
             yield f"{path.name} is not the file that was published"
     if piece.last_seq > len(audit.leaves):
         return
-    if audit.replay.heads[piece.last_seq].hex() != piece.head:
-        yield f"its records end with head {audit.replay.heads[piece.last_seq].hex()}, signed is {piece.head}"
+    if audit.heads[piece.last_seq].hex() != piece.head:
+        yield f"its records end with head {audit.heads[piece.last_seq].hex()}, signed is {piece.head}"
     if RecordTree(audit.leaves[piece.first_seq - 1 : piece.last_seq]).root.hex() != piece.root:
         yield f"its records do not lead to the signed root {piece.root}"
 
@@ -209,7 +274,7 @@ def _receipts(
             if domain is not None and receipt.domain != domain:
                 yield where, "is for another chain or another bond"
                 continue
-        if receipt.seq > len(audit.leaves):
+        if not 0 < receipt.seq <= len(audit.leaves):
             yield where, f"0x{receipt.subject.hex()} was acknowledged, the journal ends at {len(audit.leaves)}"
         elif audit.leaves[receipt.seq - 1] != receipt.record_hash:
             yield (
@@ -217,7 +282,7 @@ def _receipts(
                 (
                     f"0x{receipt.subject.hex()} was acknowledged there at {receipt.at_ms} ms with head "
                     f"0x{receipt.record_head.hex()}; the journal has another record, head "
-                    f"0x{audit.replay.heads[receipt.seq].hex()}: the order was skipped or moved"
+                    f"0x{audit.heads[receipt.seq].hex()}: the order was skipped or moved"
                 ),
             )
 
@@ -255,13 +320,14 @@ def _cited_on_chain(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
 
 
 def published_receipt(folder: Path, domain: Domain, seq: int) -> Receipt | None:
-    """What was published, and signed, about one sequence number, as a receipt; None when it was not published."""
-    pieces = read_index(folder)
-    piece = next((each for each in pieces if each.first_seq <= seq <= each.last_seq), None)
+    """What was published, and signed, about one sequence number, as a receipt; None when it was not published.
+
+    JournalError when the copy cannot be read there.
+    """
+    piece = next((each for each in read_index(folder, seq - 1) if each.first_seq <= seq), None)
     if piece is None:
         return None
-    reader = _published(folder, pieces)
-    records = [record for record in reader.read(piece.first_seq) if record.seq <= piece.last_seq]
+    records = list(Reader(folder / RAW_NAME, _end_of(piece)).read(piece.first_seq))
     record = records[seq - piece.first_seq]
     path = RecordTree([leaf_of(each) for each in records]).path(seq - piece.first_seq)
     return Receipt(

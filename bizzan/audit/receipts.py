@@ -21,16 +21,18 @@ from exchange.journal.receipts import RecordFinder, subject_of
 def parse_receipts(source: str) -> list[Receipt]:
     """The receipts in a text of JSON, or in the file that it names: receipts, acks with one, or a list of these.
 
-    Raises ReceiptError.
+    Raises ReceiptError; also when there is none, which must not be taken for one that holds.
     """
     try:
         text = source if source.lstrip()[:1] in ("{", "[") else Path(source).read_text()
         document = json.loads(text)
     except OSError as error:
         raise ReceiptError(f"{source} cannot be read: {error.strerror}") from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ReceiptError(f"it is no JSON: {error}") from None
     rows = document if isinstance(document, list) else [document]
+    if not rows:
+        raise ReceiptError("there is no receipt in it: the list is empty")
     return [_parse(row) for row in rows]
 
 

@@ -99,9 +99,17 @@ class SignatureLedger:
         elif isinstance(command, c.AllowDelegate):
             self.revoked.discard((command.account, command.delegate))
         elif isinstance(command, Signed):
-            signer = command.account if isinstance(command, c.StopTrading) else command.signer
-            self._signature(record.seq, "it", self.domain.digest(_struct_hash(command)), command.signature, signer)
-            self._for_whom(record.seq, command.account, signer)
+            self._single(record.seq, command)
+
+    def _single(self, seq: int, command: Signed) -> None:
+        signer = command.account if isinstance(command, c.StopTrading) else command.signer
+        try:
+            digest = self.domain.digest(_struct_hash(command))
+        except ValueError as error:
+            self._problem(seq, f"it cannot have been signed: {error}")
+            return
+        self._signature(seq, "it", digest, command.signature, signer)
+        self._for_whom(seq, command.account, signer)
 
     def _order(self, seq: int, placed: c.PlaceOrder) -> None:
         digest = self.domain.order_hash(placed.order)

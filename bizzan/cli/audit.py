@@ -168,7 +168,7 @@ def replay(
         )
     said = found.as_json()
     counts = ", ".join(f"{said[name]} {name}" for name in ("pieces", "orders", "trades", "fills"))
-    verdict = f"{len(found.findings)} findings" if found.findings else "every line follows"
+    verdict = _counted(len(found.findings)) if found.findings else "every line follows"
     _print(f"journal up to sequence {found.replay.seq}, head 0x{found.replay.head.hex()}: {counts}: {verdict}")
     if as_json:
         print(json.dumps(said))  # noqa: T201 - plain, without wrapping, for programs
@@ -187,6 +187,7 @@ def fraud(
     """Print the call that takes the operator's bond for two statements that contradict each other."""
     from bizzan.audit.published import published_receipt, read_receipts, report_calldata
     from bizzan.audit.receipts import problems
+    from exchange.journal.errors import JournalError
     from exchange.sequencer.seed import SeedError, load_deployment
 
     try:
@@ -201,7 +202,7 @@ def fraud(
             for problem in problems(statement, signer, bond):
                 raise SupervisorError(problem)
         calldata = report_calldata(one, second, address_bytes(recipient, "--recipient"))
-    except (ReceiptError, SeedError, DeploymentError) as error:
+    except (ReceiptError, SeedError, DeploymentError, JournalError) as error:
         raise SupervisorError(str(error)) from None
     _print(f"cast send {there.operator_bond} 0x{calldata.hex()}")
 
@@ -249,6 +250,10 @@ def _ask_wallets(rpc_url: str, holds: Sequence[ByCode]) -> frozenset[bytes]:
         return asyncio.run(ask())
     except ChainError as error:
         raise SupervisorError(f"the chain cannot be read: {error}") from None
+
+
+def _counted(findings: int) -> str:
+    return "one finding" if findings == 1 else f"{findings} findings"
 
 
 def _print(text: str) -> None:

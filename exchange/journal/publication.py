@@ -14,10 +14,13 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from hashlib import sha256
 from itertools import takewhile
 from pathlib import Path
+from typing import Annotated
+
+import msgspec
 
 from exchange.domain.eip712 import Domain
 from exchange.domain.receipt import RecordTree, commit_digest
@@ -34,6 +37,9 @@ PUBLIC_NAME = "public"
 LOCK_NAME = "lock"
 MAX_RECORDS = 20_000
 _READ_BYTES = 1 << 16
+_MAX_LINE = 4_096
+"""Bytes that are parsed of a line, which has some 800."""
+_MAX_NUMBER = (1 << 63) - 1
 PROMISE_SECONDS = 600
 """Within which everything that is durable is published."""
 
@@ -42,26 +48,36 @@ class PublicationError(JournalError):
     """The published journal and the engine's do not belong together, or a line of the index is none."""
 
 
+_Seq = Annotated[int, msgspec.Meta(ge=1, le=_MAX_NUMBER)]
+_Number = Annotated[int, msgspec.Meta(ge=0, le=_MAX_NUMBER)]
+_Hash = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{64}\Z")]
+_Signature = Annotated[str, msgspec.Meta(pattern=r"\A[0-9a-f]{130}\Z")]
+_Address = Annotated[str, msgspec.Meta(pattern=r"\A0x[0-9a-f]{40}\Z")]
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """One line of the index. Hashes, heads and the signature are hexadecimal."""
 
-    first_seq: int
-    last_seq: int
-    prev_head: str
-    head: str
-    root: str
-    chain_id: int
-    bond: str
-    signature: str
-    raw_sha256: str
-    public_sha256: str
-    published_at_ms: int
+    first_seq: _Seq
+    last_seq: _Seq
+    prev_head: _Hash
+    head: _Hash
+    root: _Hash
+    chain_id: _Number
+    bond: _Address
+    signature: _Signature
+    raw_sha256: _Hash
+    public_sha256: _Hash
+    published_at_ms: _Number
 
     def digest(self, domain: Domain) -> bytes:
         """What was signed."""
         head, root = bytes.fromhex(self.head), bytes.fromhex(self.root)
         return commit_digest(domain, self.first_seq, self.last_seq, head, root)
+
+
+_NAMES = frozenset(each.name for each in fields(Piece))
 
 
 def read_index(folder: Path, after_seq: int = 0) -> list[Piece]:
@@ -78,11 +94,15 @@ def last_piece(folder: Path) -> Piece | None:
 
 
 def pieces_forward(folder: Path) -> Iterator[Piece]:
-    """All pieces from the first on, one at a time. PublicationError for a line that is none."""
+    """All pieces from the first on, one at a time. A line that a crash cut short is none.
+
+    PublicationError for a wrong one.
+    """
     path = folder / INDEX_NAME
     with path.open("rb") as file:
         for number, line in enumerate(file, start=1):
-            yield _parse(line, f"{path}, line {number}")
+            if line.endswith(b"\n"):
+                yield _parse(line, f"{path}, line {number}")
 
 
 def _latest_first(folder: Path) -> Iterator[Piece]:
@@ -94,10 +114,20 @@ def _latest_first(folder: Path) -> Iterator[Piece]:
 
 
 def _parse(line: bytes, where: str) -> Piece:
+    """The piece in a line, which somebody else may have written."""
+    if len(line) > _MAX_LINE:
+        raise PublicationError(f"{where} is no piece: it has {len(line):,} bytes, at most {_MAX_LINE:,} are one's")
     try:
-        return Piece(**json.loads(line))
-    except (ValueError, TypeError) as error:
+        row = json.loads(line)
+        piece = msgspec.convert(row, Piece)
+    except (ValueError, msgspec.ValidationError, RecursionError) as error:
         raise PublicationError(f"{where} is no piece: {error}") from None
+    for name in sorted(set(row) - _NAMES):
+        raise PublicationError(f"{where} is no piece: it has an unknown field {name!r}")
+    if not 0 <= piece.last_seq - piece.first_seq < MAX_RECORDS:
+        span = f"{piece.first_seq} to {piece.last_seq}"
+        raise PublicationError(f"{where} is no piece: {span} is no range of 1 to {MAX_RECORDS:,} records")
+    return piece
 
 
 def _lines_backwards(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -86,7 +86,9 @@ class Follower:
             segment = self._segment or self._locate()
             records += [(segment.path, record) for record in self._scan(segment, last)]
             if self.seq - 1 == marker.seq and self._head != marker.head:
-                reason = f"the head differs from the one in {'the index' if self._end else MARKER_NAME}"
+                reason = (
+                    f"the head differs from the one {'that should be the last' if self._end else f'in {MARKER_NAME}'}"
+                )
                 raise CorruptJournal(segment.path, self._offset, marker.seq, reason)
         return records
 

@@ -25,7 +25,7 @@ from exchange.engine.engine import Engine
 from exchange.engine.events import CloseReason
 from exchange.journal.journal import Journal
 from exchange.journal.marker import MARKER_NAME
-from exchange.journal.publication import RAW_NAME, publish, read_index
+from exchange.journal.publication import INDEX_NAME, RAW_NAME, publish, read_index
 from exchange.journal.reader import Reader, Record
 from exchange.journal.receipts import leaf_of, subject_of
 from tests.integration.sequencer.engine_process import DEPLOYMENT
@@ -227,6 +227,118 @@ def test_pieces_that_were_fetched_one_by_one_are_read_as_far_as_the_index_goes(
     last = sorted((folder / RAW_NAME).glob("*.segment"))[-1]
     last.write_bytes(last.read_bytes()[:-1])
     assert "is not the file that was published" in texts(audit(folder))
+
+
+@pytest.mark.parametrize("kept", [1, 0])
+def test_records_that_no_piece_signs_are_found(
+    day: EngineHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr("exchange.journal.publication.MAX_RECORDS", 10)
+    out = published(write(day, tmp_path / "journal"))
+    index, last = out / INDEX_NAME, len(day.kept)
+    lines = index.read_text().splitlines(keepends=True)
+    assert len(lines) == 2
+    index.write_text("".join(lines[:kept]))
+    first = 11 if kept else 1
+    assert f"pieces: sequences {first} to {last}: no piece signs them" in texts(audit(out))
+    index.unlink()
+    assert f"pieces: sequences 1 to {last}: no piece signs them" in texts(audit(out))
+
+
+def test_a_piece_of_another_bond_or_chain_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    out = published(write(day, tmp_path / "journal"))
+    index = out / INDEX_NAME
+    piece = json.loads(index.read_text())
+    for field in ({"bond": "0x" + "11" * 20}, {"chain_id": 7}):
+        index.write_text(json.dumps(piece | field) + "\n")
+        assert f"the deployment has the bond {checksum(DOMAIN.contract)} on chain {DOMAIN.chain_id}" in texts(
+            audit(out)
+        )
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"signature": "zz" * 65},
+        {"signature": 5},
+        {"head": None},
+        {"head": 5},
+        {"prev_head": "00"},
+        {"last_seq": "17"},
+        {"last_seq": 17.0},
+        {"last_seq": 0},
+        {"first_seq": 0},
+        {"last_seq": 10**30},
+        {"last_seq": 2**62},
+        {"published_at_ms": True},
+        {"unknown": 1},
+    ],
+)
+def test_a_line_of_the_index_that_is_no_piece_hides_no_other_finding(
+    day: EngineHarness, tmp_path: Path, field: dict[str, object]
+) -> None:
+    out = published(write(day, tmp_path / "journal", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because")))
+    index = out / INDEX_NAME
+    index.write_text(json.dumps(json.loads(index.read_text()) | field) + "\n")
+    _names_line_and_cause(audit(out))
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["[" * 100_000, "[" * 4_000, '{"head":' * 500, "null", "9" * 4_000, "\0"],
+    ids=["long", "lists", "objects", "null", "digits", "zero"],
+)
+def test_a_line_of_the_index_that_is_no_object_hides_no_other_finding(
+    day: EngineHarness, tmp_path: Path, line: str
+) -> None:
+    out = published(write(day, tmp_path / "journal", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because")))
+    (out / INDEX_NAME).write_text(line + "\n")
+    _names_line_and_cause(audit(out))
+
+
+def _names_line_and_cause(found: JournalAudit) -> None:
+    assert "line 1 is no piece" in texts(found)
+    assert "cites no block" in texts(found)
+    assert "no piece signs them" in texts(found)
+
+
+def test_a_time_that_goes_back_is_found_and_what_follows_is_judged(day: EngineHarness, tmp_path: Path) -> None:
+    seq, at_ms, command = day.kept[-2]
+    day.kept[-2] = (seq, 1, command)
+    found = audit(write(day, tmp_path / "journal"))
+    assert texts(found) == (
+        f"replay: journal sequence {seq}: the engine refuses this command: malformed: its time, 1 ms, is before that "
+        f"of the record before it, {at_ms} ms"
+    )
+    assert found.replay.priority.trades == 1
+
+
+def test_fees_without_a_tier_are_found(day: EngineHarness, tmp_path: Path) -> None:
+    announced = c.AnnounceFees(day.engine.inbox_id + 1, 1, day.at_ms, (), 0)
+    found = texts(audit(write(day, tmp_path / "journal", announced)))
+    assert "announces fees of market 1 without a single tier" in found
+    assert "the engine refuses this command" in found
+
+
+def test_what_nobody_can_sign_is_found(day: EngineHarness, tmp_path: Path) -> None:
+    cancel = c.MassCancel(MAKER, 1, 2**31, day.at_ms, b"\x07" * 65, MAKER)
+    found = texts(audit(write(day, tmp_path / "journal", cancel), custody=DEPLOYMENT))
+    assert "holds what nobody can sign: side does not fit uint8" in found
+    assert "it cannot have been signed: side does not fit uint8" in found
+
+
+def test_a_record_that_breaks_a_judge_is_found_and_the_chain_is_read_to_its_end(
+    day: EngineHarness, tmp_path: Path
+) -> None:
+    def fail(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        if getattr(getattr(command, "order", None), "price", 0) == PRICE + 10:
+            raise OverflowError("too large")
+        return events
+
+    found = audit(published(write(day, tmp_path / "journal")), engine=Hostile(fail))
+    assert "cannot be replayed, and nothing after it is: OverflowError: too large" in texts(found)
+    assert len(found.findings) == 1
+    assert len(found.leaves) == len(day.kept)
 
 
 def test_a_receipt_beyond_the_journal_is_found(day: EngineHarness, tmp_path: Path) -> None:
@@ -591,6 +703,7 @@ def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> No
     forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
     done = runner.invoke(app, ["audit", "replay", str(forged)])
     assert (done.exit_code, "cites no block" in done.output) == (1, True)
+    assert "fills: one finding" in done.output
     done = runner.invoke(app, ["audit", "replay", out, "--deployment", str(tmp_path / "nowhere.json")])
     assert (done.exit_code, isinstance(done.exception, SystemExit)) == (2, True), (
         "a slip is named, and no audit is begun"

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from bizzan.audit.receipts import parse_receipts, problems
 from bizzan.cli.app import app
+from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.deployment import checksum
 from exchange.domain.receipt import Receipt, ReceiptError
 from exchange.engine.engine import Engine
@@ -66,7 +67,11 @@ async def test_the_command_takes_files_acks_and_text(receipt: Receipt, tmp_path:
     assert (done.exit_code, "shows nothing" in done.output) == (1, True)
 
 
-@pytest.mark.parametrize("source", ["{", "[1]", '{"receipt": null}', "/no/such/file"])
+@pytest.mark.parametrize(
+    "source", ["{", "[1]", "[]", "[" * 5_000, '{"receipt": null}', "/no/such/file"], ids=lambda text: text[:20]
+)
 def test_what_is_no_receipt_is_refused(source: str) -> None:
     with pytest.raises(ReceiptError):
         parse_receipts(source)
+    done = CliRunner().invoke(app, ["audit", "receipt", source, "--signer", SIGNER])
+    assert isinstance(done.exception, SupervisorError), "told in one line, with 1 as the exit code"
