@@ -28,8 +28,10 @@ IS_COMPILED = hashing is not None
 MIN_ORDERS = 2
 MAX_ORDERS = 1 << MAX_HEIGHT
 
-SLOW_WEIGHT = 40
-"""As so many orders each counts that amends or says more than plain terms: it may cost the engine as much."""
+SLOW_WEIGHT = 16
+"""As so many orders each counts that amends or says more than plain terms: it costs the engine more.
+
+What a frame really costs is counted by time (`exchange.sequencer.shares`)."""
 
 _ORDER_HASH = TYPE_HASHES["Order"]
 _EMPTY_HASH = order_struct_hash(EMPTY)
