@@ -90,7 +90,7 @@ def auditor(desk: Desk, case: Case, *, chain: bool, receipts: bool) -> tuple[int
     deployment, given = desk.files(case)
     command = ["audit", "replay", str(case.published), "--deployment", str(deployment)]
     command += ["--rpc", desk.node.url] if chain else []
-    command += ["--receipts", str(given)] if receipts else []
+    command += ["--receipts", str(given)] if receipts and case.receipts else []
     done = CliRunner().invoke(app, command)
     return done.exit_code, done.output
 
