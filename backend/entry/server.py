@@ -121,7 +121,7 @@ class Connection(asyncio.Protocol):
                 limit = wire.MAX_MESSAGE
                 text = f"a message has 1 to {limit} bytes, not {size}: nothing after it can be read, so this ends"
                 buffer.clear()
-                self._end(ErrorCode.body_too_large, text)
+                self._end(ErrorCode.body_too_large if size else ErrorCode.malformed, text)
                 return
             if len(buffer) - at < _HEAD + size:
                 break
