@@ -446,6 +446,16 @@ async def test_who_sends_only_malformed_messages_is_sent_away() -> None:
     assert b"were malformed" in transport.sent
 
 
+@pytest.mark.parametrize(("size", "code"), [(0, ErrorCode.malformed), (wire.MAX_MESSAGE + 1, ErrorCode.body_too_large)])
+async def test_length_that_no_message_has_ends_the_connection(size: int, code: ErrorCode) -> None:
+    hall = Hall()
+    connection, transport = hall.connect()
+    connection.data_received(wire.LENGTH.pack(size))
+    refused = wire.Refused.unpack(transport.sent[5:])
+    assert (refused.number, refused.code, transport.closed) == (0, number_of(code), True)
+    assert f"not {size}" in refused.text
+
+
 @pytest.mark.parametrize("size", [0, 7, 9])
 async def test_ping_of_another_size_is_malformed(size: int) -> None:
     hall = Hall()
