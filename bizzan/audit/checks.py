@@ -149,6 +149,7 @@ def batches(evidence: Evidence) -> Iterator[Problem]:
         return
     yield from refused(evidence.replay)
     yield from settled_as_matched(evidence.replay, evidence.chain)
+    yield from final_too_early(evidence.replay, evidence.chain, evidence.mirror.finalized_number)
 
 
 def refused(replay: Replay) -> Iterator[Problem]:
@@ -158,7 +159,7 @@ def refused(replay: Replay) -> Iterator[Problem]:
 
 
 def settled_as_matched(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
-    """Each batch on chain holds exactly the trades that the journal bound to it."""
+    """Each batch on chain holds exactly the trades that the journal bound to it; what is called final is there."""
     by_batch: dict[int, list[ReplayedTrade]] = {}
     for trade in replay.trades.values():
         if trade.batch and trade.reversed_cause is None:
@@ -172,6 +173,19 @@ def settled_as_matched(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
             yield where, "the journal never cut this batch"
         else:
             yield from _batch(replay, where, cut, mined, by_batch.get(mined.seq, []))
+    there = {mined.seq for mined in chain.batches}
+    for batch in replay.batches.values():
+        if batch.final_seq and batch.batch not in there:
+            yield f"journal sequence {batch.final_seq}", f"calls batch {batch.batch} final, which is not on chain"
+
+
+def final_too_early(replay: Replay, chain: ChainLedger, finalized_number: int) -> Iterator[Problem]:
+    """Batches that the journal calls final, and whose blocks are not final yet."""
+    for mined in chain.batches:
+        cut = replay.batches.get(mined.seq)
+        if cut is not None and cut.final_seq and mined.place.block_number > finalized_number:
+            text = f"calls batch {mined.seq} final, which is in {mined.place}: final is block {finalized_number}"
+            yield f"journal sequence {cut.final_seq}", text
 
 
 def _batch(

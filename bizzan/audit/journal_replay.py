@@ -39,7 +39,10 @@ class ReplayedTrade:
 
 @dataclass(slots=True)
 class ReplayedBatch:
-    """A batch as the journal cut it; heads are the journal's at `from_seq` and `to_seq`."""
+    """A batch as the journal cut it; heads are the journal's at `from_seq` and `to_seq`.
+
+    `final_seq` is the sequence that calls it final, 0 until then.
+    """
 
     batch: int
     from_seq: int
@@ -47,7 +50,7 @@ class ReplayedBatch:
     prev_head: bytes
     new_head: bytes
     cut_seq: int
-    final: bool = False
+    final_seq: int = 0
 
 
 @dataclass(slots=True)
@@ -229,7 +232,7 @@ class Replay:
         self._uncut = [trade for trade in self._uncut if not trade.batch]
 
     def _final(self, record: Record, event: e.BatchFinalized) -> None:
-        self.batches[event.batch].final = True
+        self.batches[event.batch].final_seq = record.seq
 
     def _reversed(self, record: Record, event: e.TradeReversed) -> None:
         self.trades[event.trade_id].reversed_cause = event.cause

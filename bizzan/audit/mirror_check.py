@@ -104,7 +104,7 @@ def _batches(evidence: Evidence, replay: Replay) -> Iterator[Problem]:
         for r in evidence.mirror.batches
     }
     known = {
-        number: (b.from_seq, b.to_seq, b.prev_head.hex(), b.new_head.hex(), "final" if b.final else "cut")
+        number: (b.from_seq, b.to_seq, b.prev_head.hex(), b.new_head.hex(), "final" if b.final_seq else "cut")
         for number, b in replay.batches.items()
     }
     for number, row, replayed in compare(rows, known):

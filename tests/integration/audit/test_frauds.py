@@ -222,6 +222,12 @@ def invent_a_demand(desk: Desk, kind: type, *values: object) -> Case:
     return Case(desk.publish([*desk.day, kind(desk.inbox_id, SECOND.raw, *values)]))
 
 
+def feign_a_settlement(desk: Desk) -> Case:
+    """The day's batch is cut and called final, and nobody sends it to the contract: the backlog is gone."""
+    cut = c.CutBatch(desk.inbox_id, 1, len(desk.day))
+    return Case(desk.publish([*desk.day, cut, c.FinalizeBatch(desk.inbox_id + 1, 1)]))
+
+
 def expired_reason(desk: Desk) -> str:
     return f"block {desk.head()}: order: expired"
 
@@ -424,6 +430,12 @@ FRAUDS = [
         ),
     ),
     Fraud(
+        "a batch is called final that was never settled, so that matching goes on",
+        Evidence.chain,
+        feign_a_settlement,
+        lambda desk: (f"batches: journal sequence {len(desk.day) + 2}: calls batch 1 final, which is not on chain",),
+    ),
+    Fraud(
         "nothing says when matching stops",
         Evidence.journal,
         match_before_a_limit,
@@ -440,6 +452,12 @@ def test_an_honest_day_passes_with_every_evidence(desk: Desk) -> None:
     case = Case(desk.publish(honest), [desk.receipt(honest, seq) for seq in orders_in(honest)])
     assert (code := auditor(desk, case, chain=True, receipts=True))[0] == 0, code[1]
     assert "4 orders, 1 trades, 2 fills: every line follows" in code[1]
+
+
+def test_a_batch_that_is_cut_and_not_settled_yet_passes(desk: Desk) -> None:
+    cut = c.CutBatch(desk.inbox_id, 1, len(desk.day))
+    code, output = auditor(desk, Case(desk.publish([*desk.day, cut])), chain=True, receipts=False)
+    assert code == 0, output
 
 
 def test_batches_that_the_published_journal_does_not_reach_are_named(desk: Desk) -> None:

@@ -1,11 +1,12 @@
 """What the audit compares of a batch, and of the account that is credited with fees."""
 
-from bizzan.audit.chain_ledger import Executed
-from bizzan.audit.checks import diverted, per_order
-from bizzan.audit.journal_replay import Replay
+from bizzan.audit.chain_ledger import ChainLedger, Executed, Place, SettledBatch
+from bizzan.audit.checks import diverted, final_too_early, per_order, settled_as_matched
+from bizzan.audit.journal_replay import Replay, ReplayedBatch
 from exchange.domain.instrument import Asset, Market
 from exchange.engine import commands as c
 from exchange.engine import events as e
+from tests.utils.api_stack import DEPLOYMENT
 
 
 def executed(order: int, lots: int, quote: int, fee: int) -> Executed:
@@ -39,3 +40,21 @@ def test_fees_credited_to_another_account_than_the_contracts_are_found_until_the
     assert where == "market 1"
     assert "0x0A" in text.upper().replace("0X", "0x")
     assert list(diverted(replay_of(*listed, c.SetMarketStatus(1, 1, "delisted")), NEW)) == []
+
+
+def test_what_the_journal_calls_final_is_on_chain_and_final_there() -> None:
+    heads = bytes(32), bytes([1]) * 32
+    replay = Replay(batches={1: ReplayedBatch(1, 0, 5, *heads, cut_seq=6, final_seq=8)})
+    chain = ChainLedger(DEPLOYMENT)
+    assert list(settled_as_matched(replay, chain)) == [
+        ("journal sequence 8", "calls batch 1 final, which is not on chain")
+    ]
+    chain.batches.append(SettledBatch(Place(50, 0, "0x01", "0xaa"), 1, *heads, 0, ()))
+    assert list(settled_as_matched(replay, chain)) == []
+    assert list(final_too_early(replay, chain, 50)) == []
+    ((where, text),) = final_too_early(replay, chain, 49)
+    assert where == "journal sequence 8"
+    assert "calls batch 1 final, which is in block 50" in text
+    replay.batches[1].final_seq = 0
+    assert list(final_too_early(replay, chain, 49)) == []
+    assert list(settled_as_matched(replay, ChainLedger(DEPLOYMENT))) == []
