@@ -160,12 +160,17 @@ def _check_reason(text: str) -> None:
         return
     from pydantic import TypeAdapter, ValidationError
 
-    from backend.operator.schemas import Reason
+    from backend.operator.schemas import REASON_LEAST, REASON_LENGTH, Reason
 
     try:
         TypeAdapter(Reason).validate_python(text)
     except ValidationError as error:
-        raise OperatorError(f"a reason like this is not for the log: {error.errors()[0]['msg']}") from None
+        told = str(error.errors()[0]["msg"]).removeprefix("Value error, ")
+        flaw = told if REASON_LEAST <= len(text) <= REASON_LENGTH else f"it has {len(text)} characters"
+        raise OperatorError(
+            f"--reason is not for the log, where it stands for ever: {flaw}; say why in one line of {REASON_LEAST} to "
+            f"{REASON_LENGTH} characters, all of which can be seen"
+        ) from None
 
 
 async def _ask(

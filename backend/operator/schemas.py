@@ -15,6 +15,7 @@ from exchange.engine.exposure import MAX_BAND_BPS
 
 ONE_LINE = r"^[^\x00-\x1f\x7f]*[^\x00-\x20\x7f][^\x00-\x1f\x7f]*$"
 """Something that can be seen, without control characters."""
+REASON_LEAST = 3
 REASON_LENGTH = 500
 TEXT_LENGTH = 500
 LANGUAGES = 10
@@ -42,7 +43,7 @@ Reason = Annotated[
     str,
     AfterValidator(_seen),
     Field(
-        min_length=3,
+        min_length=REASON_LEAST,
         max_length=REASON_LENGTH,
         pattern=ONE_LINE,
         description="why, in a sentence: it stands in the log for ever",

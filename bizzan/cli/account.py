@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from bizzan.cli.console import console
-from bizzan.cli.reason import Reason
+from bizzan.cli.options import Reason, number_option
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import load_settings
 
@@ -33,13 +33,13 @@ def resume(account: Address, reason: Reason = "") -> None:
 def limit(
     account: Address,
     max_open_orders: Annotated[
-        int, typer.Option(min=0, help="Open orders in all markets; 0: as many as the exchange lets all have.")
+        int, number_option("Open orders in all markets; 0: as many as the exchange lets all have.")
     ] = 0,
     asset: Annotated[
-        int, typer.Option(min=0, help="Id of the quote asset that --max-open-notional is about; other assets' stay.")
+        int, number_option("Id of the quote asset that --max-open-notional is about; other assets' stay.")
     ] = 0,
     max_open_notional: Annotated[
-        int, typer.Option(min=0, help="Ledger units of its open orders in all markets of this quote; 0: any.")
+        int, number_option("Ledger units of its open orders in all markets of this quote; 0: any.")
     ] = 0,
     reason: Reason = "",
 ) -> None:

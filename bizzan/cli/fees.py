@@ -13,20 +13,20 @@ import typer
 from rich.table import Table
 
 from bizzan.cli.console import console
-from bizzan.cli.reason import Reason
+from bizzan.cli.options import MAX_SECONDS, Reason, number_option, within
 from bizzan.cli.status import read_api
 from bizzan.fee_floor import WEI_DECIMALS, floor_for, wei_per_trade
 from bizzan.supervisor.errors import SupervisorError
-from exchange.domain.amount import format_amount, parse_amount
+from exchange.domain.amount import BPS, format_amount, parse_amount
 from exchange.domain.errors import Refusal
-from exchange.domain.fees import PPM_PER_BPS
+from exchange.domain.fees import MAX_TIERS, PPM, PPM_PER_BPS
 from exchange.settings import Settings, load_settings
 
 GAS_PER_TRADE = 30_000
 """Where no batch has paid yet: a trade of a batch in which most accounts are new (docs/performance.md)."""
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
-After = Annotated[int, typer.Option(min=0, help="Seconds from now until it counts; a rise needs the notice.")]
+After = Annotated[int, number_option("Seconds from now until it counts; a rise needs the notice.", MAX_SECONDS)]
 
 commands = typer.Typer(help="Announce fees, set fee tiers, show both.", no_args_is_help=True)
 
@@ -56,7 +56,7 @@ def announce(
 @commands.command()
 def tier(
     account: Annotated[str, typer.Argument(help="The account's address.")],
-    number: Annotated[int, typer.Argument(min=0, help="The tier.")],
+    number: Annotated[int, typer.Argument(callback=within(MAX_TIERS - 1), help="The tier.")],
     after: After = 0,
     reason: Reason = "",
 ) -> None:
@@ -221,8 +221,8 @@ def _rate(tier: str, text: str) -> int:
         rate = Decimal(text) * PPM_PER_BPS
     except InvalidOperation:
         raise typer.BadParameter(f"a tier is maker:taker in basis points, such as 2:5, not {tier}") from None
-    if not rate.is_finite() or rate < 0 or rate != rate.to_integral_value():
-        raise typer.BadParameter(f"a rate is a number of basis points from 0, with at most two decimals, not {text}")
+    if not rate.is_finite() or not 0 <= rate <= PPM or rate != rate.to_integral_value():
+        raise typer.BadParameter(f"a rate is 0 to {BPS} basis points, with at most two decimals, not {text}")
     return int(rate)
 
 

@@ -9,8 +9,9 @@ from typing import Annotated
 import typer
 
 from bizzan.cli.console import console
-from bizzan.cli.reason import Reason
+from bizzan.cli.options import MAX_SECONDS, Reason, number_option
 from bizzan.supervisor.errors import SupervisorError
+from exchange.domain.amount import BPS
 from exchange.settings import load_settings
 
 Symbol = Annotated[str, typer.Argument(help="A market: BTC/USDC, or its id.")]
@@ -34,7 +35,7 @@ def open_again(symbol: Symbol, reason: Reason = "") -> None:
 @commands.command()
 def auction(
     symbol: Symbol,
-    seconds: Annotated[int, typer.Option(min=0, help="How long orders gather; 0: until the market is opened.")] = 0,
+    seconds: Annotated[int, number_option("How long orders gather; 0: until the market is opened.", MAX_SECONDS)] = 0,
     reason: Reason = "",
 ) -> None:
     """Gather orders without matching; when it ends, all that meet trade at one price, and the market is open."""
@@ -59,14 +60,13 @@ def delist(
 @commands.command()
 def bound(
     symbol: Symbol,
-    collar_bps: Annotated[int, typer.Option(min=0, help="How far one order takes from the last price.")] = 0,
-    max_quantity: Annotated[int, typer.Option(min=0, help="Lots of one order.")] = 0,
-    max_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one order.")] = 0,
-    max_open_orders: Annotated[int, typer.Option(min=0, help="Open orders of one account.")] = 0,
-    max_open_notional: Annotated[int, typer.Option(min=0, help="Quote ledger units of one account's orders.")] = 0,
+    collar_bps: Annotated[int, number_option("How far one order takes from the last price.", BPS - 1)] = 0,
+    max_quantity: Annotated[int, number_option("Lots of one order.")] = 0,
+    max_notional: Annotated[int, number_option("Quote ledger units of one order.")] = 0,
+    max_open_orders: Annotated[int, number_option("Open orders of one account.")] = 0,
+    max_open_notional: Annotated[int, number_option("Quote ledger units of one account's orders.")] = 0,
     band_bps: Annotated[
-        int | None,
-        typer.Option(min=0, help="How far an order's price is from the last one; 0: any; left out: as it is."),
+        int | None, number_option("How far an order's price is from the last one; 0: any; left out: as it is.")
     ] = None,
     reason: Reason = "",
 ) -> None:

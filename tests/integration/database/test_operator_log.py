@@ -236,14 +236,6 @@ async def test_commands_of_the_machine_are_logged(database: AsyncEngine, databas
     )
 
 
-@pytest.mark.parametrize("reason", ["no", "two\nlines", "   ", "hid\u202eden", "x" * 501])
-def test_a_command_of_the_machine_gives_no_reason_that_the_console_would_refuse(reason: str) -> None:
-    with pytest.raises(operator.OperatorError, match="a reason like this is not for the log"):
-        operator.change_account(
-            operator.Reach("postgresql://nowhere", Path("nowhere")), "0x" + "11" * 20, "set_trading_stop", {}, 0, reason
-        )
-
-
 @pytest.mark.parametrize(
     ("kind", "values"),
     [
