@@ -33,20 +33,32 @@ def resume(account: Address, reason: Reason = "") -> None:
 def limit(
     account: Address,
     max_open_orders: Annotated[
-        int, number_option("Open orders in all markets; 0: as many as the exchange lets all have.")
-    ] = 0,
+        int | None, number_option("Open orders in all markets; 0: as many as the exchange lets all have.")
+    ] = None,
     asset: Annotated[
         int, number_option("Id of the quote asset that --max-open-notional is about; other assets' stay.")
     ] = 0,
     max_open_notional: Annotated[
-        int, number_option("Ledger units of its open orders in all markets of this quote; 0: any.")
-    ] = 0,
+        int | None, number_option("Ledger units of its open orders in all markets of this quote; 0: any.")
+    ] = None,
+    lift: Annotated[bool, typer.Option("--lift", help="Lift both limits, that of the notional for --asset.")] = False,
     reason: Reason = "",
 ) -> None:
-    """Bound how much it has open in orders, in all markets together. What is open stays."""
-    values = {"max_open_orders": max_open_orders, "asset": asset, "max_open_notional": max_open_notional}
+    """Bound how much it has open in orders, in all markets together. A limit left out is lifted. What is open stays."""
+    is_limited = max_open_orders is not None or max_open_notional is not None
+    if lift and is_limited:
+        raise SupervisorError("nothing was changed: --lift lifts both limits, so give it without the others")
+    if not lift and not is_limited:
+        raise SupervisorError(
+            "nothing was changed: give --max-open-orders, --max-open-notional or both, because what is left out is "
+            "lifted; or --lift, to lift both"
+        )
+    orders, notional = max_open_orders or 0, max_open_notional or 0
+    values = {"max_open_orders": orders, "asset": asset, "max_open_notional": notional}
     seq = _change(account, "set_account_limits", values, reason)
-    console.print(f"{account} has new limits from journal sequence {seq}")
+    said = f"{orders} open orders" if orders else "as many open orders as the exchange lets all have"
+    said += f", {notional if notional else 'any number of'} ledger units of asset {asset} in them"
+    console.print(f"{account} may have {said}, from journal sequence {seq}", soft_wrap=True)
 
 
 def _set(account: str, stopped: bool, reason: str) -> None:

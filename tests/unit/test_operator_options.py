@@ -86,3 +86,21 @@ def test_number_that_no_command_holds_is_refused_by_its_option_and_bounds(
     told = refusal(capsys, monkeypatch, *command)
     assert option in told
     assert bounds in told
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ([], "nothing was changed: give --max-open-orders, --max-open-notional or both"),
+        (["--asset", "1", "--reason", "an account under inquiry"], "or --lift, to lift both"),
+        (["--lift", "--max-open-orders", "5"], "nothing was changed: --lift lifts both limits"),
+        (["--lift"], "the database cannot be used"),
+        (["--max-open-orders", "0"], "the database cannot be used"),
+        (["--max-open-notional", "5"], "the database cannot be used"),
+    ],
+    ids=" ".join,
+)
+def test_limits_of_an_account_are_lifted_only_by_who_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, options: list[str], told: str
+) -> None:
+    assert told in refusal(capsys, monkeypatch, "account", "limit", ACCOUNT, *options)

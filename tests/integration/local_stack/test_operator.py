@@ -227,6 +227,14 @@ def test_what_the_engine_refuses_is_told(world: World) -> None:
     assert "the engine refuses (fee_notice_too_short): somebody would pay more before" in refusal
 
 
+def test_limits_of_an_account_are_said_as_they_hold(world: World) -> None:
+    account = world.buyer.text_address
+    told = world.program.succeed("account", "limit", account, "--max-open-orders", "50", "--asset", "1")
+    assert f"{account} may have 50 open orders, any number of ledger units of asset 1 in them, from journal" in told
+    told = world.program.succeed("account", "limit", account, "--lift")
+    assert "may have as many open orders as the exchange lets all have, any number of ledger units of asset 0" in told
+
+
 def test_delisted_market_stays_so(world: World) -> None:
     world.program.succeed("market", "delist", "ETH/BTC", "--yes")
 
