@@ -11,6 +11,7 @@ from typing import TypeVar
 from exchange.domain.amount import MAX_AMOUNT
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import MAX_TIERS, FeeRules, Schedule
+from exchange.domain.utc import utc
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.state import State
@@ -84,7 +85,8 @@ def _too_short(state: State, at_ms: int) -> Refusal:
     earliest = at_ms + state.fee_rules.notice_ms
     return Refusal(
         ErrorCode.fee_notice_too_short,
-        f"somebody would pay more before {earliest} than was announced: a rise counts from then on at the earliest",
+        f"somebody would pay more before {utc(earliest)} ({earliest} ms) than was announced: a rise counts from then "
+        f"on at the earliest, which is {state.fee_rules.notice_ms // 1_000} s after it is announced",
         "effective_at",
         {"earliest": str(earliest), "notice_ms": str(state.fee_rules.notice_ms)},
     )

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from exchange.domain.errors import ErrorCode, Refusal
 from exchange.domain.fees import Schedule
 from exchange.domain.order import Side, TimeInForce
+from exchange.domain.utc import utc
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.engine import Engine
@@ -70,6 +71,8 @@ def test_a_rise_within_the_notice_is_refused_with_the_earliest_time(x: EngineHar
     rules(x)
     refusal = x.refuse(fees(x, HIGHER, x.at_ms + HOUR - 1), ErrorCode.fee_notice_too_short)
     assert refusal.params["earliest"] == str(x.at_ms + HOUR)
+    assert f"before {utc(x.at_ms + HOUR)} ({x.at_ms + HOUR} ms)" in refusal.message
+    assert "3600 s after it is announced" in refusal.message
     x.refuse(fees(x, NOW, floor=1), ErrorCode.fee_notice_too_short)
     x.refuse(fees(x, ((200, 501),)), ErrorCode.fee_notice_too_short)
 
