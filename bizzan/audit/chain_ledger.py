@@ -257,10 +257,5 @@ async def read_logs(rpc: Rpc, address: str, first: int, last: int) -> Sequence[L
     return logs
 
 
-async def read_uint(rpc: Rpc, contract: str, data: bytes, block_number: int) -> int:
-    """The number that a view returns at a block."""
-    return int.from_bytes(await rpc.eth_call(address_bytes(contract), data, block=block_number))
-
-
 def _place(log: Log) -> Place:
     return Place(int(log.block_number, 16), int(log.log_index, 16), log.block_hash, log.transaction_hash)

@@ -24,7 +24,7 @@ import msgspec
 
 from exchange.domain.errors import Refusal
 from exchange.domain.order import Order
-from exchange.engine.commands import Command, PlaceFrame
+from exchange.engine.commands import Command
 from exchange.engine.preview import Preview
 from exchange.journal.codec import encode_command
 from exchange.sequencer.protocol import (
@@ -38,9 +38,6 @@ from exchange.sequencer.protocol import (
     Committed,
     EngineStatus,
     Follow,
-    FrameAck,
-    FrameOutcomes,
-    Frames,
     FromClient,
     FromEngine,
     Group,
@@ -135,16 +132,6 @@ class EngineClient:
                 raise result
             outcomes.append(result)
         return outcomes
-
-    async def submit_frame(self, frame: PlaceFrame) -> FrameAck:
-        """Submit a frame and wait until it is durable and applied. Raises the engine's Refusal."""
-        if self._writer is None:
-            raise self._not_running()
-        self._last_id += 1
-        future: asyncio.Future[FrameAck] = asyncio.get_running_loop().create_future()
-        self._waiting[self._last_id] = future
-        self._writer.write(encode_frame(Frames(self._last_id, False, [encode_command(frame)])))
-        return await future
 
     async def books(self) -> Books:
         """All order books."""
@@ -274,8 +261,6 @@ class EngineClient:
                     future.set_exception(outcome.refusal())
         elif isinstance(message, Answer) and isinstance(waiting, asyncio.Future):
             _resolve(waiting, message)
-        elif isinstance(message, FrameOutcomes) and isinstance(waiting, asyncio.Future):
-            _resolve_frame(waiting, message.outcomes[0])
         else:
             raise ProtocolError(f"an answer that nobody asked for: {type(message).__name__}")
 
@@ -407,12 +392,3 @@ def _resolve(future: asyncio.Future[msgspec.Raw], answer: Answer) -> None:
         future.set_result(answer.body)
     else:
         future.set_exception(refused.refusal())
-
-
-def _resolve_frame(future: asyncio.Future[FrameAck], outcome: FrameAck | Refused) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, FrameAck):
-        future.set_result(outcome)
-    else:
-        future.set_exception(outcome.refusal())

@@ -34,7 +34,7 @@ from exchange.sequencer.protocol import (
 )
 from tests.integration.sequencer.engine_process import BTC, BTC_USDC, DEPLOYMENT, PRICE, USDC
 from tests.integration.sequencer.test_server import Bench, serving
-from tests.utils.frames import frame_of
+from tests.utils.frames import frame_of, submit_frame
 from tests.utils.signing import Signer
 
 WALLETS = [Signer(f"follower {n}") for n in range(4)]
@@ -76,7 +76,7 @@ class Traffic:
             packed = [self.packed(order) for order in orders]
             outcomes = await self._singles([*packed, packed[0][:-1]])
             assert outcomes[-1][0] != 0, "that was no order"
-            await self._client.submit_frame(frame_of(wallet, self.orders(wallet, 8)))
+            await submit_frame(self._socket, frame_of(wallet, self.orders(wallet, 8)))
             await self._client.submit_many([CancelOrder(wallet.raw, o.nonce, b"", wallet.raw) for o in orders[:3]])
 
     async def _singles(self, payloads: list[bytes]) -> Sequence[bytes]:

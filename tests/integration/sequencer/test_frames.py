@@ -47,7 +47,7 @@ from tests.integration.sequencer.engine_process import (
     place,
 )
 from tests.integration.sequencer.mirror import assert_equals_engine, project_all
-from tests.utils.frames import frame_of, mixed_frame_of
+from tests.utils.frames import frame_of, mixed_frame_of, submit_frame
 from tests.utils.signing import Signer
 
 DOMAIN = DEPLOYMENT.domain
@@ -99,7 +99,7 @@ async def test_frame_is_one_record_with_a_receipt_and_every_reader_sees_its_orde
         for number in range(6):
             wallet = WALLETS[number % 4]
             request = frame(wallet, 1_000 * number + 1, 32, chance)
-            sent.append((await client.submit_frame(request), request))
+            sent.append((await submit_frame(engine.socket, request), request))
             await client.submit(place(wallet.raw, 500_000 + number))
         books = await client.books()
         live = await client.state_hash()
@@ -147,7 +147,7 @@ async def test_mixed_frames_move_quotes_and_every_reader_sees_it(engine: EngineP
                 for one in old
             ]
             request = mixed_frame_of(wallet, [*amends, *new], range(len(amends)), DOMAIN)
-            sent.append((await client.submit_frame(request), request))
+            sent.append((await submit_frame(engine.socket, request), request))
             standing[wallet.raw] = new
         live = await client.state_hash()
     for ack, mixed in sent:
@@ -209,11 +209,11 @@ async def test_killed_engine_keeps_every_acknowledged_frame_whole(engine: Engine
     for _ in range(3):
         requests = [frame(wallet, nonce + at, 64, chance) for wallet in WALLETS for at in range(0, 640, 64)]
         nonce += 640
-        async with EngineClient(engine.socket) as client:
+        async with EngineClient(engine.socket):  # it listens
 
-            async def send(request: PlaceFrame, client: EngineClient = client) -> None:
+            async def send(request: PlaceFrame) -> None:
                 try:
-                    ack = await client.submit_frame(request)
+                    ack = await submit_frame(engine.socket, request)
                 except Refusal as refusal:
                     assert refusal.code == ErrorCode.unavailable  # noqa: PT017 - only what the kill cut off
                     return
@@ -247,10 +247,10 @@ async def test_forged_frame_is_journaled_void_and_every_replay_agrees(engine: En
     forged = PlaceFrame(good.signer, good.scheme, good.separator, good.root, b"\x01" * 64 + b"\x1b", good.orders)
     async with EngineClient(engine.socket) as client:
         await client.submit_many(credits())
-        ack = await client.submit_frame(forged)
+        ack = await submit_frame(engine.socket, forged)
         assert "signature" in ack.flaw
         assert ack.codes == b""
-        after = await client.submit_frame(good)
+        after = await submit_frame(engine.socket, good)
         assert after.codes == bytes(8)
         live = await client.state_hash()
     engine.stop()
@@ -271,7 +271,7 @@ async def test_what_is_no_frame_of_this_exchange_is_refused_and_not_journaled(en
         before, _ = await client.journal_head()
         for code, request in cases.items():
             with pytest.raises(Refusal) as caught:
-                await client.submit_frame(request)
+                await submit_frame(engine.socket, request)
             assert caught.value.code == code
         with pytest.raises(Refusal, match="message of its own kind"):
             await client.submit(good)
