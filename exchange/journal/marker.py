@@ -23,6 +23,10 @@ _MAGIC = b"BZNMARK1"
 _FIELDS = struct.Struct(">8sQ32s")
 _SIZE = _FIELDS.size + 32
 _READ_ATTEMPTS = 100
+_HOW_TO_MEND = (
+    "put an earlier one of the same journal in its place, from a copy or the published journal's raw folder, as the "
+    "runbook says under 'The durable marker is missing or damaged'; delete nothing"
+)
 
 
 class Marker(NamedTuple):
@@ -45,12 +49,12 @@ def read_marker(folder: Path) -> Marker:
         try:
             data = path.read_bytes()
         except FileNotFoundError:
-            raise CorruptJournal(path, 0, 0, "the durable marker is missing") from None
+            raise CorruptJournal(path, 0, 0, f"the durable marker is missing: {_HOW_TO_MEND}") from None
         fields = data[: _FIELDS.size]
         if len(data) == _SIZE and sha256(fields).digest() == data[_FIELDS.size :] and fields[:8] == _MAGIC:
             _, seq, head = _FIELDS.unpack(fields)
             return Marker(seq, head)
-    raise CorruptJournal(path, 0, 0, "the durable marker does not match its checksum")
+    raise CorruptJournal(path, 0, 0, f"the durable marker does not match its checksum: {_HOW_TO_MEND}")
 
 
 class MarkerFile:

@@ -12,7 +12,7 @@ from exchange.engine.commands import Command, Credit, Tick
 from exchange.journal.codec import encode_command
 from exchange.journal.errors import CorruptJournal, JournalFull, JournalLocked
 from exchange.journal.journal import Journal
-from exchange.journal.marker import MARKER_NAME, read_marker
+from exchange.journal.marker import MARKER_NAME, MarkerFile, read_marker
 from exchange.journal.reader import Reader
 from exchange.journal.record import HEADER, SEGMENT_HEADER_SIZE, list_segments, record_size
 from tests.unit.exchange.journal.disk import Disk
@@ -266,7 +266,7 @@ def test_flipped_byte_in_the_marker_is_named(tmp_path: Path) -> None:
     for offset in range(len(data)):
         data[offset] ^= 1
         path.write_bytes(data)
-        with pytest.raises(CorruptJournal, match="checksum"):
+        with pytest.raises(CorruptJournal, match="checksum: put an earlier one of the same journal in its place"):
             Journal.open(tmp_path)
         data[offset] ^= 1
 
@@ -307,8 +307,24 @@ def test_missing_marker_or_segments_are_named(tmp_path: Path) -> None:
     (tmp_path / MARKER_NAME).unlink()
     with pytest.raises(CorruptJournal, match="marker is missing"):
         list(Reader(tmp_path).read())
-    with pytest.raises(CorruptJournal, match="marker is missing"):
+    with pytest.raises(CorruptJournal, match="marker is missing: put an earlier one of the same journal in its place"):
         Journal.open(tmp_path)
+
+
+@pytest.mark.parametrize("seq", [0, 3, 12])
+def test_earlier_marker_of_the_same_journal_brings_all_of_it_back(tmp_path: Path, seq: int) -> None:
+    """As the runbook tells who lost the marker: also that of an empty journal, and of one with fewer segments."""
+    heads = _write(tmp_path, 12, SMALL_SEGMENT)
+    earlier = _marker_at(tmp_path, seq, heads[seq - 1] if seq else bytes(32))
+    (tmp_path / MARKER_NAME).unlink()
+    if seq:
+        (tmp_path / MARKER_NAME).write_bytes(earlier)
+    else:
+        MarkerFile(tmp_path, create=True).close()
+        assert (tmp_path / MARKER_NAME).read_bytes() == earlier
+    with Journal.open(tmp_path, SMALL_SEGMENT) as journal:
+        assert (journal.seq, journal.head, journal.cut_bytes) == (12, heads[-1], 0)
+    assert [record.head for record in Reader(tmp_path).read()] == heads
 
 
 def test_the_last_room_is_kept_for_what_only_reduces_risk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

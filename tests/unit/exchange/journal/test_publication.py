@@ -10,6 +10,7 @@ from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import RecordTree
 from exchange.journal import publication
 from exchange.journal.journal import Journal
+from exchange.journal.marker import MARKER_NAME
 from exchange.journal.publication import (
     RAW_NAME,
     Piece,
@@ -61,6 +62,16 @@ def test_pieces_are_signed_and_follow_one_another(journal: Path, out: Path, monk
         assert piece.head == own[-1].head.hex()
         assert piece.root == RecordTree([leaf_of(record) for record in own]).root.hex()
         assert recover(piece.digest(DOMAIN), bytes.fromhex(piece.signature)) == KEY.address
+
+
+def test_marker_of_what_is_published_takes_the_place_of_a_lost_one(journal: Path, out: Path) -> None:
+    _publish(journal, out)
+    _append(journal, 30, 43)
+    head = list(Reader(journal).read())[-1].head
+    (journal / MARKER_NAME).write_bytes((out / RAW_NAME / MARKER_NAME).read_bytes())
+    with Journal.open(journal, 2_000) as opened:
+        assert (opened.seq, opened.head) == (43, head)
+    check_continues(out, journal)
 
 
 def test_the_index_is_read_from_its_end_in_parts_of_any_size(
