@@ -360,6 +360,8 @@ class Brake:
         _, shape, names = _BRAKES[kind]
         number, *values, signature = _unpack(shape, body, Kind(kind).name)
         fields = dict(zip(names, values, strict=True))
+        if fields.get("side", 0) > 2:
+            raise ProtocolError(f"side is 0 (buy), 1 (sell) or 2 (both), not {fields['side']}")
         if fields.get("stopped", 0) > 1:
             raise ProtocolError(f"stopped is 1 to stop trading or 0 to start it again, not {fields['stopped']}")
         return cls(kind, number, fields, signature)

@@ -23,12 +23,12 @@ from typing import Annotated
 import msgspec
 
 from exchange.domain.eip712 import Domain
-from exchange.domain.receipt import RecordTree, commit_digest
+from exchange.domain.receipt import RecordTree, commit_digest, record_hash
 from exchange.journal.errors import JournalError
 from exchange.journal.files import write_atomically
 from exchange.journal.marker import Marker, MarkerFile
-from exchange.journal.reader import Reader, decode
-from exchange.journal.receipts import leaf_of, subject_of
+from exchange.journal.reader import Reader, Record, decode
+from exchange.journal.receipts import subject_of
 from exchange.journal.record import RawRecord, encode_segment_header, list_segments, record_bytes, segment_path
 
 INDEX_NAME = "index.jsonl"
@@ -211,8 +211,13 @@ def _publish_piece(
     first, last, head = records[0].seq, records[-1].seq, records[-1].head
     decoded = [decode(path, raw) for path, raw in found]
     raw_bytes = encode_segment_header(first, prev_head) + b"".join(map(record_bytes, records))
-    lines = "".join(f"{r.seq} {r.at_ms} {subject_of(r.command).hex()} {r.head.hex()}\n" for r in decoded).encode()
-    root = RecordTree([leaf_of(record) for record in decoded]).root
+    subjects = [_subject(path, record) for (path, _), record in zip(found, decoded, strict=True)]
+    lines = "".join(
+        f"{r.seq} {r.at_ms} {subject.hex()} {r.head.hex()}\n" for r, subject in zip(decoded, subjects, strict=True)
+    ).encode()
+    root = RecordTree(
+        [record_hash(r.seq, r.at_ms, subject, r.head) for r, subject in zip(decoded, subjects, strict=True)]
+    ).root
     raw_path = segment_path(folder / RAW_NAME, first)
     write_atomically(raw_path, raw_bytes)
     write_atomically(public_path(folder, first), lines)
@@ -232,6 +237,17 @@ def _publish_piece(
     append_piece(folder, piece)
     mark_raw(folder, piece)
     return piece
+
+
+def _subject(path: Path, record: Record) -> bytes:
+    """What a record is of; PublicationError for one that the engine never writes."""
+    try:
+        return subject_of(record.command)
+    except ValueError as error:
+        raise PublicationError(
+            f"{path}, sequence {record.seq}: nobody can have signed this record ({error}), so the engine has not "
+            "written it: restore the journal from a copy; nothing from there on is published"
+        ) from None
 
 
 def public_path(folder: Path, first_seq: int) -> Path:

@@ -6,14 +6,17 @@ from exchange.engine.commands import (
     Command,
     ListAsset,
     ListMarket,
+    MassCancel,
     PlaceFrame,
     PlaceMixedFrame,
+    SetCountdown,
     SetFeeRules,
     SetLimits,
     Tick,
 )
 from exchange.journal.codec import CodecError, decode_command
 from exchange.journal.plain import unpack_plain
+from exchange.journal.receipts import subject_of
 from exchange.journal.record import MAX_PAYLOAD
 from exchange.sequencer.protocol import Refused
 
@@ -48,8 +51,16 @@ def parse_item(payload: bytes) -> Item:
     if (plain := unpack_plain(payload)) is not None:
         return payload, plain
     item = _parse(payload)
-    if isinstance(item, tuple) and isinstance(item[1], PlaceFrame):
+    if isinstance(item, Refused):
+        return item
+    command = item[1]
+    if isinstance(command, PlaceFrame):
         return Refused.of(Refusal(ErrorCode.malformed, "a frame comes in a message of its own kind"))
+    if isinstance(command, MassCancel | SetCountdown):  # of what users sign only these hold more than a message does
+        try:
+            subject_of(command)
+        except ValueError as error:
+            return Refused.of(Refusal(ErrorCode.malformed, f"nobody can have signed it: {error}"))
     return item
 
 

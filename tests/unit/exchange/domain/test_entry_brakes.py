@@ -76,6 +76,13 @@ def test_trading_is_stopped_or_it_is_not(stopped: int) -> None:
         Brake.unpack(brake.kind, body(brake))
 
 
+@pytest.mark.parametrize("side", [3, 255])
+def test_orders_are_cancelled_on_one_side_or_on_both(side: int) -> None:
+    brake = Brake(Kind.mass_cancel, 5, {"market": 1, "side": side, "nonce": 9}, SIGNATURE)
+    with pytest.raises(wire.ProtocolError, match=rf"side is 0 \(buy\), 1 \(sell\) or 2 \(both\), not {side}"):
+        Brake.unpack(brake.kind, body(brake))
+
+
 def test_orders_and_answers_are_no_brakes() -> None:
     brakes = {kind for kind in Kind if wire.is_brake(kind)}
     assert brakes == {Kind.cancel, Kind.mass_cancel, Kind.countdown, Kind.cancel_all, Kind.trading_stop}

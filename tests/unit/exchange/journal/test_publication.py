@@ -8,6 +8,7 @@ import pytest
 from exchange.chain.signing import Key, recover
 from exchange.domain.eip712 import Domain, keccak
 from exchange.domain.receipt import RecordTree
+from exchange.engine.commands import MassCancel
 from exchange.journal import publication
 from exchange.journal.journal import Journal
 from exchange.journal.marker import MARKER_NAME
@@ -72,6 +73,16 @@ def test_marker_of_what_is_published_takes_the_place_of_a_lost_one(journal: Path
     with Journal.open(journal, 2_000) as opened:
         assert (opened.seq, opened.head) == (43, head)
     check_continues(out, journal)
+
+
+def test_record_that_nobody_can_have_signed_is_named_and_not_published(journal: Path, out: Path) -> None:
+    """No engine writes one: it refuses them."""
+    pieces = _publish(journal, out)
+    with Journal.open(journal, 2_000) as opened:
+        opened.append([(NOW_MS + 30, MassCancel(b"\1" * 20, 1, 256, NOW_MS, b"\7" * 65, b"\1" * 20))])
+    with pytest.raises(PublicationError, match=r"sequence 31: nobody can have signed this record \(side does not fit"):
+        _publish(journal, out)
+    assert read_index(out) == pieces
 
 
 def test_the_index_is_read_from_its_end_in_parts_of_any_size(

@@ -339,6 +339,9 @@ async def test_without_room_orders_still_expire(committer: Committer, monkeypatc
         (b"\0\1\0\1\x90", ErrorCode.malformed),
         (bytes(MAX_PAYLOAD + 1), ErrorCode.body_too_large),
         (encode_command(c.Tick()), ErrorCode.forbidden),
+        (encode_command(c.MassCancel(MAKER, 1, 256, NOW_MS, b"\7" * 65, MAKER)), ErrorCode.malformed),
+        (encode_command(c.MassCancel(MAKER, 2**32, 2, NOW_MS, b"\7" * 65, MAKER)), ErrorCode.malformed),
+        (encode_command(c.SetCountdown(MAKER, 2**32, NOW_MS, b"\7" * 65, MAKER)), ErrorCode.malformed),
     ],
 )
 def test_bytes_that_are_no_clients_command_are_refused(payload: bytes, code: ErrorCode) -> None:

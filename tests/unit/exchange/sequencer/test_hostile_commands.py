@@ -14,6 +14,7 @@ from exchange.engine import commands as c
 from exchange.engine.engine import Engine
 from exchange.journal.codec import COMMAND_KINDS, CodecError, decode_command, encode_command
 from exchange.journal.reader import Record
+from exchange.journal.receipts import leaf_of
 from exchange.sequencer.fold import Fold
 from exchange.sequencer.items import INTERNAL
 from exchange.sequencer.protocol import EVENTS
@@ -71,7 +72,7 @@ def _commands() -> st.SearchStrategy[c.Command]:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(_commands(), max_size=25))
-def test_no_command_stops_the_engine_or_its_projection(commands: list[c.Command]) -> None:
+def test_no_command_stops_the_engine_or_its_projection_or_its_publication(commands: list[c.Command]) -> None:
     engine = Engine()
     fold = Fold(lambda _seq: bytes(32))
     seq = 0
@@ -87,7 +88,9 @@ def test_no_command_stops_the_engine_or_its_projection(commands: list[c.Command]
             assert engine.state_hash() == before
             continue
         seq += 1
-        fold.add(Record(seq, NOW_MS + number, received, bytes(32)), events)
+        record = Record(seq, NOW_MS + number, received, bytes(32))
+        assert len(leaf_of(record)) == 32, "it can be published"
+        fold.add(record, events)
         assert [EVENTS.decode(EVENTS.encode(event)) for event in events] == events
     assert Engine.load(engine.dump()).state_hash() == engine.state_hash()
     assert fold.finish().seq == seq
