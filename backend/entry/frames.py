@@ -50,6 +50,8 @@ class Frames:
 
     def _check_frame(self, session: Session, frame: wire.FrameMessage, body: bytes) -> None:
         """Refusal of a frame that may not be sent on, its signature apart."""
+        if frame.number == 0:
+            raise wire.ProtocolError("frames are numbered from 1 on: 0 stands for no message")
         if frame.number <= session.last_number:
             raise wire.ProtocolError(f"the number must rise: the last one was {session.last_number}")
         if frame.mac:

@@ -320,6 +320,27 @@ async def test_mixed_frame_reaches_the_engine_with_its_bits_and_a_plain_one_as_e
     assert b"the MAC is not the session's" in transport.sent
 
 
+async def test_frame_without_a_number_is_told_from_where_numbers_count() -> None:
+    hall = Hall()
+    hall.exchange.link.connection_made(cast(asyncio.Transport, Transport()))
+    connection, transport = hall.connect()
+    connection.desk.client.session = Session(OWNER.raw, OWNER.raw, bytes(32), 1e18)
+    packed = b"".join(Order(OWNER.raw, 1, 0, 1_000, 10, n, 1, 0, 100, 0).pack() for n in (1, 2))
+    answers = []
+    for number in (0, 2, 1):
+        connection.data_received(wire.FrameMessage(number, bytes(32), bytes(65), packed).pack())
+        await turns()
+        refused = wire.Refused.unpack(transport.sent[5:]) if transport.sent else None
+        answers.append((refused.code, refused.text) if refused else None)
+        transport.sent = b""
+    malformed = number_of(ErrorCode.malformed)
+    assert answers == [
+        (malformed, "frames are numbered from 1 on: 0 stands for no message"),
+        None,
+        (malformed, "the number must rise: the last one was 2"),
+    ]
+
+
 async def test_amends_take_the_room_of_more_orders_until_they_are_answered() -> None:
     hall = Hall()
     hall.exchange.link.connection_made(cast(asyncio.Transport, Transport()))
