@@ -237,7 +237,7 @@ class Receipt:
     def from_json(cls, document: Mapping[str, object]) -> Self:
         """The receipt in a parsed JSON object; ReceiptError names the first field that is wrong."""
         for name in sorted(_ALL_FIELDS ^ set(document)):
-            raise ReceiptError(f"{name} is {'missing' if name in _ALL_FIELDS else 'not a known field'}")
+            raise ReceiptError(f"{name} is missing" if name in _ALL_FIELDS else f"{name!r} is not a known field")
         path = document["path"]
         if not isinstance(path, list) or len(path) > MAX_HEIGHT:
             raise ReceiptError(f"path must be a list of at most {MAX_HEIGHT} hashes")
@@ -246,7 +246,7 @@ class Receipt:
         except DeploymentError as error:
             raise ReceiptError(str(error)) from None
         return cls(
-            domain=Domain(str(document["name"]), _integer(document, "chain_id"), bond),
+            domain=Domain(_text(document["name"], "name"), _integer(document, "chain_id"), bond),
             first_seq=_integer(document, "first_seq"),
             last_seq=_integer(document, "last_seq"),
             head=_bytes(document["head"], 32, "head"),
@@ -257,6 +257,12 @@ class Receipt:
             path=tuple(_bytes(node, 32, "path") for node in path),
             signature=_bytes(document["signature"], 65, "signature"),
         )
+
+
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str) or any("\ud800" <= character <= "\udfff" for character in value):
+        raise ReceiptError(f"{name} must be text in Unicode, not {value!r}")
+    return value
 
 
 def _integer(document: Mapping[str, object], name: str) -> int:

@@ -1,6 +1,7 @@
 """`bizzan audit receipt`: one receipt alone, offline, and against a journal."""
 
 import json
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bizzan.audit.receipts import parse_receipts, problems
-from bizzan.cli.app import app
+from bizzan.cli.app import app, main
 from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.deployment import checksum
 from exchange.domain.receipt import Receipt, ReceiptError
@@ -75,3 +76,23 @@ def test_what_is_no_receipt_is_refused(source: str) -> None:
         parse_receipts(source)
     done = CliRunner().invoke(app, ["audit", "receipt", source, "--signer", SIGNER])
     assert isinstance(done.exception, SupervisorError), "told in one line, with 1 as the exit code"
+
+
+@pytest.mark.parametrize("name", ["name", "bond", "head", "seq", "path", "signature", "extra"])
+async def test_half_a_character_in_a_receipt_is_refused_in_words(
+    receipt: Receipt,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+) -> None:
+    """JSON may hold one by its escape; no text does."""
+    path = tmp_path / "receipt.json"
+    document = receipt.to_json() | ({"\ud800": 1} if name == "extra" else {name: "\ud800"})
+    path.write_text(json.dumps(document))
+    monkeypatch.setattr(sys, "argv", ["bizzan", "audit", "receipt", str(path), "--signer", SIGNER])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert (ended.value.code, "Traceback" in told) == (1, False)
+    assert (name if name != "extra" else r"'\ud800' is not a known field") in told

@@ -123,6 +123,8 @@ def test_what_is_no_row_of_hashes_is_not_hashed() -> None:
         ("path", "x", "path must be a list"),
         ("path", ["0x" + "00" * 32] * 33, "path must be a list of at most 32"),
         ("bond", "0x12", "bond must be"),
+        ("name", "a\ud800b", r"name must be text in Unicode, not 'a\\ud800b'"),
+        ("name", 7, "name must be text in Unicode, not 7"),
     ],
 )
 def test_a_malformed_receipt_is_refused_by_field(name: str, value: object, message: str) -> None:
@@ -133,7 +135,7 @@ def test_a_malformed_receipt_is_refused_by_field(name: str, value: object, messa
 
 def test_fields_are_neither_missing_nor_unknown() -> None:
     document = JOURNAL.receipt(7, 5, 12).to_json()
-    with pytest.raises(ReceiptError, match="extra is not a known field"):
+    with pytest.raises(ReceiptError, match="'extra' is not a known field"):
         Receipt.from_json(document | {"extra": 1})
     del document["head"]
     with pytest.raises(ReceiptError, match="head is missing"):
