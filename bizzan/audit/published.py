@@ -37,6 +37,7 @@ from exchange.journal.publication import (
     RAW_NAME,
     Piece,
     PublicationError,
+    is_published,
     pieces_forward,
     public_path,
     read_index,
@@ -116,9 +117,7 @@ def audit_journal(
     """
     progress = progress or Progress()
     progress.begin()
-    audit = JournalAudit(
-        folder, (folder / INDEX_NAME).exists() or (folder / RAW_NAME).is_dir(), replay=replay_for(custody)
-    )
+    audit = JournalAudit(folder, is_published(folder), replay=replay_for(custody))
     if engine is not None:
         audit.replay.engine = engine
     try:

@@ -118,19 +118,23 @@ def receipt(
 
 @commands.command()
 def replay(
-    folder: Annotated[Path, typer.Argument(help="A published journal, or a journal.")],
+    folder: Annotated[Path, typer.Argument(help="A published journal; with --unsigned any journal.")],
     receipts: Annotated[list[str] | None, typer.Option(help="Files with receipts, to be found in it.")] = None,
     deployment: Annotated[
         Path | None,
         typer.Option(exists=True, dir_okay=False, help="The deployment file: whose bond, key and contract."),
     ] = None,
     rpc: Annotated[str | None, typer.Option(help="A node, to compare batches and movements with the chain.")] = None,
+    unsigned: Annotated[
+        bool,
+        typer.Option("--unsigned", help="A journal that nobody published, as the engine's own: no piece is signed."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show from the published journal alone that matching was fair; print a counterexample and exit 1 otherwise."""
     from bizzan.audit.progress import Progress
     from bizzan.audit.published import audit_journal, read_receipts
-    from exchange.journal.publication import has_hashes_alone
+    from exchange.journal.publication import INDEX_NAME, has_hashes_alone, is_published
     from exchange.sequencer.seed import SeedError, load_deployment
 
     try:
@@ -142,6 +146,11 @@ def replay(
         raise SupervisorError("--rpc needs --deployment: which contract to read")
     if not folder.is_dir():
         raise SupervisorError(f"{folder} is no folder with a journal")
+    if not (unsigned or is_published(folder)):
+        raise SupervisorError(
+            f"there is no published journal in {folder}: it has no {INDEX_NAME}, and so no piece that anybody signed; "
+            "'bizzan audit fetch' fetches one, and --unsigned replays a journal as the engine keeps it"
+        )
     if has_hashes_alone(folder):
         raise SupervisorError(f"{folder} has the hashes alone: 'bizzan audit fetch --raw' fetches the records as well")
     progress = Progress()

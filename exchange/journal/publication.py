@@ -255,6 +255,11 @@ def public_path(folder: Path, first_seq: int) -> Path:
     return folder / PUBLIC_NAME / f"{first_seq:020d}.hashes"
 
 
+def is_published(folder: Path) -> bool:
+    """Whether a folder is laid out as a published journal is, whole or not."""
+    return (folder / INDEX_NAME).exists() or (folder / RAW_NAME).is_dir()
+
+
 def has_hashes_alone(folder: Path) -> bool:
     """Whether a published journal was fetched without its records."""
     return (folder / INDEX_NAME).exists() and not list_segments(folder / RAW_NAME)

@@ -342,7 +342,7 @@ def test_demands_that_nobody_made_are_found_by_both_audits(world: World) -> None
     found = [finding for finding in world.audit().findings if finding.check == "AUD-8 obedience"]
     assert [text for (_, _, text), finding in zip(FORGED, found, strict=True) if text not in finding.message] == []
     deployment = world.program.state_dir / "deployments" / "31337.json"
-    command = ["audit", "replay", str(world.sources.journal_dir), "--deployment", str(deployment)]
+    command = ["audit", "replay", str(world.sources.journal_dir), "--unsigned", "--deployment", str(deployment)]
     done = CliRunner().invoke(app, [*command, "--rpc", world.program.rpc_url])
     assert done.exit_code == 1
     said = " ".join(done.output.split())

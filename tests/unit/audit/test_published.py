@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from bizzan.audit.priority import PriorityLedger
 from bizzan.audit.published import JournalAudit, audit_journal, report_calldata
 from bizzan.cli.app import app
+from bizzan.supervisor.errors import SupervisorError
 from exchange.chain.signing import Key
 from exchange.domain.deployment import address_bytes, checksum
 from exchange.domain.eip712 import Domain, keccak
@@ -701,13 +702,26 @@ def test_the_command_says_it_and_exits(day: EngineHarness, tmp_path: Path) -> No
     findings = json.loads(done.output.splitlines()[-1])["findings"]  # no real signatures, and nothing of limits
     assert (done.exit_code, {finding["check"] for finding in findings}) == (1, {"signatures", "backlog"})
     forged = write(day, tmp_path / "forged", c.ReverseTrades(day.engine.inbox_id + 1, (1,), "because"))
-    done = runner.invoke(app, ["audit", "replay", str(forged)])
+    done = runner.invoke(app, ["audit", "replay", str(forged), "--unsigned"])
     assert (done.exit_code, "cites no block" in done.output) == (1, True)
     assert "fills: one finding" in done.output
     done = runner.invoke(app, ["audit", "replay", out, "--deployment", str(tmp_path / "nowhere.json")])
     assert (done.exit_code, isinstance(done.exception, SystemExit)) == (2, True), (
         "a slip is named, and no audit is begun"
     )
+
+
+@pytest.mark.parametrize("name", ["empty", "journal", "raw"])
+def test_a_folder_where_nothing_is_published_is_no_clean_journal(day: EngineHarness, tmp_path: Path, name: str) -> None:
+    """Also that of the raw records alone, which no piece signs."""
+    (tmp_path / "empty").mkdir()
+    out = published(write(day, tmp_path / "journal"))
+    folder = out / "raw" if name == "raw" else tmp_path / name
+    done = CliRunner().invoke(app, ["audit", "replay", str(folder)])
+    assert isinstance(done.exception, SupervisorError)
+    assert f"there is no published journal in {folder}: it has no index.jsonl" in str(done.exception)
+    done = CliRunner().invoke(app, ["audit", "replay", str(folder), "--unsigned"])
+    assert ("every line follows" in done.output) is (name != "empty")
 
 
 def _sells(x: EngineHarness) -> list[int]:
