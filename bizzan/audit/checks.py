@@ -20,7 +20,7 @@ from dataclasses import replace
 
 from bizzan.audit import obedience, operators, outflow_check
 from bizzan.audit.chain_ledger import ChainLedger, Executed, SettledBatch
-from bizzan.audit.comparing import Problem, compare
+from bizzan.audit.comparing import Problem, as_far_as_it_goes, compare
 from bizzan.audit.evidence import Evidence
 from bizzan.audit.findings import CheckResult, Finding
 from bizzan.audit.journal_replay import Replay, ReplayedBatch, ReplayedTrade
@@ -42,9 +42,13 @@ Check = Callable[[Evidence], Iterator[Problem]]
 
 
 def run_checks(evidence: Evidence) -> tuple[CheckResult, ...]:
-    """All checks, in order. Those that need the journal say so when it is corrupt."""
+    """All checks, in order, each as far as it goes. Those that need the journal say so when it cannot be replayed."""
     return tuple(
-        CheckResult(name, compared(evidence), tuple(Finding(name, where, text) for where, text in check(evidence)))
+        CheckResult(
+            name,
+            compared(evidence),
+            tuple(Finding(name, where, text) for where, text in as_far_as_it_goes(check(evidence))),
+        )
         for name, check, compared in CHECKS
     )
 
@@ -153,9 +157,11 @@ def batches(evidence: Evidence) -> Iterator[Problem]:
 
 
 def refused(replay: Replay) -> Iterator[Problem]:
-    """Commands in the journal that the audit's engine does not accept."""
+    """Commands in the journal that the audit's engine does not accept, and what it cannot be told at all."""
     for seq, refusal in replay.refused:
         yield f"journal sequence {seq}", f"the engine refuses this command: {refusal.code}: {refusal.message}"
+    if replay.stopped is not None:
+        yield replay.stopped
 
 
 def settled_as_matched(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
@@ -293,12 +299,8 @@ def _pending(evidence: Evidence) -> Iterator[tuple[int, Command]]:
 
 
 def _corrupt(evidence: Evidence) -> Iterator[Problem]:
-    corrupt = evidence.corrupt
-    if corrupt is not None:
-        yield (
-            f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}",
-            f"the journal is corrupt: {corrupt.reason}",
-        )
+    if evidence.corrupt is not None:
+        yield evidence.corrupt
 
 
 # AUD-6

@@ -16,6 +16,7 @@ from eth_abi.abi import decode
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bizzan.audit.chain_ledger import ChainLedger, read_chain, read_times
+from bizzan.audit.comparing import Problem
 from bizzan.audit.findings import AuditUnavailable
 from bizzan.audit.journal_replay import Replay, replay
 from bizzan.audit.outflow_ledger import needed_times
@@ -27,7 +28,7 @@ from exchange.database.audit import Snapshot, snapshot
 from exchange.database.engine import create_engine
 from exchange.domain.deployment import ETH, Deployment, address_bytes
 from exchange.domain.eip712 import keccak
-from exchange.journal.errors import CorruptJournal
+from exchange.journal.errors import CorruptJournal, JournalError
 from indexer.check import CheckError, Difference, compare_with_fresh_index
 from indexer.mirror import Contract
 
@@ -65,7 +66,7 @@ class Views:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What was gathered. `replay` is None when the journal is corrupt, and `corrupt` says where.
+    """What was gathered. `replay` is None when the journal cannot be replayed, and `corrupt` says where and why.
 
     `times` has the seconds of the blocks that a check asks for.
     """
@@ -76,7 +77,7 @@ class Evidence:
     views: Views
     differences: tuple[Difference, ...]
     replay: Replay | None
-    corrupt: CorruptJournal | None
+    corrupt: Problem | None
     times: Mapping[int, int]
     cited: Mapping[str, Block] = field(default_factory=dict)
     """Blocks on chain that the journal's reversals cite, by hash."""
@@ -224,14 +225,17 @@ def _contract(deployment: Deployment) -> Contract:
     return Contract(deployment.chain_id, deployment.custody.lower(), deployment.block_number)
 
 
-def _replay(sources: Sources, until_seq: int, progress: Progress) -> tuple[CorruptJournal | None, Replay | None]:
+def _replay(sources: Sources, until_seq: int, progress: Progress) -> tuple[Problem | None, Replay | None]:
     progress.begin()
     try:
         replayed = replay(sources.journal_dir, until_seq, sources.deployment, progress)
     except CorruptJournal as corrupt:
-        return corrupt, None
+        where = f"{corrupt.path}, offset {corrupt.offset}, sequence {corrupt.seq}"
+        return (where, f"the journal is corrupt: {corrupt.reason}"), None
+    except (JournalError, OSError) as error:
+        raise AuditUnavailable(f"the journal cannot be read: {error}") from error
     progress.end(replayed.seq)
-    return None, replayed
+    return (replayed.stopped, None) if replayed.stopped is not None else (None, replayed)
 
 
 def _first_line(error: Exception) -> str:

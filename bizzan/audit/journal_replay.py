@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bizzan.audit.backlog import BacklogLedger
+from bizzan.audit.comparing import Problem
 from bizzan.audit.fee_ledger import FeeLedger
 from bizzan.audit.meddling import Meddling
 from bizzan.audit.placed import placed_in
@@ -131,6 +132,8 @@ class Replay:
     """Where the deployment's windows are known."""
     meddling: Meddling = field(init=False)
     engine: Engine = field(default_factory=Engine)
+    stopped: Problem | None = None
+    """The record that cannot be replayed, and why; none after it is."""
     _uncut: list[ReplayedTrade] = field(default_factory=list)
     _placed: Mapping[int, c.PlaceOrder] = field(default_factory=dict)
     _placed_seq: int = 0
@@ -154,6 +157,16 @@ class Replay:
             for order_id in (trade.match.maker_order, trade.match.taker_order)
         )
         return {(placed.order.account, placed.signer) for placed in sides if placed.signer != placed.order.account}
+
+    def follow(self, record: Record) -> None:
+        """Replay one record, unless one before it stopped the replay; one of which no judge can make anything does."""
+        if self.stopped is not None:
+            return
+        try:
+            self.apply(record)
+        except Exception as error:  # whoever wrote the record may have aimed at the judges; that must not hide the rest
+            text = f"cannot be replayed, and nothing after it is: {type(error).__name__}: {error}: {record.command}"
+            self.stopped = f"journal sequence {record.seq}", text
 
     def apply(self, record: Record) -> None:
         """Replay one record. One whose time is before its predecessor's is replayed at that one's time."""
@@ -291,7 +304,7 @@ def replay(
     state = replay_for(custody)
     for record in reader.read():
         if record.seq <= until_seq:
-            state.apply(record)
+            state.follow(record)
         progress(record.seq, end)
         if record.seq >= end:
             break

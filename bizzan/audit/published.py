@@ -16,7 +16,7 @@ from eth_abi.abi import encode
 
 from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.checks import collected_as_charged, refused, settled_as_matched, uncaused
-from bizzan.audit.comparing import Problem
+from bizzan.audit.comparing import Problem, as_far_as_it_goes
 from bizzan.audit.journal_replay import Replay, replay_for
 from bizzan.audit.obedience import obeyed_in_time
 from bizzan.audit.progress import Progress
@@ -78,7 +78,7 @@ class JournalAudit:
 
     def add(self, check: str, problems: Iterator[Problem] | Sequence[Problem]) -> None:
         """Keep what a check found."""
-        self.findings += [Finding(check, where, text) for where, text in problems]
+        self.findings += [Finding(check, where, text) for where, text in as_far_as_it_goes(problems)]
 
     def as_json(self) -> dict[str, object]:
         """The audit as one JSON object."""
@@ -188,13 +188,12 @@ def _end_of(piece: Piece) -> Marker:
 
 
 def _read(audit: JournalAudit, reader: Reader, progress: Callable[[int, int], None]) -> None:
-    """Replay every record. One that no judge can make anything of is a finding, and what follows is read alone."""
-    last, goes_on = reader.durable().seq, True
+    """Replay every record, as far as that goes; what follows is read alone."""
+    last = reader.durable().seq
     for record in reader.read():
         audit.leaves.append(_leaf(audit, record))
         audit.heads.append(record.head)
-        if goes_on:
-            goes_on = _replay(audit, record)
+        audit.replay.follow(record)
         progress(record.seq, last)
 
 
@@ -205,17 +204,6 @@ def _leaf(audit: JournalAudit, record: Record) -> bytes:
     except ValueError as error:
         audit.add("replay", [(f"journal sequence {record.seq}", f"holds what nobody can sign: {error}")])
         return record_hash(record.seq, record.at_ms, EMPTY, record.head)
-
-
-def _replay(audit: JournalAudit, record: Record) -> bool:
-    """Replay a record; whether the next one can be."""
-    try:
-        audit.replay.apply(record)
-    except Exception as error:  # whoever wrote the record may have aimed at the judges; that must not hide the rest
-        text = f"cannot be replayed, and nothing after it is: {type(error).__name__}: {error}: {record.command}"
-        audit.add("replay", [(f"journal sequence {record.seq}", text)])
-        return False
-    return True
 
 
 def _pieces(audit: JournalAudit, domain: Domain | None, signer: bytes | None) -> Iterator[Problem]:
