@@ -48,7 +48,9 @@ cdef bint amend_here(Memory *m, i64 number, i64 at_ms, const u8 *command, const 
     cdef i64 *event
     cdef i32 old
     it.command, it.blob, it.guess, it.id = command, blob, guess, number
-    if look_up(m, &it) or it.book.is_bounded or check_market(m, at_ms, &it) or check_account(m, &it):
+    if look_up(m, &it) or it.book.is_bounded or check_market(m, at_ms, &it):
+        return False
+    if check_account(m, &it, m.accounts[it.account].open_orders):
         return False
     it.page = guessed_page(m, guess, it.nonce >> 6)
     old = replaced_by(m, at_ms, &it)

@@ -17,9 +17,9 @@ cdef i64 collared(Incoming *it, Half *half, i64 limit) noexcept nogil:
     return worst if worst > limit else limit
 
 
-cdef i32 check_bounds(Memory *m, Incoming *it) noexcept nogil:
-    """The order is not larger than the market takes, nor the account's exposure with it. Asked where the market, or some
-    account in its quote, is bounded."""
+cdef i32 check_bounds(Memory *m, Incoming *it, i32 besides, i64 added) noexcept nogil:
+    """The order is not larger than the market takes, nor the account's exposure with the notional `added`, but for the
+    order that it replaces. Asked where the market, or some account in its quote, is bounded."""
     cdef Book *book = it.book
     cdef i32 refusal = 0
     if not it.by_quote and 0 < book.max_quantity < <u64>it.quantity:
@@ -29,24 +29,24 @@ cdef i32 check_bounds(Memory *m, Incoming *it) noexcept nogil:
     if not rests(it.terms):
         return 0
     if book.max_open_orders or book.max_open_notional:
-        refusal = check_open(m, it)
+        refusal = check_open(m, it, besides, added)
     if refusal == 0 and m.accounts[it.account].special & LIMITED:
-        refusal = check_own(m, it)
+        refusal = check_own(m, it, besides, added)
     return refusal
 
 
-cdef i32 check_open(Memory *m, Incoming *it) noexcept nogil:
+cdef i32 check_open(Memory *m, Incoming *it, i32 besides, i64 added) noexcept nogil:
     """What the account has open in the market is within its bounds."""
     cdef Book *book = it.book
     cdef Sum total
-    cdef u64 count = sum_open(m, it.account, it.book_number, 0, &total)
+    cdef u64 count = sum_open(m, it.account, it.book_number, besides, &total)
     if 0 < book.max_open_orders <= count:
         return TOO_MANY_OPEN_ORDERS
-    add_to_sum(&total, <u64>it.notional)
+    add_to_sum(&total, <u64>added)
     return TOO_MUCH_OPEN if book.max_open_notional and (total.high or total.low > book.max_open_notional) else 0
 
 
-cdef i32 check_own(Memory *m, Incoming *it) noexcept nogil:
+cdef i32 check_own(Memory *m, Incoming *it, i32 besides, i64 added) noexcept nogil:
     """What the account has open in all markets of the quote is within its own limit."""
     cdef u64 most = m.accounts[it.account].own.max_open_notional[it.book.quote]
     cdef Sum total, there
@@ -54,10 +54,10 @@ cdef i32 check_own(Memory *m, Incoming *it) noexcept nogil:
     if most == 0:
         return 0
     total.low = total.high = 0
-    add_to_sum(&total, <u64>it.notional)
+    add_to_sum(&total, <u64>added)
     for book in range(1, m.books_used):
         if m.books[book].quote == it.book.quote:
-            sum_open(m, it.account, <i32>book, 0, &there)
+            sum_open(m, it.account, <i32>book, besides, &there)
             add_to_sum(&total, there.low)
             total.high += there.high
     return TOO_MUCH_OPEN if total.high or total.low > most else 0

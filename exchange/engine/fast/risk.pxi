@@ -147,7 +147,8 @@ cdef bint measure_path(Incoming *it) noexcept nogil:
     return (place[0] << 8 | place[1]) < 1 << height
 
 
-cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
+cdef inline i32 check_account(Memory *m, Incoming *it, i64 others) noexcept nogil:
+    """The account may trade, and `others` that it has open leave room for one more."""
     cdef Account *account = &m.accounts[it.account]
     if account.deficits:
         return ACCOUNT_BLOCKED
@@ -158,21 +159,21 @@ cdef inline i32 check_account(Memory *m, Incoming *it) noexcept nogil:
     if account.stops:
         return TRADING_STOPPED
     if unlikely(account.special):
-        return check_special(m, it)
-    if rests(it.terms) & (account.open_orders >= m.max_open_orders):
+        return check_special(m, it, others)
+    if rests(it.terms) & (others >= m.max_open_orders):
         return TOO_MANY_OPEN_ORDERS
     return 0
 
 
-cdef i32 check_special(Memory *m, Incoming *it) noexcept nogil:
-    """The signer is no revoked delegate, and the account has fewer open orders than it may."""
+cdef i32 check_special(Memory *m, Incoming *it, i64 others) noexcept nogil:
+    """The signer is no revoked delegate, and the account has fewer other open orders than it may."""
     cdef Account *account = &m.accounts[it.account]
     cdef i64 most = m.max_open_orders
     if account.special & REVOKES and is_revoked(m, it.account, it.command + SIGNER):
         return UNKNOWN_DELEGATE
     if account.special & LIMITED and account.own.max_open_orders:
         most = account.own.max_open_orders
-    return TOO_MANY_OPEN_ORDERS if rests(it.terms) & (account.open_orders >= most) else 0
+    return TOO_MANY_OPEN_ORDERS if rests(it.terms) & (others >= most) else 0
 
 
 cdef inline i32 check_nonce(Memory *m, Incoming *it) noexcept nogil:
@@ -269,12 +270,12 @@ cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
     """The number of the first rule's refusal, 0 for an order that satisfies all."""
     cdef i32 refusal = look_up(m, it)
     refusal = refusal or check_market(m, at_ms, it)
-    refusal = refusal or check_account(m, it)
+    refusal = refusal or check_account(m, it, m.accounts[it.account].open_orders)
     refusal = refusal or check_nonce(m, it)
     refusal = refusal or check_expiry(at_ms, it)
     refusal = refusal or check_size(it)
     refusal = refusal or check_band(it)
-    refusal = refusal or (check_bounds(m, it) if unlikely(it.book.is_bounded) else 0)
+    refusal = refusal or (check_bounds(m, it, 0, it.notional) if unlikely(it.book.is_bounded) else 0)
     refusal = refusal or check_fee_cap(m, it)
     refusal = refusal or check_backlog(m, at_ms, it)
     return refusal or check_funds(m, it)
