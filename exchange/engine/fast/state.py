@@ -438,9 +438,11 @@ class ArrayState(State):
         remaining: int,
         old_hash: bytes,
         new_hash: bytes,
+        keeps: bool,
         tells: bool,
     ) -> int:
-        """An order replaces a resting one: remember that, unless it stood on the nonce before, or too many did (-1).
+        """An order replaces a resting one, whose place it `keeps` or not: remember that, unless it stood on the nonce
+        before, or too many did (-1).
 
         Where it is told among the events of Python, counted from 1; 0 if nobody is told.
         """
@@ -451,7 +453,7 @@ class ArrayState(State):
         self.replaced[new] = (*replaced, old_hash)
         if not tells:
             return 0
-        self.told.append(e.OrderAmended(new, account, market, old, remaining, False))
+        self.told.append(e.OrderAmended(new, account, market, old, remaining, keeps))
         return len(self.told)
 
     def close_leg(self, number: int, reason: CloseReason) -> None:

@@ -8,12 +8,13 @@ import pytest
 
 from exchange.domain.errors import ErrorCode
 from exchange.domain.frame_codes import code_of
-from exchange.domain.order import Order, Side, Terms, TimeInForce, TriggerType
+from exchange.domain.order import Order, SelfTrade, Side, Terms, TimeInForce, TriggerType
 from exchange.domain.order_id import order_id
 from exchange.domain.settlement import MAX_PROOFS
 from exchange.engine import commands as c
 from exchange.engine import events as e
 from exchange.engine.fast.engine import FastEngine
+from exchange.engine.fast.state import ArrayState
 from exchange.engine.frames import may_wait
 from tests.utils.engine import BTC, BTC_USDC, USDC, EngineHarness, only, reasons
 from tests.utils.frames import frame_of, mixed_frame_of
@@ -34,6 +35,20 @@ def x() -> Iterator[EngineHarness]:
         harness.credit(signer.raw, BTC, 10**14)
     yield harness
     harness.validate_and_drain()
+
+
+@pytest.fixture
+def by_python(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The places of the orders that the core has left to Python."""
+    found: list[int] = []
+    place_mixed = ArrayState.place_mixed
+
+    def noted(state: ArrayState, index: int) -> int:
+        found.append(index)
+        return place_mixed(state, index)
+
+    monkeypatch.setattr(ArrayState, "place_mixed", noted)
+    return found
 
 
 def order(x: EngineHarness, signer: Signer, side: int, price: int, lots: int, **options: object) -> Order:
@@ -100,6 +115,121 @@ def test_amends_that_ask_for_less_keep_their_places(x: EngineHarness) -> None:
     x.credit(b"\x0b" * 20, USDC, 10**12)
     trades = only(x.buy(b"\x0b" * 20, PRICE, 45), e.TradeMatched)
     assert [trade.quantity for trade in trades] == [40, 5], "before who came meanwhile"
+
+
+@pytest.mark.parametrize("change", [{"quantity": 99}, {"quantity": 20}, {"max_fee_bps": 11}, {"expiry": 1_700_000_500}])
+def test_the_core_amends_plain_orders_that_keep_their_places(
+    x: EngineHarness, by_python: list[int], change: dict[str, int]
+) -> None:
+    """One of them is partly filled; then all of it once more, in a frame that amends each order twice."""
+    old = quotes(x, 4)
+    x.buy(TAKER.raw, PRICE, 5)
+    used = (5, 0, 0, 0)
+    first = [replace(one, **change) for one in old]  # type: ignore[arg-type]
+    for orders in (first, [replace(one, max_fee_bps=12 + turn) for turn in (0, 1) for one in first]):
+        codes, events = send(x, mixed_frame_of(QUOTER, orders, range(len(orders))))
+        assert codes == [None] * len(orders)
+        amended = only(events, e.OrderAmended)
+        assert [event.kept_place for event in amended] == [True] * len(orders)
+        assert [event.remaining for event in amended[:4]] == [first[0].quantity - of_it for of_it in used]
+    assert by_python == []
+    assert x.parts(QUOTER.raw, BTC)[1] == sum(first[0].quantity - of_it for of_it in used) * 10_000
+    loaded = FastEngine.load(x.engine.dump())
+    assert loaded.dump() == x.engine.dump()
+    x.buy(TAKER.raw, PRICE, 3)
+    x.apply(c.CancelOrder(QUOTER.raw, old[1].nonce, b"", QUOTER.raw))
+    assert x.engine.state.replaced.keys() == {event.order_id for event in amended[4:] if event.order_id >> 40 != 5}
+
+
+def test_the_core_amends_for_delegates_and_orders_that_lose_their_places(
+    x: EngineHarness, by_python: list[int]
+) -> None:
+    old = quotes(x, 3)
+    mode = Terms(self_trade=SelfTrade.cancel_maker).pack()
+    orders = [replace(old[0], quantity=90), replace(old[1], terms=mode), replace(old[2], quantity=101)]
+    codes, events = send(x, mixed_frame_of(Signer("delegate"), orders, (0, 1, 2), account=QUOTER.raw))
+    assert codes == [None] * 3
+    assert [event.kept_place for event in only(events, e.OrderAmended)] == [True, False, False]
+    assert by_python == []
+
+
+def test_an_amend_holds_by_the_fees_of_now(x: EngineHarness, by_python: list[int]) -> None:
+    """A schedule that came later asks for more, or for less; the place is kept in either case."""
+    bid = order(x, QUOTER, Side.buy, PRICE, 100, max_fee_bps=40)
+    assert codes_of(x, frame_of(QUOTER, [bid, order(x, QUOTER, Side.buy, PRICE, 10)])) == [None] * 2
+    held = [x.parts(QUOTER.raw, USDC)[1]]
+    for cap, taker_ppm in ((41, 3_000), (42, 200)):
+        x.apply(c.AnnounceFees(next(x.inbox_ids), BTC_USDC, x.at_ms, ((200, taker_ppm),), 0))
+        new = order(x, QUOTER, Side.buy, PRICE - 100, 1, max_fee_bps=40)
+        codes, events = send(x, mixed_frame_of(QUOTER, [replace(bid, max_fee_bps=cap), new], (0,)))
+        assert codes == [None] * 2
+        assert only(events, e.OrderAmended)[0].kept_place
+        held.append(x.parts(QUOTER.raw, USDC)[1])
+    notional = 100 * PRICE
+    assert held[1] - held[0] == notional * 2_500 // 1_000_000 + hold_of_one(3_000)
+    assert held[2] - held[1] == -notional * 2_800 // 1_000_000 + hold_of_one(200)
+    assert by_python == []
+
+
+def hold_of_one(ppm: int) -> int:
+    """What backs a bid for one lot, 100 below the price."""
+    return (PRICE - 100) + (PRICE - 100) * ppm // 1_000_000
+
+
+def test_an_account_with_as_many_orders_as_it_may_have_amends_them_in_the_core(
+    x: EngineHarness, by_python: list[int]
+) -> None:
+    old = quotes(x, 4)
+    x.apply(c.SetLimits(0, 4, 200))
+    orders = [replace(one, quantity=50) for one in old[:2]] + moved(old[2:], 10)
+    assert codes_of(x, mixed_frame_of(QUOTER, orders, range(4))) == [None] * 4
+    assert codes_of(x, frame_of(QUOTER, fresh(x))) == [ErrorCode.too_many_open_orders] * 2
+    assert by_python == []
+
+
+def fresh(x: EngineHarness) -> list[Order]:
+    """Two new asks."""
+    return [order(x, QUOTER, Side.sell, PRICE, 10) for _ in range(2)]
+
+
+@pytest.mark.parametrize("first", ["what stands", "what has expired"])
+def test_what_has_expired_ends_before_the_core_amends(x: EngineHarness, by_python: list[int], first: str) -> None:
+    """An order of the same frame's account that has expired is not replaced any more, be it told or not."""
+    old = quotes(x, 2)
+    late = order(x, QUOTER, Side.sell, PRICE + 500, 10, expiry=x.now + 2)
+    x.apply(x.order(TAKER.raw, Side.buy, PRICE - 50, 1, expiry=x.now + 2))
+    assert codes_of(x, frame_of(QUOTER, [late, order(x, QUOTER, Side.sell, PRICE + 600, 10)])) == [None] * 2
+    x.at_ms += 2_000
+    less, again = replace(old[0], quantity=50), replace(late, expiry=x.now + 90)
+    orders = [less, again] if first == "what stands" else [again, less]
+    codes, events = send(x, mixed_frame_of(QUOTER, orders, (0, 1)))
+    assert dict(zip(orders, codes, strict=True)) == {less: None, again: ErrorCode.order_closed}
+    assert [reason for _, reason in reasons(events)] == ["expired", "expired", "amended"]
+    assert set(by_python) == {orders.index(again)}, "who is refused"
+
+
+def test_the_core_replaces_nothing_of_an_account_whose_countdown_has_ended(
+    x: EngineHarness, by_python: list[int]
+) -> None:
+    old = quotes(x, 2)
+    x.apply(c.SetCountdown(QUOTER.raw, 2, x.at_ms, b"", QUOTER.raw))
+    x.at_ms += 2_000
+    codes = codes_of(x, mixed_frame_of(QUOTER, [replace(one, quantity=50) for one in old], (0, 1)))
+    assert codes == [ErrorCode.order_closed] * 2
+    assert set(by_python) == {0, 1}
+
+
+def test_bounds_are_against_amends_that_ask_for_more_only(x: EngineHarness, by_python: list[int]) -> None:
+    old = quotes(x, 4)
+    x.apply(c.SetMarketBounds(next(x.inbox_ids), BTC_USDC, 0, 50, 0, 0, 4 * 100 * PRICE))
+    less, same, lower = replace(old[0], quantity=90), replace(old[1], max_fee_bps=20), moved(old[2:3], -10)[0]
+    codes = codes_of(x, mixed_frame_of(QUOTER, [less, same, lower, replace(old[3], quantity=101)], range(4)))
+    assert codes == [None, None, None, ErrorCode.order_too_large]
+    assert set(by_python) == {3}, "who is refused"
+    x.apply(c.SetMarketBounds(next(x.inbox_ids), BTC_USDC, 0, 200, 0, 0, 4 * 100 * PRICE))
+    codes = codes_of(x, mixed_frame_of(QUOTER, [replace(old[3], quantity=105), replace(old[2], quantity=120)], (0, 1)))
+    assert codes == [None, ErrorCode.too_much_open]
+    assert set(by_python) == {3, 1}
 
 
 def test_amends_new_orders_icebergs_and_stops_come_in_one_frame_in_their_order(x: EngineHarness) -> None:
