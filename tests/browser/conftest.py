@@ -7,11 +7,11 @@ import os
 import subprocess
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Page, StorageState, expect, sync_playwright
 
 from bizzan.contracts import ROOT
 from tests.browser.page import watch
@@ -47,6 +47,27 @@ QUIET = (
     "AvoidCorsURLLoaderRestartOnRedirect,OptimizationHints,NetworkTimeServiceQuerying,AimEnabled,PreconnectToSearch,"
     "WebUIOmniboxPopup,WebUIOmniboxAimPopup",
 )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Function, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with a failure what the test's pages show."""
+    report = yield
+    if report.when == "call" and report.failed:
+        for name, found in item.funcargs.items():
+            page = getattr(found, "page", found)
+            if isinstance(page, Page):
+                report.sections.append((f"what {name} shows: {page.url}", _shown(page)))
+    return report
+
+
+def _shown(page: Page) -> str:
+    try:
+        return page.locator("body").aria_snapshot(timeout=5_000)
+    except Error as error:
+        return f"nobody can say: {error}"
 
 
 @pytest.fixture(scope="package")
