@@ -15,6 +15,7 @@ from backend.accounts import endpoints as accounts
 from backend.announcements import endpoints as announcements
 from backend.announcements.service import Announced
 from backend.auth import endpoints as auth
+from backend.auth import service as auth_service
 from backend.context import Api, Limits, now_ms, symbol_of
 from backend.delegates import Delegate, Delegates
 from backend.deps import check_query
@@ -147,7 +148,7 @@ async def start(settings: Settings, stack: AsyncExitStack) -> Api:
         entry_socket=settings.entry_socket(),
     )
     tasks = (lambda: keep_history(api), lambda: upkeep.run(api))
-    runs = (feed.run, *tasks, api.watch.run, api.summaries.run, api.logins.run)
+    runs = (feed.run, *tasks, api.watch.run, api.summaries.run, api.logins.run, auth_service.prepare)
     for run in (lambda: _connect(engine), *runs):
         _start_task(stack, run)
     return api
@@ -167,7 +168,7 @@ def _start_task(stack: AsyncExitStack, run: Callable[[], Any]) -> None:
 
 
 def _log_death(task: asyncio.Task[None]) -> None:
-    """A background task never ends by itself; if it does, that is a defect and everybody shall see it."""
+    """No background task fails by itself; if one does, that is a defect and everybody shall see it."""
     if not task.cancelled() and task.exception() is not None:
         log.critical("task_died", exc_info=task.exception())
 

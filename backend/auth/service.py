@@ -9,9 +9,11 @@ import gc
 import secrets
 from datetime import UTC, datetime
 from functools import cache
+from threading import Thread
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+import structlog
 from pydantic import ValidationError
 
 from backend.auth import schemas
@@ -26,9 +28,12 @@ from exchange.settings import LOCAL_CHAIN_ID
 if TYPE_CHECKING:
     from siwe import SiweMessage
 
+log = structlog.get_logger()
+
 NONCE_MS = 300_000
 CLOCK_MARGIN_MS = 60_000
 """So far may a wallet's clock be ahead of ours."""
+PREPARE_AFTER_SECONDS = 5.0
 CONSOLE_PURPOSE = "Open the operator's console "
 """How what a message that opens the console says begins, and no other may."""
 
@@ -110,9 +115,21 @@ async def logout(api: Api, token: str) -> schemas.LogoutAnswer:
     return schemas.LogoutAnswer(ended=True)
 
 
+async def prepare() -> None:
+    """Load what a sign-in needs once the rest has had time to start, so that nobody waits for it: about four seconds of
+    a processor, in a thread that does not keep a worker from ending."""
+    await asyncio.sleep(PREPARE_AFTER_SECONDS)
+    Thread(target=_prepare, name="sign-in", daemon=True).start()
+
+
+def _prepare() -> None:
+    _message_type()
+    log.info("sign_in_is_prepared")
+
+
 @cache
 def _message_type() -> type[SiweMessage]:
-    """Loaded by the first sign-in: building the package's grammars takes longer than the rest of the API's start."""
+    """Building the package's grammars takes longer than the rest of the API's start."""
     from siwe import SiweMessage
 
     gc.freeze()  # as after the start: the grammars are many objects, and they stay

@@ -9,6 +9,7 @@ from tests.utils.api_stack import ApiStack, new_wallet
 from tests.utils.contract_wallet import contract_wallet
 from tests.utils.refusals import check_refused
 from tests.utils.sign_in import fresh_nonce, login, message_for, sign_in
+from tests.utils.waiting import wait_for
 
 
 async def test_a_signed_message_earns_a_session_until_logout(api: httpx.AsyncClient) -> None:
@@ -17,6 +18,11 @@ async def test_a_signed_message_earns_a_session_until_logout(api: httpx.AsyncCli
     assert (await api.get("/v1/account", headers=headers)).json()["account"] == wallet.text_address
     assert (await api.post("/v1/auth/logout", headers=headers)).json() == {"ended": True}
     check_refused(await api.get("/v1/account", headers=headers), 401, "unauthenticated")
+
+
+def test_what_a_sign_in_needs_is_loaded_before_anybody_does(stack: ApiStack) -> None:
+    log = stack.folder / "api.log"
+    wait_for(lambda: "sign_in_is_prepared" in log.read_text(), "the API to prepare for sign-ins", 300)
 
 
 @pytest.mark.parametrize("path", ["account", "orders", "orders/1", "fills", "deposits", "withdrawals"])
