@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from bizzan.cli.console import console
+from bizzan.cli.options import number_option
 from bizzan.supervisor.errors import SupervisorError
 from exchange.domain.amount import format_amount
 from exchange.domain.deployment import checksum
@@ -50,7 +51,7 @@ def show() -> None:
 @commands.command()
 def approve(
     withdrawal_hash: Annotated[str, typer.Argument(help="The hash, or its first digits, as the list shows them.")],
-    approver: Annotated[int, typer.Option(min=1, max=3, help="Which of the configured approver keys.")] = 1,
+    approver: Annotated[int, number_option("Which of the configured approver keys.", most=3, least=1)] = 1,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Approve a withdrawal with an approver's key, after showing all of it."""

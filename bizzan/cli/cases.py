@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from bizzan.cli.console import console
+from bizzan.cli.options import number_option
 from bizzan.supervisor.errors import SupervisorError
 from exchange.settings import Settings, load_settings
 
@@ -17,7 +18,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object as t
 
 
 def cases(
-    limit: Annotated[int, typer.Option(min=1, max=500, help="At most so many, latest first.")] = 20,
+    limit: Annotated[int, number_option("At most so many, latest first.", most=500, least=1)] = 20,
     as_json: AsJson = False,
 ) -> None:
     """Show the latest cases of market surveillance: what a person should look at."""

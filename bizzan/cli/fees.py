@@ -103,8 +103,8 @@ def show() -> None:
 def floor(
     symbol: Symbol,
     coin_price: Annotated[str, typer.Option(help="Price of the chain's coin in the market's quote asset.")],
-    gas_per_trade: Annotated[int | None, typer.Option(min=1, help="Gas; by default as paid of late.")] = None,
-    gas_price: Annotated[int | None, typer.Option(min=1, help="Wei per gas; by default the node's.")] = None,
+    gas_per_trade: Annotated[int | None, number_option("Gas; by default as paid of late.", least=1)] = None,
+    gas_price: Annotated[int | None, number_option("Wei per gas; by default the node's.", least=1)] = None,
 ) -> None:
     """Compute a floor with which a taker's order pays for the gas of its trade."""
     settings = load_settings()
@@ -116,7 +116,7 @@ def floor(
 
 
 @commands.command()
-def batches(limit: Annotated[int, typer.Option(min=1, max=500, help="So many batches.")] = 20) -> None:
+def batches(limit: Annotated[int, number_option("So many batches.", most=500, least=1)] = 20) -> None:
     """Show what the last batches charged, collected on chain, and cost in gas."""
     settings = load_settings()
     decimals = {asset["asset_id"]: asset["decimals"] for asset in read_api(settings, "/v1/exchange")["assets"]}
