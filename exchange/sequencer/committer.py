@@ -29,7 +29,6 @@ from exchange.sequencer.notary import Notary, Witnessed
 from exchange.sequencer.protocol import Ack, Committed, Refused, unavailable
 from exchange.sequencer.shares import Shares
 
-TICK_SPACING_MS = 1_000
 MAX_TURNS = 256
 """So many triggered orders work in one group at most. The others work in the next groups: cancels come in between, and
 orders are refused as `unavailable` until all have had their turn."""
@@ -149,14 +148,18 @@ class Committer:
         return max(self._clock(), self.engine.at_ms)
 
     def tick_due_in_ms(self) -> int | None:
-        """Milliseconds until a Tick does something: 0 or less when it is due, None when nothing waits for time."""
+        """Milliseconds until a Tick does something: 0 or less when it is due, None when nothing waits for time.
+
+        Where time alone ends something it is due as a second begins, and once in each: who comes first in it, and pays
+        for the engine's time, does not pay for the orders of others that end.
+        """
         at_ms = self.now_ms()
         if self.engine.has_turn(at_ms):
             return 0
         next_tick = self.engine.next_tick(at_ms)
         if next_tick is None:
             return None
-        return max(next_tick * 1_000, self._last_tick_ms + TICK_SPACING_MS) - self._clock()
+        return max(next_tick, self._last_tick_ms // 1_000 + 1) * 1_000 - self._clock()
 
     async def tick(self) -> GroupResult:
         """Let time pass in the journal, and let those work whose turn it is, as many as a group takes."""

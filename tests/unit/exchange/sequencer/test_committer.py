@@ -174,6 +174,17 @@ async def test_tick_is_due_at_the_next_expiry_and_at_most_once_a_second(committe
     assert committer.engine.open_orders(MAKER) == []
 
 
+async def test_what_time_ends_is_ended_before_anybody_comes_in_that_second(committer: Committer, clock: Clock) -> None:
+    expiry = NOW_MS // 1_000 + 60
+    orders = [replace(_buy(nonce).order, expiry=expiry + nonce - 50) for nonce in (50, 51)]
+    await committer.commit(_items(*COMMANDS[:5], *(replace(_buy(order.nonce), order=order) for order in orders)))
+    clock.now_ms = expiry * 1_000 + 900
+    await committer.tick()
+    assert committer.tick_due_in_ms() == 100
+    clock.now_ms += 100
+    assert committer.tick_due_in_ms() == 0
+
+
 async def test_no_room_refuses_the_whole_group_and_changes_nothing(
     committer: Committer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
