@@ -123,8 +123,12 @@ async def prepare() -> None:
 
 
 def _prepare() -> None:
-    _message_type()
-    log.info("sign_in_is_prepared")
+    try:
+        _message_type()
+    except Exception:
+        log.critical("sign_in_cannot_be_prepared", exc_info=True)
+    else:
+        log.info("sign_in_is_prepared")
 
 
 @cache
