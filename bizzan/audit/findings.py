@@ -6,6 +6,11 @@ AuditUnavailable   a part that the audit must read is away or behind; nothing is
 from dataclasses import dataclass
 
 
+def plain(text: str) -> str:
+    """What others wrote, fit for a terminal: it moves no cursor, and begins no line of its own."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 class AuditUnavailable(Exception):
     """The audit could not run; the message says which part is missing and what to start."""
 

@@ -16,7 +16,7 @@ from rich.table import Table
 
 from bizzan.audit.checks import run_checks
 from bizzan.audit.evidence import Evidence, Sources, gather
-from bizzan.audit.findings import AuditUnavailable, Report
+from bizzan.audit.findings import AuditUnavailable, Report, plain
 from bizzan.audit.progress import Progress
 from bizzan.supervisor.deployment import read_deployment
 from bizzan.supervisor.errors import SupervisorError
@@ -91,7 +91,7 @@ def print_report(console: Console, report: Report) -> None:
         table.add_row(result.check, result.compared, verdict)
     console.print(table)
     for finding in report.findings[:SHOWN]:
-        console.print(str(finding), style="red", markup=False, soft_wrap=True)
+        console.print(plain(str(finding)), style="red", markup=False, soft_wrap=True)
     if len(report.findings) > SHOWN:
         console.print(f"... and {len(report.findings) - SHOWN} more; --json shows all", style="red")
     console.print("[red]not clean[/]" if report.findings else "[green]clean[/]")

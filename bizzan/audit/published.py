@@ -19,6 +19,7 @@ from bizzan.audit.checks import collected_as_charged, refused, settled_as_matche
 from bizzan.audit.comparing import Problem, as_far_as_it_goes
 from bizzan.audit.journal_replay import Replay, replay_for
 from bizzan.audit.obedience import obeyed_in_time
+from bizzan.audit.pieces import held_bytes, read_lines, receipt_at
 from bizzan.audit.progress import Progress
 from bizzan.audit.receipts import parse_receipts
 from bizzan.audit.reversals import Block, reversals
@@ -43,7 +44,7 @@ from exchange.journal.publication import (
     read_index,
 )
 from exchange.journal.reader import Reader, Record
-from exchange.journal.receipts import leaf_of, subject_of
+from exchange.journal.receipts import leaf_of
 from exchange.journal.record import segment_path
 
 _CLAIM = "(uint64,uint64,bytes32,bytes32,bytes,bool,uint64,uint64,bytes32,bytes32,bytes32[])"
@@ -102,7 +103,7 @@ def audit_journal(
     signer: bytes | None = None,
     custody: Deployment | None = None,
     receipts: Sequence[Receipt] = (),
-    chain: ChainLedger | None = None,
+    read_chain: Callable[[], ChainLedger] | None = None,
     read_cited: Callable[[Replay], Mapping[str, Block]] = lambda _: {},
     ask_wallets: Callable[[Sequence[ByCode]], Collection[bytes]] = lambda _: (),
     engine: Engine | None = None,
@@ -111,9 +112,10 @@ def audit_journal(
     """Audit a journal, or a published copy.
 
     With `domain` and `signer` pieces and receipts must be of that bond and key. With `custody` everything that users
-    sign must be signed for that contract. With `chain`, `read_cited` gives the blocks of the same chain that reversals
-    cite, and `ask_wallets` the hashes of the holds that the contracts at their accounts confirm. `engine` replays; by
-    default the reference. `progress` is told how far it is.
+    sign must be signed for that contract. With `read_chain` what moves money or stops something must be on chain,
+    which is read after the journal: what a growing journal says last is there by then. `read_cited` gives the blocks of
+    the same chain that reversals cite, and `ask_wallets` the hashes of the holds that the contracts at their accounts
+    confirm. `engine` replays; by default the reference. `progress` is told how far it is.
     """
     progress = progress or Progress()
     progress.begin()
@@ -128,6 +130,10 @@ def audit_journal(
     except (JournalError, OSError) as error:
         audit.add("chain", [(str(folder), str(error))])
     progress.end(audit.replay.seq)
+    chain = None
+    if read_chain is not None:
+        with progress.during("reading the chain"):
+            chain = read_chain()
     with progress.during("holding pieces, signatures, trades and the chain against the replay"):
         audit.add("pieces", _pieces(audit, domain, signer))
         audit.add("receipts", _receipts(audit, receipts, domain, signer))
@@ -309,26 +315,13 @@ def _cited_on_chain(replay: Replay, chain: ChainLedger) -> Iterator[Problem]:
 def published_receipt(folder: Path, domain: Domain, seq: int) -> Receipt | None:
     """What was published, and signed, about one sequence number, as a receipt; None when it was not published.
 
-    JournalError when the copy cannot be read there.
+    It is made of the hashes, which lead to what was signed whatever the records hold. JournalError and PieceError when
+    the copy cannot be read there.
     """
     piece = next((each for each in read_index(folder, seq - 1) if each.first_seq <= seq), None)
     if piece is None:
         return None
-    records = list(Reader(folder / RAW_NAME, _end_of(piece)).read(piece.first_seq))
-    record = records[seq - piece.first_seq]
-    path = RecordTree([leaf_of(each) for each in records]).path(seq - piece.first_seq)
-    return Receipt(
-        domain,
-        piece.first_seq,
-        piece.last_seq,
-        bytes.fromhex(piece.head),
-        seq,
-        record.at_ms,
-        subject_of(record.command),
-        record.head,
-        tuple(path),
-        bytes.fromhex(piece.signature),
-    )
+    return receipt_at(domain, piece, read_lines(piece, held_bytes(folder, piece)), seq)
 
 
 def report_calldata(one: Receipt, other: Receipt, recipient: bytes) -> bytes:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from bizzan.audit.pieces import Line, PieceError, held_bytes, read_lines
 from bizzan.client.receipts import recover
-from exchange.domain.receipt import Receipt, ReceiptError, record_hash
+from exchange.domain.receipt import EMPTY, Receipt, ReceiptError, record_hash
 from exchange.journal.errors import JournalError
 from exchange.journal.marker import MARKER_NAME, read_marker
 from exchange.journal.publication import INDEX_NAME, RAW_NAME, read_index
@@ -84,4 +84,8 @@ def _line_at(journal: Path, seq: int) -> Line:
             raise LookupError(f"sequence {seq} is not published in {journal}")
         return read_lines(piece, held_bytes(journal, piece))[seq - piece.first_seq]
     record = RecordFinder(raw).find(seq)
-    return Line(seq, record.at_ms, subject_of(record.command), record.head)
+    try:
+        subject = subject_of(record.command)
+    except ValueError:  # nobody can have signed it, so no receipt is for it
+        subject = EMPTY
+    return Line(seq, record.at_ms, subject, record.head)

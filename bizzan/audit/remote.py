@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx
 import msgspec
 
+from bizzan.audit.findings import plain
 from bizzan.client.login import login_message
 from bizzan.client.schemas import LoginNonce, Session
 from bizzan.client.transport import ErrorBody
@@ -160,4 +161,4 @@ async def patiently(work: Callable[[], Awaitable[T]]) -> T:
 
 def _plain(text: str) -> str:
     """What others wrote, fit for a terminal."""
-    return "".join(letter if letter.isprintable() else "?" for letter in text[:_SHOWN])
+    return plain(text[:_SHOWN])

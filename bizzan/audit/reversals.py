@@ -79,11 +79,11 @@ def reversals(replay: Replay, chain: ChainLedger, blocks: Mapping[str, Block]) -
         what = f"reverses trades {', '.join(map(str, told.command.trade_ids))} and cites block {cited}"
         block = blocks.get(cited)
         if block is None:
-            yield where, f"{what} for '{reason}': the chain has no such block"
+            yield where, f"{what} for {reason!r}: the chain has no such block"
             continue
         for trade in trades:
             for text in judge.against(block, reason, trade):
-                yield where, f"{what} ({block.number}) for '{reason}': {text}"
+                yield where, f"{what} ({block.number}) for {reason!r}: {text}"
 
 
 class _Sums:

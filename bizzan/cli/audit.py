@@ -6,6 +6,7 @@ import asyncio
 import importlib
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -132,6 +133,7 @@ def replay(
     as_json: AsJson = False,
 ) -> None:
     """Show from the published journal alone that matching was fair; print a counterexample and exit 1 otherwise."""
+    from bizzan.audit.findings import plain
     from bizzan.audit.progress import Progress
     from bizzan.audit.published import audit_journal, read_receipts
     from exchange.journal.publication import INDEX_NAME, has_hashes_alone, is_published
@@ -154,8 +156,6 @@ def replay(
     if has_hashes_alone(folder):
         raise SupervisorError(f"{folder} has the hashes alone: 'bizzan audit fetch --raw' fetches the records as well")
     progress = Progress()
-    with progress.during("reading the chain"):
-        chain = _read_chain(rpc, there) if rpc and there else None
     with_bond = there if there and there.gives_receipts else None
     found = audit_journal(
         folder,
@@ -163,13 +163,13 @@ def replay(
         signer=address_bytes(with_bond.receipt_signer) if with_bond else None,
         custody=there,
         receipts=given,
-        chain=chain,
+        read_chain=partial(_read_chain, rpc, there) if rpc and there else None,
         read_cited=lambda replayed: _read_cited(rpc, replayed) if rpc else {},
         ask_wallets=lambda holds: _ask_wallets(rpc, holds) if rpc else (),
         progress=progress,
     )
     for finding in found.findings:
-        _print(str(finding))
+        _print(plain(str(finding)))
     if found.batches_beyond:
         _print(
             f"{found.batches_beyond} batches on chain come after the journal's last and are not checked: fetch what "
@@ -194,6 +194,7 @@ def fraud(
     recipient: Annotated[str, typer.Option(help="Who gets the reporter's part.")],
 ) -> None:
     """Print the call that takes the operator's bond for two statements that contradict each other."""
+    from bizzan.audit.pieces import PieceError
     from bizzan.audit.published import published_receipt, read_receipts, report_calldata
     from bizzan.audit.receipts import problems
     from exchange.journal.errors import JournalError
@@ -211,7 +212,7 @@ def fraud(
             for problem in problems(statement, signer, bond):
                 raise SupervisorError(problem)
         calldata = report_calldata(one, second, address_bytes(recipient, "--recipient"))
-    except (ReceiptError, SeedError, DeploymentError, JournalError) as error:
+    except (ReceiptError, SeedError, DeploymentError, JournalError, PieceError) as error:
         raise SupervisorError(str(error)) from None
     _print(f"cast send {there.operator_bond} 0x{calldata.hex()}")
 

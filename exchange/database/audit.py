@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from exchange.database import operator_log
 from exchange.database.engine_inbox import InboxRow
+from exchange.database.mirror import NEW
 from exchange.database.operator_log import Asked
 from exchange.database.tables import (
     account,
@@ -59,12 +60,15 @@ class Snapshot:
 
 
 async def snapshot(engine: AsyncEngine, chain_id: int) -> Snapshot | None:
-    """Read it all; None while the chain or the journal has no mirror yet."""
+    """Read it all; None while the chain or the journal has no mirror yet.
+
+    One that is being made anew is none: the journal knows of blocks that it does not have.
+    """
     async with engine.connect() as plain:
         conn = await plain.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
         at = (await conn.execute(select(cursor).where(cursor.c.chain_id == chain_id))).first()
         journal = (await conn.execute(select(projection))).first()
-        if at is None or journal is None:
+        if at is None or journal is None or at.status == NEW:
             return None
         on_chain = select(chain_balance).where(chain_balance.c.chain_id == chain_id)
         return Snapshot(

@@ -11,8 +11,10 @@ import boa
 import pytest
 from typer.testing import CliRunner
 
+from bizzan.audit.chain_ledger import ChainLedger
 from bizzan.audit.priority import PriorityLedger
-from bizzan.audit.published import JournalAudit, audit_journal, report_calldata
+from bizzan.audit.published import JournalAudit, audit_journal, published_receipt, report_calldata
+from bizzan.audit.receipts import problems
 from bizzan.cli.app import app
 from bizzan.supervisor.errors import SupervisorError
 from exchange.chain.signing import Key
@@ -326,6 +328,42 @@ def test_what_nobody_can_sign_is_found(day: EngineHarness, tmp_path: Path) -> No
     found = texts(audit(write(day, tmp_path / "journal", cancel), custody=DEPLOYMENT))
     assert "holds what nobody can sign: side does not fit uint8" in found
     assert "it cannot have been signed: side does not fit uint8" in found
+
+
+def test_a_record_that_nobody_can_sign_hides_no_fraud_in_its_piece(
+    day: EngineHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last = len(day.kept)
+    given = receipt(list(Reader(write(day, tmp_path / "journal")).read()), last)
+    day.kept.pop()
+    cancel = c.MassCancel(MAKER, 1 << 40, 0, day.at_ms, b"\x07" * 65, MAKER)
+    monkeypatch.setattr(
+        "exchange.journal.publication.subject_of",
+        lambda command: b"\x11" * 32 if command == cancel else subject_of(command),
+    )
+    forged = published(write(day, tmp_path / "forged", cancel))
+    assert [text[:41] for text in problems(given, KEY.address, None, forged)] == [
+        "the journal has another record at sequenc"
+    ]
+    other = published_receipt(forged, DOMAIN, last)
+    assert other is not None
+    assert list(problems(other, KEY.address)) == []
+    assert report_calldata(given, other, STRANGER.raw)
+
+
+def test_the_chain_is_read_after_the_journal(day: EngineHarness, tmp_path: Path) -> None:
+    steps: list[str] = []
+
+    def note(command: c.Command, events: list[e.Event]) -> list[e.Event]:
+        steps.append("record")
+        return events
+
+    def read_chain() -> ChainLedger:
+        steps.append("chain")
+        return ChainLedger(DEPLOYMENT)
+
+    audit(published(write(day, tmp_path / "journal")), engine=Hostile(note), read_chain=read_chain)
+    assert steps == ["record"] * len(day.kept) + ["chain"]
 
 
 def test_a_record_that_breaks_a_judge_is_found_and_the_chain_is_read_to_its_end(
