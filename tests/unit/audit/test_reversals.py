@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,7 @@ def found(day: EngineHarness, folder: Path, reason: str, chain: ChainLedger, tim
     """What the audit says of the reversal, apart from credits, which these chains do not have."""
     blocks: Mapping[str, Block] = {CITED: Block(HEIGHT, day.now if timestamp is None else timestamp)}
     journal = write(day, folder / "journal", reversal(day, reason))
-    said = audit(journal, chain=chain, read_cited=lambda _: blocks)
+    said = audit(journal, read_chain=lambda: chain, read_cited=lambda _: blocks)
     return "\n".join(line for line in texts(said).splitlines() if "reverses trades" in line)
 
 
@@ -56,7 +57,7 @@ def latest(day: EngineHarness) -> int:
 
 def test_a_reversal_that_cites_a_block_which_is_not_on_chain_is_found(day: EngineHarness, tmp_path: Path) -> None:
     journal = write(day, tmp_path / "journal", reversal(day, "order: expired"))
-    said = texts(audit(journal, chain=chain_of(day), read_cited=lambda _: {}))
+    said = texts(audit(journal, read_chain=lambda: chain_of(day), read_cited=lambda _: {}))
     assert f"reverses trades 1 and cites block {CITED} for 'order: expired': the chain has no such block" in said
 
 
@@ -126,11 +127,16 @@ def test_what_was_settled_by_then_is_owed_no_more(tmp_path: Path) -> None:
     lots = 7 * DEPLOYMENT.market(1).lot_size
     cause = f"block {CITED}: ledger: too little trading"
     journal = write(x, tmp_path / "journal", c.ReverseTrades(x.engine.inbox_id + 1, (2,), cause))
-    for settled, owed in ((True, lots), (False, lots + 10 * DEPLOYMENT.market(1).lot_size)):
-        chain = chain_of(x)
-        if settled:
-            chain.batches.append(SettledBatch(BEFORE, 1, bytes(32), bytes(32), 0, ()))
-        said = texts(audit(journal, chain=chain, read_cited=lambda _: {CITED: Block(HEIGHT, x.now)}))
+
+    def chain(batches: list[SettledBatch]) -> ChainLedger:
+        ledger = chain_of(x)
+        ledger.batches += batches
+        return ledger
+
+    cited = {CITED: Block(HEIGHT, x.now)}
+    settled = SettledBatch(BEFORE, 1, bytes(32), bytes(32), 0, ())
+    for batches, owed in (([settled], lots), ([], lots + 10 * DEPLOYMENT.market(1).lot_size)):
+        said = texts(audit(journal, read_chain=partial(chain, batches), read_cited=lambda _: cited))
         assert f"had {RICH} of asset {BTC}, and owed at most {owed}" in said
 
 
@@ -154,6 +160,6 @@ def test_many_reversals_take_time_in_proportion(tmp_path: Path, monkeypatch: pyt
         return payments(*arguments)
 
     monkeypatch.setattr(reversals, "_payments", counted)
-    said = texts(audit(journal, chain=chain_of(x), read_cited=lambda _: {CITED: Block(HEIGHT, x.now)}))
+    said = texts(audit(journal, read_chain=lambda: chain_of(x), read_cited=lambda _: {CITED: Block(HEIGHT, x.now)}))
     assert said.count("ledger: too little trading': trade ") == count
     assert looked == 2 * count

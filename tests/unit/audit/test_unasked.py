@@ -217,7 +217,7 @@ def test_a_hold_that_is_released_too_early_or_though_it_was_paid_is_named(day: E
     journal = write(day, tmp_path / "journal", held, release)
 
     def said(chain: ChainLedger) -> list[str]:
-        return [each.text for each in audit(journal, chain=chain).findings if each.check == "demands"]
+        return [each.text for each in audit(journal, read_chain=lambda: chain).findings if each.check == "demands"]
 
     assert "it can be paid until" in said(chain_of(read_at=day.now + 900))[0]
     assert said(chain_of(read_at=day.now + 901)) == []
@@ -245,7 +245,7 @@ def test_a_published_journal_with_an_invented_demand_is_found_beside_the_chain(
     forged = type(command)(**values | {"inbox_id": day.engine.inbox_id + 1})
     folder = published(write(day, tmp_path / "journal", forged))
     assert texts(audit(folder)) == ""
-    [finding] = [each for each in audit(folder, chain=chain_of()).findings if each.check == "demands"]
+    [finding] = [each for each in audit(folder, read_chain=lambda: chain_of()).findings if each.check == "demands"]
     assert finding.where == f"journal sequence {day.engine.seq + 1}"
     assert type(command).__name__ in finding.text
 
