@@ -25,6 +25,7 @@ from bizzan.faucet import fund
 from exchange.domain.entry import Outcome
 from exchange.domain.instrument import Market
 from exchange.domain.order import Order, Side
+from exchange.domain.order_id import order_id
 from exchange.settings import Settings, load_settings
 
 MARKET = "BTC-USDC"
@@ -37,7 +38,7 @@ POLL_SECONDS = 0.5
 T = TypeVar("T")
 
 
-async def wait_for(what: str, probe: Callable[[], Awaitable[T]]) -> T:
+async def wait_for(what: str, probe: Callable[[], Awaitable[T | None]]) -> T:
     """Ask until there is an answer."""
     deadline = time.monotonic() + WAIT_SECONDS
     while not (answer := await probe()):
@@ -78,13 +79,14 @@ def quotes(wallet: Wallet, market: Market, first: int, prices: list[int]) -> lis
     ]
 
 
-async def settled(api: BizzanClient) -> Fill:
-    """The first fill of the wallet, once the contract has settled it."""
+async def settled(api: BizzanClient, taker: int) -> list[Fill]:
+    """All trades of an order that fills, one for each maker that it met, once the contract has settled them."""
 
-    async def found() -> list[Fill]:
-        return [fill for fill in await api.fills() if fill.status in ("settled", "final")]
+    async def found() -> list[Fill] | None:
+        fills = [fill for fill in await api.fills(order_id=taker) if fill.status in ("settled", "final")]
+        return fills if sum(fill.quantity for fill in fills) == LOTS else None
 
-    return (await wait_for("settlement", found))[0]
+    return await wait_for("settlement", found)
 
 
 async def lowest_ask(api: BizzanClient) -> int:
@@ -119,8 +121,8 @@ async def main() -> None:
             early, later = await entry.place_frame_early([*moved, *new], amends=range(len(moved)))
             print("durable at", early.seq)
             print("moved, with a MAC:", said(await later))
-        fill = await settled(api)
-        print(f"settled: {fill.quantity} lots at {fill.price} in {fill.tx_hash}")
+        for fill in await settled(api, order_id(outcome.seq, 0)):
+            print(f"settled: {fill.quantity} lots at {fill.price} in {fill.tx_hash}")
 
 
 if __name__ == "__main__":

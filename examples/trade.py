@@ -30,6 +30,7 @@ QUANTITY = "0.01"
 DEPOSIT_USDC = "5000"
 DEPOSIT_BTC = "0.02"
 FIRST_PRICE = "8000"
+TRIES = 5
 WAIT_SECONDS = 180
 POLL_SECONDS = 0.5
 
@@ -94,8 +95,8 @@ async def offer(settings: Settings, client: BizzanClient, market: OrderBuilder) 
         print(f"  sell order  {ack.order_hash}")
 
 
-async def buy(client: BizzanClient, market: OrderBuilder, ask: int) -> Fill:
-    """Take what is asked for, or what stands up to one per cent above it, and return the first fill."""
+async def buy(client: BizzanClient, market: OrderBuilder, ask: int) -> Fill | None:
+    """Take what is asked for, or what stands up to one per cent above it, and return the first fill if there is one."""
     worst = market.floor_price(Decimal(market.price_text(ask)) * Decimal("1.01"))
     price = market.price_text(worst)
     said = await client.preview(MARKET, Side.buy, price, QUANTITY, time_in_force=TimeInForce.ioc)
@@ -111,9 +112,18 @@ async def buy(client: BizzanClient, market: OrderBuilder, ask: int) -> Fill:
     await wait_for("end of the order", closed)
     fills = await client.fills(order_id=ack.order_id)
     if not fills:
-        raise SystemExit("somebody else was faster, and nobody sells for that any more: run it again")
+        print("no fill       somebody else was faster")
+        return None
     print(f"fill          {market.quantity_text(fills[0].quantity)} at {market.price_text(fills[0].price)}")
     return fills[0]
+
+
+async def buy_from_somebody(settings: Settings, client: BizzanClient, market: OrderBuilder) -> Fill:
+    """Buy at the best price that is asked for, and again where somebody else was faster."""
+    for _ in range(TRIES):
+        if fill := await buy(client, market, await lowest_ask(settings, client, market)):
+            return fill
+    raise SystemExit(f"somebody else was faster {TRIES} times: run it again when there are fewer buyers")
 
 
 async def settled(client: BizzanClient, fill: Fill, *states: str) -> Fill:
@@ -160,8 +170,7 @@ async def main() -> None:
     ):
         market = client.market(MARKET)
         await open_account(settings, client, custody, market.quote.symbol, DEPOSIT_USDC)
-        ask = await lowest_ask(settings, client, market)
-        fill = await settled(client, await buy(client, market, ask), "settled", "final")
+        fill = await settled(client, await buy_from_somebody(settings, client, market), "settled", "final")
         print(f"settled       batch {fill.batch} in {fill.tx_hash}")
         await settled(client, fill, "final")
         print(f"final         block {fill.block_number}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from decimal import Decimal
 from pathlib import Path
 
@@ -23,6 +24,7 @@ STEPS = ("faucet", "deposit", "credited", "order", "fill", "settled", "final", "
 SETTLED_SECONDS = 120
 CASE_SECONDS = 240
 MARKET, QUANTITY = "BTC-USDC", "0.01"
+LOTS = 20
 
 
 def test_demo_trades_settle_on_chain(program: Program) -> None:
@@ -43,7 +45,8 @@ def test_frames_of_orders_settle(program: Program) -> None:
     result = program.run_file(EXAMPLES / "frames.py")
 
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "settled: 20 lots" in result.stdout
+    settled = re.findall(r"^settled: (\d+) lots at \d+ in 0x[0-9a-f]{64}$", result.stdout, re.MULTILINE)
+    assert sum(map(int, settled)) == LOTS, f"of one or several makers: {result.stdout}"
     assert result.stdout.count(json.dumps([0] * 16)) == 2, "all were placed, and the rest moved by amends"
 
 
