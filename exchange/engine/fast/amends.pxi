@@ -105,13 +105,13 @@ cdef bint amend_here(Memory *m, i64 number, i64 at_ms, const u8 *command, const 
     cdef i32 old
     cdef bint keeps
     it.command, it.blob, it.guess, it.id = command, blob, guess, number
-    if look_up(m, &it) or check_market(m, at_ms, &it) or check_account(m, &it, m.accounts[it.account].open_orders - 1):
+    if look_up(m, &it, 0) or check_market(m, at_ms, &it) or check_account(m, &it, m.accounts[it.account].open_orders - 1):
         return False
     it.page = guessed_page(m, guess, it.nonce >> 6)
     old = replaced_by(m, at_ms, &it)
     if old == 0:
         return False
-    if check_expiry(at_ms, &it) or check_size(&it) or check_band(&it) or check_fee_cap(m, &it):
+    if check_expiry(at_ms, &it) or check_size(&it, 0) or check_band(&it) or check_fee_cap(m, &it):
         return False
     if unlikely(it.book.is_bounded) and check_more(m, &it, old):
         return False

@@ -113,27 +113,31 @@ cdef i32 place_in_python(Memory *m, i64 index) noexcept with gil:
         return 0
 
 
+cdef i32 place_of_mixed(Memory *m, Framed *f, i64 i, u8 *command, bint amends) noexcept nogil:
+    """Place an order of a mixed frame, which may take the place of another; the refusal's number, or 0."""
+    cdef Guess guess
+    cdef i64 number = f.seq | i << 40, displayed = displayed_in(f.orders + 80 * i)
+    cdef i32 flaw = check_numbers(f.orders + 80 * i) if displayed else f.flaws[<u64>i % WRITTEN]
+    if flaw == UNSUPPORTED_TERMS or amends and (flaw or displayed):
+        return place_in_python(m, i)
+    if flaw:
+        return flaw
+    write_path(f, i, command)
+    guess_now(m, &guess, command)
+    if displayed:
+        return place_displayed(m, number, f.at_ms, command, f.signature, &guess, displayed)
+    if not amends:
+        return place(m, number, f.at_ms, command, f.signature, &guess)
+    return 0 if amend_here(m, number, f.at_ms, command, f.signature, &guess) or m.failed else place_in_python(m, i)
+
+
 cdef i64 place_mixed(Memory *m, Framed *f) noexcept nogil:
     """Place the orders of a mixed frame, as `run_frame` says."""
     cdef i64 i
     cdef i32 refusal
-    cdef bint amends
-    cdef u8 *command
-    cdef Guess guess
     for i in range(f.count):
         m.message = i
-        amends = f.amends[i >> 3] >> (i & 7) & 1
-        command = write_order(f, i)
-        refusal = f.flaws[<u64>i % WRITTEN]
-        if refusal == 0:
-            write_path(f, i, command)
-            guess_now(m, &guess, command)
-            if not amends:
-                refusal = place(m, f.seq | i << 40, f.at_ms, command, f.signature, &guess)
-            elif not amend_here(m, f.seq | i << 40, f.at_ms, command, f.signature, &guess) and not m.failed:
-                refusal = place_in_python(m, i)
-        elif amends or refusal == UNSUPPORTED_TERMS:
-            refusal = place_in_python(m, i)
+        refusal = place_of_mixed(m, f, i, write_order(f, i), f.amends[i >> 3] >> (i & 7) & 1)
         if m.failed:
             return i
         m.outcomes[i].refusal = refusal

@@ -35,6 +35,23 @@ cdef void tell_dropped(Memory *m, i64 order_id, i64 market) noexcept with gil:
         fail(m, error)
 
 
+cdef i32 place_displayed(Memory *m, i64 number, i64 at_ms, const u8 *command, const u8 *blob, Guess *guess,
+                         i64 displayed) noexcept nogil:
+    """Accept and match an order of a frame that displays so many lots at a time; returns the refusal's number, or 0."""
+    cdef Incoming it
+    it.command, it.blob, it.guess, it.id = command, blob, guess, number
+    cdef i32 refusal = check(m, at_ms, &it, displayed)
+    if refusal:
+        return refusal
+    if unlikely(m.soonest * 1_000 <= at_ms):
+        expire(m, at_ms)
+        it.page = find_page(m, it.account, it.nonce >> 6)
+    accept(m, &it)
+    it.flags, it.high, it.trigger_price = LONGER, 0, 0
+    work_for_python(m, at_ms, &it, displayed)
+    return 0
+
+
 cdef void show_more(Memory *m, i32 number) noexcept nogil:
     """Show the next slice of a resting order whose last one is used up: it goes to the end of its level."""
     cdef Order *o = &m.orders[number]

@@ -100,7 +100,7 @@ cdef inline i32 place(Memory *m, i64 number, i64 at_ms, const u8 *command, const
         return NO_COMMAND
     if unlikely(m.has_due) and is_others_turn(m, at_ms):
         return UNAVAILABLE
-    cdef i32 refusal = check(m, at_ms, &it)
+    cdef i32 refusal = check(m, at_ms, &it, 0)
     if refusal:
         return refusal
     if unlikely(m.soonest * 1_000 <= at_ms):

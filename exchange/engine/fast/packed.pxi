@@ -20,9 +20,20 @@ cdef inline i32 check_plain(const u8 *order) noexcept nogil:
     cdef i64 terms = <i64>big_endian(order + 72)
     if big_endian(order + 64) or terms & ~TERMS or not is_known(terms):
         return UNSUPPORTED_TERMS
+    return check_numbers(order)
+
+
+cdef inline i32 check_numbers(const u8 *order) noexcept nogil:
     if <i64>(big_endian(order + 32) | big_endian(order + 40) | big_endian(order + 56)) < 0:
         return AMOUNT_OUT_OF_RANGE
     return 0
+
+
+cdef inline i64 displayed_in(const u8 *order) noexcept nogil:
+    """How many lots at a time an order with otherwise plain terms displays; 0 for others, and for very many."""
+    cdef u64 terms = big_endian(order + 72)
+    cdef i64 plain = <i64>(terms & 0xFFFF)
+    return 0 if big_endian(order + 64) or not is_known(plain) or not rests(plain) else <i64>(terms >> 16)
 
 
 cdef inline void write_command(const u8 *order, u8 *command) noexcept nogil:

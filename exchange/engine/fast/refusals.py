@@ -41,6 +41,8 @@ REFUSALS: dict[int, tuple[ErrorCode, str | None]] = {
     37: (ErrorCode.too_much_open, "quantity"),
     38: (ErrorCode.unavailable, None),
     40: (ErrorCode.auction_call, "time_in_force"),
+    41: (ErrorCode.terms_conflict, "displayed_quantity"),
+    42: (ErrorCode.below_min_notional, "displayed_quantity"),
 }
 """By number in risk.pxi. Terms that the core does not know (3) are refused by `packing`, which has no form for them;
 in frames by the core."""

@@ -41,6 +41,8 @@ cdef enum:
     TOO_MUCH_OPEN = 37
     UNAVAILABLE = 38
     AUCTION_CALL = 40
+    WRONG_PART = 41
+    PART_TOO_SMALL = 42
 
 cdef enum:
     DELEGATE = 1
@@ -52,7 +54,8 @@ cdef enum:
     CANCEL_TAKER = 0
     CANCEL_MAKER = 1
     DECREMENT = 3
-    TERMS = 31          # the bits that the core knows
+    TERMS = 31          # the bits of plain terms; the displayed quantity begins at bit 16
+    MAX_PARTS = 100     # of a displayed quantity in the whole
     LONGEST = 30 * 86_400 - 120
     LONGEST_DELEGATED = 86_400 - 120
 
@@ -84,8 +87,8 @@ cdef inline i32 find_book(Memory *m, i64 market) noexcept nogil:
     return 0
 
 
-cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
-    """The order's book, account and rates."""
+cdef inline i32 look_up(Memory *m, Incoming *it, i64 displayed) noexcept nogil:
+    """The order's book, account and rates; its terms are plain, or ask for that many lots to be displayed."""
     cdef i64 terms = word(it.command, 7)
     it.book_number = it.guess.book
     if it.book_number == 0:
@@ -93,7 +96,7 @@ cdef inline i32 look_up(Memory *m, Incoming *it) noexcept nogil:
     it.account = it.guess.account
     if it.account == 0:
         return UNKNOWN_ACCOUNT
-    if not is_known(terms):
+    if not is_known(terms ^ displayed << 16):
         return UNSUPPORTED_TERMS
     read_order(m, it, terms)
     return 0
@@ -208,7 +211,14 @@ cdef inline i64 with_fee(i64 notional, i64 rate) noexcept nogil:
     return notional + part_of(notional, rate, PPM)
 
 
-cdef inline i32 check_size(Incoming *it) noexcept nogil:
+cdef inline i32 check_displayed(Incoming *it, i64 displayed) noexcept nogil:
+    """What it shows at a time is less than the whole, and large enough to be an order."""
+    if displayed >= it.quantity or it.quantity > displayed * MAX_PARTS:
+        return WRONG_PART
+    return PART_TOO_SMALL if displayed * it.price < it.book.min_notional else 0
+
+
+cdef inline i32 check_size(Incoming *it, i64 displayed) noexcept nogil:
     cdef i64 fee
     if it.price <= 0 or not is_guessed(it) and product(ticks_of(it.book, it.price), it.book.tick_size) != it.price:
         return PRICE_OFF_TICK
@@ -219,6 +229,8 @@ cdef inline i32 check_size(Incoming *it) noexcept nogil:
         return AMOUNT_OUT_OF_RANGE
     if it.notional < it.book.min_notional:
         return BELOW_MIN_NOTIONAL
+    if displayed and check_displayed(it, displayed):
+        return check_displayed(it, displayed)
     fee = part_of(it.notional, it.rates[2], PPM)
     if exceeds(it.notional, fee) or exceeds(it.notional + fee, it.rates[3]):
         return AMOUNT_OUT_OF_RANGE
@@ -266,14 +278,14 @@ cdef inline i32 check_funds(Memory *m, Incoming *it) noexcept nogil:
     return INSUFFICIENT_BALANCE if needed > m.balances[it.pays].available else 0
 
 
-cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it) noexcept nogil:
-    """The number of the first rule's refusal, 0 for an order that satisfies all."""
-    cdef i32 refusal = look_up(m, it)
+cdef inline i32 check(Memory *m, i64 at_ms, Incoming *it, i64 displayed) noexcept nogil:
+    """The number of the first rule's refusal, 0 for an order that satisfies all; it displays that many lots, 0 for all."""
+    cdef i32 refusal = look_up(m, it, displayed)
     refusal = refusal or check_market(m, at_ms, it)
     refusal = refusal or check_account(m, it, m.accounts[it.account].open_orders)
     refusal = refusal or check_nonce(m, it)
     refusal = refusal or check_expiry(at_ms, it)
-    refusal = refusal or check_size(it)
+    refusal = refusal or check_size(it, displayed)
     refusal = refusal or check_band(it)
     refusal = refusal or (check_bounds(m, it, 0, it.notional) if unlikely(it.book.is_bounded) else 0)
     refusal = refusal or check_fee_cap(m, it)

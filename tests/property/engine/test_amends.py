@@ -1,7 +1,8 @@
-"""Amends in frames, most of which keep their place, beside the reference: events, outcomes, state, and who did it.
+"""Mixed frames, most of whose amends keep their place, beside the reference: events, outcomes, state, and who did it.
 
 Where a plain order replaces a plain one, the core does what the reference accepts by itself: none of it may have been
-Python's. Between the frames orders are partly filled, fees rise and fall, money leaves, markets are bounded.
+Python's. No more may new orders that display a part, accepted or refused. Between the frames orders are partly filled,
+fees rise and fall, money leaves, markets are bounded.
 """
 
 import random
@@ -66,12 +67,14 @@ class Amender:
 
     def fresh(self, account: bytes) -> Order:
         rng, side = self.rng, self.rng.choice((Side.buy, Side.sell))
+        lots = rng.randrange(20, 90)
+        displayed = rng.choice((lots, 100, 1)) if rng.random() < 0.15 else rng.randrange(1, 20)
         return self.x.order(
             account,
             side,
             PRICE + rng.randrange(-2, 4) * (10 if side == Side.sell else -10),
-            rng.randrange(20, 90),
-            terms=rng.choice(RESTING) if rng.random() < 0.9 else Terms(displayed_quantity=10).pack(),
+            lots,
+            terms=rng.choice(RESTING) | (0 if rng.random() < 0.8 else displayed << 16),
             expiry=self.x.now + rng.randrange(2, 700),
             max_fee_bps=rng.choice((10, 15, 40)),
         ).order
@@ -126,8 +129,11 @@ class Amender:
         self.x.quantities.happened(outcome.events)
         terms = {number: order.placed.order.terms for number, order in before.items()}
         terms |= {order_id(seq, place): order.terms for place, order in enumerate(orders)}
-        for code, what in zip(outcome.codes, whats, strict=True):
+        for place, (code, what, order) in enumerate(zip(outcome.codes, whats, orders, strict=True)):
             self.seen[f"{what}: {code or 'done'}"] += 1
+            if what == "new" and order.terms >= PLAIN:
+                assert order_id(seq, place) not in self.by_python, "it displays a part"
+                self.seen[f"displayed: {code or 'done'}"] += 1
         for event in only(outcome.events, e.OrderAmended):
             what = whats[index_of(event.order_id)]
             self.seen["kept" if event.kept_place else "lost"] += 1
@@ -230,6 +236,9 @@ def test_amends_in_frames_do_the_same_in_all_engines(by_python: set[int]) -> Non
         assert seen[f"{what}: done"] > 50, seen
     for what, code in REFUSED.items():
         assert seen[f"{what}: {number_of(code)}"], (what, seen)
+    for code in (ErrorCode.terms_conflict, ErrorCode.too_much_open, ErrorCode.insufficient_balance):
+        assert seen[f"displayed: {number_of(code)}"], seen
+    assert seen["displayed: done"] > 100, seen
     for code in (ErrorCode.expired, ErrorCode.expiry_too_far):
         assert seen[f"other expiry: {number_of(code)}"], seen
     assert seen["done by the core"] > 1_000
