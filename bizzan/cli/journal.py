@@ -1,4 +1,4 @@
-"""Commands about the journal's files: list, archive, check, rebuild the archive's index."""
+"""Commands about the journal's files: list, archive, check, rebuild the archive's index, mark."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON object a line.")]
 
 commands = typer.Typer(
-    help="List, archive or check the journal's segments; rebuild the archive's index.", no_args_is_help=True
+    help="List, archive or check the journal's segments; rebuild the archive's index; mark what is durable.",
+    no_args_is_help=True,
 )
 
 
@@ -103,6 +104,25 @@ def rebuild() -> None:
     except JournalError as error:
         raise SupervisorError(f"{error}; the index stays as it was") from None
     _print(f"the index is written anew: {count} archived segments, which lead to the live ones")
+
+
+@commands.command()
+def mark() -> None:
+    """Put an earlier durable marker in the place of a missing or damaged one; stop all and copy the folder before."""
+    from exchange.journal.errors import JournalError
+    from exchange.journal.marking import mark_anew
+    from exchange.journal.publication import RAW_NAME
+
+    settings = load_settings()
+    try:
+        marker, last, aside = mark_anew(settings.journal_dir, settings.published_dir / RAW_NAME)
+    except JournalError as error:
+        raise SupervisorError(str(error)) from None
+    if aside is not None:
+        _print(f"the damaged marker is {aside} now")
+    _print(f"marked at sequence {marker.seq}, {'as published' if marker.seq else 'as an empty journal is'}")
+    _print(f"whole records reach sequence {last.seq}, head 0x{last.head.hex()}")
+    _print("'bizzan engine' takes them. Before the rest starts, see that nobody was told more (docs/runbook.md)")
 
 
 async def _archive(settings: Settings, publishes: bool) -> list[Entry]:

@@ -327,6 +327,16 @@ class Journal:
         (self.folder / _NEXT_NAME).unlink(missing_ok=True)
 
 
+@contextmanager
+def only_writer(folder: Path) -> Iterator[None]:
+    """Keep every other process from writing the journal in a folder; JournalLocked where one does."""
+    fd = _lock(folder)
+    try:
+        yield
+    finally:
+        os.close(fd)
+
+
 def _lock(folder: Path) -> int:
     """Take the writer's lock; the operating system releases it when the process ends, however it ends."""
     fd = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

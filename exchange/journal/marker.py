@@ -24,8 +24,8 @@ _FIELDS = struct.Struct(">8sQ32s")
 _SIZE = _FIELDS.size + 32
 _READ_ATTEMPTS = 100
 _HOW_TO_MEND = (
-    "put an earlier one of the same journal in its place, from a copy or the published journal's raw folder, as the "
-    "runbook says under 'The durable marker is missing or damaged'; delete nothing"
+    "'bizzan journal mark' puts an earlier one of the same journal in its place; read the runbook before, under 'The "
+    "durable marker is missing or damaged'; delete nothing"
 )
 
 
@@ -57,13 +57,18 @@ def read_marker(folder: Path) -> Marker:
     raise CorruptJournal(path, 0, 0, f"the durable marker does not match its checksum: {_HOW_TO_MEND}")
 
 
+def write_marker(path: Path, marker: Marker) -> None:
+    """A marker where there is none, whole and on the disk or not at all."""
+    write_atomically(path, _encode(marker))
+
+
 class MarkerFile:
     """The marker as its writer holds it; `create` only for a journal without segments."""
 
     def __init__(self, folder: Path, create: bool) -> None:
         path = folder / MARKER_NAME
         if create and not path.exists():
-            write_atomically(path, _encode(GENESIS))
+            write_marker(path, GENESIS)
         read_marker(folder)
         self._fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
 

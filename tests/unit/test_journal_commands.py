@@ -1,4 +1,4 @@
-"""`bizzan journal rebuild`, as a person runs it."""
+"""`bizzan journal rebuild` and `mark`, as a person runs them."""
 
 import sys
 from pathlib import Path
@@ -9,7 +9,10 @@ from bizzan.cli.app import main
 from exchange.journal.archive import archive, check
 from exchange.journal.archive_index import Index
 from exchange.journal.journal import Journal
+from exchange.journal.marker import MARKER_NAME
+from exchange.journal.marking import ASIDE_NAME
 from exchange.journal.packed import packed_path
+from exchange.journal.reader import Reader
 from tests.unit.exchange.journal.test_recovery import COMMANDS, NOW_MS
 
 
@@ -70,3 +73,20 @@ def test_journal_without_an_archive_has_no_index_to_rebuild(
     monkeypatch.setenv("BIZZAN_PATHS__JOURNAL_DIR", str(tmp_path / "nowhere"))
     assert run(monkeypatch, "journal", "rebuild") == 1
     assert "nowhere has no archive" in capsys.readouterr().err
+
+
+def test_lost_marker_is_written_anew_and_the_end_of_the_records_is_told(
+    journal: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = Reader(journal).durable().head
+    (journal / MARKER_NAME).write_bytes(b"torn")
+    assert run(monkeypatch, "journal", "mark") == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == [
+        f"the damaged marker is {journal / ASIDE_NAME} now",
+        "marked at sequence 0, as an empty journal is",
+        f"whole records reach sequence {len(COMMANDS)}, head 0x{head.hex()}",
+    ]
+    assert run(monkeypatch, "journal", "mark") == 1
+    assert "the durable marker is whole, at sequence 0" in capsys.readouterr().err
+    with Journal.open(journal, 1_000) as opened:
+        assert opened.head == head

@@ -266,7 +266,7 @@ def test_flipped_byte_in_the_marker_is_named(tmp_path: Path) -> None:
     for offset in range(len(data)):
         data[offset] ^= 1
         path.write_bytes(data)
-        with pytest.raises(CorruptJournal, match="checksum: put an earlier one of the same journal in its place"):
+        with pytest.raises(CorruptJournal, match="checksum: .bizzan journal mark. puts an earlier"):
             Journal.open(tmp_path)
         data[offset] ^= 1
 
@@ -307,7 +307,7 @@ def test_missing_marker_or_segments_are_named(tmp_path: Path) -> None:
     (tmp_path / MARKER_NAME).unlink()
     with pytest.raises(CorruptJournal, match="marker is missing"):
         list(Reader(tmp_path).read())
-    with pytest.raises(CorruptJournal, match="marker is missing: put an earlier one of the same journal in its place"):
+    with pytest.raises(CorruptJournal, match="marker is missing: .bizzan journal mark."):
         Journal.open(tmp_path)
 
 
