@@ -118,17 +118,17 @@ cdef i32 place_of_mixed(Memory *m, Framed *f, i64 i, u8 *command, bint amends) n
     cdef Guess guess
     cdef i64 number = f.seq | i << 40, displayed = displayed_in(f.orders + 80 * i)
     cdef i32 flaw = check_numbers(f.orders + 80 * i) if displayed else f.flaws[<u64>i % WRITTEN]
-    if flaw == UNSUPPORTED_TERMS or amends and (flaw or displayed):
-        return place_in_python(m, i)
     if flaw:
-        return flaw
+        return place_in_python(m, i) if amends or flaw == UNSUPPORTED_TERMS else flaw
     write_path(f, i, command)
     guess_now(m, &guess, command)
+    if amends:
+        if amend_here(m, number, f.at_ms, command, f.signature, &guess, displayed) or m.failed:
+            return 0
+        return place_in_python(m, i)
     if displayed:
         return place_displayed(m, number, f.at_ms, command, f.signature, &guess, displayed)
-    if not amends:
-        return place(m, number, f.at_ms, command, f.signature, &guess)
-    return 0 if amend_here(m, number, f.at_ms, command, f.signature, &guess) or m.failed else place_in_python(m, i)
+    return place(m, number, f.at_ms, command, f.signature, &guess)
 
 
 cdef i64 place_mixed(Memory *m, Framed *f) noexcept nogil:

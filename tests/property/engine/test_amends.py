@@ -1,7 +1,7 @@
 """Mixed frames, most of whose amends keep their place, beside the reference: events, outcomes, state, and who did it.
 
-Where a plain order replaces a plain one, the core does what the reference accepts by itself: none of it may have been
-Python's. No more may new orders that display a part, accepted or refused. Between the frames orders are partly filled,
+Where no order has a trigger, the core does what the reference accepts by itself: none of it may have been Python's. No
+more may new orders that display a part, refused ones among them. Between the frames orders are partly filled,
 fees rise and fall, money leaves, markets are bounded.
 """
 
@@ -93,6 +93,7 @@ class Amender:
                 ("other fee cap", replace(old, max_fee_bps=rng.choice((2, 11, 20, 41, 60)))),
                 ("other expiry", replace(old, expiry=self.x.now + rng.choice((0, 1, 5, 300, 3_000, 10**7)))),
                 ("other mode", replace(old, terms=old.terms ^ 1 << 3)),
+                ("other part", replace(old, terms=old.terms % PLAIN | rng.choice((0, 0, 5, 9, left)) << 16)),
                 ("more", replace(old, quantity=old.quantity + rng.randrange(1, 30))),
                 ("other price", replace(old, price=old.price + rng.choice((-30, 10, 20, 5)))),
             ]
@@ -139,9 +140,10 @@ class Amender:
             self.seen["kept" if event.kept_place else "lost"] += 1
             self.seen[f"{what}: kept"] += event.kept_place
             self.seen["kept, partly filled"] += event.kept_place and is_filled(before.get(event.replaced))
-            if terms[event.order_id] < PLAIN and terms[event.replaced] < PLAIN:
-                assert event.order_id not in self.by_python, (what, event)
-                self.seen["done by the core"] += 1
+            assert event.order_id not in self.by_python, (what, event)
+            self.seen["done by the core"] += 1
+            hides = terms[event.order_id] >= PLAIN, terms[event.replaced] >= PLAIN
+            self.seen[f"hides, hid: {hides}, {'kept' if event.kept_place else 'lost'}"] += 1
         self.seen["holds grew"] += self.held() > held
         self.seen["expired in a frame"] += [reason for _, reason in reasons(outcome.events)].count("expired")
 
@@ -242,6 +244,9 @@ def test_amends_in_frames_do_the_same_in_all_engines(by_python: set[int]) -> Non
     for code in (ErrorCode.expired, ErrorCode.expiry_too_far):
         assert seen[f"other expiry: {number_of(code)}"], seen
     assert seen["done by the core"] > 1_000
+    for hides in ((True, True), (True, False), (False, True)):
+        assert seen[f"hides, hid: {hides}, lost"] > 10, (hides, seen)
+    assert seen["hides, hid: (True, True), kept"] > 100, seen
     for what in ("kept, partly filled", "expired in a frame", "holds grew"):
         assert seen[what] > 5, (what, seen)
 
