@@ -215,7 +215,7 @@ cdef inline i32 check_displayed(Incoming *it, i64 displayed) noexcept nogil:
     """What it shows at a time is less than the whole, and large enough to be an order."""
     if displayed >= it.quantity or it.quantity > displayed * MAX_PARTS:
         return WRONG_PART
-    return PART_TOO_SMALL if displayed * it.price < it.book.min_notional else 0
+    return PART_TOO_SMALL if 0 <= product(displayed, it.price) < it.book.min_notional else 0
 
 
 cdef inline i32 check_size(Incoming *it, i64 displayed) noexcept nogil:
@@ -225,12 +225,12 @@ cdef inline i32 check_size(Incoming *it, i64 displayed) noexcept nogil:
     if it.quantity < (it.price if it.by_quote else 1):
         return QUANTITY_OFF_LOT
     it.notional = it.quantity if it.by_quote else product(it.price, it.quantity)
-    if it.notional < 0:
-        return AMOUNT_OUT_OF_RANGE
-    if it.notional < it.book.min_notional:
+    if 0 <= it.notional < it.book.min_notional:
         return BELOW_MIN_NOTIONAL
     if displayed and check_displayed(it, displayed):
         return check_displayed(it, displayed)
+    if it.notional < 0:
+        return AMOUNT_OUT_OF_RANGE
     fee = part_of(it.notional, it.rates[2], PPM)
     if exceeds(it.notional, fee) or exceeds(it.notional + fee, it.rates[3]):
         return AMOUNT_OUT_OF_RANGE

@@ -445,6 +445,27 @@ def test_hostile_numbers_and_terms_are_refused_one_by_one(x: EngineHarness) -> N
     assert x.book()[1] == [(PRICE, 100), (PRICE + 10, 100)]
 
 
+@pytest.mark.parametrize(
+    ("price", "lots", "displayed", "code"),
+    [
+        (PRICE, 1 << 57, 1, ErrorCode.terms_conflict),
+        (PRICE, 1 << 57, (1 << 48) - 1, ErrorCode.terms_conflict),
+        (1 << 60, 100, 100, ErrorCode.terms_conflict),
+        (1 << 60, 100, 99, ErrorCode.amount_out_of_range),
+        (10, 1 << 60, 1 << 47, ErrorCode.terms_conflict),
+        (1_000_000_000_000_000_000, 100, 10, ErrorCode.amount_out_of_range),
+        (PRICE, 1 << 54, (1 << 48) - 1, ErrorCode.amount_out_of_range),
+    ],
+)
+def test_what_an_order_too_large_displays_is_judged_first(
+    x: EngineHarness, price: int, lots: int, displayed: int, code: ErrorCode
+) -> None:
+    price -= price % 10
+    for side in (Side.buy, Side.sell):
+        orders = [order(x, QUOTER, side, price, lots, terms=Terms(displayed_quantity=displayed).pack()) for _ in "ab"]
+        assert codes_of(x, mixed_frame_of(QUOTER, orders)) == [code] * 2
+
+
 def test_a_nonce_is_amended_256_times_in_frames_too(x: EngineHarness) -> None:
     first = order(x, QUOTER, Side.sell, PRICE, 30)
     amends = [replace(first, price=PRICE + 10 * n) for n in range(1, 259)]
