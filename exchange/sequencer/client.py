@@ -88,7 +88,7 @@ class EngineClient:
     @property
     def connected(self) -> bool:
         """Whether the engine can be reached at present."""
-        return self._writer is not None
+        return self._to_engine() is not None
 
     async def connect(self, timeout_seconds: float = 10.0) -> None:
         """Connect, and stay connected until `close`. Refusal `unavailable` if the engine does not come up in time."""
@@ -190,7 +190,7 @@ class EngineClient:
 
     def _obstacle(self, count: int) -> Refusal | None:
         """Why so many commands cannot be sent now."""
-        if self._writer is None:
+        if not self.connected:
             return self._not_running()
         if self._in_flight + count > self._max_in_flight:
             return unavailable("too many commands wait for the engine", _RETRY_MS)
@@ -210,20 +210,22 @@ class EngineClient:
 
     def _send_commands(self, items: list[tuple[bytes, asyncio.Future[Ack]]]) -> None:
         futures = [future for _, future in items]
-        if self._writer is None:
+        writer = self._to_engine()
+        if writer is None:
             self._fail(futures, unavailable("the engine has gone away; nothing was sent", _RETRY_MS))
             return
         self._last_id += 1
         self._waiting[self._last_id] = futures
-        self._writer.write(encode_frame(Submit(self._last_id, [data for data, _ in items])))
+        writer.write(encode_frame(Submit(self._last_id, [data for data, _ in items])))
 
     async def _ask(self, question: Question, kind: type[T], address: bytes = b"") -> T:
-        if self._writer is None:
+        writer = self._to_engine()
+        if writer is None:
             raise self._not_running()
         self._last_id += 1
         future: asyncio.Future[msgspec.Raw] = asyncio.get_running_loop().create_future()
         self._waiting[self._last_id] = future
-        self._writer.write(encode_frame(Ask(self._last_id, question, address)))
+        writer.write(encode_frame(Ask(self._last_id, question, address)))
         return decode_body(await future, kind)
 
     async def _stay_connected(self) -> None:
@@ -238,11 +240,15 @@ class EngineClient:
             backoff = _FIRST_BACKOFF
             self._connected.set()
             try:
-                await self._receive(reader)
-            except (OSError, EOFError, ProtocolError):
-                await asyncio.sleep(backoff)
+                with contextlib.suppress(OSError, EOFError, ProtocolError):
+                    await self._receive(reader)
             finally:
                 self._disconnect()
+            await asyncio.sleep(backoff)
+
+    def _to_engine(self) -> asyncio.StreamWriter | None:
+        """Where to write; None while the engine is away, also before the end of the connection was read."""
+        return None if self._writer is None or self._writer.is_closing() else self._writer
 
     async def _receive(self, reader: asyncio.StreamReader) -> None:
         while True:
