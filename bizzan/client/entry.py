@@ -38,7 +38,7 @@ from exchange.domain import entry as wire
 from exchange.domain.bulk import bulk_digest
 from exchange.domain.eip712 import Domain
 from exchange.domain.errors import ErrorCode
-from exchange.domain.frame import needs_mixed, pack_amends, unfold
+from exchange.domain.frame import MAX_ORDERS, needs_mixed, pack_amends, unfold
 from exchange.domain.frame_codes import ACCEPTED, code_of
 from exchange.domain.order import Order
 from exchange.domain.receipt import Receipt, ReceiptError, frame_subject
@@ -252,7 +252,9 @@ class EntryClient:
         return (await sent.early if sent.early.done() else await sent.outcome), sent.outcome
 
     async def place_orders(self, orders: Sequence[Order]) -> list[wire.OrderOutcome]:
-        """Place orders that are each signed by themselves."""
+        """Place orders that are each signed by themselves. ValueError for more than one message holds."""
+        if len(orders) > wire.MAX_SINGLE_ORDERS:
+            raise ValueError(f"at most {wire.MAX_SINGLE_ORDERS} orders come in one message, not {len(orders)}")
         self._number += 1
         hashes = [self._domain.order_hash(order) for order in orders]
         signed = [o.pack() + self._wallet.sign_digest(hashed) for o, hashed in zip(orders, hashes, strict=True)]
@@ -301,7 +303,9 @@ class EntryClient:
         return await sent.outcome  # type: ignore[no-any-return]
 
     def _frame(self, orders: Sequence[Order], amends: Collection[int] = ()) -> tuple[wire.FrameMessage, bytes]:
-        """A frame, mixed where it must be, and what its receipt is of."""
+        """A frame, mixed where it must be, and what its receipt is of. ValueError for more orders than one holds."""
+        if len(orders) > MAX_ORDERS:
+            raise ValueError(f"a frame holds at most {MAX_ORDERS} orders, not {len(orders)}: send several")
         self._number += 1
         packed = b"".join(order.pack() for order in orders)
         unfolded = unfold(packed, self._domain.separator)

@@ -34,6 +34,8 @@ MAX_ORDER_SECONDS = 30 * 86_400
 MAX_DELEGATED_SECONDS = 86_400
 
 _U64 = (1 << 64) - 1
+_MOST = {"trigger_source": 3, "displayed_quantity": _U64, "trail_bps": 0xFFFF, "group": 0xFFFF_FFFF}
+"""The largest numbers that terms have room for."""
 
 
 class Side(IntEnum):
@@ -93,7 +95,10 @@ class Terms:
     group: int = 0
 
     def pack(self) -> int:
-        """The 128-bit word that is signed."""
+        """The 128-bit word that is signed; ValueError for a number that has no room in it."""
+        for name, most in _MOST.items():
+            if not 0 <= getattr(self, name) <= most:
+                raise ValueError(f"{name} must be 0 to {most}, not {getattr(self, name)}")
         return (
             int(self.time_in_force)
             | int(self.post_only) << 2

@@ -132,6 +132,22 @@ async def test_a_frame_is_mixed_where_it_must_be(terms: int, amends: tuple[int, 
     assert [frame.amends for frame in sent] == [bits]
 
 
+async def test_more_orders_than_a_message_holds_are_refused_before_they_are_sent() -> None:
+    sent: list[int] = []
+
+    def answer(number: int, _: bytes) -> list[bytes]:
+        sent.append(number)
+        return [outcome(number, None)]
+
+    async with session(answer) as client:
+        with pytest.raises(ValueError, match="at most 1024 orders, not 1025"):
+            await client.place_frame(ORDERS[:1] * 1_025)
+        with pytest.raises(ValueError, match="at most 512 orders"):
+            await client.place_orders(ORDERS[:1] * 513)
+        assert (await client.place_frame(ORDERS)).seq == SEQ
+    assert sent == [1]
+
+
 async def test_the_early_ack_of_a_frame_is_checked_as_well() -> None:
     def answer(number: int, body: bytes) -> list[bytes]:
         return [wire.pack_journaled(number, SEQ, AT_MS, receipt(subject_of(ORDERS)).pack()), outcome(number, None)]

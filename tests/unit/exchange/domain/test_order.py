@@ -90,6 +90,15 @@ def test_terms_unpack_inverts_pack(terms: Terms) -> None:
     assert Terms.unpack(terms.pack()) == terms
 
 
+@pytest.mark.parametrize("name", ["trigger_source", "displayed_quantity", "trail_bps", "group"])
+def test_a_number_that_terms_have_no_room_for_changes_no_other(name: str) -> None:
+    width = {"trigger_source": 2, "displayed_quantity": 64, "trail_bps": 16, "group": 32}[name]
+    assert Terms(**{name: (1 << width) - 1}).pack()  # type: ignore[arg-type]
+    for wrong in (-1, 1 << width):
+        with pytest.raises(ValueError, match=f"{name} must be 0 to"):
+            Terms(**{name: wrong}).pack()  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("word", [1 << 10, 1 << 15, 1 << 128, 7 << 5])
 def test_terms_with_reserved_bits_or_unknown_choices_are_refused(word: int) -> None:
     with pytest.raises(ValueError, match=r"reserved|not a valid"):
