@@ -197,6 +197,13 @@ async def mirrored(api: httpx.AsyncClient, seq: int) -> None:
     raise AssertionError(f"the mirror did not reach sequence {seq}: {answer.text}")
 
 
+async def heard(api: httpx.AsyncClient, seq: int) -> None:
+    """Wait until the API has heard of a journal sequence: its books follow the engine by a way of their own."""
+    async with asyncio.timeout(60):
+        while (await api.get("/v1/status")).json().get("engine_seq", 0) < seq:  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
 UNLIMITED = {
     f"BIZZAN_API__LIMITS__{name}": "1000000"
     for name in (
@@ -213,9 +220,12 @@ UNLIMITED = {
 
 
 @contextmanager
-def api_stack(folder: Path, database_url: str, rpc_url: str) -> Iterator[ApiStack]:
-    """A running stack with an empty journal."""
+def api_stack(
+    folder: Path, database_url: str, rpc_url: str, prologues: Mapping[str, str] | None = None
+) -> Iterator[ApiStack]:
+    """A running stack with an empty journal; `prologues` as it has them."""
     stack = ApiStack(folder, database_url, rpc_url)
+    stack.prologues |= prologues or {}
     try:
         stack.start()
         yield stack

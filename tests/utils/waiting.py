@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T | None], what: str, timeout_seconds: int = 60) -> T:
+def wait_for(condition: Callable[[], T | None], what: str, timeout_seconds: int = 180) -> T:
     """The first true value of the condition. Fails, naming `what`, when none comes in a generous time."""
     deadline = time.monotonic() + timeout_seconds
     while time.monotonic() < deadline:

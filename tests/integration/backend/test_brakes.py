@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from typing import Any
 
 import httpx
 import pytest
 
 from bizzan.client.wallet import Wallet
 from exchange.domain.order import Side
+from tests.integration.backend.test_orders import book_with
 from tests.utils.api_stack import (
     BTC_USDC,
     ApiStack,
@@ -31,33 +33,42 @@ async def trader(stack: ApiStack) -> Wallet:
     return await stack.trader()
 
 
-async def bids(api: httpx.AsyncClient) -> list[list[str]]:
-    found: list[list[str]] = (await api.get("/v1/markets/BTC-USDC/book")).json()["bids"]
+async def bids(api: httpx.AsyncClient, answer: httpx.Response) -> list[list[str]]:
+    """The bids once the book has what was acknowledged."""
+    found: list[list[str]] = (await book_with(api, "BTC-USDC", answer))["bids"]
     return found
 
 
 async def test_a_mass_cancel_ends_the_bids_of_a_market(api: httpx.AsyncClient, trader: Wallet) -> None:
     assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE + 20, 3))).status_code == 200
     sells = await api.post("/v1/orders/mass-cancel", json=mass_cancel_body(trader, BTC_USDC, "sell"))
-    assert sells.status_code == 200, sells.text
-    assert [str(PRICE + 20), "3"] in await bids(api)
+    assert [str(PRICE + 20), "3"] in await bids(api, sells)
     buys = mass_cancel_body(trader, BTC_USDC, "buy")
-    assert (await api.post("/v1/orders/mass-cancel", json=buys)).status_code == 200
-    assert [str(PRICE + 20), "3"] not in await bids(api)
+    assert [str(PRICE + 20), "3"] not in await bids(api, await api.post("/v1/orders/mass-cancel", json=buys))
     check_refused(await api.post("/v1/orders/mass-cancel", json=buys), 409, "nonce_too_low", "nonce")
 
 
 async def test_a_countdown_ends_the_orders_of_a_client_that_falls_silent(
     api: httpx.AsyncClient, trader: Wallet
 ) -> None:
-    assert (await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE + 30, 4))).status_code == 200
-    assert (await api.post("/v1/orders/countdown", json=countdown_body(trader, 1))).status_code == 200
-    assert [str(PRICE + 30), "4"] in await bids(api)
-    for _ in range(200):
-        if [str(PRICE + 30), "4"] not in await bids(api):
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail("the order outlived its countdown")
+    placed = await api.post("/v1/orders", json=signed_body(trader, Side.buy, PRICE + 30, 4))
+    assert [str(PRICE + 30), "4"] in await bids(api, placed)
+    armed = await api.post("/v1/orders/countdown", json=countdown_body(trader, 1))
+    assert armed.status_code == 200, armed.text
+    async with asyncio.timeout(60):
+        while [str(PRICE + 30), "4"] in await bids(api, armed):  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    headers = await sign_in(api, trader)
+    async with asyncio.timeout(60):
+        while (order := await order_of(api, placed, headers))["status"] == "open":  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+    assert (order["close_reason"], order["closed_at"] >= armed.json()["at"] + 1_000) == ("countdown", True)
+
+
+async def order_of(api: httpx.AsyncClient, placed: httpx.Response, headers: dict[str, str]) -> dict[str, Any]:
+    """The order as its owner sees it."""
+    found: dict[str, Any] = (await api.get(f"/v1/orders/{placed.json()['order_id']}", headers=headers)).json()["order"]
+    return found
 
 
 async def test_a_trading_stop_holds_until_it_is_lifted(api: httpx.AsyncClient, trader: Wallet) -> None:
@@ -81,8 +92,9 @@ async def test_an_engine_that_hangs_keeps_nobody_from_the_rest_of_the_account(
     finally:
         stack.signal("engine", signal.SIGCONT)
     assert (told["status"], told["brakes"], told["limits"]) == ("active", None, None)
-    again = (await api.get("/v1/account", headers=headers, timeout=30)).json()
-    assert None not in (again["brakes"], again["limits"])
+    async with asyncio.timeout(60):
+        while None in (told["brakes"], told["limits"]):
+            told = (await api.get("/v1/account", headers=headers, timeout=30)).json()
 
 
 async def test_nobody_else_stops_an_account(api: httpx.AsyncClient, trader: Wallet) -> None:

@@ -6,6 +6,7 @@ called as meant and wrongly, by a trader who signed in; the sum of all balances 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, get_args
@@ -146,8 +147,22 @@ async def login(trader: Trader) -> Calls:
     return Calls([post | {"json": mine}], [post | {"json": stolen}, post | {"json": {}}])
 
 
+async def first_piece(api: httpx.AsyncClient) -> None:
+    """Wait until something is published."""
+    async with asyncio.timeout(60):
+        while (await api.get("/v1/journal/1/hashes")).status_code != 200:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+
+
+async def hashes(trader: Trader) -> Calls:
+    """Read the first piece's hashes."""
+    await first_piece(trader.api)
+    return await read("/v1/journal/1/hashes", {}, "/v1/journal/2/hashes")(trader)
+
+
 async def raw_piece(trader: Trader) -> Calls:
     """Read a piece of the journal as an auditor, and as a trader."""
+    await first_piece(trader.api)
     get = {"method": "GET", "url": "/v1/journal/1/raw"}
     good = get | {"headers": await sign_in(trader.api, AUDITOR)}
     return Calls([good], [get, get | {"headers": trader.headers}, good | {"url": "/v1/journal/0/raw"}])
@@ -241,7 +256,7 @@ OPERATIONS: dict[str, Callable[[Trader], Awaitable[Calls]]] = {
     "GET /v1/outflow": read("/v1/outflow", {}, "/v1/outflow/x"),
     "GET /v1/reserves": read("/v1/reserves", {}, "/v1/reserves/x"),
     "GET /v1/journal": read("/v1/journal", {"before": "-1"}),
-    "GET /v1/journal/{first_seq}/hashes": read("/v1/journal/1/hashes", {}, "/v1/journal/2/hashes"),
+    "GET /v1/journal/{first_seq}/hashes": hashes,
     "GET /v1/journal/{first_seq}/raw": raw_piece,
     "GET /v1/surveillance/cases": cases,
     "GET /v1/fills": read("/v1/fills", {"order_id": "-1"}),

@@ -105,7 +105,7 @@ async def test_end_of_order_entry_is_told_and_a_new_session_opens(entry: ApiStac
         except (EntryRefused, EntryLost):
             return False
 
-    for _ in range(100):
+    for _ in range(600):
         if await place():
             return
         await asyncio.sleep(0.2)

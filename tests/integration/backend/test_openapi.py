@@ -32,6 +32,8 @@ async def test_the_api_keeps_to_its_document(api: httpx.AsyncClient, stack: ApiS
         "--phases=examples,coverage,fuzzing",
         "--max-examples=10",
         "--seed=1",
+        "--request-timeout=60",
+        "--suppress-health-check=too_slow",  # of the machine, it says nothing of the document
         "--exclude-path=/v1/auth/logout",  # it would end the session of all other requests
         "--exclude-path=/v1/faucet",  # its transactions move the chain on, which nobody mirrors here
         f"--header=Authorization: {headers['authorization']}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
 from typing import Any
@@ -24,6 +23,7 @@ from tests.utils.api_stack import (
     an_order,
     cancel_all_body,
     cancel_body,
+    heard,
     mirrored,
     new_wallet,
     order_body,
@@ -47,11 +47,15 @@ async def test_a_signed_order_is_acknowledged_and_in_the_book(api: httpx.AsyncCl
     ack = answer.json()
     assert ack["order_id"] == ack["seq"]
     assert ack["duplicate"] is False
-    async with asyncio.timeout(60):  # the book follows the engine, as the acknowledgement does, by a way of its own
-        url = "/v1/markets/BTC-USDC/book?depth=1000"  # other tests leave orders at better prices
-        while (book := (await api.get(url)).json())["seq"] < ack["seq"]:  # noqa: ASYNC110
-            await asyncio.sleep(0.02)
-    assert ["571230", "7"] in book["bids"]
+    assert ["571230", "7"] in (await book_with(api, "BTC-USDC", answer))["bids"]
+
+
+async def book_with(api: httpx.AsyncClient, market: str, answer: httpx.Response) -> dict[str, Any]:
+    """The book once it has what was acknowledged; all of it, for other tests leave orders at better prices."""
+    assert answer.status_code == 200, answer.text
+    await heard(api, answer.json()["seq"])
+    book: dict[str, Any] = (await api.get(f"/v1/markets/{market}/book", params={"depth": 1_000})).json()
+    return book
 
 
 async def test_the_same_order_again_is_a_duplicate(api: httpx.AsyncClient, trader: Wallet) -> None:
@@ -76,8 +80,7 @@ async def test_two_orders_meet(api: httpx.AsyncClient, stack: ApiStack) -> None:
     maker, taker = await stack.trader(), await stack.trader()
     assert (await api.post("/v1/orders", json=signed_body(maker, Side.sell, 601_000, 5))).status_code == 200
     body = signed_body(taker, Side.buy, 601_000, 5, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 77)
-    assert (await api.post("/v1/orders", json=body)).status_code == 200
-    book = (await api.get("/v1/markets/1/book")).json()
+    book = await book_with(api, "1", await api.post("/v1/orders", json=body))
     assert ["601000", "5"] not in book["asks"]
 
 
@@ -87,9 +90,7 @@ async def test_a_buy_for_an_amount_of_quote_takes_whole_lots(api: httpx.AsyncCli
     assert (await api.post("/v1/orders", json=offer)).status_code == 200
     amount = 3 * 600_990 + 7
     body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=SINGLE_FILL | 78)
-    answer = await api.post("/v1/orders", json=body)
-    assert answer.status_code == 200, answer.text
-    book = (await api.get("/v1/markets/1/book")).json()
+    book = await book_with(api, "1", await api.post("/v1/orders", json=body))
     assert ["600990", "2"] in book["asks"]
     body = signed_body(taker, Side.buy_quote, 600_990, amount, time_in_force=TimeInForce.ioc, nonce=79)
     check_refused(await api.post("/v1/orders", json=body), 400, "terms_conflict", "nonce")
@@ -100,11 +101,10 @@ async def test_a_buy_for_an_amount_of_quote_takes_whole_lots(api: httpx.AsyncCli
 
 async def test_a_cancel_takes_the_order_out(api: httpx.AsyncClient, trader: Wallet) -> None:
     body = signed_body(trader, Side.buy, 590_010, 3)
-    await api.post("/v1/orders", json=body)
+    placed = await api.post("/v1/orders", json=body)
+    assert ["590010", "3"] in (await book_with(api, "BTC-USDC", placed))["bids"]
     answer = await api.post("/v1/orders/cancel", json=cancel_body(trader, int(body["nonce"])))
-    assert answer.status_code == 200, answer.text
-    book = (await api.get("/v1/markets/BTC-USDC/book")).json()
-    assert ["590010", "3"] not in book["bids"]
+    assert ["590010", "3"] not in (await book_with(api, "BTC-USDC", answer))["bids"]
     again = await api.post("/v1/orders/cancel", json=cancel_body(trader, int(body["nonce"])))
     assert again.json()["code"] in ("unknown_order", "order_closed")
 
@@ -315,9 +315,10 @@ async def test_refuses_an_unknown_market(api: httpx.AsyncClient, trader: Wallet)
 
 
 async def test_refuses_a_halted_market(api: httpx.AsyncClient, stack: ApiStack, trader: Wallet) -> None:
-    await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "halted"))
+    (ack,) = await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "halted"))
     body = signed_body(trader, price=50, quantity=100, market=ETH_BTC)
     check_refused(await api.post("/v1/orders", json=body), 409, "market_halted", "market")
+    await heard(api, ack.seq)
     assert (await api.get("/v1/markets/ETH-BTC")).json()["status"] == "halted"
     await stack.submit(SetMarketStatus(stack.inbox_id(), ETH_BTC, "open"))
 
@@ -390,8 +391,11 @@ async def test_refuses_terms_with_a_reserved_bit(api: httpx.AsyncClient, trader:
 
 async def test_post_only_orders_do_not_take(api: httpx.AsyncClient, stack: ApiStack) -> None:
     maker, other = await stack.trader(), await stack.trader()
-    await api.post("/v1/orders", json=signed_body(maker, Side.sell, 300_000, 100, market=ETH_USDC))
+    offer = signed_body(maker, Side.sell, 300_000, 100, market=ETH_USDC)
+    assert (await api.post("/v1/orders", json=offer)).status_code == 200
     body = signed_body(other, Side.buy, 300_000, 100, market=ETH_USDC, post_only=True)
-    assert (await api.post("/v1/orders", json=body)).status_code == 200
-    book = (await api.get("/v1/markets/ETH-USDC/book")).json()
+    book = await book_with(api, "ETH-USDC", await api.post("/v1/orders", json=body))
     assert ["300000", "100"] in book["asks"]
+    # what rests is the best offer, which other tests must not meet
+    taken_back = await api.post("/v1/orders/cancel", json=cancel_body(maker, int(offer["nonce"])))
+    assert taken_back.status_code == 200, taken_back.text

@@ -22,6 +22,7 @@ from exchange.engine.commands import SetMarketStatus, StartAuction
 from tests.utils.api_stack import ETH_BTC, UNLIMITED, ApiStack, cancel_body, mirrored, new_wallet, signed_body
 from tests.utils.sign_in import sign_in
 from tests.utils.stream import StreamClient, open_stream
+from tests.utils.waiting import wait_for
 
 BOOK = "book.BTC-USDC"
 SMALL_BOOK = "book.ETH-BTC"
@@ -261,7 +262,9 @@ async def test_one_bad_channel_subscribes_to_none(stack: ApiStack) -> None:
 
 
 async def test_text_that_is_not_utf8_is_counted_and_not_logged(api: httpx.AsyncClient, stack: ApiStack) -> None:
-    before = (stack.folder / "api.log").stat().st_size
+    log = stack.folder / "api.log"
+    await asyncio.to_thread(wait_for, lambda: "sign_in_is_prepared" in log.read_text(), "the end of its start", 300)
+    before = log.stat().st_size
     for _ in range(3):
         async with open_stream(stack.base_url) as client:
             await client.connection.send(b"\xff", text=True)
@@ -270,7 +273,7 @@ async def test_text_that_is_not_utf8_is_counted_and_not_logged(api: httpx.AsyncC
             assert closed.value.rcvd is not None
             assert closed.value.rcvd.code == 1007
     assert "bizzan_api_stream_not_text_total 3.0" in (await api.get("/metrics")).text
-    assert (stack.folder / "api.log").stat().st_size == before
+    assert log.stat().st_size == before
 
 
 async def test_refuses_too_many_subscriptions(stack: ApiStack) -> None:
@@ -309,15 +312,11 @@ async def test_a_client_that_does_not_read_is_cut_off(stack: ApiStack) -> None:
     settings = UNLIMITED | {f"BIZZAN_API__LIMITS__{name}": value for name, value in limits.items()}
     url = stack.start_api("api-slow", settings)
     trader = await stack.trader()
-    address = urlsplit(url)
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    narrow.connect((address.hostname, address.port))
     try:
         async with open_stream(url) as writer:
             for step in range(OPEN_ORDERS):
                 await writer.ask("place", order=signed_body(trader, Side.buy, 550_000 + 10 * step))
-        async with open_stream(url, sock=narrow, max_queue=1) as client:
+        async with open_stream(url, sock=_narrow(url), max_queue=1) as client:
             await _ask_without_reading(client)
             await _cut_off(url)
             with pytest.raises(ConnectionClosed) as closed:
@@ -326,6 +325,15 @@ async def test_a_client_that_does_not_read_is_cut_off(stack: ApiStack) -> None:
             assert (closed.value.rcvd.code, closed.value.rcvd.reason[:11]) == (4008, "slow_reader")
     finally:
         stack.kill("api-slow")
+
+
+def _narrow(url: str) -> socket.socket:
+    """A connection that keeps little of what nobody reads; whoever says nothing on it is cut off after seconds."""
+    address = urlsplit(url)
+    narrow = socket.socket()
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+    narrow.connect((address.hostname, address.port))
+    return narrow
 
 
 async def _cut_off(url: str) -> None:

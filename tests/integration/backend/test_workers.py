@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -38,12 +38,19 @@ def worker_of(client: StreamClient, url: str) -> int:
     ports = [(int(row[1][-4:], 16), int(row[2][-4:], 16), row[9]) for row in ends]
     socket = next(f"socket:[{inode}]" for local, remote, inode in ports if (local, remote) == (theirs, mine))
     for folder in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            if any(str(entry.readlink()) == socket for entry in folder.iterdir()):
-                return int(folder.parent.name)
-        except OSError:
-            continue
+        if socket in open_files(folder):
+            return int(folder.parent.name)
     raise AssertionError("nobody holds the other end")
+
+
+def open_files(folder: Path) -> set[str]:
+    """What a process has open, but for what it closes meanwhile; nothing of one that has ended."""
+    found: set[str] = set()
+    with suppress(OSError):
+        for entry in folder.iterdir():
+            with suppress(OSError):
+                found.add(str(entry.readlink()))
+    return found
 
 
 async def one_each(url: str, stack: AsyncExitStack) -> tuple[StreamClient, StreamClient]:
