@@ -214,7 +214,7 @@ class Desk:
         self.node.rpc("anvil_autoImpersonateAccount", True)
         call = {"from": "0x" + sender.hex(), "to": "0x" + to.hex(), "data": "0x" + data.hex(), "gas": hex(3 * 10**6)}
         sent = self.node.rpc("eth_sendTransaction", call)
-        wait_for(lambda: self.node.rpc("eth_getTransactionReceipt", sent) is not None, "a transaction of the desk", 30)
+        wait_for(lambda: self.node.rpc("eth_getTransactionReceipt", sent) is not None, "a transaction of the desk")
         assert self.node.rpc("eth_getTransactionReceipt", sent)["status"] == "0x1"
 
 

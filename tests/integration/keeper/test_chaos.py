@@ -65,6 +65,8 @@ class Chaos:
         self._engine = engine
         self._urls = urls
         self._chance = random.Random(seed)
+        self._depths = random.Random(seed)
+        """Apart, for how much one of a range uses up hangs on the range, and that on how far the chain has come."""
         self._workers: list[WarmProcess] = []
         self.happened: dict[str, int] = {}
 
@@ -117,7 +119,7 @@ class Chaos:
             await self.rpc("anvil_setNextBlockBaseFeePerGas", hex(base_fee))
         elif what == "reorg":
             number = int(str(await self.rpc("eth_blockNumber")), 16)
-            await self.rpc("anvil_reorg", self._chance.randint(1, min(DEEPEST, number - 1)), [])
+            await self.rpc("anvil_reorg", self._depths.randint(1, min(DEEPEST, number - 1)), [])
         await asyncio.sleep(self._chance.uniform(0.1, 1.0))
 
     async def keep_mining(self) -> None:

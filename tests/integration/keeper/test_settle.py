@@ -31,6 +31,13 @@ async def settle_jobs(world: World) -> list[Job]:
     return found
 
 
+async def mined_in(world: World, job: Job) -> int:
+    """The block in which a job's transaction stands, whichever of its attempts it is."""
+    receipts = [await world.rpc.receipt(attempt.tx_hash) for attempt in job.attempts]
+    (block,) = (receipt.block_number for receipt in receipts if receipt is not None)
+    return block
+
+
 async def test_trades_are_settled_and_followed_until_they_are_final(world: World) -> None:
     seller, buyer = await world.add_trader(), await world.add_trader()
     before = await world.balance(seller, 0), await world.balance(buyer, 2)
@@ -78,8 +85,10 @@ async def test_a_reorg_that_takes_batches_away_brings_them_back_in_order(world: 
                 return await world.batch_seq() == number
 
             await until(settled, f"batch {number}")
-        await asyncio.to_thread(world.node.rpc, "anvil_reorg", 4, [])
+        second = (await settle_jobs(world))[-1]
+        await asyncio.to_thread(world.reorganise, await mined_in(world, second))
         assert await world.batch_seq() < 2
+        world.start_blocks()
         await until(settled, "the same batches")
     assert await world.balance(buyer, 2) == 1_000_000_000 + 30 * 10_000
     assert [job.key for job in await settle_jobs(world)] == ["settle/1/0", "settle/2/0"]
@@ -89,16 +98,17 @@ async def test_a_batch_whose_money_a_reorg_took_away_is_reversed_and_settles_emp
     buyer = await world.add_trader()
     async with running_keeper(world):
         seller = await world.add_trader({2: 1_000_000})
-        deposited = await world.rpc.block_number()
+        deposited = world.last_block
         trade_id = await world.match(seller, buyer, PRICE, 10)
 
         async def settled() -> bool:
             return await world.batch_seq() == 1
 
         await until(settled, "the batch")
-        depth = await world.rpc.block_number() - deposited + 1
-        await asyncio.to_thread(world.node.rpc, "anvil_reorg", depth, [])
+        await asyncio.to_thread(world.reorganise, deposited)
         assert await world.balance(seller, 2) == 0
+        assert not await settled()
+        world.start_blocks()
 
         async def reversed_() -> bool:
             async with world.engine.connect() as conn:
@@ -106,7 +116,6 @@ async def test_a_batch_whose_money_a_reorg_took_away_is_reversed_and_settles_emp
             return cause is not None
 
         await until(reversed_, "the reversal")
-        assert not await settled()
         await until(settled, "the empty batch")
     assert await world.balance(buyer, 2) == 1_000_000_000
     jobs = await settle_jobs(world)
@@ -119,7 +128,7 @@ async def test_all_that_a_reorg_took_from_many_batches_is_reversed_after_one_wai
     buyer, rich = await world.add_trader(), await world.add_trader()
     async with running_keeper(world):
         seller = await world.add_trader({2: 1_000_000})
-        deposited = await world.rpc.block_number()
+        deposited = world.last_block
         lost = []
         for number in (1, 2, 3):
             lost.append(await world.match(seller, buyer, PRICE, 10))
@@ -130,9 +139,9 @@ async def test_all_that_a_reorg_took_from_many_batches_is_reversed_after_one_wai
 
             await until(settled, f"batch {number}")
         batches = await world.batch_seq()
-        depth = await world.rpc.block_number() - deposited + 1
-        await asyncio.to_thread(world.node.rpc, "anvil_reorg", depth, [])
+        await asyncio.to_thread(world.reorganise, deposited)
         assert await world.batch_seq() == 0
+        world.start_blocks()
 
         async def all_settled() -> bool:
             return await world.batch_seq() == batches

@@ -61,13 +61,15 @@ class World:
     seq: int = 0
     traders: list[Key] = field(default_factory=list)
     nonces: dict[bytes, int] = field(default_factory=dict)
+    last_block: int = 0
+    """Where the last transaction of a user stands."""
 
     @property
     def custody(self) -> bytes:
         """The contract's address."""
         return address_bytes(self.deployment.custody)
 
-    async def send(self, key: Key, to: bytes, data: bytes = b"", value: int = 0) -> bytes:
+    async def send(self, key: Key, to: bytes, data: bytes = b"", value: int = 0) -> None:
         """Put a transaction of a user on the chain and wait until it is mined."""
         nonce = await self.rpc.transaction_count(key.address)
         fee = 3 * 10**9
@@ -77,15 +79,20 @@ class World:
         async def mined() -> bool:
             receipt = await self.rpc.receipt(tx_hash)
             assert receipt is None or receipt.succeeded
+            self.last_block = receipt.block_number if receipt else self.last_block
             return receipt is not None
 
         await until(mined, "a user's transaction", pause=0.01)
-        return tx_hash
 
     def start_blocks(self) -> None:
         """From now on a block each second, as on a real chain."""
         self.node.rpc("evm_setAutomine", False)
         self.node.rpc("evm_setIntervalMining", 1)
+
+    def reorganise(self, first: int) -> None:
+        """Replace all blocks from this height on by empty ones; no other comes before `start_blocks`."""
+        self.node.rpc("evm_setIntervalMining", 0)
+        self.node.rpc("anvil_reorg", int(self.node.rpc("eth_blockNumber"), 16) - first + 1, [])
 
     async def add_trader(self, deposits: dict[int, int] | None = None) -> Key:
         """A new trader with ether, and with `deposits` (token id to token units) in the contract."""
@@ -292,7 +299,7 @@ async def running_keeper(world: World) -> AsyncIterator[None]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: int = 60, pause: float = 0.1) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], what: str, seconds: int = 180, pause: float = 0.1) -> None:
     """Wait until a condition is true; AssertionError after `seconds`."""
     for _ in range(int(seconds / pause)):
         if await condition():
