@@ -13,8 +13,11 @@ from exchange.domain.order import Order, Side
 from exchange.sequencer.client import EngineClient
 from tests.utils.api_stack import DOMAIN
 
-COUNTDOWN_SECONDS = 2
+COUNTDOWN_SECONDS = 6
+"""Long beside what a process may have to wait for a busy machine."""
 ORDERS = 8
+ARMED = 20
+"""Often enough to outlive the first countdown, each a sixteenth of one after the last."""
 
 
 async def trade(key: str, where: str, market: int, price: int) -> None:
@@ -34,7 +37,7 @@ async def trade(key: str, where: str, market: int, price: int) -> None:
             await entry.countdown(COUNTDOWN_SECONDS)
             sys.stdout.write("armed\n")
             sys.stdout.flush()
-            await asyncio.sleep(COUNTDOWN_SECONDS / 4)
+            await asyncio.sleep(COUNTDOWN_SECONDS / 16)
 
 
 async def check_dead_man(watcher: EngineClient, key: str, account: bytes, where: str, market: int, price: int) -> None:
@@ -43,13 +46,13 @@ async def check_dead_man(watcher: EngineClient, key: str, account: bytes, where:
     trader = await asyncio.create_subprocess_exec(sys.executable, *arguments, stdout=asyncio.subprocess.PIPE)
     try:
         assert trader.stdout is not None
-        for _ in range(7):
+        for _ in range(ARMED):
             assert await asyncio.wait_for(trader.stdout.readline(), 60) == b"armed\n"
             assert len(await watcher.open_orders(account)) == ORDERS
     finally:
         trader.kill()
         await trader.wait()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while await watcher.open_orders(account):
         assert time.monotonic() < deadline, "its orders outlived it"
         await asyncio.sleep(0.1)

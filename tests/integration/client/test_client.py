@@ -79,7 +79,7 @@ def sell(client: BizzanClient, price: str) -> SignedOrder:
 
 def read_exchange(world: World) -> dict[str, Any]:
     """What the API says that the exchange is."""
-    with urllib.request.urlopen(f"{world.program.api_url}/v1/exchange", timeout=10) as answer:
+    with urllib.request.urlopen(f"{world.program.api_url}/v1/exchange", timeout=60) as answer:
         said: dict[str, Any] = json.load(answer)
     return said
 

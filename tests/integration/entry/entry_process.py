@@ -38,7 +38,7 @@ class EntryProcess(Service):
 
     async def metrics(self) -> dict[str, float]:
         """What it counts."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             text = (await client.get(f"http://127.0.0.1:{self.metrics_port}/metrics")).text
         lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
         return {name: float(value) for name, value in lines}

@@ -45,7 +45,7 @@ async def restart(engine: EngineProcess, entry: EntryProcess) -> None:
     """The engine starts again, and order entry has found it, and it the accounts."""
     engine.start()
     health = f"http://127.0.0.1:{entry.metrics_port}/healthz"
-    wait_for(lambda: httpx.get(health).status_code == 200, "order entry finds the engine")
+    wait_for(lambda: httpx.get(health, timeout=60).status_code == 200, "order entry finds the engine")
     await fund(engine)
 
 

@@ -58,7 +58,7 @@ class Process:
 
     def metrics(self) -> str:
         """What /metrics says."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=60) as response:
             return str(response.read().decode())
 
 
@@ -86,10 +86,11 @@ def kill_under_traffic(traffic: Traffic, database_url: str, folder: Path, kills:
     with process.running() as running:
         traffic.block()
         wait_for(lambda: indexed(database_url) == traffic.height, "the mirror at the head")
-        assert f"bizzan_indexer_indexed_block {traffic.height:.1f}" in process.metrics()
+        at_the_head = f"bizzan_indexer_indexed_block {traffic.height:.1f}"
+        wait_for(lambda: at_the_head in process.metrics(), "the metric")
         assert asyncio.run(compare(traffic, database_url)) == []
         running.terminate()
-        assert running.wait(20) == 0
+        assert running.wait(60) == 0
     asyncio.run(check_balances(traffic, database_url))
     asyncio.run(check_inbox(traffic, database_url, 3))
 

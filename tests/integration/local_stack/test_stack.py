@@ -115,10 +115,13 @@ def test_killed_part_is_started_again(tmp_path: Path, restore_signals: object) -
 
 
 def test_pause_doubles_while_a_part_keeps_ending(tmp_path: Path, restore_signals: object) -> None:
-    part, recorder = Sleeper(tmp_path, "a", "import time; time.sleep(0.05)"), Recorder()
+    started = tmp_path / "started"
+    ends = f"import time, pathlib\nwhile not pathlib.Path({str(started)!r}).exists(): time.sleep(0.02)"
+    part, recorder = Sleeper(tmp_path, "a", ends), Recorder()
     stack = Stack([[part]], recorder)
     stack.handle_signals()
     stack.up()
+    started.touch()  # one that ends while the stack starts is another matter
 
     def stop_after_three() -> None:
         wait_for(lambda: "restarting a in 2" in recorder.said, "the third restart")

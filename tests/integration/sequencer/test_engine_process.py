@@ -121,7 +121,7 @@ async def test_client_that_speaks_another_protocol_is_dropped(client: EngineClie
 async def test_expired_order_leaves_the_book_by_a_tick(client: EngineClient, engine: EngineProcess) -> None:
     await client.submit_many(funding(1))
     async with client.subscribe() as feed:
-        ack = await client.submit(place(MAKER, 1, expiry=int(time.time()) + 2))
+        ack = await client.submit(place(MAKER, 1, expiry=int(time.time()) + 5))
         async for done in feed:
             closed = [event for event in done.events if isinstance(event, OrderClosed)]
             if closed:
@@ -199,7 +199,7 @@ async def test_clean_stop_leaves_a_snapshot_and_the_same_state(client: EngineCli
 
 async def test_metrics_and_health_are_served(client: EngineClient, engine: EngineProcess) -> None:
     await client.submit_many(funding(1))
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{engine.metrics_port}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{engine.metrics_port}", timeout=60) as http:
         assert (await http.get("/healthz")).json() == {"ok": True, "reason": None}
         text = (await http.get("/metrics")).text
     assert f"bizzan_engine_sequence {SEED_COMMANDS + 2}.0" in text
@@ -262,7 +262,7 @@ async def test_full_disk_refuses_new_commands_and_loses_none(engine: EngineProce
         assert {refusal.code for refusal in refused} == {ErrorCode.unavailable}
         assert "no room" in refused[0].message
         assert (await client.status()).journal_full
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{engine.metrics_port}") as http:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{engine.metrics_port}", timeout=60) as http:
             assert (await http.get("/healthz")).status_code == 503
         for nonce in (1, 2):
             assert isinstance(await client.submit(c.CancelOrder(trader(20), nonce, bytes(65), trader(20))), Ack)

@@ -106,7 +106,7 @@ class Seen:
         self.records[committed.seq] = committed.events
 
     async def until(self, seq: int) -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.last < seq:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 

@@ -30,6 +30,8 @@ class Load:
         async with EngineClient(self.engine.socket) as client:
             workers = [asyncio.create_task(self._work(client, number)) for number in range(4)]
             await asyncio.sleep(seconds)
+            while not self.acked:  # noqa: ASYNC110 - on a busy machine none comes in time by itself
+                await asyncio.sleep(0.01)
             self.engine.kill()
             await asyncio.gather(*workers)
 

@@ -163,7 +163,7 @@ async def test_everything_that_happens_is_in_the_tables(
         assert forced == {"request 1": "claimed", "request 2": "released"}
         statuses = set((await conn.execute(select(orders.c.status))).scalars())
         assert statuses == {"open", "filled", "cancelled"}
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{projector.metrics_port}") as http:
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{projector.metrics_port}", timeout=60) as http:
         assert (await http.get("/healthz")).status_code == 200
         assert "bizzan_projector_sequence" in (await http.get("/metrics")).text
 
