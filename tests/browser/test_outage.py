@@ -32,7 +32,7 @@ def killed_api(program: Program) -> Iterator[None]:
         yield
     finally:
         os.kill(supervisor, signal.SIGCONT)
-        wait_for(lambda: program.pid("api") not in (None, api) and program.answers(), "another API", 180)
+        wait_for(lambda: program.pid("api") not in (None, api) and bool(program.answer()), "another API", 180)
 
 
 def test_the_api_dies_and_comes_back(browser: Browser, program: Program, player: Player) -> None:

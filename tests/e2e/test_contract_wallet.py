@@ -12,14 +12,14 @@ from bizzan.client.custody import CustodyClient
 from bizzan.client.wallet import ContractWallet, Wallet
 from bizzan.faucet import fund
 from exchange.domain.deployment import address_bytes
-from exchange.domain.order import Side, TimeInForce
+from exchange.domain.order import Side
 from exchange.settings import LOCAL_KEYS
 from tests.utils.contract_wallet import contract_wallet
 from tests.utils.program import Program
 
 MARKET, MARKET_BIT = "BTC-USDC", 1 << 1
 DEPOSITED = 5_000_000_000  # ledger units of USDC
-SECONDS = 120
+SECONDS = 240
 
 
 async def until(what: str, probe: Callable[[], Awaitable[bool]]) -> None:
@@ -61,15 +61,16 @@ async def trade(program: Program) -> None:
         async def settled() -> bool:
             return any(fill.status in ("settled", "final") for fill in await client.fills())
 
-        async def asks() -> bool:
-            return bool((await client.book(MARKET)).asks)
+        async def traded() -> bool:
+            return (await client.ticker(MARKET)).last_price is not None
 
         await until("the credit", credited)
-        await until("an offer", asks)
+        await until("a trade of others", traded)
         market = client.market(MARKET)
-        best = market.price_text((await client.book(MARKET)).asks[0][0])
-        worst = market.floor_price(Decimal(best) * Decimal("1.02"))
-        await client.place(MARKET, Side.buy, market.price_text(worst), "0.01", time_in_force=TimeInForce.ioc)
+        last = market.price_text((await client.ticker(MARKET)).last_price or 0)
+        worst = market.floor_price(Decimal(last) * Decimal("1.02"))
+        # it rests if nobody sells at this moment, as the best bid, which somebody takes soon
+        await client.place(MARKET, Side.buy, market.price_text(worst), "0.01")
         await until("the settlement", settled)
 
 

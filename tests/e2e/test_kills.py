@@ -48,10 +48,9 @@ def kill(program: Program, service: str) -> None:
     first = wait_for(lambda: program.pid(service), f"a running {service}", RECOVERY_SECONDS)
     os.kill(first, signal.SIGKILL)
     wait_for(lambda: program.pid(service) not in (None, first), f"another {service}", RECOVERY_SECONDS)
-    wait_for(program.answers, "the API", RECOVERY_SECONDS)
-    settled = program.status()["trades_settled"]
+    settled = wait_for(program.answer, "the API", RECOVERY_SECONDS)["trades_settled"]
     wait_for(
-        lambda: program.answers() and program.status()["trades_settled"] > settled,
+        lambda: program.answer().get("trades_settled", 0) > settled,
         f"settlements after the end of the {service}",
         RECOVERY_SECONDS,
     )

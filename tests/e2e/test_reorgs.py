@@ -53,21 +53,25 @@ async def reorg(program: Program, depth: int) -> int:
 
 
 def settled(program: Program) -> int:
-    return int(program.status()["trades_settled"])
+    return int(program.answer().get("trades_settled", 0))
+
+
+def indexed(program: Program) -> int:
+    return int(program.answer().get("indexed_block", 0))
 
 
 def check_agreement_after_a_reorg(program: Program, depth: int, from_block: int) -> None:
     """Once it has traded and mirrored `from_block`, replace `depth` blocks: it agrees with the chain and settles on."""
-    wait_for(lambda: settled(program) and program.status()["indexed_block"] > from_block, "trades", RECOVERY_SECONDS)
+    wait_for(lambda: settled(program) and indexed(program) > from_block, "trades", RECOVERY_SECONDS)
 
     height = asyncio.run(reorg(program, depth))
 
-    wait_for(lambda: program.status()["indexed_block"] > height, "the mirror of the new chain", RECOVERY_SECONDS)
+    wait_for(lambda: indexed(program) > height, "the mirror of the new chain", RECOVERY_SECONDS)
     program.succeed("audit")
-    before = settled(program)
+    before = wait_for(program.answer, "the API")["trades_settled"]
     wait_for(lambda: settled(program) > before, "settlements on the new chain", RECOVERY_SECONDS)
     program.succeed("audit")
-    assert program.status()["mismatches"] == 0
+    assert wait_for(program.answer, "the API")["mismatches"] == 0
 
 
 @pytest.mark.parametrize("depth", DEPTHS)

@@ -94,15 +94,15 @@ class Program:
 
     def status(self) -> dict[str, Any]:
         """What `bizzan status --json` prints, as the API says it."""
-        with urllib.request.urlopen(f"{self.api_url}/v1/status", timeout=10) as response:
+        with urllib.request.urlopen(f"{self.api_url}/v1/status", timeout=60) as response:
             status: dict[str, Any] = json.load(response)
         return status
 
-    def answers(self) -> bool:
-        """Whether the API says how the exchange is."""
+    def answer(self) -> dict[str, Any]:
+        """The same; empty while the API does not say."""
         with suppress(OSError, ValueError):
-            return bool(self.status())
-        return False
+            return self.status()
+        return {}
 
     def pid(self, service: str) -> int | None:
         """The pid that the supervisor keeps for a service."""

@@ -49,10 +49,10 @@ def custody(program: Program) -> str:
 def test_every_service_runs_and_the_mirror_follows(running: Program) -> None:
     missing = {s: (running.state_dir / "logs" / f"{s}.log").read_text() for s in SERVICES if not running.pid(s)}
     assert not missing
-    wait_for(lambda: running.status()["indexed_block"], "an indexed block", START_SECONDS)
+    wait_for(lambda: running.answer().get("indexed_block"), "an indexed block", START_SECONDS)
 
     assert running.status()["mismatches"] == 0
-    wait_for(lambda: running.status()["journal_seq"], "a projected record", START_SECONDS)
+    wait_for(lambda: running.answer().get("journal_seq"), "a projected record", START_SECONDS)
     assert json.loads(running.succeed("status", "--json")).keys() == running.status().keys()
     assert "journal seq" in running.succeed("status")
 
@@ -63,13 +63,12 @@ def test_second_up_is_refused_while_the_first_runs(running: Program) -> None:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_killed_service_is_started_again(running: Program, service: str) -> None:
-    first = running.pid(service)
-    assert first is not None
+    first = wait_for(lambda: running.pid(service), f"a running {service}", START_SECONDS)
 
     os.kill(first, signal.SIGKILL)
 
     wait_for(lambda: running.pid(service) not in (None, first), f"another {service}", START_SECONDS)
-    wait_for(running.answers, "the API", START_SECONDS)
+    wait_for(running.answer, "the API", START_SECONDS)
 
 
 def test_stack_goes_on_after_a_kill_of_the_supervisor(running: Program) -> None:
