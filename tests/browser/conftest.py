@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import urllib.error
 import urllib.request
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -22,7 +21,7 @@ from tests.utils.local_stack import open_folder
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 TRAFFIC_SECONDS = 240
 PLAYERS = 10
 QUICK = {
@@ -104,9 +103,9 @@ def _trading(market: None) -> None:
 def asks(program: Program) -> list[list[str]]:
     """What is for sale; nothing while the engine is away."""
     try:
-        with urllib.request.urlopen(f"{program.api_url}/v1/markets/BTC-USDC/book", timeout=10) as answer:
+        with urllib.request.urlopen(f"{program.api_url}/v1/markets/BTC-USDC/book", timeout=60) as answer:
             found: list[list[str]] = json.load(answer)["asks"]
-    except urllib.error.HTTPError:
+    except OSError:
         return []
     return found
 

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 DEPOSIT = 50_000
 """Whole USDC: half of what the faucet gives, as the page suggests."""
-CREDITED_SECONDS = 120
+CREDITED_SECONDS = 240
 
 
 @dataclass(frozen=True, slots=True)

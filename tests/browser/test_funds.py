@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chain import finalize
+from tests.browser.chain import finalize, held
 from tests.browser.page import barriers
-from tests.browser.trader import MARKET, SLOW_MS, go_to, play
+from tests.browser.trader import MARKET, SLOW_MS, go_to, mined_until, play
 from tests.utils.program import Program
+from tests.utils.waiting import wait_for
 
 CHANGED_MS = 1
+# Of one moment, for deposits arrive meanwhile.
+AGREE = """token => {
+  const [chain, api] = ["chain", "api"].map((from) => token.querySelector(`[data-from=${from}]`).textContent);
+  return chain === api && /\\d/.test(chain);
+}"""
 
 
 @pytest.fixture(autouse=True)
@@ -34,9 +41,10 @@ def test_money_comes_and_goes(page: Page, program: Program) -> None:
     amount.fill("0.0000001")
     expect(page.get_by_text("A positive multiple of 0.000001 USDC, please.")).to_be_visible()
     amount.fill("12.5")
-    page.get_by_role("button", name="Sign the withdrawal").click()
-    expect(page.get_by_text("Taken: the money is held")).to_be_visible()
-    expect(history).to_contain_text("on chain, not final yet", timeout=SLOW_MS)
+    with held(program):  # so that it is not final before somebody looks
+        page.get_by_role("button", name="Sign the withdrawal").click()
+        expect(page.get_by_text("Taken: the money is held")).to_be_visible()
+        mined_until(program, history.get_by_text("on chain, not final yet"), "the payment")
     finalize(program)
     expect(history).to_contain_text("paid, and final", timeout=SLOW_MS)
     expect(funds.locator("[data-field=available]").first).to_have_text("49,987.5")
@@ -67,7 +75,7 @@ def test_receipts_are_verified_and_changes_found(player_page: Page) -> None:
     for symbol in ("USDC", "ETH", "BTC"):
         token = page.locator(f"[data-reserve={symbol}]")
         expect(token).to_contain_text("Covered")
-        expect(token.locator("[data-from=api]")).to_have_text(token.locator("[data-from=chain]").inner_text())
+        wait_for(partial(token.evaluate, AGREE), f"one sum of {symbol} from chain and API")
     expect(page.get_by_test_id("batches")).to_contain_text("there, follows the batch before", timeout=SLOW_MS)
     expect(page.get_by_test_id("receipts")).to_contain_text("It is what the exchange signed")
     page.get_by_role("button", name="Look at it").click()

@@ -6,9 +6,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from tests.browser.chain import UNIT, finalize, held_by, usdc
+from tests.browser.chain import UNIT, finalize, held, held_by, usdc
 from tests.browser.page import barriers
-from tests.browser.trader import SLOW_MS, connect, deposit, go_to, sign_in
+from tests.browser.trader import SLOW_MS, connect, deposit, go_to, mined_until, sign_in
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 
@@ -52,7 +52,8 @@ def test_a_large_withdrawal_shows_its_approvals(page: Page, wallet: BrowserWalle
     program.succeed("approvals", "approve", digest, "--approver", "1", "--yes")
     expect(history).to_contain_text("waits for approvals: 1 of 2", timeout=SLOW_MS)
     program.succeed("approvals", "approve", digest, "--approver", "2", "--yes")
-    expect(history).to_contain_text("on chain, not final yet", timeout=2 * SLOW_MS)
+    with held(program):  # so that it is not final before somebody looks
+        mined_until(program, history.get_by_text("on chain, not final yet"), "the payment")
     finalize(program)
     expect(history).to_contain_text("paid, and final", timeout=SLOW_MS)
     assert held_by(program, usdc(program)["address"], wallet.account.address) >= LARGE * UNIT

@@ -6,17 +6,25 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.chain import ask, finalize, height, held, mine
 from tests.browser.conftest import watched
 from tests.browser.players import give
-from tests.browser.trader import SLOW_MS, buy_at_market, connect, deposit, fill_amount, go_to, sign_in
+from tests.browser.trader import (
+    SLOW_MS,
+    buy_at_market,
+    connect,
+    deposit,
+    fill_amount,
+    go_to,
+    mined_until,
+    sign_in,
+)
 from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
-from tests.utils.waiting import wait_for
 
-LONG_SECONDS = 120
+LONG_SECONDS = 240
 RESTING_MS = 30_000
 """How often a page reads fills of which none is on its way (`web/src/features/orders/account.ts`)."""
 PENDING = "[data-settlement=matched], [data-settlement=submitted]"
@@ -46,20 +54,6 @@ def trader(browser: Browser, program: Program) -> Iterator[Trader]:
         finalize(program)
 
 
-def mined_until(page: Page, program: Program, there: Locator, what: str) -> None:
-    """Mine a block each time that what is awaited has not come with the last one."""
-
-    def look() -> bool:
-        mine(program)
-        try:
-            expect(there.first).to_be_visible(timeout=2_000)
-        except AssertionError:
-            return False
-        return True
-
-    wait_for(look, what, LONG_SECONDS)
-
-
 def drop(program: Program, blocks: int) -> None:
     """Replace the last blocks by empty ones, and add one, by which the exchange sees it."""
     ask(program, "anvil_reorg", blocks, [])
@@ -72,7 +66,7 @@ def test_a_settled_fill_is_pending_again_and_settles_again(trader: Trader, progr
     with held(program):
         before = height(program)
         buy_at_market(page, "0.01")
-        mined_until(page, program, page.locator(SETTLED), "a settled fill")
+        mined_until(program, page.locator(SETTLED), "a settled fill")
         drop(program, height(program) - before)
         expect(page.locator(PENDING).first).to_be_visible(timeout=SLOW_MS)
         expect(page.locator(SETTLED)).to_have_count(0)
@@ -118,13 +112,13 @@ def test_a_credited_deposit_is_taken_back_and_comes_again(trader: Trader, progra
         dialog = page.get_by_role("dialog")
         fill_amount(dialog, "1000")
         dialog.get_by_role("button", name="Deposit 1,000 USDC").click()
-        mined_until(page, program, history.get_by_text("+1,000 USDC"), "the deposit")
-        mined_until(page, program, page.locator("main:not(:has(dialog[open]))"), "the credit")
+        mined_until(program, history.get_by_text("+1,000 USDC"), "the deposit")
+        mined_until(program, page.locator("main:not(:has(dialog[open]))"), "the credit")
         expect(available).not_to_have_text(first, timeout=SLOW_MS)
         drop(program, height(program) - before)
         expect(history).to_contain_text("taken back by the chain", timeout=SLOW_MS)
         expect(available).to_have_text(first, timeout=SLOW_MS)
         trader.wallet.send_again()
-        mined_until(page, program, history.get_by_text("credited").nth(1), "the credit")
+        mined_until(program, history.get_by_text("credited").nth(1), "the credit")
     expect(history).not_to_contain_text("taken back by the chain", timeout=SLOW_MS)
     expect(available).not_to_have_text(first, timeout=SLOW_MS)

@@ -18,7 +18,7 @@ from tests.browser.wallet import BrowserWallet
 from tests.utils.program import Program
 from tests.utils.waiting import wait_for
 
-PATIENCE_MS = 60_000
+PATIENCE_MS = 120_000
 DELAY_SECONDS = 600
 WAY_OUT_MS = 3_000
 """How long a page that knows the exchange waits before it loads what the way out needs (`web/src/main.tsx`)."""
@@ -82,6 +82,7 @@ def test_a_forced_withdrawal_counts_down_and_is_claimed(player_wallet: BrowserWa
 def test_everybody_leaves_while_the_api_is_dead(browser: Browser, program: Program, player: Player) -> None:
     token = usdc(program)["address"]
     context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     ready_to_leave(page, MARKET, KEEPS_LEAVING)
     session = page.evaluate("JSON.parse(localStorage.getItem('bizzan.session'))")
@@ -108,6 +109,7 @@ def leave(page: Page, program: Program) -> None:
 
 def test_a_new_tab_leaves_while_the_api_is_dead(browser: Browser, program: Program, player: Player) -> None:
     context = browser.new_context(base_url=program.api_url, color_scheme="dark", storage_state=player.storage(program))
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     ready_to_leave(page, MARKET, WORKS)
     expect(page.get_by_role("banner").get_by_role("button", name="0x")).to_be_visible()
@@ -143,6 +145,7 @@ POISON = """async () => {
 
 def test_a_script_that_was_written_into_the_caches_is_not_run(browser: Browser, program: Program) -> None:
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     ready_to_leave(page, "/legal", WORKS)
     page.evaluate(POISON)
@@ -159,6 +162,7 @@ def test_a_script_that_was_written_into_the_caches_is_not_run(browser: Browser, 
 def test_the_contract_alone_is_enough_to_leave(browser: Browser, program: Program) -> None:
     exchange = exchange_of(program)
     context = browser.new_context(base_url=program.api_url, color_scheme="dark")
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     wallet = BrowserWallet(page, program.rpc_url)
     ready_to_leave(page, "/legal", WORKS)

@@ -6,11 +6,16 @@ import re
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.browser.chain import mine
+from tests.utils.program import Program
+from tests.utils.waiting import wait_for
+
 MARKET = "/trade/BTC-USDC"
 LOW_PRICE = "100"
 """Far below the market: an order to buy rests."""
 
-SLOW_MS = 60_000
+SLOW_MS = 180_000
+MINED_SECONDS = 240
 ROW = "button[data-price]:not([data-price=''])"
 
 
@@ -81,6 +86,20 @@ def buy_at_market(page: Page, amount: str) -> None:
     page.get_by_role("button", name="Buy BTC").click()
     page.get_by_role("tab", name="Fills").click()
     expect(page.locator("[data-settlement]").first).to_be_visible()
+
+
+def mined_until(program: Program, there: Locator, what: str) -> None:
+    """On a held chain: mine a block each time that what is awaited has not come with the last one."""
+
+    def look() -> bool:
+        mine(program)
+        try:
+            expect(there.first).to_be_visible(timeout=2_000)
+        except AssertionError:
+            return False
+        return True
+
+    wait_for(look, what, MINED_SECONDS)
 
 
 def go_to(page: Page, name: str) -> None:
