@@ -4,6 +4,9 @@ The windows say how old an unsettled trade may become while anybody trades. The 
 journal that tells it something else, or nothing before the first order, replays without a complaint and is found here;
 and so is an order that was accepted all the same, and a trade, whatever made it: an order that came, one whose turn it
 was, or an auction. All is counted without the engine's rules.
+
+The same command says how many fills one order may have. No engine ever changes that: told before one order and taken
+back behind it, it would end that order early, as every replay would.
 """
 
 from __future__ import annotations
@@ -63,6 +66,7 @@ class BacklogLedger:
     problems: list[Problem] = field(default_factory=list)
     _limit_ms: int = 0
     _is_told: bool = False
+    _max_fills: int | None = None
     _unsettled: Unsettled = field(default_factory=Unsettled)
 
     def __post_init__(self) -> None:
@@ -84,6 +88,10 @@ class BacklogLedger:
                 f"has matching stop {given} of the oldest unsettled trade: the deployment's windows say "
                 f"{self._limit_ms} ms",
             )
+        if self._max_fills is None:
+            self._max_fills = command.max_fills
+        elif self._max_fills != command.max_fills:
+            self._add(record, f"lets one order have {command.max_fills} fills, the first said {self._max_fills}")
 
     def happened(self, record: Record, events: Iterable[e.Event], placed: Mapping[int, c.PlaceOrder]) -> None:
         """Follow what the engine says that a command did; `placed` are the orders of the record."""

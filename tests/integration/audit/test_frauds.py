@@ -217,6 +217,12 @@ def match_before_a_limit(desk: Desk) -> Case:
     return Case(desk.publish([each for each in desk.day if not isinstance(each, c.SetLimits)]))
 
 
+def end_an_order_early(desk: Desk) -> Case:
+    """The last order may have one fill only, and those behind it as many as ever."""
+    told = next(each for each in desk.day if isinstance(each, c.SetLimits))
+    return Case(desk.publish([*desk.day[:-1], replace(told, max_fills=1), desk.day[-1], told]))
+
+
 def invent_a_demand(desk: Desk, kind: type, *values: object) -> Case:
     """What the second seller is said to have asked for on chain."""
     return Case(desk.publish([*desk.day, kind(desk.inbox_id, SECOND.raw, *values)]))
@@ -443,6 +449,12 @@ FRAUDS = [
             f"backlog: journal sequence {orders_in(desk.day)[0] - 1}: the first order is accepted before any command "
             "says when matching stops (SetLimits)",
         ),
+    ),
+    Fraud(
+        "one order may have fewer fills than others",
+        Evidence.journal,
+        end_an_order_early,
+        lambda desk: (f"backlog: journal sequence {len(desk.day)}: lets one order have 1 fills, the first said ",),
     ),
 ]
 

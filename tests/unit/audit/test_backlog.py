@@ -116,6 +116,15 @@ def test_other_limits_than_those_of_the_windows_are_found_wherever_they_stand() 
     )
 
 
+def test_another_bound_of_fills_than_the_first_is_found() -> None:
+    day = Judged(TOLD)
+    day.trade()
+    fewer = day.tell(replace(TOLD, max_fills=1))
+    day.tell(replace(TOLD, max_open_orders=5))
+    day.order(TAKER, 0)
+    assert day.texts == f"journal sequence {fewer}: lets one order have 1 fills, the first said {TOLD.max_fills}"
+
+
 def test_the_first_order_without_a_limit_is_found_once() -> None:
     day = Judged()
     first = day.order(MAKER, 1)
