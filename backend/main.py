@@ -12,6 +12,11 @@ from exchange.sequencer.logs import configure_logs
 from exchange.settings import Settings, load_settings
 
 SHUTDOWN_SECONDS = 5
+WORKER_SECONDS = 30
+"""For how long a worker may say nothing, at its start or later, before another takes its place.
+
+On a busy machine it takes longer to load its code than the five seconds that the server would wait, so that none would
+ever start."""
 
 
 def run(settings: Settings) -> None:
@@ -30,6 +35,7 @@ def run(settings: Settings) -> None:
         proxy_headers=bool(settings.api.proxies),
         forwarded_allow_ips=list(settings.api.proxies),
         timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        timeout_worker_healthcheck=WORKER_SECONDS,
         access_log=False,
         server_header=False,
         log_level=settings.log_level,

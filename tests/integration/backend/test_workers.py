@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
 from collections.abc import Iterator
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
@@ -17,6 +20,8 @@ BOOK = "book.ETH-USDC"
 MARKET = 2
 PRICE = 300_000
 BURST = 40
+SERVERS_OWN_SECONDS = 5
+"""After which the server kills a worker that says nothing, unless it is told otherwise."""
 CONNECTIONS = 200
 """The system gives connections to workers as it likes; so many never all go to one of two."""
 
@@ -85,6 +90,21 @@ async def test_same_order_sent_to_both_workers_is_one_order(stack: ApiStack, wor
     async with AsyncExitStack() as exits:
         acks = [(await client.ask("place", order=order))["ack"] for client in await one_each(workers_url, exits)]
     assert acks[0]["order_id"] == acks[1]["order_id"]
+
+
+async def test_a_worker_that_is_late_is_not_killed(workers_url: str) -> None:
+    """As one is on a busy machine, when it starts more than at any other time."""
+    async with AsyncExitStack() as exits:
+        one, other = await one_each(workers_url, exits)
+        worker = worker_of(one, workers_url)
+        os.kill(worker, signal.SIGSTOP)
+        try:
+            await asyncio.sleep(SERVERS_OWN_SECONDS + 3)
+        finally:
+            os.kill(worker, signal.SIGCONT)
+        for client in (one, other):
+            assert (await client.ask("ping"))["op"] == "pong"
+        assert worker_of(one, workers_url) == worker
 
 
 async def test_each_worker_limits_an_account_by_itself(stack: ApiStack, workers_url: str) -> None:
