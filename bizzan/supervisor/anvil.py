@@ -34,7 +34,7 @@ _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64
 _ACCOUNTS = 12
 _STATES_KEPT = 512  # more than any reorg is deep; without the limit anvil writes old states to the home folder
 _SAVE_SHARE = 20  # saving may take one part in this many of the time
-_SAVE_TRIES = 10
+_SAVE_TRIES = 3
 
 
 def anvil_binary() -> Path:
@@ -147,12 +147,29 @@ class Anvil:
         The node lists its blocks first, and then waits for a block that it is mining: such a state would be ahead of
         the blocks and logs beside it for ever. So one during which a block came is thrown away.
         """
-        for _ in range(_SAVE_TRIES):
+        state = self._dump_once(_SAVE_TRIES)
+        if state is None and self._block_seconds is not None:
+            state = self._dump_between_blocks(self._block_seconds)
+        if state is None:
+            raise StartError("anvil_dumpState: a block came during each try")
+        return state
+
+    def _dump_once(self, tries: int) -> bytes | None:
+        for _ in range(tries):
             before = self.rpc("eth_blockNumber")
             state = bytes.fromhex(self.rpc("anvil_dumpState").removeprefix("0x"))
             if self.rpc("eth_blockNumber") == before:
                 return state
-        raise StartError(f"anvil_dumpState: a block came during each of {_SAVE_TRIES} tries")
+        return None
+
+    def _dump_between_blocks(self, block_seconds: int) -> bytes | None:
+        """The state of a chain that has grown too long to be dumped within a block's time: blocks wait meanwhile."""
+        self.rpc("evm_setIntervalMining", 0)
+        try:
+            return self._dump_once(_SAVE_TRIES)
+        finally:
+            if not self._stopping.is_set():
+                self.rpc("evm_setIntervalMining", block_seconds)
 
     def rpc(self, method: str, *params: Any) -> Any:
         """Call a JSON-RPC method. Raises OSError when the node is away, StartError when it refuses."""

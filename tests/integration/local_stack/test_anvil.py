@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -128,3 +129,29 @@ def test_taken_port_is_refused_with_the_name_of_the_setting(anvil: Anvil, tmp_pa
 
 def test_chain_id_is_the_one_asked_for(make_anvil: MakeAnvil) -> None:
     assert int(make_anvil(chain_id=5_777).rpc("eth_chainId"), 16) == 5_777
+
+
+def test_a_chain_too_long_to_be_dumped_within_a_block_is_saved_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_file = tmp_path / "state.json.gz"
+    node = Anvil(free_port(), log_file=tmp_path / "anvil.log", state_file=state_file, block_seconds=1)
+    rpc = node.rpc
+
+    def slowly(method: str, *params: object) -> object:
+        answer = rpc(method, *params)
+        if method == "anvil_dumpState":
+            time.sleep(1.5)
+        return answer
+
+    node.start()
+    try:
+        node.wait_ready()
+        monkeypatch.setattr(node, "rpc", slowly)
+        node.save()
+        saved = int(rpc("eth_blockNumber"), 16)
+        time.sleep(2.5)
+        assert int(rpc("eth_blockNumber"), 16) > saved, "blocks come again"
+    finally:
+        node.kill()
+    assert state_file.exists()
