@@ -33,7 +33,9 @@ MNEMONIC = "test test test test test test test test test test test junk"
 _CPU = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 _ACCOUNTS = 12
 _STATES_KEPT = 512  # more than any reorg is deep; without the limit anvil writes old states to the home folder
-_SAVE_SHARE = 20  # saving may take one part in this many of the time
+_SAVE_SHARE = 20  # saving takes one part in this many of the time,
+_SAVE_WITHIN_SECONDS = 15  # or more, so that a kill loses fewer blocks than become final meanwhile,
+_SAVE_LARGEST_SHARE = 5  # but no more than one part in this many
 _SAVE_TRIES = 3
 
 
@@ -77,6 +79,8 @@ class Anvil:
         self._port_setting = port_setting
         self._chain_id = chain_id
         self._saving = threading.Lock()
+        self._is_long = False
+        """Whether a dump takes longer than a block."""
         self._stopping = threading.Event()
         self._process = Process(self.name, self._command(), log_file=log_file, pid_file=pid_file)
 
@@ -147,8 +151,9 @@ class Anvil:
         The node lists its blocks first, and then waits for a block that it is mining: such a state would be ahead of
         the blocks and logs beside it for ever. So one during which a block came is thrown away.
         """
-        state = self._dump_once(_SAVE_TRIES)
+        state = None if self._is_long else self._dump_once(_SAVE_TRIES)
         if state is None and self._block_seconds is not None:
+            self._is_long = True
             state = self._dump_between_blocks(self._block_seconds)
         if state is None:
             raise StartError("anvil_dumpState: a block came during each try")
@@ -198,6 +203,11 @@ class Anvil:
         pause = float(self._save_seconds or 1)
         while not stopping.wait(pause):
             began = time.monotonic()
-            with suppress(OSError, StartError, ValueError):
+            try:
                 self.save()
-            pause = max(float(self._save_seconds or 1), _SAVE_SHARE * (time.monotonic() - began))
+            except (OSError, StartError, ValueError) as error:
+                if not stopping.is_set():
+                    self._process.note(f"the chain's state is not saved: {error}")
+            took = time.monotonic() - began
+            pause = max(min(_SAVE_SHARE * took, _SAVE_WITHIN_SECONDS), _SAVE_LARGEST_SHARE * took)
+            pause = max(pause, float(self._save_seconds or 1))

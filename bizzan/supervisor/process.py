@@ -96,6 +96,11 @@ class Process:
         """The exit code of the last child that ended; negative for a signal."""
         return self._child.poll() if self._child is not None else None
 
+    def note(self, line: str) -> None:
+        """Write a line of one's own into the child's log file."""
+        with self.log_file.open("a") as log:
+            log.write(f"{line}\n")
+
     def start(self, *more_arguments: str | Path) -> None:
         """Start the child; its output is appended to the log file. Raises StartError when it cannot run."""
         self.kill()  # what a child that ended by itself has left behind

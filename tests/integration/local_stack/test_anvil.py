@@ -155,3 +155,24 @@ def test_a_chain_too_long_to_be_dumped_within_a_block_is_saved_all_the_same(
     finally:
         node.kill()
     assert state_file.exists()
+
+
+def test_a_state_that_is_not_saved_is_noted_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, state_file = tmp_path / "anvil.log", tmp_path / "state.json.gz"
+    node = Anvil(free_port(), log_file=log, state_file=state_file, block_seconds=1, save_seconds=1)
+    rpc = node.rpc
+
+    def refuse(method: str, *params: object) -> object:
+        if method == "anvil_dumpState":
+            raise StartError("anvil_dumpState: no memory")
+        return rpc(method, *params)
+
+    monkeypatch.setattr(node, "rpc", refuse)
+    node.start()
+    try:
+        node.wait_ready()
+        told = "the chain's state is not saved: anvil_dumpState: no memory"
+        wait_for(lambda: told in log.read_text(), "a line in the log", 60)
+    finally:
+        node.kill()
+    assert not state_file.exists()
