@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import NoReturn, TypeVar
 
 from bizzan.client.orders import OrderBuilder
 from bizzan.client.schemas import ExchangeRow, Fees, MarketRow, WindowsRow
@@ -11,6 +12,19 @@ from exchange.domain.deployment import address_bytes
 from exchange.domain.eip712 import Domain
 from exchange.domain.fees import Schedule
 from exchange.domain.instrument import Asset, Market, MarketStatus, Token
+
+T = TypeVar("T")
+
+
+class Listed(dict[str, T]):
+    """Things of a kind by symbol; the KeyError of one that there is not says which there are."""
+
+    def __init__(self, kind: str, things: Mapping[str, T]) -> None:
+        super().__init__(things)
+        self._kind = kind
+
+    def __missing__(self, symbol: str) -> NoReturn:
+        raise KeyError(f"there is no {self._kind} {symbol!r}; there are {', '.join(self)}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +62,9 @@ class Exchange:
             windows=row.windows,
             credit_confirmations=row.credit_confirmations,
             final_confirmations=row.final_confirmations,
-            assets={asset.symbol: asset for asset in assets.values()},
-            tokens=tokens,
-            markets=markets,
+            assets=Listed("asset", {asset.symbol: asset for asset in assets.values()}),
+            tokens=Listed("token", tokens),
+            markets=Listed("market", markets),
         )
 
     def with_fees(self, fees: Fees) -> Exchange:
@@ -62,7 +76,7 @@ class Exchange:
                 for known in (row.current, *row.announced)
             )
             markets[row.symbol] = replace(markets[row.symbol], schedules=schedules, fee_cap_bps=fees.fee_cap_bps)
-        return replace(self, markets=markets)
+        return replace(self, markets=Listed("market", markets))
 
 
 def _schedule(row: MarketRow) -> Schedule:
